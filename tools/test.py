@@ -1,0 +1,5 @@
+"""Test: ``python tools/test.py CONFIG CHECKPOINT [--data-root FOLDER] ...``; ``--help`` lists the arguments."""
+from videossl.apis.test import main
+
+if __name__ == '__main__':
+    main()

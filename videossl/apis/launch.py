@@ -1,0 +1,174 @@
+"""From a config file and command-line arguments to a runner."""
+import argparse
+import difflib
+import inspect
+import os
+import os.path as osp
+
+import torch
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
+    'custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type',
+    'efficient_conv_bn_eval'
+}
+
+
+class ConfigError(ValueError):
+    """A config or an option cannot be meant as it is; the message says which key, and what to do."""
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that training and testing share, as mmaction2's tools have them, and where the data is."""
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/NAME_OF_CONFIG')
+    parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
+    parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
+    parser.add_argument('--amp', action='store_true', help='mixed precision also where the default finds fp32 better')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
+                        help='override settings of the config, e.g. train_dataloader.batch_size=8; lists as '
+                        'key="[a,b]" or key=a,b')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def load_config(path: str, options: dict | None = None) -> Config:
+    """Read a config file, apply overrides, and look for misspelt keys.
+
+    Raises:
+        ConfigError: no such file, or a key that is probably or certainly misspelt.
+    """
+    if not osp.isfile(path):
+        folder = osp.dirname(path) or '.'
+        near = difflib.get_close_matches(osp.basename(path), os.listdir(folder) if osp.isdir(folder) else [], n=1)
+        raise ConfigError(f'there is no config {path}' + (f'; did you mean {osp.join(folder, near[0])}?' if near else ''))
+    config = Config.fromfile(path)
+    for key in config:
+        near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.85)
+        if key not in RUNNER_KEYS and near:
+            raise ConfigError(f'{path}: there is no key "{key}"; did you mean "{near[0]}"?')
+    for key in options or {}:
+        check_option(config, key)
+    config.merge_from_dict(options or {})
+    return config
+
+
+def check_option(config: Config, key: str) -> None:
+    """Refuse an override whose place in the config does not exist.
+
+    The last part of the key may be new where its parent is built from a registry: whoever is built refuses what it does
+    not know.
+    """
+    parts = key.split('.')
+    place = config._cfg_dict
+    for depth, part in enumerate(parts):
+        if isinstance(place, (list, tuple)):
+            if not part.isdigit() or int(part) >= len(place):
+                raise ConfigError(f'--cfg-options {key}: "{".".join(parts[:depth])}" is a list of {len(place)} entries')
+            place = place[int(part)]
+            continue
+        known = set(place) if isinstance(place, dict) else set()
+        if depth == 0:
+            known |= RUNNER_KEYS
+        last = depth == len(parts) - 1
+        if part not in known and not (last and depth > 0):
+            near = difflib.get_close_matches(part, known, n=1)
+            where = f'in "{".".join(parts[:depth])}"' if depth else 'in the config'
+            raise ConfigError(f'--cfg-options {key}: there is no key "{part}" {where}' +
+                              (f'; did you mean "{near[0]}"?' if near else f', which has {sorted(known)}'))
+        if last and part not in known:
+            near = difflib.get_close_matches(part, known, n=1, cutoff=0.8)
+            if near:
+                raise ConfigError(f'--cfg-options {key}: there is no key "{part}" in "{".".join(parts[:depth])}"; '
+                                  f'did you mean "{near[0]}"?')
+        place = place.get(part, {}) if isinstance(place, dict) else {}
+
+
+def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
+    """The data set inside wrappers such as ``RepeatDataset``."""
+    while isinstance(dataset.get('dataset'), dict):
+        dataset = dataset.dataset
+    return dataset
+
+
+def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str | None) -> None:
+    """Let a loader read other videos: a folder, a list below it, or (``data_root`` alone) all videos of a folder."""
+    if data_root is None and ann_file is None:
+        return
+    dataset = innermost_dataset(dataloader.dataset)
+    if data_root is not None:
+        dataset.data_root = data_root
+        dataset.data_prefix = dict(video='')
+        dataset.ann_file = None
+    if ann_file is not None:
+        dataset.ann_file = ann_file
+
+
+def finish_config(config: Config, args: argparse.Namespace) -> Config:
+    """Everything that training and testing set alike, after the data."""
+    config.launcher = args.launcher
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.work_dir is not None:
+        config.work_dir = args.work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    if args.amp:
+        use_mixed_precision(config)
+    num_classes = config.get('model', {}).get('cls_head', {}).get('num_classes')
+    for name in ('train', 'val', 'test'):
+        loader = config.get(f'{name}_dataloader')
+        if loader is None:
+            continue
+        dataset = innermost_dataset(loader.dataset)
+        if num_classes is not None and dataset.get('type') in ('VideoDataset', 'videossl.VideoDataset'):
+            dataset.num_classes = num_classes
+        share_cores(loader, name)
+    if args.launcher != 'none' and not torch.cuda.is_available():
+        use_gloo(config, args.launcher)
+    return config
+
+
+def use_mixed_precision(config: Config) -> None:
+    """``--amp``: bf16 where the device computes in it, also slowly; fp16 with loss scaling on older GPUs."""
+    precision = 'bf16'
+    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
+        precision = 'fp16'
+        config.optim_wrapper.type = 'AmpOptimWrapper'
+        config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    config.default_hooks.setdefault('precision', dict(type='videossl.PrecisionHook'))
+    config.default_hooks.precision.precision = precision
+
+
+def share_cores(loader: ConfigDict, name: str) -> None:
+    """Fit the number of workers to the machine: without an accelerator the cores are needed for the training step, and
+    one busy worker beside it slows it several times."""
+    wanted = loader.get('num_workers', 0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    workers = min(wanted, cores // 4 if get_device() == 'cpu' else max(cores - 1, 0))
+    if workers < wanted:
+        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}',
+                  logger='current')
+    loader.num_workers = workers
+    if workers == 0:
+        loader.persistent_workers = False
+        loader.pop('prefetch_factor', None)
+    if get_device() == 'cpu':
+        loader.pin_memory = False
+
+
+def use_gloo(config: Config, launcher: str) -> None:
+    """Several processes on CPUs. mmengine 0.10.7's set-up touches torch.cuda, and its default wrapper names a device;
+    so the group is made here, and the wrapper told otherwise."""
+    if launcher != 'pytorch':
+        raise ConfigError(f'several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not {launcher}')
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+
+
+def build_runner(config: Config) -> Runner:
+    """mmengine's runner, or the one that ``runner_type`` names."""
+    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)

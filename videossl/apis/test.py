@@ -1,0 +1,48 @@
+"""Test a checkpoint with a config file."""
+import argparse
+import json
+import os.path as osp
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test a checkpoint, as the config says.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    add_common_arguments(parser)
+    parser.add_argument('--metrics-file', help='write the metrics here as JSON')
+    parser.add_argument('--dump', help='write the predictions to this .pkl file')
+    return parser.parse_args(argv)
+
+
+def config_for_testing(args: argparse.Namespace) -> Config:
+    """The config with the arguments merged in."""
+    config = load_config(args.config, args.cfg_options)
+    if config.get('test_dataloader') is None:
+        raise ConfigError(f'{args.config} has no test_dataloader: it is a pretraining config. Test with a config of '
+                          'configs/downstream')
+    if not osp.isfile(args.checkpoint):
+        raise ConfigError(f'there is no checkpoint {args.checkpoint}')
+    point_at_data(config.test_dataloader, args.data_root, args.ann_file)
+    if args.dump is not None:
+        if not args.dump.endswith(('.pkl', '.pickle')):
+            raise ConfigError(f'--dump writes a pickle file, so its name must end with .pkl, got {args.dump}')
+        evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
+        config.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
+    config.load_from = args.checkpoint
+    config.train_dataloader = config.train_cfg = config.optim_wrapper = config.param_scheduler = None
+    config.custom_hooks = []  # those of training
+    return finish_config(config, args)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``tools/test.py`` and ``videossl-test``."""
+    args = parse_args(argv)
+    metrics = build_runner(config_for_testing(args)).test()
+    if args.metrics_file is not None and is_main_process():
+        with open(args.metrics_file, 'w') as file:
+            json.dump({name: float(value) for name, value in metrics.items()}, file, indent=2)

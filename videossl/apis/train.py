@@ -1,0 +1,54 @@
+"""Train a model from a config file."""
+import argparse
+
+from mmengine.config import ConfigDict
+
+from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train: pretraining or fine-tuning, as the config says.')
+    parser.add_argument('config', help='config file')
+    add_common_arguments(parser)
+    parser.add_argument('--val-ann-file', help='list of videos for validation, for configs that validate')
+    parser.add_argument('--init-from', metavar='CHECKPOINT', help='start from the backbone of another stage')
+    parser.add_argument('--resume', nargs='?', const='auto',
+                        help='go on from this checkpoint, or from the latest in the work folder')
+    parser.add_argument('--no-validate', action='store_true', help='do not validate during training')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms only')
+    return parser.parse_args(argv)
+
+
+def config_for_training(args: argparse.Namespace) -> ConfigDict:
+    """The config with the arguments merged in."""
+    config = load_config(args.config, args.cfg_options)
+    point_at_data(config.train_dataloader, args.data_root, args.ann_file)
+    if args.no_validate:
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    elif config.get('val_dataloader') is not None:
+        point_at_data(config.val_dataloader, args.data_root, args.val_ann_file)
+    if args.init_from is not None:
+        config.custom_hooks = [*config.get('custom_hooks', []),
+                               dict(type='videossl.HandOffHook', checkpoint=args.init_from)]
+    if args.resume is not None:
+        config.resume = True
+        config.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        config.auto_scale_lr = dict(config.get('auto_scale_lr') or {}, enable=True)
+    randomness = dict(config.get('randomness') or {})
+    if args.seed is not None:
+        randomness['seed'] = args.seed
+    if args.diff_rank_seed:
+        randomness['diff_rank_seed'] = True
+    if args.deterministic:
+        randomness['deterministic'] = True
+    config.randomness = randomness
+    return finish_config(config, args)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``tools/train.py`` and ``videossl-train``."""
+    build_runner(config_for_training(parse_args(argv))).train()

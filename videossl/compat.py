@@ -1,0 +1,135 @@
+"""Repairs of third-party packages, each with the version it is for and how to tell that it is no longer needed.
+
+:func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, so with
+a mended release it does nothing; :data:`applied` lists what was done, for the log.
+"""
+import importlib.metadata
+import importlib.util
+import os.path as osp
+import sys
+import types
+import warnings
+
+applied: list[str] = []
+
+
+def apply() -> None:
+    """Run every repair whose fault is there, and import mmaction2's modules, which fill its registries."""
+    if applied:
+        return
+    check_mmcv_version()
+    for repair in (stub_missing_drn, replace_pkg_resources, know_videossl_configs):
+        if repair():
+            applied.append(repair.__name__)
+    import_mmaction()
+    applied.append('import_mmaction')
+
+
+def check_mmcv_version() -> None:
+    """mmaction2 1.2.0 refuses mmcv 2.2 with a bare assertion; say in one line what to do about it."""
+    for name in ('mmcv', 'mmcv-lite'):
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if tuple(int(part) for part in version.split('.')[:2]) >= (2, 2):
+            raise ImportError(f'mmaction2 does not work with {name} {version}. '
+                              f'Run: pip uninstall -y {name} && pip install "mmcv-lite>=2.0.1,<2.2"')
+
+
+def stub_missing_drn() -> bool:
+    """The mmaction2 1.2.0 wheel lacks ``mmaction.models.localizers.drn``, so ``import mmaction.models`` fails
+    (open-mmlab/mmaction2#2714). Put an empty stand-in there. Not needed once the folder is in the wheel."""
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None:
+        raise ImportError('videossl needs mmaction2: pip install -r requirements/mminstall.txt')
+    if osp.exists(osp.join(osp.dirname(spec.origin), 'models', 'localizers', 'drn')):
+        return False
+
+    class DRN:
+        """Stand-in for a localiser that the installed mmaction2 does not contain."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError('the installed mmaction2 wheel does not contain the DRN localiser')
+
+    package = 'mmaction.models.localizers.drn'
+    for name in (package, f'{package}.drn'):
+        module = types.ModuleType(name)
+        module.DRN = DRN
+        sys.modules[name] = module
+    sys.modules[package].__path__ = []
+    return True
+
+
+def replace_pkg_resources() -> bool:
+    """mmengine 0.10.7 asks ``pkg_resources`` whether a package is installed; setuptools 82 dropped it and a bare
+    Python 3.12 environment has no setuptools. Answer through the import system instead. Not needed once
+    ``mmengine/utils/package_utils.py`` no longer imports ``pkg_resources``."""
+    if importlib.util.find_spec('pkg_resources') is not None:
+        return False
+    import mmengine.config.config
+    import mmengine.hub.hub
+    import mmengine.utils.package_utils
+
+    def is_installed(package: str) -> bool:
+        """Whether a package, by its distribution's or its module's name, is installed."""
+        return _find_package_directory(package) is not None
+
+    def get_installed_path(package: str) -> str:
+        """The folder of an installed package, by its distribution's or its module's name."""
+        directory = _find_package_directory(package)
+        if directory is None:
+            raise ModuleNotFoundError(f'{package} is not installed')
+        return directory
+
+    for module in (mmengine.utils.package_utils, mmengine.utils, mmengine.config.config, mmengine.hub.hub):
+        module.is_installed = is_installed
+        module.get_installed_path = get_installed_path
+    return True
+
+
+def _find_package_directory(package: str) -> str | None:
+    from mmengine.config.utils import MODULE2PACKAGE
+    package_to_module = {value: key for key, value in MODULE2PACKAGE.items()}
+    spec = importlib.util.find_spec(package_to_module.get(package, package))
+    return osp.dirname(spec.origin) if spec is not None and spec.origin is not None else None
+
+
+def config_directory() -> str:
+    """Where our configs are: inside the installed package, or beside it in a checkout."""
+    package = osp.dirname(osp.abspath(__file__))
+    installed = osp.join(package, '.mim', 'configs')
+    return installed if osp.isdir(installed) else osp.join(osp.dirname(package), 'configs')
+
+
+def know_videossl_configs() -> bool:
+    """mmengine 0.10.7 resolves ``_base_ = ['package::...']`` for a fixed list of packages only, and only where they were
+    installed from a wheel. Add ours, in a wheel and in a checkout alike. Not needed once mmengine has an entry point
+    for this."""
+    from mmengine.config import Config
+    resolve_other = Config._get_cfg_path
+
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        scope, separator, relative = cfg_path.partition('::')
+        if not separator or scope != 'videossl':
+            return resolve_other(cfg_path, filename)
+        path = osp.join(config_directory(), relative)
+        if not osp.exists(path):
+            raise FileNotFoundError(f'{filename}: there is no config {relative} in videossl ({config_directory()})')
+        return path, scope
+
+    Config._get_cfg_path = staticmethod(get_cfg_path)
+    return True
+
+
+def import_mmaction() -> None:
+    """A parent registry does not import its own modules when it is asked through a child, so import them here. The
+    warnings dropped are mmcv-lite's, about compiled operators that nothing here uses."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='Fail to import')
+        import mmaction.datasets
+        import mmaction.engine
+        import mmaction.evaluation
+        import mmaction.models
+        import mmaction.structures
+        import mmaction.visualization  # noqa: F401

@@ -1,0 +1,462 @@
+"""MovingShapes: a small set of made-up videos whose classes differ in motion alone.
+
+A shape swims over a still background along a loop; the form of the loop (circle, square, figure eight, ...) is the class.
+The set renders in seconds and is small enough to pretrain and fine-tune on without an accelerator, and it rewards only
+what a video network is meant to learn. For that, everything but the form of the loop is the same for all classes:
+
+* **Appearance** (kind of shape, colour, texture, size, background, a still second shape) is drawn before the class is
+  looked at. A single frame cannot even tell which of the two shapes is the moving one.
+* **Position**: where the loop lies is drawn so that the position in a frame has the same mean and the same variance
+  along each axis, whatever the class. Averaged over a class, frames look alike.
+* **Speed** (pixels per frame, averaged over the video) has one narrow distribution, and so has the length of the loop: a
+  natural clip has a known tempo, and a clip sampled faster stands out (pace prediction).
+* **The arrow of time**: the shape moves in strokes. At each stroke its speed and size leap up, then die down until the
+  next one. Played backwards it would swell slowly and stop dead. It also shrinks a little from the first frame to the
+  last, by which clips of one video can be put in order.
+* **Mirroring**: every class is its own mirror image (circles run in both senses), so random flips keep labels true.
+"""
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Callable, NamedTuple
+from uuid import uuid4
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+SPLITS = ('train', 'test')
+# Lengths below are in pixels of a frame of this side, and scale with the frame.
+REFERENCE_SIZE = 72
+MIN_SIZE = 48
+SHAPE_RADIUS = (7.5, 9.5)  # of the circle around the shape at its mean size, in the first frame
+SHRINKAGE = 0.25  # share of its radius that a shape loses over the video
+STROKE_SIZE = 0.12  # the radius swings between 1 + 0.12 and 1 - 0.12 times its mean within a stroke
+STROKE_SPEED = 0.35  # the same for the speed: weak enough that a segment at double pace still stands out
+STROKE_PERIOD = (7.5, 8.5)  # frames
+SPEED = (2.9, 3.1)  # pixels per frame, mean over the video
+LOOP_LENGTH = (52.0, 60.0)  # pixels: 17 to 21 frames, so that a clip of 16 natural frames sees most of a loop
+MARGIN = 2.0  # pixels that stay free between shape and border
+POSITION_STD = 8.8  # of the shape's centre along either axis, over the frames of all videos
+
+RECORD_NAME = 'moving_shapes.json'
+# Raised whenever the same parameters give other frames than before, so that old and new videos are never mixed.
+GENERATOR_VERSION = 1
+
+
+# ------------------------------------------------------------------------------------------------------------ the loops
+def _through(*corners: tuple[float, float]) -> np.ndarray:
+    """Closed polyline through ``corners`` and back to the first: [number of corners + 1, 2] as (x, y)."""
+    return np.array(corners + corners[:1], dtype=np.float64)
+
+
+def _curve(x: Callable, y: Callable) -> np.ndarray:
+    """Closed curve (x(a), y(a)) for a in 0..2 pi, as a fine polyline."""
+    angle = np.linspace(0, 2 * np.pi, 257)
+    return np.stack([x(angle), y(angle)], axis=1)
+
+
+# Class name -> closed polyline (x to the right, y down), of any scale: loops are used at a common length. A loop that
+# runs back on itself is a shuttle. Each video may mirror its loop along either axis and run it in either sense, which
+# must leave the class what it is; the first eight are the default classes.
+LOOPS: dict[str, np.ndarray] = dict(
+    horizontal=_through((-1, 0), (1, 0)),
+    vertical=_through((0, -1), (0, 1)),
+    diagonal=_through((-1, -1), (1, 1)),
+    circle=_curve(np.cos, np.sin),
+    square=_through((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    diamond=_through((0, -1), (1, 0), (0, 1), (-1, 0)),
+    eight=_curve(np.sin, lambda angle: 0.6 * np.sin(2 * angle)),
+    hook=_through((1, 0), (0, 0), (0, 1), (0, 0)),
+    triangle=_through((-1, 0), (1, 0), (0, 3**0.5)),
+    vee=_through((-1, -1), (0, 0), (1, -1), (0, 0)),
+)
+
+
+def _points_along(loop: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Points at a share ``fraction`` (taken modulo 1) of the way around a closed polyline of length 1: [T, 2]."""
+    leg_lengths = np.linalg.norm(np.diff(loop, axis=0), axis=1)
+    travelled = np.concatenate([[0], np.cumsum(leg_lengths)])
+    length = travelled[-1]
+    return np.stack([np.interp(fraction % 1.0, travelled / length, loop[:, axis] / length) for axis in (0, 1)], axis=1)
+
+
+# ----------------------------------------------------------------------------------------------------------- the shapes
+# Each kind gives the signed distance (about; negative inside) of points to a shape that fits in a circle of ``radius``.
+def _disc(x, y, radius):
+    return np.hypot(x, y) - radius
+
+
+def _ring(x, y, radius):
+    return np.abs(np.hypot(x, y) - 0.72 * radius) - 0.28 * radius
+
+
+def _triangle(x, y, radius):
+    return np.maximum(y, np.abs(x) * 0.75**0.5 - 0.5 * y) - 0.5 * radius
+
+
+def _square(x, y, radius):
+    return np.maximum(np.abs(x), np.abs(y)) - 0.5**0.5 * radius
+
+
+def _cross(x, y, radius):
+    arm, half_width = 0.93 * radius, 0.36 * radius
+    x, y = np.abs(x), np.abs(y)
+    return np.minimum(np.maximum(x - arm, y - half_width), np.maximum(y - arm, x - half_width))
+
+
+# Each texture says where a shape wears its second, darker tone; x and y are in radii, so that it moves and swells along.
+SHAPE_KINDS: tuple[Callable, ...] = (_disc, _ring, _triangle, _square, _cross)
+TEXTURES: tuple[Callable, ...] = (
+    lambda x, y: np.zeros(np.broadcast(x, y).shape, dtype=bool),  # plain
+    lambda x, y: np.sin(8 * x) > 0,  # stripes
+    lambda x, y: np.sin(6 * x) * np.sin(6 * y) > 0,  # checks
+    lambda x, y: np.cos(9 * np.hypot(x, y)) > 0,  # rings
+)
+
+
+class _Look(NamedTuple):
+    """Appearance of one shape."""
+
+    kind: int
+    texture: int
+    colour: np.ndarray  # RGB, 0..255
+    dark_colour: np.ndarray
+    rotation: float  # radians, fixed: a turning shape would be a second motion
+
+
+class Trajectory(NamedTuple):
+    """Where the moving shape is, and how large, in each frame."""
+
+    centres: np.ndarray  # [T, 2] (x, y) in pixels; (0, 0) is the middle of the top left pixel
+    radii: np.ndarray  # [T] in pixels, of the circle around the shape
+
+
+# -------------------------------------------------------------------------------------------------------- the generator
+@dataclass(frozen=True)
+class MovingShapes:
+    """Draws the videos of the set, one at a time and without files.
+
+    A video is a function of these parameters, its split and its index alone.
+
+    Args:
+        num_classes: The first so many of ``LOOPS``, 2 to 10.
+        size: Height and width of a frame in pixels; even, as the video format wants it, and at least 48.
+        num_frames: Frames per video.
+        fps: Frames per second that the file states; it does not change the frames.
+        seed: Another seed gives another set.
+
+    Examples:
+        >>> frames, masks, label = MovingShapes(num_frames=16).render(3, split='test')
+        >>> frames.shape, masks.shape, label
+        ((16, 72, 72, 3), (16, 72, 72), 3)
+    """
+
+    num_classes: int = 8
+    size: int = 72
+    num_frames: int = 96
+    fps: int = 25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.num_classes <= len(LOOPS):
+            raise ValueError(f'num_classes must be 2 to {len(LOOPS)}, got {self.num_classes}')
+        if self.size < MIN_SIZE or self.size % 2:
+            raise ValueError(f'size must be even and at least {MIN_SIZE}, got {self.size}')
+        if self.num_frames < 2:
+            raise ValueError(f'num_frames must be at least 2 for anything to move, got {self.num_frames}')
+        if self.fps < 1:
+            raise ValueError(f'fps must be at least 1, got {self.fps}')
+        if self.seed < 0:
+            raise ValueError(f'seed must not be negative, got {self.seed}')
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes in the order of their labels."""
+        return list(LOOPS)[:self.num_classes]
+
+    def label(self, index: int) -> int:
+        """Class of a video: classes take turns, so that any number of videos is balanced to within one."""
+        return index % self.num_classes
+
+    def trajectory(self, index: int, split: str = 'train') -> Trajectory:
+        """Path of the moving shape of one video, without drawing it."""
+        return self._trajectory(self._generator(index, split), self.label(index))
+
+    def render(self, index: int, split: str = 'train') -> tuple[np.ndarray, np.ndarray, int]:
+        """Draw one video.
+
+        Args:
+            index: Number of the video within its split, from 0.
+            split: ``'train'`` or ``'test'``.
+
+        Returns:
+            Frames (uint8 RGB [T, size, size, 3]), masks of the moving shape (bool [T, size, size]; outside of them every
+            frame is the same still background) and the label.
+        """
+        generator, label = self._generator(index, split), self.label(index)
+        path = self._trajectory(generator, label)
+        background, moving_look = self._draw_scene(generator)
+        frames = np.repeat(background[None], self.num_frames, axis=0)
+        masks = _paint(frames, moving_look, path.centres, path.radii)
+        return frames, masks, label
+
+    def _generator(self, index: int, split: str) -> np.random.Generator:
+        if split not in SPLITS:
+            raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
+        if index < 0:
+            raise ValueError(f'index must not be negative, got {index}')
+        return np.random.default_rng([self.seed, SPLITS.index(split), index])
+
+    def _trajectory(self, generator: np.random.Generator, label: int) -> Trajectory:
+        # The number and order of the draws is the same for every class: label only picks the loop.
+        scale = self.size / REFERENCE_SIZE
+        speed = generator.uniform(*SPEED) * scale
+        loop_length = generator.uniform(*LOOP_LENGTH) * scale
+        first_fraction = generator.uniform()
+        stroke_period, first_stroke = generator.uniform(*STROKE_PERIOD), generator.uniform()
+        first_radius = generator.uniform(*SHAPE_RADIUS) * scale
+        mirror_x, mirror_y, sense = generator.choice([-1, 1], size=3)
+        middle = generator.uniform(-1, 1, size=2)
+
+        time = np.arange(self.num_frames)
+        # 1 at the leap of a stroke, falling to -1 right before the next one.
+        stroke = 1 - 2 * ((time / stroke_period + first_stroke) % 1.0)
+        advance = 1 + STROKE_SPEED * stroke[:-1]
+        radii = first_radius * (1 - SHRINKAGE * time / (self.num_frames - 1)) * (1 + STROKE_SIZE * stroke)
+
+        # A frame that falls next to a corner shows less displacement than was travelled around it, which would make loops
+        # with corners look slower. So the travel is set to give the drawn displacement per frame, for every class.
+        loop = LOOPS[self.class_names[label]] * (mirror_x, mirror_y)
+        travel_per_frame = speed
+        for _ in range(5):
+            travelled = np.concatenate([[0], np.cumsum(travel_per_frame * advance)]) / (loop_length * advance.mean())
+            offsets = loop_length * _points_along(loop, first_fraction + sense * travelled)
+            travel_per_frame *= speed / np.linalg.norm(np.diff(offsets, axis=0), axis=1).mean()
+        offsets -= offsets.mean(axis=0)
+
+        # Loops differ in how far they spread along x and y; the middle of the loop is spread by what is missing, so that the
+        # position in a frame has the same variance for every class. Room is kept for the largest shape whatever this one's
+        # size, or else position would tell the size.
+        largest_radius = SHAPE_RADIUS[1] * (1 + STROKE_SIZE) * scale
+        reach = self.size / 2 - MARGIN * scale - largest_radius - np.abs(offsets).max(axis=0)
+        wanted = np.sqrt(3 * np.maximum((POSITION_STD * scale)**2 - offsets.var(axis=0), 0))
+        return Trajectory((self.size - 1) / 2 + middle * np.minimum(wanted, reach) + offsets, radii)
+
+    def _draw_scene(self, generator: np.random.Generator) -> tuple[np.ndarray, _Look]:
+        """Background with the still shape on it (uint8 [size, size, 3]), and the look of the moving shape."""
+        scale = self.size / REFERENCE_SIZE
+        # Darker than the shapes: were some shapes darker and others brighter than what is behind them, then a filter that
+        # answers to motion one way would answer to the other kind's motion the other way, and learning would take longer.
+        base = generator.uniform(40, 90) + generator.uniform(-15, 15, size=3)
+        coarse = base + generator.uniform(-20, 20, size=(6, 6, 1)) + generator.uniform(-8, 8, size=(6, 6, 3))
+        background = cv2.resize(coarse, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
+        background = np.clip(background, 0, 255).round().astype(np.uint8)
+
+        still_look, moving_look = _draw_look(generator), _draw_look(generator)
+        # As large as the moving shape may be at some time or other.
+        radius = generator.uniform(*SHAPE_RADIUS) * generator.uniform(1 - SHRINKAGE, 1) * scale
+        reach = self.size / 2 - MARGIN * scale - SHAPE_RADIUS[1] * scale
+        centre = (self.size - 1) / 2 + generator.uniform(-reach, reach, size=2)
+        _paint(background[None], still_look, centre[None], np.array([radius]))
+        return background, moving_look
+
+
+def _draw_look(generator: np.random.Generator) -> _Look:
+    """Draw an appearance: any hue, brighter than every background in at least one channel."""
+    colour = generator.uniform(60, 255, size=3)
+    colour *= generator.uniform(200, 255) / colour.max()
+    return _Look(
+        kind=int(generator.integers(len(SHAPE_KINDS))),
+        texture=int(generator.integers(len(TEXTURES))),
+        colour=colour,
+        dark_colour=0.7 * colour,
+        rotation=generator.uniform(0, 2 * np.pi))
+
+
+def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Paint a shape into ``frames`` (uint8 [T, H, W, 3], changed in place), with smooth edges and at sub-pixel positions.
+
+    Returns:
+        Masks, bool [T, H, W]: the pixels that the shape touches, however little.
+    """
+    # All frames at once, but only the patch around the shape: this is what makes a set render in seconds.
+    half = int(np.ceil(radii.max() + 0.5))
+    patch = np.arange(2 * half + 1)
+    corners = np.rint(centres).astype(int) - half
+    x = (corners[:, :1] + patch - centres[:, :1])[:, None, :]
+    y = (corners[:, 1:] + patch - centres[:, 1:])[:, :, None]
+    cos, sin = np.cos(look.rotation), np.sin(look.rotation)
+    x, y = cos * x + sin * y, cos * y - sin * x
+    radii = radii[:, None, None]
+    coverage = np.clip(0.5 - SHAPE_KINDS[look.kind](x, y, radii), 0, 1)[..., None]
+    is_dark = TEXTURES[look.texture](x / radii, y / radii)[..., None]
+    colours = np.where(is_dark, look.dark_colour, look.colour)
+
+    masks = np.zeros(frames.shape[:3], dtype=bool)
+    for frame, mask, (left, top), cover, colour in zip(frames, masks, corners, coverage, colours):
+        window = (slice(top, top + len(patch)), slice(left, left + len(patch)))
+        frame[window] = np.rint(frame[window] * (1 - cover) + colour * cover).astype(np.uint8)
+        mask[window] = cover[..., 0] > 0
+    return masks
+
+
+# ------------------------------------------------------------------------------------------------------------ the files
+def write_moving_shapes(root: str | os.PathLike,
+                        num_train: int = 160,
+                        num_test: int = 80,
+                        size: int = 72,
+                        num_frames: int = 96,
+                        seed: int = 0,
+                        *,
+                        num_classes: int = 8,
+                        fps: int = 25,
+                        workers: int | None = None) -> Path:
+    """Write a set of H.264 videos with annotation files and masks.
+
+    The folder then holds ``train.txt`` and ``test.txt`` (a line ``path label`` per video, paths relative to ``root``),
+    ``classes.txt``, ``videos/<split>/<name>.mp4``, ``masks/<split>/<name>.npz`` (see :func:`load_masks`) and
+    ``moving_shapes.json``, the parameters. Names do not tell the class.
+
+    A set that is there already is left alone, and one that was cut off is completed: every file appears under its name
+    only when it is whole, so even two processes may write the same set.
+
+    Args:
+        root: Folder of the set; made when missing.
+        num_train: Videos for training.
+        num_test: Videos for testing.
+        size, num_frames, seed, num_classes, fps: See :class:`MovingShapes`.
+        workers: Threads; by default one per processor, eight at most.
+
+    Returns:
+        ``root`` as a path.
+
+    Raises:
+        FileExistsError: The folder holds a set with other parameters, or something else of the same names.
+        ImportError: PyAV is not installed.
+    """
+    if num_train < 0 or num_test < 0:
+        raise ValueError(f'num_train and num_test must not be negative, got {num_train} and {num_test}')
+    root = Path(root)
+    shapes = MovingShapes(num_classes=num_classes, size=size, num_frames=num_frames, fps=fps, seed=seed)
+    counts = dict(train=num_train, test=num_test)
+    record = dict(generator_version=GENERATOR_VERSION, **asdict(shapes), num_train=num_train, num_test=num_test)
+    _claim_folder(root, record)
+
+    missing = [(split, index) for split in SPLITS for index in range(counts[split])
+               if not all(path.exists() for path in _paths(root, shapes, split, index))]
+    if missing:
+        _import_av()  # before any work is done
+        print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
+        # Threads suffice, as NumPy and the encoder do their work outside of Python's lock; and unlike processes they neither
+        # have to import everything again nor mind what the caller has running.
+        with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8)) as pool:
+            jobs = [pool.submit(_write_video, root, shapes, split, index) for split, index in missing]
+            try:
+                for job in track(as_completed(jobs), description='Rendering', total=len(jobs)):
+                    job.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    lists = {'classes.txt': shapes.class_names}
+    for split in SPLITS:
+        videos = [_paths(root, shapes, split, index)[0] for index in range(counts[split])]
+        lists[f'{split}.txt'] = [f'{video.relative_to(root).as_posix()} {shapes.label(index)}'
+                                 for index, video in enumerate(videos)]
+    for name, lines in lists.items():
+        if not (root / name).exists():
+            _write_whole(root / name, lambda path: path.write_text(''.join(f'{line}\n' for line in lines)))
+    return root
+
+
+def load_masks(path: str | os.PathLike) -> np.ndarray:
+    """Masks of the moving shape in each frame of a video.
+
+    Args:
+        path: The ``.npz`` file under ``masks/``, or the ``.mp4`` file under ``videos/`` that it belongs to.
+
+    Returns:
+        bool [T, H, W], in the pixels of the video as it is stored.
+    """
+    path = Path(path)
+    if path.suffix == '.mp4':
+        path = path.parents[2] / 'masks' / path.parent.name / f'{path.stem}.npz'
+    with np.load(path) as stored:
+        shape = tuple(stored['shape'])
+        return np.unpackbits(stored['bits'], count=int(np.prod(shape))).reshape(shape).astype(bool)
+
+
+def _claim_folder(root: Path, record: dict) -> None:
+    """Record the parameters of the set in its folder, or make sure that they are the ones recorded there."""
+    record_path = root / RECORD_NAME
+    # Looked at before the record, which another process may be about to write together with the rest.
+    taken = [name for name in ('videos', 'masks', 'train.txt', 'test.txt', 'classes.txt') if (root / name).exists()]
+    if record_path.exists():
+        found = json.loads(record_path.read_text())
+        differing = [f'{name}: {found.get(name)} there, {record.get(name)} wanted'
+                     for name in sorted({*found, *record}) if found.get(name) != record.get(name)]
+        if differing:
+            raise FileExistsError(f'{root} holds a MovingShapes set with other parameters ({"; ".join(differing)}). '
+                                  'Choose another folder, ask for the parameters that are there, or delete the folder.')
+        return
+    if taken:
+        raise FileExistsError(f'{root} holds {", ".join(taken)} but no {RECORD_NAME}: it seems to be another data set. '
+                              'Choose another folder.')
+    root.mkdir(parents=True, exist_ok=True)
+    _write_whole(record_path, lambda path: path.write_text(json.dumps(record, indent=2) + '\n'))
+
+
+def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Path, Path]:
+    """Files of one video and of its masks. The name is a hash: an index would give the class away."""
+    name = blake2b(f'{shapes.seed}/{split}/{index}'.encode(), digest_size=6).hexdigest()
+    return root / 'videos' / split / f'{name}.mp4', root / 'masks' / split / f'{name}.npz'
+
+
+def _write_video(root: Path, shapes: MovingShapes, split: str, index: int) -> None:
+    frames, masks, _ = shapes.render(index, split)
+    video_path, masks_path = _paths(root, shapes, split, index)
+    _write_whole(masks_path, lambda path: _save_masks(path, masks))
+    _write_whole(video_path, lambda path: _encode(path, frames, shapes.fps))
+
+
+def _save_masks(path: Path, masks: np.ndarray) -> None:
+    with open(path, 'wb') as file:  # given a name, NumPy would append .npz to it
+        np.savez_compressed(file, bits=np.packbits(masks), shape=np.array(masks.shape))
+
+
+def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
+    """Write frames (uint8 RGB [T, H, W, 3]) as H.264."""
+    av = _import_av()
+    with av.open(str(path), 'w', format='mp4') as container:
+        # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does. One
+        # thread, as the videos are small and several are written at a time.
+        options = dict(crf='18', preset='veryfast', g='12', bf='0', threads='1')
+        stream = container.add_stream('libx264', rate=fps, options=options)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = 'yuv420p'
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+        container.mux(stream.encode())
+
+
+def _import_av():
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError('Writing the MovingShapes videos needs PyAV: pip install av') from error
+    return av
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, and give it its name only when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,274 @@
+"""Spatial and colour transforms with a draw of their own for every clip, and a record of what was done."""
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from mmaction.datasets.transforms import ColorJitter
+from mmcv.transforms import BaseTransform, Compose
+
+from videossl.registry import TRANSFORMS
+
+Transform = Callable[[Dict], Optional[Dict]]
+
+# What mmaction2's transforms leave behind about the frames they moved. Each child starts without them, so that what is
+# found after it is its own doing.
+_TRACES = ('crop_bbox', 'crop_quadruple', 'flip', 'flip_direction')
+
+
+@dataclass
+class ClipGeometry:
+    """Which part of the decoded frame a clip shows, and which way round.
+
+    A pixel map of the decoded frame follows the clip when it is cut to ``crop_box``, resized to ``size``, and flipped.
+
+    Args:
+        crop_quadruple: (x, y, width, height) of the part shown, as fractions of the decoded frame, not flipped.
+        original_size: (height, width) of the decoded frame.
+        size: (height, width) of the clip's frames.
+        flip: Mirrored left to right, after the crop.
+        vertical_flip: Mirrored top to bottom, after the crop.
+    """
+    crop_quadruple: Tuple[float, float, float, float]
+    original_size: Tuple[int, int]
+    size: Tuple[int, int]
+    flip: bool = False
+    vertical_flip: bool = False
+
+    def after(self, traces: Dict, size: Tuple[int, int]) -> 'ClipGeometry':
+        """The geometry after one more transform.
+
+        Args:
+            traces: What the transform left behind: ``crop_quadruple`` (fractions of the frame it was given) or
+                ``crop_bbox`` (pixels of it), ``flip`` and ``flip_direction``.
+            size: (height, width) of the frames that it returned.
+        """
+        x, y, width, height = self._relative_crop(traces)
+        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its place.
+        if self.flip:
+            x = 1 - x - width
+        if self.vertical_flip:
+            y = 1 - y - height
+        left, top, old_width, old_height = self.crop_quadruple
+        flipped = bool(traces.get('flip', False))
+        vertical = traces.get('flip_direction') == 'vertical'
+        return ClipGeometry(
+            crop_quadruple=(left + x * old_width, top + y * old_height, width * old_width, height * old_height),
+            original_size=self.original_size,
+            size=tuple(int(side) for side in size),
+            flip=self.flip ^ (flipped and not vertical),
+            vertical_flip=self.vertical_flip ^ (flipped and vertical))
+
+    def _relative_crop(self, traces: Dict) -> Tuple[float, float, float, float]:
+        if 'crop_quadruple' in traces:
+            return tuple(float(number) for number in traces['crop_quadruple'])
+        if 'crop_bbox' in traces:
+            left, top, right, bottom = (float(number) for number in traces['crop_bbox'])
+            height, width = self.size
+            return left / width, top / height, (right - left) / width, (bottom - top) / height
+        return 0., 0., 1., 1.
+
+    @property
+    def crop_box(self) -> Tuple[float, float, float, float]:
+        """(left, top, right, bottom) of the part shown, in pixels of the decoded frame."""
+        x, y, width, height = self.crop_quadruple
+        rows, columns = self.original_size
+        return x * columns, y * rows, (x + width) * columns, (y + height) * rows
+
+    def to_dict(self) -> Dict:
+        return dict(
+            crop_box=self.crop_box,
+            crop_quadruple=self.crop_quadruple,
+            original_size=self.original_size,
+            size=self.size,
+            flip=self.flip,
+            vertical_flip=self.vertical_flip)
+
+    @classmethod
+    def from_dict(cls, record: Dict) -> 'ClipGeometry':
+        return cls(**{key: value for key, value in record.items() if key != 'crop_box'})
+
+
+def changes_colour_only(transform: Any) -> bool:
+    """Whether a transform leaves the geometry of the frames alone.
+
+    True for a transform with an attribute ``changes_colour_only = True`` (ours; set it on your own), for mmaction2's
+    ``ColorJitter``, and for a wrapper such as mmcv's ``RandomApply`` whose ``transforms`` are all of that kind. Every
+    other transform counts as geometric.
+    """
+    if isinstance(transform, (list, tuple, Compose)):
+        return all(changes_colour_only(child) for child in transform)
+    if hasattr(transform, 'changes_colour_only'):
+        return bool(transform.changes_colour_only)
+    if isinstance(getattr(transform, 'transforms', None), (list, tuple, Compose)):
+        return changes_colour_only(transform.transforms)
+    return isinstance(transform, ColorJitter)
+
+
+@TRANSFORMS.register_module()
+class EachClip(BaseTransform):
+    """Runs spatial and colour transforms with a fresh random draw for each clip, or for each group of clips.
+
+    The frames of a group run through the transforms as one long clip (``num_clips`` 1), so mmaction2's crops,
+    ``Resize`` and ``Flip`` draw once for it; a colour transform that draws for every frame goes on to do so. The
+    transforms work on ``imgs`` alone: boxes and keypoints do not follow, and what a transform writes besides is
+    dropped. The label is the exception (``Flip(flip_label_map=...)``): it is taken over if all groups agree on it.
+
+    Reads: ``imgs`` (V * T arrays [H, W, 3]), ``num_clips``, ``clip_len``, ``original_shape``.
+    Writes: ``imgs``, ``img_shape``, ``clip_geometry`` and, if asked for, ``middle_frames`` (uint8 [V, H, W, 3]).
+
+    ``clip_geometry`` is a list of V dicts: ``crop_quadruple`` (x, y, width, height of the part of the decoded frame
+    that the clip shows, as fractions of it), ``crop_box`` (the same as left, top, right, bottom in pixels of the
+    decoded frame), ``original_size`` and ``size`` ((height, width) of the decoded frame and of the clip), ``flip`` and
+    ``vertical_flip``. A map of the decoded frame follows a clip when it is cut to the crop box, resized, and flipped
+    last. The record is composed over all transforms, whatever their order, and over an ``EachClip`` before this one.
+    Transforms that warp frames without telling (imgaug, torchvision) cannot be recorded.
+
+    Args:
+        transforms: Configs (built in scope videossl) or built transforms.
+        groups: Clips that share a draw, e.g. ``[[0], [1, 2]]``; every clip stands in exactly one group. None: each clip
+            on its own.
+        keep_middle_frame: Keep frame ``clip_len // 2`` of each clip as it is before the first colour
+            transform (see :func:`changes_colour_only`). Colour transforms must then follow the geometric ones.
+
+    Raises:
+        ValueError: at build time if a clip stands in two groups, or a colour transform comes before a geometric
+            one and the middle frame is asked for; in use if the groups do not cover the clips, the clips come out in
+            different sizes, or a transform changes the number of frames.
+    """
+
+    def __init__(self,
+                 transforms: Sequence[Union[Dict, Transform]],
+                 groups: Optional[Sequence[Sequence[int]]] = None,
+                 keep_middle_frame: bool = False) -> None:
+        self.transforms: List[Transform] = [
+            TRANSFORMS.build({'_scope_': 'videossl', **child}) if isinstance(child, dict) else child
+            for child in transforms
+        ]
+        self.groups = None if groups is None else [list(group) for group in groups]
+        self.keep_middle_frame = keep_middle_frame
+        self._check_groups()
+
+        colour = [changes_colour_only(child) for child in self.transforms]
+        self._first_colour = colour.index(True) if True in colour else len(colour)
+        if keep_middle_frame and not all(colour[self._first_colour:]):
+            late = self.transforms[self._first_colour + colour[self._first_colour:].index(False)]
+            raise ValueError(f'keep_middle_frame: {type(late).__name__} moves pixels after a colour transform, so no '
+                             'frame has the final geometry and the original colours; put the colour transforms last')
+
+    def _check_groups(self) -> None:
+        if self.groups is None:
+            return
+        clips = [clip for group in self.groups for clip in group]
+        if sorted(clips) != list(range(len(clips))) or not all(self.groups):
+            raise ValueError(f'groups must name each of the clips 0, 1, ... exactly once, got {self.groups}')
+
+    def transform(self, results: Dict) -> Optional[Dict]:
+        clips = self._split(results)
+        groups = [[clip] for clip in range(len(clips))] if self.groups is None else self.groups
+        if sum(map(len, groups)) != len(clips):
+            raise ValueError(f'groups {groups} are for {sum(map(len, groups))} clips, the sample has {len(clips)}')
+
+        geometries = self._initial_geometries(results, clips)
+        middle_frames = [None] * len(clips)
+        labels = []
+        for group in groups:
+            outcome = self._run_group(results, [clips[clip] for clip in group], [geometries[clip] for clip in group])
+            if outcome is None:  # mmcv's way of rejecting a sample
+                return None
+            for clip, frames, geometry, middle_frame in zip(group, *outcome[:3]):
+                clips[clip], geometries[clip], middle_frames[clip] = frames, geometry, middle_frame
+            labels.append(outcome[3])
+
+        sizes = sorted({frame.shape[:2] for frames in clips for frame in frames})
+        if len(sizes) > 1:
+            raise ValueError(f'the clips of a sample came out in different sizes (height, width): {sizes}. End the '
+                             'geometric transforms of EachClip with a fixed size: '
+                             "dict(type='Resize', scale=(112, 112), keep_ratio=False) or a crop such as "
+                             "dict(type='RandomCrop', size=112)")
+
+        self._take_over_label(results, labels)
+        results['imgs'] = [frame for frames in clips for frame in frames]
+        results['img_shape'] = sizes[0]
+        results['clip_geometry'] = [geometry.to_dict() for geometry in geometries]
+        if self.keep_middle_frame:
+            results['middle_frames'] = np.stack(middle_frames)
+        return results
+
+    @staticmethod
+    def _split(results: Dict) -> List[List[np.ndarray]]:
+        for key in ('keypoint', 'gt_bboxes'):
+            if key in results:
+                raise ValueError(f'EachClip moves pixels only: {key} would not follow the crops and flips of the clips')
+        frames, num_clips, clip_len = _with_own_memory(results['imgs']), results['num_clips'], results['clip_len']
+        if len(frames) != num_clips * clip_len:
+            raise ValueError(f'{num_clips} clips of {clip_len} frames need {num_clips * clip_len} frames, '
+                             f'got {len(frames)}')
+        return [frames[clip * clip_len:(clip + 1) * clip_len] for clip in range(num_clips)]
+
+    @staticmethod
+    def _initial_geometries(results: Dict, clips: List[List[np.ndarray]]) -> List[ClipGeometry]:
+        if len(results.get('clip_geometry', ())) == len(clips):
+            return [ClipGeometry.from_dict(record) for record in results['clip_geometry']]
+        size = tuple(clips[0][0].shape[:2])
+        original_size = tuple(int(side) for side in results.get('original_shape', size))
+        # Transforms before EachClip may have cropped and flipped all clips alike.
+        traces = {key: results[key] for key in ('crop_quadruple', 'flip', 'flip_direction') if key in results}
+        return [ClipGeometry((0., 0., 1., 1.), original_size, original_size).after(traces, size)] * len(clips)
+
+    def _run_group(self, results: Dict, clips: List[List[np.ndarray]], geometries: List[ClipGeometry]):
+        """Runs one group: (its clips, their geometries, their middle frames, its label), or None if rejected."""
+        clip_len = results['clip_len']
+        group = {key: value for key, value in results.items() if key not in _TRACES}
+        group.setdefault('modality', 'RGB')  # Flip asks for it
+        group.update(
+            imgs=[frame for frames in clips for frame in frames],
+            img_shape=clips[0][0].shape[:2],
+            num_clips=1,
+            clip_len=clip_len * len(clips))
+        middle_frames = None
+        for place, child in enumerate(self.transforms):
+            if place == self._first_colour:
+                middle_frames = self._middle_frames(group, clip_len)
+            group = child(group)
+            if group is None:
+                return None
+            if len(group['imgs']) != clip_len * len(clips):
+                raise ValueError(f'{type(child).__name__} changed the number of frames: put it outside of EachClip')
+            if 'lazy' not in group:  # a lazy transform announces the size before the frames have it
+                group['img_shape'] = group['imgs'][0].shape[:2]
+            traces = {key: group.pop(key) for key in _TRACES if key in group}
+            geometries = [geometry.after(traces, group['img_shape']) for geometry in geometries]
+        if 'lazy' in group:
+            raise ValueError("lazy transforms inside EachClip must be followed by dict(type='Fuse') inside it")
+        if middle_frames is None:
+            middle_frames = self._middle_frames(group, clip_len)
+        clips = [group['imgs'][start:start + clip_len] for start in range(0, len(group['imgs']), clip_len)]
+        return clips, geometries, middle_frames, group.get('label')
+
+    def _middle_frames(self, group: Dict, clip_len: int) -> List[Optional[np.ndarray]]:
+        frames = group['imgs'][clip_len // 2::clip_len]
+        # Copies, because a colour transform of someone else's may work in place.
+        return [frame.copy() for frame in frames] if self.keep_middle_frame else [None] * len(frames)
+
+    @staticmethod
+    def _take_over_label(results: Dict, labels: List[Any]) -> None:
+        if 'label' not in results:
+            return
+        if any(not np.array_equal(label, labels[0]) for label in labels[1:]):
+            raise ValueError(f'a transform gave the clips of one sample different labels ({labels}); let all clips '
+                             'share one draw, e.g. groups=[[0, 1]] for two clips')
+        results['label'] = labels[0]
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(transforms={self.transforms}, groups={self.groups}, '
+                f'keep_middle_frame={self.keep_middle_frame})')
+
+
+def _with_own_memory(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
+    """The frames, each writable and none the same memory as one before it: mmaction2's Flip works in place."""
+    owned, addresses = [], set()
+    for frame in frames:
+        address = frame.__array_interface__['data'][0]
+        owned.append(frame.copy() if address in addresses or not frame.flags.writeable else frame)
+        addresses.add(address)
+    return owned

@@ -1,0 +1,91 @@
+"""Packing: from frames and labels to what the model takes."""
+from typing import Any, Dict, Sequence, Union
+
+import numpy as np
+import torch
+from mmaction.structures import ActionDataSample
+from mmcv.transforms import BaseTransform
+
+from videossl.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackClips(BaseTransform):
+    """Packs the clips of a sample and its labels; the last transform of a pipeline.
+
+    Returns ``inputs``, a contiguous uint8 tensor [V, 3, T, H, W], and ``data_samples``, an mmaction2
+    ``ActionDataSample``, so that a batch goes into our pretrainers and into mmaction2's ``Recognizer3D`` alike. Pixels
+    stay uint8: a quarter of the bytes to move to the device, where the data preprocessor converts and normalises them.
+
+    Reads: ``imgs`` (V * T uint8 arrays [H, W, 3], clip after clip), ``clip_len`` (T), ``label`` (the action
+    class or classes, becomes ``gt_label``), ``middle_frames`` ([V, H, W, 3], becomes a field of that name,
+    uint8 [V, 3, H, W]), the labels and the meta keys; of these only ``imgs`` and ``clip_len`` must be there.
+    V is counted from the frames: after mmaction2's ``ThreeCrop`` it is the number of clips times the number of crops.
+
+    Args:
+        meta_keys: What the data sample remembers as meta information, where it is known.
+        label_keys: Pretext labels, each a field of the data sample as an int64 tensor, where it is known.
+        sample_label_keys: Those of ``label_keys`` that describe the sample as a whole and keep their own shape; each of
+            the others has one entry per clip: [V] (or [V, ...]).
+
+    Raises:
+        ValueError: if the frames are not uint8, differ in size or are no multiple of the clip length, or a label
+            has the wrong length or is not a whole number.
+    """
+
+    def __init__(
+        self,
+        meta_keys: Sequence[str] = ('filename', 'sample_idx', 'total_frames', 'avg_fps', 'original_shape', 'img_shape',
+                                    'num_clips', 'clip_len', 'frame_interval', 'frame_inds', 'clip_geometry'),
+        label_keys: Sequence[str] = ('gt_speed', 'gt_segment', 'gt_order'),
+        sample_label_keys: Sequence[str] = ('gt_order', )
+    ) -> None:
+        self.meta_keys = tuple(meta_keys)
+        self.label_keys = tuple(label_keys)
+        self.sample_label_keys = tuple(sample_label_keys)
+
+    def transform(self, results: Dict) -> Dict:
+        inputs = _pack_frames(results['imgs'], results['clip_len'])
+        num_clips = len(inputs)
+
+        sample = ActionDataSample()
+        if 'label' in results:
+            sample.set_gt_label(results['label'])
+        for key in self.label_keys:
+            if results.get(key) is not None:
+                sample.set_field(self._pack_label(key, results[key], num_clips), key)
+        if results.get('middle_frames') is not None:
+            frames = np.ascontiguousarray(np.asarray(results['middle_frames']).transpose(0, 3, 1, 2))
+            sample.set_field(torch.from_numpy(frames), 'middle_frames')
+        sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        return dict(inputs=inputs, data_samples=sample)
+
+    def _pack_label(self, key: str, label: Any, num_clips: int) -> torch.Tensor:
+        label = np.asarray(label)
+        if not np.issubdtype(label.dtype, np.integer):
+            raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
+        if key not in self.sample_label_keys and label.shape[:1] != (num_clips, ):
+            raise ValueError(f'{key} needs one entry for each of the {num_clips} clips, got shape {label.shape}; if it '
+                             f'describes the sample as a whole, name it in sample_label_keys')
+        return torch.from_numpy(label.astype(np.int64))  # astype copies: the tensor is the sample's own
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(meta_keys={self.meta_keys}, label_keys={self.label_keys}, '
+                f'sample_label_keys={self.sample_label_keys})')
+
+
+def _pack_frames(frames: Union[Sequence[np.ndarray], np.ndarray], clip_len: int) -> torch.Tensor:
+    """V * T arrays [H, W, 3] to one tensor [V, 3, T, H, W]."""
+    if len(frames) == 0 or len(frames) % clip_len:
+        raise ValueError(f'{len(frames)} frames are not a whole number of clips of {clip_len} frames')
+    height, width = frames[0].shape[:2]
+    packed = np.empty((len(frames) // clip_len, 3, clip_len, height, width), dtype=np.uint8)
+    # Writing each frame to its place moves every byte once; stacking first and transposing moves it twice.
+    for place, frame in enumerate(frames):
+        if frame.dtype != np.uint8:
+            raise ValueError(f'frames must be uint8, got {frame.dtype}: the data preprocessor converts and normalises')
+        if frame.shape != (height, width, 3):
+            raise ValueError(f'frames must have one size, but {frame.shape} follows {(height, width, 3)}: add a Resize '
+                             'or a crop of fixed size')
+        packed[place // clip_len, :, place % clip_len] = frame.transpose(2, 0, 1)
+    return torch.from_numpy(packed)

@@ -1,0 +1,182 @@
+"""Which frames make a clip whose speed changes in one of its segments: the maths behind the pace samplers.
+
+Nothing here knows of results dictionaries or labels. A clip of T frames is described by its *steps*: ``steps[i]`` is
+how many frames further position ``i`` lies than position ``i - 1``, and ``steps[0]`` is counted from frame
+``start - 1``. Hence the indices are ``start - 1 + cumsum(steps)`` and the clip occupies exactly ``sum(steps)`` frames
+from ``start`` on, whatever the variant. All frame numbers count from 0, where the paper counts from 1.
+
+Source: Amirhossein Dadashzadeh, Alan Whone, Majid Mirmehdi, "Auxiliary Learning for Self-Supervised Video
+Representation via Similarity-based Knowledge Distillation", 2021, Equation 4 (Video Segment Pace Prediction, VSPP).
+"""
+from numbers import Integral
+
+import numpy as np
+
+OVERRUN_POLICIES = ('fit', 'loop')
+
+
+def check_integer(name: str, value: int, minimum: int) -> None:
+    """Raise a ValueError that names the parameter unless ``value`` is an integer of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise ValueError(f'{name} must be an integer of at least {minimum}, but is {value!r}')
+
+
+def check_overrun(overrun: str, lookahead: int) -> None:
+    """Raise a ValueError unless ``overrun`` is a known policy and ``lookahead`` is a positive integer."""
+    if overrun not in OVERRUN_POLICIES:
+        raise ValueError(f'overrun must be one of {OVERRUN_POLICIES}, but is {overrun!r}')
+    check_integer('lookahead', lookahead, 1)
+
+
+def segment_pace_steps(clip_len: int, num_segments: int, segment: int, speed: int,
+                       inclusive_end: bool = False) -> np.ndarray:
+    """Steps between the frames of a clip that plays one of its segments at ``speed`` and the rest at natural speed.
+
+    Position ``i`` belongs to segment ``floor(i * num_segments / clip_len)``, so 3 segments of a 16-frame clip have
+    6, 5 and 5 frames.
+
+    Args:
+        clip_len: Frames in the clip, K in the paper.
+        num_segments: Segments the clip is divided into, Z in the paper; at most ``clip_len``.
+        segment: Which segment is altered, counted from 0 (the paper's zeta - 1).
+        speed: Stride inside the segment in frames, lambda in the paper; 1 is natural speed.
+        inclusive_end: False gives Equation 4: exactly the segment's own frames are reached at stride ``speed``,
+            even the clip's first frame where the first segment is altered. True gives the walk of the authors' released
+            code: one position more behind the segment, if there is one, is reached at stride ``speed``, and the clip
+            always begins at ``start`` itself.
+
+    Returns:
+        int64 [clip_len]. The sum, which is the number of frames the clip needs, is K + n (speed - 1) in Equation 4,
+        with n the number of frames in the segment.
+
+    Raises:
+        ValueError: if a count is not positive, a segment would be empty or ``segment`` is not one of the segments.
+    """
+    check_integer('clip_len', clip_len, 1)
+    check_integer('num_segments', num_segments, 1)
+    check_integer('segment', segment, 0)
+    check_integer('speed', speed, 1)
+    if num_segments > clip_len:
+        raise ValueError(f'num_segments={num_segments} leaves segments without a frame in a clip of '
+                         f'clip_len={clip_len}; use fewer segments or longer clips')
+    if segment >= num_segments:
+        raise ValueError(f'segment must be below num_segments={num_segments} (it counts from 0), but is {segment}')
+
+    in_segment = np.arange(clip_len) * num_segments // clip_len == segment
+    if inclusive_end:
+        in_segment[1:] |= in_segment[:-1].copy()
+        in_segment[0] = False
+    return np.where(in_segment, speed, 1).astype(np.int64)
+
+
+def segment_pace_indices(start: int, clip_len: int, num_segments: int, segment: int, speed: int,
+                         inclusive_end: bool = False) -> np.ndarray:
+    """Frame indices of a clip that plays one segment at ``speed``, in a video without an end (Equation 4).
+
+    Frames before the segment are consecutive from ``start``; those behind it continue one by one from the segment's
+    last frame, they do not return to the natural timeline.
+
+    Args:
+        start: First of the frames the clip occupies, from 0. In Equation 4 an altered *first* segment begins at
+            ``start + speed - 1``.
+        clip_len: see :func:`segment_pace_steps`, as for the remaining arguments.
+
+    Returns:
+        int64 [clip_len], strictly increasing, within ``start .. start + sum(steps) - 1``.
+
+    Examples:
+        >>> segment_pace_indices(0, clip_len=16, num_segments=4, segment=1, speed=2).tolist()
+        [0, 1, 2, 3, 5, 7, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+        >>> segment_pace_indices(0, clip_len=16, num_segments=4, segment=1, speed=2, inclusive_end=True).tolist()
+        [0, 1, 2, 3, 5, 7, 9, 11, 13, 14, 15, 16, 17, 18, 19, 20]
+    """
+    return start - 1 + np.cumsum(segment_pace_steps(clip_len, num_segments, segment, speed, inclusive_end))
+
+
+def looped_indices(start: int, steps: np.ndarray, total_frames: int, lookahead: int = 1) -> np.ndarray:
+    """Walk ``steps`` through a video and restart at its first frame whenever the walk would overrun the end.
+
+    This is what the released code does: the restart replaces one step, so the frame after it is frame 0 itself, and the
+    walk goes on with the steps of the positions that remain. It differs from indices modulo the length.
+
+    Args:
+        start: First of the frames the clip occupies, from 0.
+        steps: [T], from :func:`segment_pace_steps`.
+        total_frames: Frames in the video, at least 1.
+        lookahead: The walk restarts if this many steps of the next stride would leave the video. 1 (the released VSPP
+            folder) restarts at the last possible moment, 3 (the released auxSKD folder) two steps earlier.
+
+    Returns:
+        int64 [T], each within ``0 .. total_frames - 1``.
+    """
+    indices = np.empty(len(steps), dtype=np.int64)
+    # A first step of more than 1 (Equation 4, first segment) can itself overrun a very short video. No frame has been
+    # taken before it, so it is not subject to the lookahead.
+    current = start - 1 + int(steps[0])
+    indices[0] = current = current if current < total_frames else 0
+    for position, step in enumerate(steps[1:].tolist(), start=1):
+        current = current + step if current + lookahead * step < total_frames else 0
+        indices[position] = current
+    return indices
+
+
+def draw_clip_indices(steps: np.ndarray, total_frames: int, overrun: str, num_loop_starts: int,
+                      lookahead: int = 1) -> np.ndarray:
+    """Place a clip at random in a video: draw its start, with one call of ``np.random.randint``, and list its frames.
+
+    Args:
+        steps: [T], from :func:`segment_pace_steps`.
+        total_frames: Frames in the video, at least 1.
+        overrun: ``'fit'``: the start is uniform over every place where the whole clip fits. In a video too short for
+            that the clip starts at frame 0, which puts the cut as late as possible, and goes round (indices modulo the
+            length, strides kept across the cut). ``'loop'``: the start is uniform over the first ``num_loop_starts``
+            frames, and the clip is walked by :func:`looped_indices`.
+        num_loop_starts: How many starts ``'loop'`` chooses from; below 1 means only frame 0.
+        lookahead: see :func:`looped_indices`; unused by ``'fit'``.
+
+    Returns:
+        int64 [T], each within ``0 .. total_frames - 1``.
+
+    Raises:
+        ValueError: if the video has no frames.
+    """
+    if total_frames < 1:
+        raise ValueError(f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the '
+                         'list')
+    if overrun == 'loop':
+        return looped_indices(np.random.randint(max(num_loop_starts, 1)), steps, total_frames, lookahead)
+    num_fitting_starts = total_frames - int(steps.sum()) + 1
+    start = np.random.randint(max(num_fitting_starts, 1))
+    return (start - 1 + np.cumsum(steps)) % total_frames
+
+
+def draw_classes(num_classes: int, num_views: int, distinct: bool) -> np.ndarray:
+    """Draw one class per view, uniformly over ``0 .. num_classes - 1``.
+
+    Args:
+        num_classes: Number of classes.
+        num_views: Number of draws, V.
+        distinct: False: independent draws. True: no two views share a class. This has the same distribution as
+            redrawing a view until it differs from those before it, without the loop.
+
+    Returns:
+        int64 [V].
+    """
+    if distinct:
+        return np.random.permutation(num_classes)[:num_views].astype(np.int64)
+    return np.random.randint(num_classes, size=num_views).astype(np.int64)
+
+
+def check_distinct_views(num_views: int, **num_classes: int) -> None:
+    """Raise a ValueError unless there are two views or more, and enough of each class for all of them to differ.
+
+    Args:
+        num_views: Number of views that are to differ.
+        num_classes: The number of classes under the name of the sampler's parameter, e.g. ``num_speeds=4``.
+    """
+    if num_views < 2:
+        raise ValueError(f'distinct_views=True needs num_views of at least 2, but num_views={num_views}')
+    for name, number in num_classes.items():
+        if number < num_views:
+            raise ValueError(f'distinct_views=True cannot give {num_views} views different classes with '
+                             f'{name}={number}; set distinct_views=False or raise {name} to at least {num_views}')

@@ -1,0 +1,73 @@
+"""Small random shifts of clips in time."""
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from videossl.registry import TRANSFORMS
+from .pace_indices import check_integer
+
+# Labels that say how the frames of a clip are spaced.
+SPACING_LABELS = ('gt_speed', 'gt_segment')
+
+
+@TRANSFORMS.register_module()
+class TemporalJitter(BaseTransform):
+    """Move each clip as a whole by a random number of frames, within the video and without touching its labels.
+
+    Goes after any sampler. For every clip one shift is drawn uniformly from those of at most ``max_shift`` frames that
+    keep all its frames inside the video, so strides, and with them speed and segment labels, stay as they are. A clip
+    that touches both ends of the video, as one that goes round does, stays where it is.
+
+    Clips of one sample move independently, by up to ``2 * max_shift`` relative to each other. Where their places
+    relative to each other matter (the order of a tuple of clips, keys cut from one window), keep that below the gap
+    between them.
+
+    The auxSKD paper's "temporal jittering" is not this: there it means ten fresh draws per video and epoch, which is a
+    repeated data set.
+
+    Required keys: ``frame_inds`` (V * T), ``clip_len``, ``total_frames``, ``start_index`` (0 if absent).
+
+    Modified keys: ``frame_inds``.
+
+    Args:
+        max_shift: Largest shift in frames, in either direction; 0 moves nothing.
+        per_frame: Whether every frame gets its own shift instead. Only for clips at natural speed: it is refused at the
+            first sample whose sampler wrote ``gt_speed`` or ``gt_segment``, since it would make these labels wrong.
+            Frames can change their order when ``2 * max_shift`` exceeds their interval.
+
+    Raises:
+        ValueError: at build time if ``max_shift`` is not an integer of at least 0.
+    """
+
+    def __init__(self, max_shift: int, per_frame: bool = False) -> None:
+        check_integer('max_shift', max_shift, 0)
+        self.max_shift = max_shift
+        self.per_frame = per_frame
+
+    def transform(self, results: dict) -> dict:
+        """Shift ``results['frame_inds']``.
+
+        Raises:
+            ValueError: if a frame index lies outside the video, or for ``per_frame`` after a pace sampler.
+        """
+        broken_labels = [label for label in SPACING_LABELS if label in results]
+        if self.per_frame and broken_labels:
+            raise ValueError(f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '
+                             'which describe the spacing of the frames; set per_frame=False to move each clip as a '
+                             'whole')
+        first_frame = results.get('start_index', 0)
+        last_frame = first_frame + results['total_frames'] - 1
+        clips = np.asarray(results['frame_inds']).reshape(-1, results['clip_len'])
+        if clips.min() < first_frame or clips.max() > last_frame:
+            raise ValueError(f'frame_inds run from {clips.min()} to {clips.max()}, but the video from {first_frame} to '
+                             f'{last_frame}; TemporalJitter needs a sampler that stays inside the video')
+
+        earliest = clips if self.per_frame else clips.min(axis=1, keepdims=True)
+        latest = clips if self.per_frame else clips.max(axis=1, keepdims=True)
+        lowest_shift = np.maximum(-self.max_shift, first_frame - earliest)
+        highest_shift = np.minimum(self.max_shift, last_frame - latest)
+        shifts = np.random.randint(lowest_shift, highest_shift + 1)
+        results['frame_inds'] = (clips + shifts).reshape(-1)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(max_shift={self.max_shift}, per_frame={self.per_frame})'

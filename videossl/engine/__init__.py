@@ -1,0 +1,8 @@
+from .hooks import HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook
+from .optim_wrappers import TrainableOptimWrapperConstructor
+from .samplers import Draw, DrawSampler
+
+__all__ = [
+    'Draw', 'DrawSampler', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
+    'PrecisionHook', 'TrainableOptimWrapperConstructor'
+]

@@ -1,0 +1,6 @@
+from .hand_off_hook import HandOffHook
+from .momentum_hooks import MemoryBankHook, MomentumTeacherHook
+from .plain_checkpoint_hook import PlainCheckpointHook
+from .precision_hook import PrecisionHook
+
+__all__ = ['HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook']

@@ -1,0 +1,35 @@
+"""Start a stage from another stage's checkpoint."""
+from collections.abc import Sequence
+
+from mmengine.hooks import Hook
+
+from videossl.models.hand_off import load_mapped
+from videossl.registry import HOOKS
+
+from .momentum_hooks import unwrap
+
+
+@HOOKS.register_module()
+class HandOffHook(Hook):
+    """Fills parts of the model from another stage's checkpoint before training starts; a resumed run keeps its own.
+
+    Unlike mmengine's ``load_from`` it logs what was taken, dropped and left as initialised, and stops when nothing
+    matches. ``tools/train.py CONFIG --init-from CHECKPOINT`` adds it.
+
+    Args:
+        checkpoint: path of the checkpoint.
+        mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, in the model that it feeds. The
+            default takes the backbone alone: convolutions and batch norms with their statistics, as the released code
+            of auxSKD does; projection, predictor and heads start anew.
+    """
+
+    # Before MomentumTeacherHook, which copies the result to the teacher.
+    priority = 'HIGH'
+
+    def __init__(self, checkpoint: str, mapping: dict[str, str | Sequence[str]] | None = None) -> None:
+        self.checkpoint = checkpoint
+        self.mapping = dict(mapping or {'backbone.': 'backbone.'})
+
+    def before_train(self, runner) -> None:
+        if runner.iter == 0:
+            load_mapped(unwrap(runner.model), self.checkpoint, self.mapping)

@@ -1,0 +1,85 @@
+"""Hooks of the methods with an averaged teacher and a memory bank."""
+import torch
+from mmengine.dist import all_gather, get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+from videossl.registry import HOOKS
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model inside a distributed wrapper, or the model itself."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def begins_step(runner) -> bool:
+    """Whether the coming iteration is the first of those whose gradients one optimiser step accumulates."""
+    wrapper = runner.optim_wrapper
+    return wrapper._inner_count % wrapper._accumulative_counts == 0
+
+
+@HOOKS.register_module()
+class MomentumTeacherHook(Hook):
+    """Moves a model's teacher: theta_T <- m theta_T + (1 - m) theta_S, once per optimiser step.
+
+    "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation",
+    Dadashzadeh, Whone, Mirmehdi, 2021, Algorithm 1, line 6. The teacher moves before the iteration, towards the
+    student's weights from before this iteration's step. The paper moves it after the student's forward pass, which
+    changes no parameter, so that both are the same. (mmengine's ``EMAHook`` would move it after the step.)
+
+    When training starts, not when it resumes, the teacher becomes an exact copy of the student: by then weights have
+    been initialised or handed over.
+
+    Args:
+        momentum: m, the share of the old teacher that is kept. Paper: 0.999.
+    """
+
+    # After HandOffHook, whose weights the teacher copies.
+    priority = 'NORMAL'
+
+    def __init__(self, momentum: float = 0.999) -> None:
+        if not 0 <= momentum <= 1:
+            raise ValueError(f'MomentumTeacherHook: momentum must lie in 0..1, got {momentum}')
+        self.momentum = momentum
+
+    def before_train(self, runner) -> None:
+        model = unwrap(runner.model)
+        if not hasattr(model, 'move_teacher'):
+            raise TypeError(f'MomentumTeacherHook needs a model with a teacher, got {type(model).__name__}; use '
+                            'MomentumPretrainer or remove the hook')
+        model.attached_hooks.add('MomentumTeacherHook')
+        if runner.iter == 0:
+            model.copy_student_to_teacher()
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if begins_step(runner):
+            unwrap(runner.model).move_teacher(self.momentum)
+
+
+@HOOKS.register_module()
+class MemoryBankHook(Hook):
+    """Enqueues the teacher's embeddings once per optimiser step, after it; so the similarities of an iteration never see
+    that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
+    rank's bank stays the same."""
+
+    # Before the checkpoint hook: a checkpoint holds the bank as the next iteration will see it.
+    priority = 'NORMAL'
+
+    def before_train(self, runner) -> None:
+        model = unwrap(runner.model)
+        if not hasattr(model, 'memory_bank'):
+            raise TypeError(f'MemoryBankHook needs a model with a memory bank, got {type(model).__name__}; use '
+                            'MomentumPretrainer or remove the hook')
+        model.attached_hooks.add('MemoryBankHook')
+        model.pending_keys.clear()
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        if not runner.optim_wrapper.should_update():
+            return
+        model = unwrap(runner.model)
+        keys = torch.cat(model.pending_keys)
+        model.pending_keys.clear()
+        if get_world_size() > 1:
+            keys = torch.cat(all_gather(keys))
+        model.memory_bank.enqueue(keys)

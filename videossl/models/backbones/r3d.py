@@ -1,0 +1,65 @@
+"""R3D: a residual net of full 3-D convolutions."""
+from collections.abc import Sequence
+
+from torch import nn
+
+from videossl.models.backbones.base import VideoBackbone
+from videossl.models.backbones.residual import Size3d, residual_stages
+from videossl.registry import MODELS
+
+
+@MODELS.register_module()
+class R3D(VideoBackbone):
+    """R3D of 10 or 18 layers (classifier counted), as video clip order prediction and the methods after it use it.
+
+    The papers' "R3D-18" is the 10-layer net in their released code: ``depth=10``, 14,361,792 parameters; ``depth=18``
+    has 33,166,272. The convolutions have no bias. The weights keep PyTorch's default initialisation (Kaiming uniform);
+    ``init_cfg`` gives another.
+
+    For clips of 16x112x112 (time x height x width) the maps are, with the paper's widths:
+
+    ======  ===============  ========================
+    stage   output           name in the paper's code
+    ======  ===============  ========================
+    stem    64x16x56x56      conv1
+    stage1  64x16x56x56      conv2
+    stage2  128x8x28x28      conv3
+    stage3  256x4x14x14      conv4
+    stage4  512x2x7x7        conv5
+    ======  ===============  ========================
+
+    Source: Xu et al., Self-supervised Spatiotemporal Learning via Video Clip Order Prediction, CVPR 2019.
+
+    Args:
+        depth: 10 or 18.
+        in_channels: Channels of the clips.
+        base_channels: Channels of the stem; the other widths follow in proportion. 64 is the paper's.
+        frozen_stages: See :class:`VideoBackbone`.
+        norm_eval: See :class:`VideoBackbone`.
+        out_indices: See :class:`VideoBackbone`.
+        init_cfg: See :class:`VideoBackbone`.
+
+    Raises:
+        ValueError: On an argument out of range.
+    """
+
+    def __init__(self,
+                 depth: int = 10,
+                 in_channels: int = 3,
+                 base_channels: int = 64,
+                 frozen_stages: int = -1,
+                 norm_eval: bool = False,
+                 out_indices: Sequence[int] | None = None,
+                 init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(
+            residual_stages(full_conv3d, depth, in_channels, base_channels),
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            out_indices=out_indices,
+            init_cfg=init_cfg)
+
+
+def full_conv3d(in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Conv3d:
+    """A 3-D convolution over time and space at once, padded by half its kernel, without bias."""
+    padding = tuple(size // 2 for size in kernel_size)
+    return nn.Conv3d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False)

@@ -1,0 +1,58 @@
+"""From uint8 clips in host memory to normalised floats on the device."""
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from videossl.registry import MODELS
+
+
+@MODELS.register_module()
+class ClipDataPreprocessor(BaseDataPreprocessor):
+    """Collate, move and normalise clips.
+
+    Clips travel to the device as uint8, a quarter of the bytes of floats, and are cast and normalised there. Serves our
+    pretrainers and mmaction2's recognisers alike.
+
+    Args:
+        mean: per channel, in the units of ``scale``'s result. The default, with ``std``, is ImageNet's in 0..255.
+        std: per channel. The papers' released code (auxSKD, VSPP, VideoPace) uses mean 0 and std 1 on BGR:
+            ``mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True``; VCOP divides by 255: ``mean=(0, 0, 0), std=(255,) * 3``.
+        to_bgr: swap the channels from RGB, as decoded, to BGR.
+        non_blocking: do not wait for the copy to the device (with pinned memory).
+
+    Shapes:
+        in: a list of B uint8 tensors [V, 3, T, H, W], or one tensor [B, V, 3, T, H, W].
+        out: ``dict(inputs=float [B, V, 3, T, H, W], data_samples=list of B)``.
+    """
+
+    def __init__(self,
+                 mean: Sequence[float] = (123.675, 116.28, 103.53),
+                 std: Sequence[float] = (58.395, 57.12, 57.375),
+                 to_bgr: bool = False,
+                 non_blocking: bool = True) -> None:
+        super().__init__(non_blocking=non_blocking)
+        if len(mean) != 3 or len(std) != 3:
+            raise ValueError(f'mean and std need one value for each of the 3 channels, got {mean} and {std}')
+        if min(std) <= 0:
+            raise ValueError(f'std must be positive, got {std}')
+        shape = (1, 3, 1, 1, 1)
+        self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
+        self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
+        self.to_bgr = to_bgr
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Normalise a batch; see the class for the shapes."""
+        data = self.cast_data(data)
+        inputs = data['inputs']
+        if not isinstance(inputs, Tensor):
+            shapes = {tuple(clips.shape) for clips in inputs}
+            if len(shapes) > 1:
+                raise ValueError(f'the samples of a batch differ in shape: {sorted(shapes)}; the pipeline must end with '
+                                 'clips of one number, length and size (a crop or Resize is missing)')
+            inputs = torch.stack(list(inputs))
+        if self.to_bgr:
+            inputs = inputs.flip(-4)
+        inputs = (inputs.float() - self.mean) / self.std
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))

@@ -1,0 +1,134 @@
+"""Hand-off: a stage starts from the weights of the stage before it, and says what it took."""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from mmengine.logging import print_log
+from torch import nn
+
+
+class HandOffError(RuntimeError):
+    """A checkpoint has nothing that the model can take."""
+
+
+@dataclass
+class HandOffReport:
+    """What a hand-off did, as parameter and buffer names.
+
+    Attributes:
+        taken: names in the model that were filled from the checkpoint.
+        left_random: names in the model that the checkpoint has nothing for.
+        dropped: names in the checkpoint that found no place.
+        mismatched: names in the model whose shape in the checkpoint differs, with both shapes.
+    """
+    taken: list[str] = field(default_factory=list)
+    left_random: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f'{len(self.taken)} tensors taken, {len(self.dropped)} dropped, {len(self.left_random)} left as '
+                 f'initialised, {len(self.mismatched)} of another shape']
+        for title, names in (('taken', _by_module(self.taken)), ('dropped', _by_module(self.dropped)),
+                             ('left as initialised', _by_module(self.left_random)),
+                             ('of another shape', self.mismatched)):
+            if names:
+                lines.append(f'  {title}: ' + ', '.join(names))
+        return '\n'.join(lines)
+
+
+def _by_module(names: Sequence[str], depth: int = 2) -> list[str]:
+    """Shorten a list of parameter names to their modules with counts."""
+    counts: dict[str, int] = {}
+    for name in names:
+        module = '.'.join(name.split('.')[:-1][:depth]) or name
+        counts[module] = counts.get(module, 0) + 1
+    return [f'{module} ({count})' for module, count in counts.items()]
+
+
+def read_state_dict(checkpoint: str) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint file, read as plain tensors only (``weights_only``).
+
+    Raises:
+        HandOffError: the file is missing, unreadable, or has no weights in it.
+    """
+    try:
+        content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    except FileNotFoundError:
+        raise HandOffError(f'there is no checkpoint {checkpoint}') from None
+    except Exception as error:
+        raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain tensors: {error}') from error
+    weights = content.get('state_dict', content.get('model', content)) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not any(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise HandOffError(f'{checkpoint} has no weights in it')
+    return {name.removeprefix('module.'): value for name, value in weights.items() if isinstance(value, torch.Tensor)}
+
+
+def load_mapped(model: nn.Module, checkpoint: str, mapping: dict[str, str | Sequence[str]]) -> HandOffReport:
+    """Fill parts of a model from parts of a checkpoint.
+
+    Args:
+        model: the model to fill, in place.
+        checkpoint: path of a checkpoint of videossl, mmaction2 or a bare state dict.
+        mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, of names in the model that it
+            feeds; ``{'backbone.': 'backbone.'}`` takes the backbone alone.
+
+    Raises:
+        HandOffError: for some entry of the mapping nothing matched by name and shape.
+    """
+    source = read_state_dict(checkpoint)
+    target = model.state_dict()
+    report = HandOffReport()
+    used: set[str] = set()
+    for source_prefix, target_prefixes in mapping.items():
+        target_prefixes = [target_prefixes] if isinstance(target_prefixes, str) else list(target_prefixes)
+        for target_prefix in target_prefixes:
+            # A batch norm of 64 channels fits many nets; what shows that the nets agree is a weight of 2 or more dimensions.
+            needed = 2 if any(value.ndim > 1 for name, value in target.items() if name.startswith(target_prefix)) else 1
+            count = 0
+            for name, value in source.items():
+                if not name.startswith(source_prefix):
+                    continue
+                place = target_prefix + name[len(source_prefix):]
+                if place not in target:
+                    continue
+                used.add(name)
+                if target[place].shape != value.shape:
+                    report.mismatched.append(f'{place} {tuple(value.shape)} for {tuple(target[place].shape)}')
+                    continue
+                with torch.no_grad():
+                    target[place].copy_(value)
+                report.taken.append(place)
+                count += value.ndim >= needed
+            if count == 0:
+                found = sorted({name.split('.')[0] for name in source})
+                raise HandOffError(
+                    f'nothing in {checkpoint} matches: no parameter under "{source_prefix}" of the checkpoint has the '
+                    f'name and shape of one under "{target_prefix}" of the model. The checkpoint has {found}; is it of '
+                    'another backbone, depth or width?' +
+                    (f' Differing shapes: {report.mismatched[:3]}' if report.mismatched else ''))
+    taken = set(report.taken)
+    report.left_random = [name for name in target if name not in taken]
+    report.dropped = [name for name in source if name not in used]
+    print_log(f'hand-off from {checkpoint}: {report}', logger='current')
+    return report
+
+
+def load_backbone(backbone: nn.Module, checkpoint: str, prefix: str | None = None) -> HandOffReport:
+    """Fill a bare backbone from a checkpoint.
+
+    Args:
+        backbone: the backbone to fill, in place.
+        checkpoint: path of the checkpoint.
+        prefix: what the backbone's parameters begin with in the checkpoint. None: ``'backbone.'`` where the checkpoint
+            has such names, else nothing.
+
+    Raises:
+        HandOffError: no parameter matched.
+    """
+    if prefix is None:
+        names = read_state_dict(checkpoint)
+        prefix = 'backbone.' if any(name.startswith('backbone.') for name in names) else ''
+    elif prefix and not prefix.endswith('.'):
+        prefix += '.'
+    return load_mapped(backbone, checkpoint, {prefix: ''})

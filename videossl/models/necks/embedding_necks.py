@@ -1,0 +1,78 @@
+"""Necks: from a backbone's feature map to an embedding."""
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from videossl.registry import MODELS
+
+
+@MODELS.register_module()
+class PoolNeck(BaseModule):
+    """Average over time and space: [N, C, t, h, w] to [N, C]."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """Pool a feature map."""
+        return feature_map.mean(dim=(2, 3, 4))
+
+
+@MODELS.register_module()
+class ProjectionNeck(BaseModule):
+    """Average-pool, then one linear layer with bias: [N, in_channels, t, h, w] to [N, out_channels].
+
+    auxSKD's projection, 512 to 128, of student and teacher ("Auxiliary Learning for Self-Supervised Video
+    Representation via Similarity-based Knowledge Distillation", Dadashzadeh, Whone, Mirmehdi, 2021, section 4.2).
+
+    Args:
+        in_channels: channels of the backbone's last map.
+        out_channels: dimension of the embedding.
+        num_layers: 1, the paper's; with more, hidden layers of ``in_channels`` with ReLU between them.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int = 128, num_layers: int = 1, init_cfg=None) -> None:
+        super().__init__(init_cfg)
+        self.pool = PoolNeck()
+        self.layers = _mlp([in_channels] * num_layers + [out_channels], batch_norm=False)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """Pool and project a feature map."""
+        return self.layers(self.pool(feature_map))
+
+
+@MODELS.register_module()
+class PredictorNeck(BaseModule):
+    """The student's predictor: [N, in_channels] to [N, out_channels].
+
+    The paper says "a 3-layer MLP with hidden dimension 1024, and output embedding dimension 128"; the released code has
+    two linear layers, 128 - 1024 (batch norm, ReLU) - 128. The code's is the default (its three "layers" are the three
+    sizes); ``num_layers=3`` gives the other reading, with a second hidden layer.
+
+    Args:
+        in_channels: dimension of the embedding.
+        hidden_channels: width of the hidden layers.
+        out_channels: dimension of the prediction.
+        num_layers: number of linear layers, at least 2.
+    """
+
+    def __init__(self,
+                 in_channels: int = 128,
+                 hidden_channels: int = 1024,
+                 out_channels: int = 128,
+                 num_layers: int = 2,
+                 init_cfg=None) -> None:
+        super().__init__(init_cfg)
+        if num_layers < 2:
+            raise ValueError(f'PredictorNeck: num_layers must be at least 2, got {num_layers}')
+        self.layers = _mlp([in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels], batch_norm=True)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Predict the teacher's embedding from the student's."""
+        return self.layers(embedding)
+
+
+def _mlp(channels: list[int], batch_norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    last = len(channels) - 2
+    for index, (inputs, outputs) in enumerate(zip(channels[:-1], channels[1:])):
+        layers.append(nn.Linear(inputs, outputs))
+        if index < last:
+            layers += [nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)

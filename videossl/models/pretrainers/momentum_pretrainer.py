@@ -1,0 +1,144 @@
+"""An encoder with an averaged teacher and a memory bank."""
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from videossl.registry import MODELS
+
+from .pretrainer import Pretrainer, add_results, build, build_all
+
+
+@MODELS.register_module()
+class MomentumPretrainer(Pretrainer):
+    """A student encoder, its averaged teacher, and a memory bank of the teacher's embeddings.
+
+    auxSKD is this with a :class:`~videossl.models.SimilarityDistillHead`. One iteration is Algorithm 1 of "Auxiliary
+    Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation" (Dadashzadeh, Whone,
+    Mirmehdi, 2021): the student embeds its view; the teacher moves towards the student; the teacher embeds the other
+    view; the loss is taken against the bank as it was; the teacher's embeddings are enqueued; the student takes its
+    step. Two hooks do what is not forward or backward: :class:`~videossl.engine.MomentumTeacherHook` moves the teacher
+    before the iteration (the student's forward pass changes no parameter, so that is the same order), and
+    :class:`~videossl.engine.MemoryBankHook` enqueues ``pending_keys`` after it. Without both, training is refused.
+
+    The teacher starts as a copy of the student when training starts, not when this is built: weights are initialised
+    or handed over in between. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
+    come from its own forward passes.
+
+    Args:
+        backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. Here a head's loss is
+            ``loss(student=[B, Vs, D], teacher=[B, Vt, D], bank=[H, D], data_samples=...)``, embeddings L2-normalised.
+        predictors: named as the necks they follow; for the student alone.
+        memory_bank: the anchors.
+        student_views: which of the V clips of a sample the student sees. Algorithm 1: the first. (The text of section
+            3.1 has it the other way round; the views are drawn alike, so it makes no difference.)
+        teacher_views: which of them the teacher sees.
+        enqueue: ``(embedding, teacher view)``: which of the teacher's embeddings enter the bank.
+    """
+
+    required_hooks = ('MomentumTeacherHook', 'MemoryBankHook')
+
+    def __init__(self,
+                 backbone: nn.Module | dict,
+                 heads: dict[str, nn.Module | dict],
+                 necks: dict[str, nn.Module | dict],
+                 memory_bank: nn.Module | dict,
+                 predictors: dict[str, nn.Module | dict] | None = None,
+                 student_views: Sequence[int] = (0, ),
+                 teacher_views: Sequence[int] = (1, ),
+                 enqueue: tuple[str, int] = ('projection', 0),
+                 data_preprocessor: nn.Module | dict | None = None,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(backbone, heads, necks, data_preprocessor, init_cfg)
+        self.predictors = build_all(predictors)
+        self.memory_bank = build(memory_bank)
+        self.teacher = nn.ModuleDict(dict(backbone=copy.deepcopy(self.backbone), necks=copy.deepcopy(self.necks)))
+        self.teacher.requires_grad_(False)
+        self.student_views = list(student_views)
+        self.teacher_views = list(teacher_views)
+        self.enqueue_embedding, self.enqueue_view = enqueue
+        if self.enqueue_embedding not in self.embeddings_in_use or self.enqueue_view >= len(self.teacher_views):
+            raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.embeddings_in_use}) or no '
+                             f'view of teacher_views={teacher_views}')
+        for name in self.predictors:
+            if name not in self.necks:
+                raise ValueError(f'predictors.{name} follows no neck; necks has {list(self.necks)}')
+        self.attached_hooks: set[str] = set()
+        self.pending_keys: list[Tensor] = []
+
+    def init_weights(self) -> None:
+        """Initialise the student; the teacher becomes its copy when training starts."""
+        # mmengine initialises every child; the teacher's turn would only cost time and random numbers.
+        teacher = self._modules.pop('teacher')
+        super().init_weights()
+        self._modules['teacher'] = teacher
+
+    def teacher_pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """(teacher's parameter, student's parameter) for every parameter that is averaged."""
+        student = dict(self.named_parameters())
+        return [(parameter, student[name]) for name, parameter in self.teacher.named_parameters()]
+
+    @torch.no_grad()
+    def copy_student_to_teacher(self) -> None:
+        """Make the teacher an exact copy of the student's encoder, buffers included."""
+        self.teacher['backbone'].load_state_dict(self.backbone.state_dict())
+        self.teacher['necks'].load_state_dict(self.necks.state_dict())
+
+    @torch.no_grad()
+    def move_teacher(self, momentum: float) -> None:
+        """theta_T <- momentum * theta_T + (1 - momentum) * theta_S, parameters only."""
+        teachers, students = zip(*self.teacher_pairs())
+        torch._foreach_lerp_(list(teachers), list(students), 1 - momentum)
+
+    @torch.no_grad()
+    def embed_with_teacher(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """The teacher's named embeddings, each [B, Vt, D], L2-normalised in fp32."""
+        feature_map = self.teacher['backbone'](inputs.flatten(0, 1))
+        return {
+            name: F.normalize(self.teacher['necks'][name](feature_map).float(), dim=1).unflatten(0, inputs.shape[:2])
+            for name in names
+        }
+
+    def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
+        """All heads' losses and accuracies, and the embeddings' standard deviations as signs of collapse.
+
+        Args:
+            inputs: [B, V, 3, T, H, W], normalised, with the V views that ``student_views`` and ``teacher_views`` name.
+        """
+        self._check_hooks()
+        if inputs.shape[1] <= max(self.student_views + self.teacher_views):
+            raise ValueError(f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
+                             f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler')
+        names = self.embeddings_in_use
+        student = self.embed(inputs[:, self.student_views], names)
+        for name, predictor in self.predictors.items():
+            student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
+        student = {name: F.normalize(embedding.float(), dim=2) for name, embedding in student.items()}
+        teacher = self.embed_with_teacher(inputs[:, self.teacher_views], names)
+        results: dict[str, Tensor] = {}
+        for name, head in self.heads.items():
+            add_results(
+                results,
+                head.loss(student=student[head.embedding], teacher=teacher[head.embedding],
+                          bank=self.memory_bank.rows, data_samples=data_samples), name)
+        if self.training:
+            self.pending_keys.append(teacher[self.enqueue_embedding][:, self.enqueue_view].detach())
+        results['std_student'] = spread(student[self.enqueue_embedding].flatten(0, 1))
+        results['std_teacher'] = spread(teacher[self.enqueue_embedding].flatten(0, 1))
+        return results
+
+    def _check_hooks(self) -> None:
+        missing = [name for name in self.required_hooks if name not in self.attached_hooks]
+        if self.training and missing:
+            raise RuntimeError('training a MomentumPretrainer needs the hooks ' + ' and '.join(missing) +
+                               '; add them to custom_hooks in the config: ' +
+                               ', '.join(f"dict(type='{name}')" for name in missing))
+
+
+@torch.no_grad()
+def spread(embeddings: Tensor) -> Tensor:
+    """Standard deviation of normalised embeddings [N, D] over the batch, averaged over dimensions, times sqrt(D): near 1
+    for embeddings spread evenly over the sphere, 0 where all are the same, which is a collapse."""
+    return embeddings.detach().std(dim=0, correction=0).mean() * embeddings.shape[1]**0.5
