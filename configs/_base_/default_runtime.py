@@ -16,7 +16,9 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))
 
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+# Accuracies are averaged over the window as losses are; mmengine by itself logs the last batch's.
+log_processor = dict(
+    type='LogProcessor', window_size=20, by_epoch=True, mean_pattern=r'.*(loss|acc|std_|time|grad_norm).*')
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 

@@ -44,7 +44,8 @@ def load_config(path: str, options: dict | None = None) -> Config:
     if not osp.isfile(path):
         folder = osp.dirname(path) or '.'
         near = difflib.get_close_matches(osp.basename(path), os.listdir(folder) if osp.isdir(folder) else [], n=1)
-        raise ConfigError(f'there is no config {path}' + (f'; did you mean {osp.join(folder, near[0])}?' if near else ''))
+        hint = f'; did you mean {osp.join(folder, near[0])}?' if near else ''
+        raise ConfigError(f'there is no config {path}{hint}')
     config = Config.fromfile(path)
     for key in config:
         near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.85)
@@ -67,10 +68,13 @@ def check_option(config: Config, key: str) -> None:
     for depth, part in enumerate(parts):
         if isinstance(place, (list, tuple)):
             if not part.isdigit() or int(part) >= len(place):
-                raise ConfigError(f'--cfg-options {key}: "{".".join(parts[:depth])}" is a list of {len(place)} entries')
+                raise ConfigError(f'--cfg-options {key}: "{".".join(parts[:depth])}" is a list of {len(place)} '
+                                  f'entries, counted from 0; "{part}" is none of them')
             place = place[int(part)]
             continue
-        known = set(place) if isinstance(place, dict) else set()
+        if not isinstance(place, dict):
+            raise ConfigError(f'--cfg-options {key}: "{".".join(parts[:depth])}" is {place!r}, which has no keys')
+        known = set(place)
         if depth == 0:
             known |= RUNNER_KEYS
         last = depth == len(parts) - 1
@@ -84,7 +88,7 @@ def check_option(config: Config, key: str) -> None:
             if near:
                 raise ConfigError(f'--cfg-options {key}: there is no key "{part}" in "{".".join(parts[:depth])}"; '
                                   f'did you mean "{near[0]}"?')
-        place = place.get(part, {}) if isinstance(place, dict) else {}
+        place = place.get(part, {})
 
 
 def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
@@ -99,6 +103,9 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
     if data_root is None and ann_file is None:
         return
     dataset = innermost_dataset(dataloader.dataset)
+    if 'datasets' in dataset:
+        raise ConfigError(f'--data-root and --ann-file cannot say which part of {dataset.get("type")} they mean; '
+                          'set e.g. train_dataloader.dataset.datasets.0.data_root with --cfg-options')
     if data_root is not None:
         dataset.data_root = data_root
         dataset.data_prefix = dict(video='')
@@ -136,8 +143,11 @@ def use_mixed_precision(config: Config) -> None:
     precision = 'bf16'
     if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
         precision = 'fp16'
-        config.optim_wrapper.type = 'AmpOptimWrapper'
-        config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        if config.get('optim_wrapper') is not None:  # not so in testing
+            config.optim_wrapper.type = 'AmpOptimWrapper'
+            config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if config.get('default_hooks') is None:
+        config.default_hooks = {}
     config.default_hooks.setdefault('precision', dict(type='videossl.PrecisionHook'))
     config.default_hooks.precision.precision = precision
 
@@ -163,7 +173,8 @@ def use_gloo(config: Config, launcher: str) -> None:
     """Several processes on CPUs. mmengine 0.10.7's set-up touches torch.cuda, and its default wrapper names a device;
     so the group is made here, and the wrapper told otherwise."""
     if launcher != 'pytorch':
-        raise ConfigError(f'several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not {launcher}')
+        raise ConfigError('several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not '
+                          f'{launcher}')
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
     config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)

@@ -46,3 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.metrics_file is not None and is_main_process():
         with open(args.metrics_file, 'w') as file:
             json.dump({name: float(value) for name, value in metrics.items()}, file, indent=2)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,9 +1,10 @@
 """Train a model from a config file."""
 import argparse
+import os.path as osp
 
 from mmengine.config import ConfigDict
 
-from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
+from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,11 +26,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def config_for_training(args: argparse.Namespace) -> ConfigDict:
     """The config with the arguments merged in."""
     config = load_config(args.config, args.cfg_options)
+    if config.get('train_dataloader') is None:
+        raise ConfigError(f'{args.config} has no train_dataloader: there is nothing to train on. To test a checkpoint '
+                          'use tools/test.py')
+    for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
+        if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
+            raise ConfigError(f'{option}: there is no checkpoint {checkpoint}')
     point_at_data(config.train_dataloader, args.data_root, args.ann_file)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     elif config.get('val_dataloader') is not None:
         point_at_data(config.val_dataloader, args.data_root, args.val_ann_file)
+    elif args.val_ann_file is not None:
+        raise ConfigError(f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
+                          'tools/test.py --ann-file')
     if args.init_from is not None:
         config.custom_hooks = [*config.get('custom_hooks', []),
                                dict(type='videossl.HandOffHook', checkpoint=args.init_from)]
@@ -52,3 +62,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/train.py`` and ``videossl-train``."""
     build_runner(config_for_training(parse_args(argv))).train()
+
+
+if __name__ == '__main__':
+    main()

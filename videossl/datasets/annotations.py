@@ -25,8 +25,11 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
         raise FileNotFoundError(f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
                                 '--data-root); with --data-root alone the folder is scanned and no list is needed')
     reader = dict(csv=_read_csv, jsonl=_read_json_lines).get(ann_file.rpartition('.')[2].lower())
-    with open(ann_file, encoding='utf-8', newline='') as file:
-        entries = list(_read_text(file, delimiter) if reader is None else reader(file, ann_file))
+    try:
+        with open(ann_file, encoding='utf-8-sig', newline='') as file:  # with or without a byte order mark
+            entries = list(_read_text(file, delimiter) if reader is None else reader(file, ann_file))
+    except UnicodeDecodeError as error:
+        raise ValueError(f'annotation file {ann_file} is not a text in UTF-8 ({error}); save it as UTF-8') from None
     if not entries:
         raise ValueError(f'annotation file {ann_file} lists no video')
     first_has_label = entries[0][1] is not None
@@ -41,20 +44,21 @@ def _read_text(file, delimiter: str) -> Iterator[tuple[str, int | None]]:
     for line in file:
         line = line.strip()
         if line:
-            path, found, label = line.rpartition(delimiter)
-            yield (path.strip(), int(label)) if found and path and _is_label(label) else (line, None)
+            path, label = (part.strip() for part in line.rpartition(delimiter)[::2])
+            yield (path, int(label)) if path and _is_label(label) else (line, None)
 
 
 def _read_csv(file, name: str) -> Iterator[tuple[str, int | None]]:
-    rows = [row for row in csv.reader(file) if row]
-    header = [column.strip().lower() for column in rows[0]] if rows else []
+    rows = ((number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(file), 1))
+    rows = [(number, row) for number, row in rows if any(row)]
+    header = [column.lower() for column in rows[0][1]] if rows else []
     path_column = next((column for column in PATH_COLUMNS if column in header), None)
     path_at = header.index(path_column) if path_column else 0
     label_at = (header.index('label') if 'label' in header else None) if path_column else 1
-    for number, row in enumerate(rows[1 if path_column else 0:], 2 if path_column else 1):
-        if path_at >= len(row):
+    for number, row in rows[1 if path_column else 0:]:
+        if path_at >= len(row) or not row[path_at]:
             raise ValueError(f'{name}, row {number}: there is no path')
-        label = row[label_at].strip() if label_at is not None and label_at < len(row) else ''
+        label = row[label_at] if label_at is not None and label_at < len(row) else ''
         yield row[path_at], _to_label(label, f'{name}, row {number}') if label else None
 
 
@@ -65,6 +69,8 @@ def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
         try:
             entry = json.loads(line)
             path = next(entry[column] for column in PATH_COLUMNS if column in entry)
+            if not isinstance(path, str):
+                raise TypeError
         except (json.JSONDecodeError, TypeError, StopIteration):
             raise ValueError(f'{name}, line {number}: not a JSON object with a "path": {line.strip()[:80]}') from None
         label = entry.get('label')
@@ -84,13 +90,18 @@ def _to_label(value: int | str, place: str) -> int:
 def scan_videos(folder: str) -> list[str]:
     """All video files below a folder, as sorted paths relative to it.
 
+    Links are followed; a folder that can be reached in several ways is read once, so that links in a circle end.
+
     Raises:
         FileNotFoundError: there is no such folder, or no video in it.
     """
     if not osp.isdir(folder):
         raise FileNotFoundError(f'the folder {folder} does not exist; check data_root (--data-root)')
-    found = []
-    for directory, _, names in os.walk(folder, followlinks=True):
+    found, seen = [], {osp.realpath(folder)}
+    for directory, subfolders, names in os.walk(folder, followlinks=True):
+        unseen = {osp.realpath(osp.join(directory, name)): name for name in sorted(subfolders, reverse=True)}
+        subfolders[:] = sorted(name for path, name in unseen.items() if path not in seen)
+        seen.update(unseen)
         found += [osp.relpath(osp.join(directory, name), folder) for name in names
                   if name.lower().endswith(VIDEO_EXTENSIONS)]
     if not found:

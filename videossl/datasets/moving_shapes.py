@@ -30,18 +30,21 @@ from rich.progress import track
 
 SPLITS = ('train', 'test')
 # Lengths below are in pixels of a frame of this side, and scale with the frame.
-REFERENCE_SIZE = 72
-MIN_SIZE = 48
-SHAPE_RADIUS = (7.5, 9.5)  # of the circle around the shape at its mean size, in the first frame
+REFERENCE_SIZE = 80
+SHAPE_RADIUS = (6.5, 7.5)  # of the circle around the shape at its mean size, in the first frame
 SHRINKAGE = 0.25  # share of its radius that a shape loses over the video
-STROKE_SIZE = 0.12  # the radius swings between 1 + 0.12 and 1 - 0.12 times its mean within a stroke
-STROKE_SPEED = 0.35  # the same for the speed: weak enough that a segment at double pace still stands out
+STROKE_SIZE = 0.04  # the radius swings between 1 + 0.04 and 1 - 0.04 times its mean within a stroke
+STROKE_SPEED = 0.3  # the same for the speed: weak enough that a segment at double pace still stands out
 STROKE_PERIOD = (7.5, 8.5)  # frames
-SPEED = (2.9, 3.1)  # pixels per frame, mean over the video
-LOOP_LENGTH = (52.0, 60.0)  # pixels: 17 to 21 frames, so that a clip of 16 natural frames sees most of a loop
-MARGIN = 2.0  # pixels that stay free between shape and border
-POSITION_STD = 8.8  # of the shape's centre along either axis, over the frames of all videos
+SPEED = (4.0, 4.2)  # pixels per frame, mean over the video
+LOOP_LENGTH = (70.0, 78.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
+SHAPE_LEVEL = 225
+BACKGROUND_LEVEL = (100, 130)
+BACKGROUND_CONTRAST = 10.0  # of 255, either way from its mean colour
+MARGIN = 1.5  # pixels that stay free between shape and border
+POSITION_STD = 11.4  # of the shape's centre along either axis, over the frames of all videos
 
+NOSTILL = False
 RECORD_NAME = 'moving_shapes.json'
 # Raised whenever the same parameters give other frames than before, so that old and new videos are never mixed.
 GENERATOR_VERSION = 1
@@ -87,29 +90,30 @@ def _points_along(loop: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 # ----------------------------------------------------------------------------------------------------------- the shapes
 # Each kind gives the signed distance (about; negative inside) of points to a shape that fits in a circle of ``radius``.
 def _disc(x, y, radius):
-    return np.hypot(x, y) - radius
+    return np.hypot(x, y) - 0.8 * radius
 
 
 def _ring(x, y, radius):
-    return np.abs(np.hypot(x, y) - 0.72 * radius) - 0.28 * radius
-
-
-def _triangle(x, y, radius):
-    return np.maximum(y, np.abs(x) * 0.75**0.5 - 0.5 * y) - 0.5 * radius
+    return np.abs(np.hypot(x, y) - 0.68 * radius) - 0.24 * radius
 
 
 def _square(x, y, radius):
     return np.maximum(np.abs(x), np.abs(y)) - 0.5**0.5 * radius
 
 
+def _pentagon(x, y, radius):
+    angles = 2 * np.pi * np.arange(5) / 5
+    return np.max([x * np.sin(angle) + y * np.cos(angle) for angle in angles], axis=0) - 0.74 * radius
+
+
 def _cross(x, y, radius):
-    arm, half_width = 0.93 * radius, 0.36 * radius
+    arm, half_width = 0.93 * radius, 0.33 * radius
     x, y = np.abs(x), np.abs(y)
     return np.minimum(np.maximum(x - arm, y - half_width), np.maximum(y - arm, x - half_width))
 
 
 # Each texture says where a shape wears its second, darker tone; x and y are in radii, so that it moves and swells along.
-SHAPE_KINDS: tuple[Callable, ...] = (_disc, _ring, _triangle, _square, _cross)
+SHAPE_KINDS: tuple[Callable, ...] = (_disc, _ring, _square, _pentagon, _cross)
 TEXTURES: tuple[Callable, ...] = (
     lambda x, y: np.zeros(np.broadcast(x, y).shape, dtype=bool),  # plain
     lambda x, y: np.sin(8 * x) > 0,  # stripes
@@ -144,7 +148,7 @@ class MovingShapes:
 
     Args:
         num_classes: The first so many of ``LOOPS``, 2 to 10.
-        size: Height and width of a frame in pixels; even, as the video format wants it, and at least 48.
+        size: Height and width of a frame in pixels; a multiple of 16 from 64 on.
         num_frames: Frames per video.
         fps: Frames per second that the file states; it does not change the frames.
         seed: Another seed gives another set.
@@ -152,11 +156,11 @@ class MovingShapes:
     Examples:
         >>> frames, masks, label = MovingShapes(num_frames=16).render(3, split='test')
         >>> frames.shape, masks.shape, label
-        ((16, 72, 72, 3), (16, 72, 72), 3)
+        ((16, 80, 80, 3), (16, 80, 80), 3)
     """
 
     num_classes: int = 8
-    size: int = 72
+    size: int = 80
     num_frames: int = 96
     fps: int = 25
     seed: int = 0
@@ -164,8 +168,10 @@ class MovingShapes:
     def __post_init__(self) -> None:
         if not 2 <= self.num_classes <= len(LOOPS):
             raise ValueError(f'num_classes must be 2 to {len(LOOPS)}, got {self.num_classes}')
-        if self.size < MIN_SIZE or self.size % 2:
-            raise ValueError(f'size must be even and at least {MIN_SIZE}, got {self.size}')
+        # Not only for the encoder's blocks: decord cannot decode to a width of 33 to 48 or 65 to 72 (nor to less than 25). It
+        # pads rows to a multiple of 32 pixels of 3 bytes, and then takes those for rows of the stated width of 4 bytes.
+        if self.size < 64 or self.size % 16:
+            raise ValueError(f'size must be a multiple of 16 and at least 64, got {self.size}')
         if self.num_frames < 2:
             raise ValueError(f'num_frames must be at least 2 for anything to move, got {self.num_frames}')
         if self.fps < 1:
@@ -249,10 +255,8 @@ class MovingShapes:
     def _draw_scene(self, generator: np.random.Generator) -> tuple[np.ndarray, _Look]:
         """Background with the still shape on it (uint8 [size, size, 3]), and the look of the moving shape."""
         scale = self.size / REFERENCE_SIZE
-        # Darker than the shapes: were some shapes darker and others brighter than what is behind them, then a filter that
-        # answers to motion one way would answer to the other kind's motion the other way, and learning would take longer.
-        base = generator.uniform(40, 90) + generator.uniform(-15, 15, size=3)
-        coarse = base + generator.uniform(-20, 20, size=(6, 6, 1)) + generator.uniform(-8, 8, size=(6, 6, 3))
+        base = generator.uniform(*BACKGROUND_LEVEL, size=3)
+        coarse = base + generator.uniform(-BACKGROUND_CONTRAST, BACKGROUND_CONTRAST, size=(6, 6, 3))
         background = cv2.resize(coarse, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
         background = np.clip(background, 0, 255).round().astype(np.uint8)
 
@@ -261,19 +265,19 @@ class MovingShapes:
         radius = generator.uniform(*SHAPE_RADIUS) * generator.uniform(1 - SHRINKAGE, 1) * scale
         reach = self.size / 2 - MARGIN * scale - SHAPE_RADIUS[1] * scale
         centre = (self.size - 1) / 2 + generator.uniform(-reach, reach, size=2)
-        _paint(background[None], still_look, centre[None], np.array([radius]))
+        if not NOSTILL: _paint(background[None], still_look, centre[None], np.array([radius]))
         return background, moving_look
 
 
 def _draw_look(generator: np.random.Generator) -> _Look:
     """Draw an appearance: any hue, brighter than every background in at least one channel."""
-    colour = generator.uniform(60, 255, size=3)
-    colour *= generator.uniform(200, 255) / colour.max()
+    colour = generator.uniform(160, 255, size=3)
+    colour *= SHAPE_LEVEL / colour.mean()
     return _Look(
         kind=int(generator.integers(len(SHAPE_KINDS))),
         texture=int(generator.integers(len(TEXTURES))),
         colour=colour,
-        dark_colour=0.7 * colour,
+        dark_colour=0.85 * colour,
         rotation=generator.uniform(0, 2 * np.pi))
 
 
@@ -294,7 +298,7 @@ def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarr
     radii = radii[:, None, None]
     coverage = np.clip(0.5 - SHAPE_KINDS[look.kind](x, y, radii), 0, 1)[..., None]
     is_dark = TEXTURES[look.texture](x / radii, y / radii)[..., None]
-    colours = np.where(is_dark, look.dark_colour, look.colour)
+    colours = np.where(is_dark, look.dark_colour, look.colour).clip(0, 255)
 
     masks = np.zeros(frames.shape[:3], dtype=bool)
     for frame, mask, (left, top), cover, colour in zip(frames, masks, corners, coverage, colours):
@@ -308,7 +312,7 @@ def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarr
 def write_moving_shapes(root: str | os.PathLike,
                         num_train: int = 160,
                         num_test: int = 80,
-                        size: int = 72,
+                        size: int = 80,
                         num_frames: int = 96,
                         seed: int = 0,
                         *,

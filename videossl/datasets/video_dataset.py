@@ -1,4 +1,5 @@
 """Videos, from a list or a folder."""
+import logging
 import os.path as osp
 import random
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from mmengine.logging import print_log
 from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import read_annotations, scan_videos
-from .transforms.decoding import VideoReadError
+from .transforms.decoding import DecodeClips, VideoReadError
 
 CHECKED_PATHS = 100
 
@@ -32,26 +33,32 @@ class VideoDataset(MMActionVideoDataset):
         ann_file: list of videos, relative to ``data_root``; see :func:`videossl.datasets.read_annotations`. None or
             empty: all videos below ``data_root``.
         pipeline: transforms.
-        data_root: folder that the list, and the paths in it, are relative to.
         data_prefix: ``dict(video=...)``, folder below ``data_root`` that the paths are relative to.
+        multi_class: several labels a video, ``path label label ...``, as mmaction2 reads them.
         num_classes: labels must lie in 0..num_classes - 1. None: any label, or none.
-        max_replacements: so many videos in a row may be unreadable before training stops.
-        delimiter: between path and label in a text list.
+        start_index, modality: mmaction2's.
         test_mode: see above.
+        delimiter: between path and label in a text list.
+        data_root: folder that the list, and the paths in it, are relative to.
+        max_replacements: so many videos in a row may be unreadable before training stops.
     """
 
     def __init__(self,
                  ann_file: str | None = None,
                  pipeline: Sequence[dict | Callable] = (),
-                 data_root: str | None = None,
                  data_prefix: dict | None = None,
+                 multi_class: bool = False,
                  num_classes: int | None = None,
-                 max_replacements: int = 100,
-                 delimiter: str = ' ',
+                 start_index: int = 0,
+                 modality: str = 'RGB',
                  test_mode: bool = False,
+                 delimiter: str = ' ',
+                 data_root: str | None = None,
+                 max_replacements: int = 100,
                  **kwargs) -> None:
         self.max_replacements = max_replacements
-        self.unreadable: set[str] = set()
+        if multi_class and num_classes is None:
+            raise ValueError('VideoDataset(multi_class=True) needs num_classes, the length of its labels')
         if not ann_file and not data_root:
             raise ValueError('VideoDataset needs ann_file, data_root or both; in a config of videossl give them with '
                              '--data-root FOLDER and --ann-file LIST')
@@ -59,41 +66,56 @@ class VideoDataset(MMActionVideoDataset):
             ann_file or '',
             pipeline=[TRANSFORMS.build(dict(transform, _scope_=transform.get('_scope_', 'videossl')))
                       if isinstance(transform, dict) else transform for transform in pipeline],
-            data_root=data_root or '',
             data_prefix=dict(data_prefix or dict(video='')),
+            multi_class=multi_class,
             num_classes=num_classes,
-            delimiter=delimiter,
+            start_index=start_index,
+            modality=modality,
             test_mode=test_mode,
+            delimiter=delimiter,
+            data_root=data_root or '',
             **kwargs)
+
+    def full_init(self) -> None:
+        """Read the list, once."""
+        if not self._fully_initialized:
+            super().full_init()
+            # Which videos the log has named already; in memory that the loader's workers share.
+            self.named = torch.zeros(len(self), dtype=torch.bool).share_memory_()
 
     def load_data_list(self) -> list[dict]:
         """Read the list, or scan the folder."""
         folder = self.data_prefix['video']
         if self.ann_file and self.ann_file != self.data_root:
             entries = read_annotations(self.ann_file, self.delimiter)
-            self._check_labels(entries)
-            self._check_paths(entries, folder)
-        else:
-            entries = [(path, None) for path in scan_videos(folder or self.data_root)]
-            if self.num_classes is not None:
-                raise ValueError(f'{self.data_root} was scanned for videos, which gives no labels, but num_classes='
-                                 f'{self.num_classes} asks for them; name a list with ann_file (--ann-file)')
-        return [dict(filename=osp.join(folder, path)) if label is None else
-                dict(filename=osp.join(folder, path), label=label) for path, label in entries]
+            if self.multi_class:
+                videos = super().load_data_list()
+            else:
+                videos = [dict(filename=osp.join(folder, path), label=label) if label is not None else
+                          dict(filename=osp.join(folder, path)) for path, label in entries]
+            self._check_labels(videos)
+            self._check_paths(videos)
+            return videos
+        if self.num_classes is not None:
+            raise ValueError(f'without a list, {self.data_root} is scanned for videos, which gives no labels, but '
+                             f'num_classes={self.num_classes} asks for them; name a list with ann_file (--ann-file, '
+                             'for validation --val-ann-file)')
+        return [dict(filename=osp.join(folder, path)) for path in scan_videos(folder or self.data_root)]
 
-    def _check_labels(self, entries: list[tuple[str, int | None]]) -> None:
+    def _check_labels(self, videos: list[dict]) -> None:
         if self.num_classes is None:
             return
-        for number, (path, label) in enumerate(entries, 1):
-            if label is None:
+        for number, video in enumerate(videos, 1):
+            if 'label' not in video:
                 raise ValueError(f'{self.ann_file} has no labels, but num_classes={self.num_classes} asks for them')
-            if not 0 <= label < self.num_classes:
-                raise ValueError(f'{self.ann_file}, entry {number}, "{path}": label {label} lies outside '
-                                 f'0..{self.num_classes - 1}; correct the list or num_classes')
+            for label in video['label'] if self.multi_class else [video['label']]:
+                if not 0 <= label < self.num_classes:
+                    raise ValueError(f'{self.ann_file}, entry {number}, "{video["filename"]}": label {label} lies '
+                                     f'outside 0..{self.num_classes - 1}; correct the list or num_classes')
 
-    def _check_paths(self, entries: list[tuple[str, int | None]], folder: str) -> None:
-        first = [osp.join(folder, path) for path, _ in entries[:CHECKED_PATHS]]
-        if not any(osp.exists(path) for path in first):
+    def _check_paths(self, videos: list[dict]) -> None:
+        first = [video['filename'] for video in videos[:CHECKED_PATHS]]
+        if not any(video_exists(path) for path in first):
             raise FileNotFoundError(f'none of the first {len(first)} videos of {self.ann_file} exists, the first being '
                                     f'{first[0]}; correct data_root (--data-root) or data_prefix')
 
@@ -105,29 +127,40 @@ class VideoDataset(MMActionVideoDataset):
                 try:
                     return self._run_pipeline(info)
                 except VideoReadError as error:
-                    self._name_unreadable(error)
+                    self._name_unreadable(int(idx), error)
                     if self.test_mode:
-                        return self._run_pipeline(dict(info, label=-1) if 'label' in info else info, blank=True)
+                        return self._run_pipeline(self._with_wrong_label(self.get_data_info(int(idx))), blank=True)
                     last = error
                     idx = np.random.randint(len(self))
-            raise RuntimeError(f'{self.max_replacements} videos in a row could not be read, so training stops. '
-                               f'The last: {last}')
+            raise RuntimeError(f'{self.max_replacements} videos in a row could not be read, so training stops; check '
+                               f'data_root and the files. The last: {last}')
 
-    def _run_pipeline(self, results: dict, blank: bool = False) -> dict:
+    def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
         for transform in self.pipeline.transforms:
-            if not opens_video(transform):
-                results = transform(results)
-            elif blank:
-                results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()))
+            if opens_video(transform):
+                if blank:
+                    results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
+                else:
+                    results = open_video(transform, results)
+            elif decodes_video(transform):
+                results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
-                results = open_video(transform, results)
+                results = transform(results)
+            if results is None:  # mmengine's way to say: take another one
+                return None
         return results
 
-    def _name_unreadable(self, error: VideoReadError) -> None:
-        if error.filename not in self.unreadable:
-            self.unreadable.add(error.filename)
+    def _with_wrong_label(self, info: dict) -> dict:
+        if self.multi_class:
+            return dict(info, label=torch.zeros(self.num_classes))
+        # Not -1 where another will do: mmaction2's confusion matrix takes -1 for the last class.
+        return dict(info, label=-1 if self.num_classes is None else self.num_classes) if 'label' in info else info
+
+    def _name_unreadable(self, idx: int, error: VideoReadError) -> None:
+        if not self.named[idx]:
+            self.named[idx] = True
             consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
-            print_log(f'cannot read {error}; {consequence}', logger='current', level='WARNING')
+            print_log(f'cannot read {error}; {consequence}', logger='current', level=logging.WARNING)
 
 
 def opens_video(transform: Callable) -> bool:
@@ -135,17 +168,52 @@ def opens_video(transform: Callable) -> bool:
     return type(transform).__name__.endswith('Init')
 
 
+def decodes_video(transform: Callable) -> bool:
+    """Whether a transform is one of mmaction2's that decode a file (``DecordDecode``, ``PyAVDecode``,
+    ``OpenCVDecode``)."""
+    return type(transform).__name__ in ('DecordDecode', 'PyAVDecode', 'OpenCVDecode')
+
+
+def video_exists(path: str) -> bool:
+    """Whether there is such a file; mmaction2 reads ``name.mp4`` where a path has no ending."""
+    return osp.exists(path) or (not osp.splitext(path)[1] and osp.exists(f'{path}.mp4'))
+
+
 def open_video(transform: Callable, results: dict) -> dict:
     """Open a file; whatever a decoder raises for it becomes one kind of error that names it."""
     filename = results['filename']
+    if type(transform).__name__ == 'DecordInit' and is_cut_avi(filename):
+        raise VideoReadError(filename, 'the file is cut off: it is shorter than its header says')
     try:
         results = transform(results)
+    except ImportError:  # the decoder is missing, not the video
+        raise
     except Exception as error:
-        reason = 'the file does not exist' if not osp.exists(filename) else f'{type(error).__name__}: {error}'
+        reason = f'{type(error).__name__}: {error}' if video_exists(filename) else 'the file does not exist'
         raise VideoReadError(filename, reason) from error
     if results['total_frames'] < 1:
         raise VideoReadError(filename, 'it has no frames')
     return results
+
+
+def decode_video(transform: Callable, results: dict) -> dict:
+    """Decode with one of mmaction2's transforms; whatever it raises becomes an error that names the file."""
+    filename = results['filename']
+    try:
+        return transform(results)
+    except Exception as error:
+        raise VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}') from error
+
+
+def is_cut_avi(filename: str) -> bool:
+    """Whether an AVI file ends before its first chunk does. decord 0.6.0 does not raise an error for such a file when
+    it reads it from memory, as ``DecordInit`` lets it, but takes the whole process down."""
+    if not osp.isfile(filename):
+        return False
+    with open(filename, 'rb') as file:
+        head = file.read(12)
+    return (head[:4] == b'RIFF' and head[8:12] == b'AVI ' and
+            8 + int.from_bytes(head[4:8], 'little') > osp.getsize(filename))
 
 
 class BlankVideo:
@@ -173,7 +241,7 @@ def seeded(draw: int):
     words = np.random.SeedSequence([draw.seed, position]).generate_state(4)
     np.random.seed(words)
     random.seed(int(words[0]))
-    torch.manual_seed(int(words[1]))
+    torch.default_generator.manual_seed(int(words[1]))  # torch.manual_seed would also seed the accelerator's
     try:
         yield
     finally:

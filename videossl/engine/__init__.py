@@ -1,8 +1,8 @@
-from .hooks import HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook
+from .hooks import HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook, ProgressHook
 from .optim_wrappers import TrainableOptimWrapperConstructor
 from .samplers import Draw, DrawSampler
 
 __all__ = [
     'Draw', 'DrawSampler', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
-    'PrecisionHook', 'TrainableOptimWrapperConstructor'
+    'PrecisionHook', 'ProgressHook', 'TrainableOptimWrapperConstructor'
 ]

@@ -2,5 +2,9 @@ from .hand_off_hook import HandOffHook
 from .momentum_hooks import MemoryBankHook, MomentumTeacherHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .precision_hook import PrecisionHook
+from .progress_hook import ProgressHook
 
-__all__ = ['HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook']
+__all__ = [
+    'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook',
+    'ProgressHook'
+]

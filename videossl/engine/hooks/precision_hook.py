@@ -1,5 +1,6 @@
 """One switch for the precision of training, validation and test."""
 import functools
+from collections.abc import Callable
 
 import torch
 from mmengine.device import get_device
@@ -80,11 +81,21 @@ def use_precision(model: nn.Module, precision: str, device_type: str, channels_l
     if precision == 'fp32':
         return
     dtype = dict(bf16=torch.bfloat16, fp16=torch.float16)[precision]
-    forward = model.forward
+    wrap_forward(model, lambda: torch.autocast(device_type=device_type, dtype=dtype))
+    if hasattr(model, 'cls_head'):
+        # mmaction2's recognisers hand logits to NumPy, which knows no bfloat16. Our own heads see to it themselves.
+        wrap_forward(model.cls_head, lambda: torch.autocast(device_type=device_type, enabled=False), as_float=True)
+
+
+def wrap_forward(module: nn.Module, context: Callable[[], torch.autocast], as_float: bool = False) -> None:
+    """Run a module's forward pass inside a context, with its tensor arguments cast to fp32 if asked."""
+    forward = module.forward
 
     @functools.wraps(forward)
-    def forward_with_autocast(*args, **kwargs):
-        with torch.autocast(device_type=device_type, dtype=dtype):
+    def forward_in_context(*args, **kwargs):
+        if as_float:
+            args = [arg.float() if isinstance(arg, torch.Tensor) else arg for arg in args]
+        with context():
             return forward(*args, **kwargs)
 
-    model.forward = forward_with_autocast
+    module.forward = forward_in_context

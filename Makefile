@@ -1,0 +1,78 @@
+PYTHON ?= python3
+PYTEST_ARGS ?= -q --durations=10
+DEMO_ARGS ?=
+PIP_OPTIONS ?=
+
+VENV := .venv
+STAMP := $(VENV)/installed
+UNFINISHED := $(VENV)/unfinished
+LOG := $(VENV)/install.log
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
+MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test wheel clean
+
+help: ## this list
+	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-6s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'Settings, e.g. make env PYTHON=python3.12:'
+	@echo '  PYTHON       the Python (3.10 or newer) that $(VENV) is made with; after a change: make clean'
+	@echo '  PIP_OPTIONS  more options for pip install, e.g. an index with CPU builds of PyTorch'
+	@echo '  DEMO_ARGS    arguments of tools/demo.py'
+	@echo '  PYTEST_ARGS  arguments of pytest instead of $(PYTEST_ARGS)'
+
+env: $(STAMP) ## install videossl and all it needs into .venv
+
+demo: $(STAMP) ## pretrain, fine-tune and test on made-up videos, and print a table
+	@$(VENV)/bin/python tools/demo.py $(DEMO_ARGS)
+
+test: $(STAMP) ## run the tests
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+wheel: $(STAMP) ## build dist/videossl-*.whl
+	@rm -rf build
+	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/videossl-*.whl
+
+clean: ## remove .venv and what was built; data/ and work_dirs/ stay
+	rm -rf $(VENV) build dist videossl.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An installation that was cut off may leave packages half-written which pip takes for whole, so it is begun anew; what
+# was downloaded is in pip's cache. A finished one is only brought up to date when the requirements change.
+$(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
+	@if [ -e $(UNFINISHED) ]; then \
+	  echo 'An earlier installation was cut off; starting over.'; rm -rf $(VENV); \
+	elif [ -e $(VENV) ] && ! $(VENV)/bin/python -c 'import sys, pip; assert sys.version_info >= (3, 10)' 2>/dev/null; then \
+	  echo '$(VENV) does not work here; making another.'; rm -rf $(VENV); \
+	fi
+	@if [ ! -e $(VENV) ]; then \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	    echo "videossl needs Python 3.10 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
+	    for name in python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	      if $$name --version >/dev/null 2>&1; then echo "There is $$name here: make $(MAKECMDGOALS) PYTHON=$$name"; found=yes; break; fi; \
+	    done; \
+	    [ -n "$$found" ] || echo 'Install one, then: make $(MAKECMDGOALS) PYTHON=/path/to/python3'; \
+	    exit 1; \
+	  }; \
+	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "'$(PYTHON)' comes without venv. On Debian and Ubuntu: apt install python3-venv"; exit 1; \
+	  }; \
+	  echo "[1/3] making $(VENV) with $$($(PYTHON) --version)"; \
+	  mkdir $(VENV) && touch $(UNFINISHED) && $(PYTHON) -m venv $(VENV); \
+	fi
+	@touch $(UNFINISHED); : > $(LOG)
+	@echo '[2/3] installing the requirements (some minutes; $(LOG) tells how far it is)'
+	@$(PIP) install $(PIP_OPTIONS) -c requirements/constraints.txt \
+	    -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt >>$(LOG) 2>&1 \
+	  && $(PIP) install $(PIP_OPTIONS) --no-deps $(MMACTION) >>$(LOG) 2>&1 \
+	  || { tail -n 15 $(LOG); \
+	       echo; echo 'The installation failed: see above, or $(LOG) for all of it. Run make again when it is mended:'; \
+	       echo 'what was downloaded is not downloaded again.'; exit 1; }
+	@echo '[3/3] installing videossl itself, as a link to this folder'
+	@$(PIP) install --no-deps --no-build-isolation -e . >>$(LOG) 2>&1 \
+	  || { tail -n 15 $(LOG); echo 'videossl could not be installed: see above.'; exit 1; }
+	@rm -f $(UNFINISHED); touch $(STAMP)
+	@echo 'Ready: . $(VENV)/bin/activate'

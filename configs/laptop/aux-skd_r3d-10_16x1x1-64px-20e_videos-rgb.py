@@ -1,0 +1,11 @@
+_base_ = [
+    '../_base_/models/aux_skd.py', '../_base_/datasets/segment_pace_64px.py', '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py'
+]
+# A bank larger than the data would hold every video several times; a young teacher must move faster than one that has
+# a million steps.
+model = dict(backbone=dict(type='R3D'), memory_bank=dict(size=60))
+custom_hooks = [dict(type='MomentumTeacherHook', momentum=0.99), dict(type='MemoryBankHook')]
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].update(num_views=2)
+train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))

@@ -1,0 +1,33 @@
+# `make demo`: the whole of the auxSKD paper in miniature, on the MovingShapes videos, in minutes on two cores: a net of a
+# quarter of the width, short schedules, a bank of fewer rows than there are videos.
+_base_ = './laptop.py'
+__vspp = {
+    'model.backbone.base_channels': 16,
+    'model.heads.speed.in_channels': 128,
+    'model.heads.segment.in_channels': 128,
+    'train_cfg.max_epochs': 3,
+    'param_scheduler.0.milestones': [2]
+}
+__finetune = {
+    'model.backbone.base_channels': 16,
+    'model.cls_head.in_channels': 128,
+    'model.cls_head.num_classes': 8,
+    'train_cfg.max_epochs': 3,
+    'param_scheduler.0.milestones': [2]
+}
+ann_files = dict(train='labelled.txt')
+stages = dict(
+    finetune_scratch=dict(options=__finetune),
+    vspp=dict(options=__vspp),
+    finetune_vspp=dict(options=__finetune),
+    aux=dict(
+        options={
+            'model.backbone.base_channels': 16,
+            'model.necks.projection.in_channels': 128,
+            'model.memory_bank.size': 256,
+            'train_cfg.max_epochs': 2,
+            'param_scheduler.0.milestones': [1]
+        }),
+    vspp_after_aux=dict(options=__vspp),
+    finetune_after_aux=dict(options=__finetune))
+table = dict(chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8})

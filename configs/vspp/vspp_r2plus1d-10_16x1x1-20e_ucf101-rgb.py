@@ -1,0 +1,4 @@
+_base_ = [
+    '../_base_/models/vspp.py', '../_base_/datasets/segment_pace_ucf101.py', '../_base_/schedules/sgd_20e_step6.py',
+    '../_base_/default_runtime.py'
+]

@@ -1,0 +1,2 @@
+_base_ = './vspp_r3d-10_16x1x1-20e_k100-rgb.py'
+model = dict(heads=dict(_delete_=True, segment=_base_.model.heads.segment))

@@ -1,0 +1,267 @@
+"""From a config file and command-line arguments to a config that can run."""
+import os
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+
+from videossl.apis import launch
+from videossl.apis.launch import ConfigError, check_option, finish_config, load_config, point_at_data, share_cores
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')
+FINETUNE = str(CONFIGS / 'downstream' / 'finetune_r3d-10_16x1x1-25e_ucf101-rgb.py')
+
+
+def arguments(**kwargs):
+    return Namespace(**dict(dict(config='some/where/name.py', work_dir=None, launcher='none', local_rank=0, amp=False),
+                            **kwargs))
+
+
+# -------------------------------------------------------------------------------------------------------------- options
+def test_options_reach_nested_keys_and_entries_of_lists():
+    config = load_config(VSPP, {
+        'model.backbone.base_channels': 4,
+        'train_dataloader.dataset.pipeline.1.num_speeds': 3,
+        'train_dataloader.dataset.pipeline.3.transforms.1.size': 32,
+        'param_scheduler.0.step_size': 2,
+    })
+    plain = load_config(VSPP)
+    pipeline, plain_pipeline = config.train_dataloader.dataset.pipeline, plain.train_dataloader.dataset.pipeline
+    assert config.model.backbone.base_channels == 4 and config.model.backbone.type == 'R3D'
+    assert pipeline[1].num_speeds == 3 and pipeline[1].num_segments == plain_pipeline[1].num_segments
+    assert pipeline[3].transforms[1].size == 32 and plain_pipeline[3].transforms[1].size == 112
+    assert pipeline[3].transforms[0] == plain_pipeline[3].transforms[0]
+    assert [transform.type for transform in pipeline] == [transform.type for transform in plain_pipeline]
+    assert config.param_scheduler[0].step_size == 2
+
+
+@pytest.mark.parametrize('option, suggestion', [
+    ('modle.backbone.depth', 'model'),
+    ('train_dataloder.batch_size', 'train_dataloader'),
+    ('model.bakbone.depth', 'backbone'),
+    ('model.backbone.dept', 'depth'),
+    ('train_dataloader.batchsize', 'batch_size'),
+    ('train_cfg.max_epoch', 'max_epochs'),
+    ('train_dataloader.dataset.pipelin.1.num_speeds', 'pipeline'),
+    ('train_dataloader.dataset.pipeline.1.num_speed', 'num_speeds'),
+    ('default_hooks.precison.precision', 'precision'),
+    ('randomnes.seed', 'randomness'),
+    ('work_dri', 'work_dir'),
+])
+def test_a_misspelt_option_is_refused_with_what_was_meant(option, suggestion):
+    with pytest.raises(ConfigError) as error:
+        load_config(VSPP, {option: 1})
+    assert f'--cfg-options {option}' in str(error.value)
+    assert f'did you mean "{suggestion}"?' in str(error.value)
+
+
+@pytest.mark.parametrize('option, words', [
+    ('train_dataloader.dataset.pipeline.99.size', ['"train_dataloader.dataset.pipeline"', '99']),
+    ('train_dataloader.dataset.pipeline.DecodeClips.scale', ['"train_dataloader.dataset.pipeline"', 'DecodeClips']),
+    ('model.xyzzy.depth', ['"xyzzy"', '"model"', 'backbone']),
+    ('model.backbone.depth.value', ['"model.backbone.depth"', 'no keys']),
+    ('load_from.path', ['"load_from"', 'None', 'no keys']),
+])
+def test_an_option_whose_place_does_not_exist_is_refused_with_what_there_is(option, words):
+    with pytest.raises(ConfigError) as error:
+        load_config(VSPP, {option: 1})
+    assert all(word in str(error.value) for word in [option, *words]), error.value
+
+
+@pytest.mark.parametrize('option, value', [
+    ('model.backbone.frozen_stages', 1),
+    ('model.backbone.init_cfg.type', 'Kaiming'),
+    ('train_dataloader.dataset.num_classes', 4),
+    ('train_dataloader.dataset.pipeline.0.num_threads', 2),
+    ('randomness.deterministic', True),
+    ('auto_scale_lr.base_batch_size', 30),
+    ('experiment_name', 'mine'),
+    ('work_dir', 'somewhere'),
+])
+def test_new_constructor_arguments_and_the_runners_own_keys_are_allowed(option, value):
+    if option == 'model.backbone.init_cfg.type':  # two levels at once are not: the parent must be there
+        with pytest.raises(ConfigError, match='init_cfg'):
+            load_config(VSPP, {option: value})
+        return
+    config = load_config(VSPP, {option: value})
+    place = config
+    for part in option.split('.'):
+        place = place[int(part)] if part.isdigit() else place[part]
+    assert place == value
+
+
+def test_checking_an_option_does_not_change_the_config():
+    config = Config(dict(model=dict(type='A', layers=[dict(width=1)])))
+    check_option(config, 'model.layers.0.height')
+    check_option(config, 'model.depth')
+    assert config.to_dict() == dict(model=dict(type='A', layers=[dict(width=1)]))
+
+
+# --------------------------------------------------------------------------------------------------------- config files
+def test_a_misspelt_key_in_a_config_file_is_refused_with_what_was_meant(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text("model = dict(type='Pretrainer')\ntrain_dataloder = dict(batch_size=2)\n")
+    with pytest.raises(ConfigError) as error:
+        load_config(str(path))
+    assert all(word in str(error.value) for word in [str(path), '"train_dataloder"', 'did you mean "train_dataloader"?'])
+
+
+def test_a_configs_own_variables_are_no_misspelt_keys(tmp_path):
+    path = tmp_path / 'config.py'
+    names = ['train_pipeline', 'val_pipeline', 'clip_len', 'data_root', 'dataset_type', 'ann_file_train', 'num_classes',
+             'file_client_args', 'base_lr', 'optimizer', 'model_depth']
+    path.write_text('\n'.join(f'{name} = 1' for name in names))
+    assert set(names) <= set(load_config(str(path)))
+
+
+def test_every_config_of_ours_passes_the_check():
+    paths = [path for path in CONFIGS.rglob('*.py') if not {'_base_', 'recipes'} & set(path.parts)]
+    assert paths
+    for path in paths:
+        load_config(str(path))
+
+
+def test_a_missing_config_is_named_with_the_nearest_one():
+    with pytest.raises(ConfigError) as error:
+        load_config(VSPP.replace('20e', '21e'))
+    assert VSPP.replace('20e', '21e') in str(error.value) and f'did you mean {VSPP}?' in str(error.value)
+    with pytest.raises(ConfigError, match='there is no config no/such/folder/a.py$'):
+        load_config('no/such/folder/a.py')
+
+
+# ------------------------------------------------------------------------------------------------------------- the data
+def loader(**dataset):
+    return ConfigDict(dataset=dict(dict(type='VideoDataset', data_root='old', ann_file='old.txt',
+                                        data_prefix=dict(video='train')), **dataset))
+
+
+def test_data_root_alone_has_the_folder_scanned():
+    changed = loader()
+    point_at_data(changed, 'mine', None)
+    assert changed.dataset == dict(type='VideoDataset', data_root='mine', ann_file=None, data_prefix=dict(video=''))
+
+
+def test_data_root_with_a_list_reads_the_list_below_it():
+    changed = loader()
+    point_at_data(changed, 'mine', 'lists/mine.txt')
+    assert changed.dataset == dict(type='VideoDataset', data_root='mine', ann_file='lists/mine.txt',
+                                   data_prefix=dict(video=''))
+
+
+def test_a_list_alone_stays_below_the_configs_data_root():
+    changed = loader()
+    point_at_data(changed, None, 'mine.txt')
+    assert changed == loader(ann_file='mine.txt')
+
+
+def test_neither_leaves_the_config_alone():
+    changed = loader()
+    point_at_data(changed, None, None)
+    assert changed == loader()
+
+
+def test_the_data_set_inside_wrappers_is_the_one_that_is_pointed_elsewhere():
+    inner = loader().dataset
+    changed = ConfigDict(dataset=dict(type='RepeatDataset', times=10, dataset=dict(
+        type='ClassBalancedDataset', oversample_thr=1e-3, dataset=inner)))
+    point_at_data(changed, 'mine', 'mine.txt')
+    assert changed.dataset.times == 10 and 'data_root' not in changed.dataset and 'data_root' not in changed.dataset.dataset
+    assert changed.dataset.dataset.dataset == dict(type='VideoDataset', data_root='mine', ann_file='mine.txt',
+                                                   data_prefix=dict(video=''))
+
+
+def test_a_concatenation_is_refused_as_nobody_can_know_which_part_is_meant():
+    changed = ConfigDict(dataset=dict(type='ConcatDataset', datasets=[loader().dataset, loader().dataset]))
+    with pytest.raises(ConfigError, match=r'--data-root.*ConcatDataset.*datasets\.0\.data_root'):
+        point_at_data(changed, 'mine', None)
+
+
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_the_heads_number_of_classes_reaches_every_video_dataset(wrapped):
+    config = load_config(FINETUNE)
+    config.model.cls_head.num_classes = 7
+    if wrapped:
+        config.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=config.train_dataloader.dataset)
+    config.val_dataloader = dict(num_workers=2, dataset=dict(type='videossl.VideoDataset'))
+    finish_config(config, arguments())
+    train = config.train_dataloader.dataset
+    assert (train.dataset if wrapped else train).num_classes == 7
+    assert config.val_dataloader.dataset.num_classes == config.test_dataloader.dataset.num_classes == 7
+
+
+def test_a_pretraining_config_and_other_data_sets_get_no_number_of_classes():
+    config = finish_config(load_config(VSPP), arguments())
+    assert 'num_classes' not in config.train_dataloader.dataset
+    config = load_config(FINETUNE)
+    config.test_dataloader.dataset.type = 'RawframeDataset'
+    assert 'num_classes' not in finish_config(config, arguments()).test_dataloader.dataset
+
+
+# ---------------------------------------------------------------------------------------------------- workers and cores
+@pytest.mark.parametrize('cores, device, wanted, expected', [
+    (2, 'cpu', 8, 0), (4, 'cpu', 8, 1), (16, 'cpu', 8, 4), (64, 'cpu', 8, 8), (64, 'cpu', 0, 0),
+    (2, 'cuda', 8, 1), (1, 'cuda', 8, 0), (16, 'cuda', 8, 8),
+])
+def test_the_number_of_workers_fits_the_machine(monkeypatch, cores, device, wanted, expected):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(cores)), raising=False)
+    monkeypatch.setattr(launch, 'get_device', lambda: device)
+    changed = ConfigDict(num_workers=wanted, persistent_workers=True, pin_memory=True, prefetch_factor=4)
+    share_cores(changed, 'train')
+    assert changed.num_workers == expected
+    # What the DataLoader refuses with no worker:
+    assert changed.persistent_workers == (expected > 0)
+    assert ('prefetch_factor' in changed) == (expected > 0)
+    assert changed.pin_memory == (device != 'cpu')
+    torch.utils.data.DataLoader([0], **dict(changed, pin_memory=False))
+
+
+def test_a_loader_that_says_nothing_of_workers_gets_none():
+    changed = ConfigDict(persistent_workers=True)
+    share_cores(changed, 'train')
+    assert changed.num_workers == 0 and changed.persistent_workers is False
+
+
+# ------------------------------------------------------------------------------------------------------- what is left
+def test_the_work_folder_is_the_argument_or_the_configs_or_the_configs_name():
+    assert finish_config(Config(dict()), arguments()).work_dir == os.path.join('work_dirs', 'name')
+    assert finish_config(Config(dict(work_dir='mine')), arguments()).work_dir == 'mine'
+    assert finish_config(Config(dict(work_dir='mine')), arguments(work_dir='other')).work_dir == 'other'
+
+
+def test_amp_sets_the_one_switch_for_the_precision(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    config = finish_config(load_config(VSPP), arguments(amp=True))
+    assert config.default_hooks.precision.precision == 'bf16'
+    assert config.optim_wrapper.type == 'OptimWrapper'
+    assert finish_config(load_config(VSPP), arguments()).default_hooks.precision.precision == 'auto'
+
+
+@pytest.mark.parametrize('has_bf16, precision, wrapper', [(True, 'bf16', 'OptimWrapper'), (False, 'fp16', 'AmpOptimWrapper')])
+def test_amp_on_a_gpu_is_bf16_or_else_fp16_with_loss_scaling(monkeypatch, has_bf16, precision, wrapper):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True: has_bf16)
+    config = load_config(VSPP)
+    launch.use_mixed_precision(config)
+    assert config.default_hooks.precision.precision == precision
+    assert config.optim_wrapper.type == wrapper
+    assert config.optim_wrapper.get('loss_scale') == ('dynamic' if precision == 'fp16' else None)
+    testing = load_config(FINETUNE)
+    testing.optim_wrapper = None
+    launch.use_mixed_precision(testing)
+    assert testing.default_hooks.precision.precision == precision
+
+
+def test_amp_adds_the_hook_to_a_stock_config_that_lacks_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    config = Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))))
+    launch.use_mixed_precision(config)
+    assert config.default_hooks.precision == dict(type='videossl.PrecisionHook', precision='bf16')
+
+
+def test_several_processes_without_gpus_need_torchrun(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ConfigError, match='--launcher pytorch.*slurm'):
+        finish_config(load_config(VSPP), arguments(launcher='slurm'))

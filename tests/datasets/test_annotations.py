@@ -1,0 +1,166 @@
+"""Lists of videos and folders of videos."""
+import os
+
+import pytest
+
+from videossl.datasets import read_annotations, scan_videos
+
+
+def written(folder, text, name='list.txt', encoding='utf-8'):
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+@pytest.mark.parametrize('text, expected', [
+    ('a.mp4 0\nb.mp4 12\n', [('a.mp4', 0), ('b.mp4', 12)]),
+    ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+    ('a.mp4 0\r\nb.mp4 1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
+    ('\n  \na.mp4 0\n\n\nb.mp4 1', [('a.mp4', 0), ('b.mp4', 1)]),
+    ('my videos/long jump 3.mp4 7\n', [('my videos/long jump 3.mp4', 7)]),
+    ('my videos/long jump.mp4\n', [('my videos/long jump.mp4', None)]),
+    ('clip 12.mp4\nclip_13.mp4\n', [('clip 12.mp4', None), ('clip_13.mp4', None)]),
+    ('videos/clip12 3\n', [('videos/clip12', 3)]),
+    ('a.mp4   3\n', [('a.mp4', 3)]),
+    ('a.mp4 -1\n', [('a.mp4', -1)]),
+    ('v/跳远.mp4 2\nv/größe.mp4 3\n', [('v/跳远.mp4', 2), ('v/größe.mp4', 3)]),
+    ('a.mp4 ²\n', [('a.mp4 ²', None)]),
+    ('a.mp4 1.5\n', [('a.mp4 1.5', None)]),
+])
+def test_a_text_list_gives_a_path_and_a_label_or_none_a_line(tmp_path, text, expected):
+    assert read_annotations(written(tmp_path, text)) == expected
+
+
+@pytest.mark.parametrize('delimiter, text', [
+    (',', 'a b 1.mp4,4\nc.mp4, 5\n'), ('\t', 'a b 1.mp4\t4\nc.mp4\t5\n'), ('::', 'a b 1.mp4::4\nc.mp4 :: 5\n')
+])
+def test_another_delimiter_leaves_spaces_to_the_path(tmp_path, delimiter, text):
+    assert read_annotations(written(tmp_path, text), delimiter) == [('a b 1.mp4', 4), ('c.mp4', 5)]
+
+
+@pytest.mark.parametrize('text, expected', [
+    ('path,label\na b.mp4,0\n"c,d.mp4",12\n', [('a b.mp4', 0), ('c,d.mp4', 12)]),
+    ('label,filename\n3,a.mp4\n', [('a.mp4', 3)]),
+    ('Label, Video \n3, a.mp4\n', [('a.mp4', 3)]),
+    ('path,fps\na.mp4,25\n', [('a.mp4', None)]),
+    ('path,label\na.mp4,\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+    ('a.mp4,0\nb 2.mp4,1\n', [('a.mp4', 0), ('b 2.mp4', 1)]),
+    ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+    ('a.mp4,0\r\n\r\n , \r\nb.mp4,1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
+])
+def test_a_csv_list_is_read_with_and_without_a_header(tmp_path, text, expected):
+    assert read_annotations(written(tmp_path, text, 'list.csv')) == expected
+
+
+def test_json_lines_are_read_with_and_without_labels(tmp_path):
+    labelled = '{"path": "a b.mp4", "label": 3}\n\n{"filename": "c.mp4", "label": "4"}\n'
+    assert read_annotations(written(tmp_path, labelled, 'list.jsonl')) == [('a b.mp4', 3), ('c.mp4', 4)]
+    bare = '{"path": "a.mp4"}\n{"path": "b.mp4", "label": null}\n'
+    assert read_annotations(written(tmp_path, bare, 'list.JSONL')) == [('a.mp4', None), ('b.mp4', None)]
+
+
+@pytest.mark.parametrize('name, text', [('list.txt', 'a.mp4 1\n'), ('list.csv', 'path,label\na.mp4,1\n'),
+                                        ('list.jsonl', '{"path": "a.mp4", "label": 1}\n')])
+def test_a_byte_order_mark_does_not_become_part_of_the_path(tmp_path, name, text):
+    assert read_annotations(written(tmp_path, text, name, encoding='utf-8-sig')) == [('a.mp4', 1)]
+
+
+@pytest.mark.parametrize('text, words', [
+    ('a.mp4 1\nb.mp4\n', ['entry 1 has a label', 'entry 2', '"b.mp4"', 'has none']),
+    ('a.mp4\n\nb.mp4\nc d.mp4 1\n', ['entry 1 has no label', 'entry 3', '"c d.mp4"', 'has one']),
+])
+def test_a_list_that_labels_some_videos_only_is_refused_with_the_entry_named(tmp_path, text, words):
+    path = written(tmp_path, text)
+    with pytest.raises(ValueError) as error:
+        read_annotations(path)
+    assert all(word in str(error.value) for word in [path, *words]), error.value
+
+
+@pytest.mark.parametrize('name, text, words', [
+    ('list.csv', 'path,label\na.mp4,run\n', ['row 2', '"run"', 'whole number']),
+    ('list.csv', 'path,label\n\n,3\n', ['row 3', 'no path']),
+    ('list.csv', 'label,path\n3\n', ['row 2', 'no path']),
+    ('list.csv', 'a.mp4,1.0\n', ['row 1', '"1.0"', 'whole number']),
+    ('list.jsonl', '{"path": "a.mp4", "label": 1}\n{"label": 2}\n', ['line 2', 'path']),
+    ('list.jsonl', '{"path": 3}\n', ['line 1', 'path']),
+    ('list.jsonl', '"path"\n', ['line 1', 'path']),
+    ('list.jsonl', 'a.mp4 1\n', ['line 1', 'a.mp4 1']),
+    ('list.jsonl', '{"path": "a.mp4", "label": true}\n', ['line 1', 'True', 'whole number']),
+])
+def test_a_line_that_cannot_be_read_is_named_with_its_file(tmp_path, name, text, words):
+    path = written(tmp_path, text, name)
+    with pytest.raises(ValueError) as error:
+        read_annotations(path)
+    assert all(word in str(error.value) for word in [path, *words]), error.value
+
+
+def test_a_missing_list_is_named_with_what_to_check(tmp_path):
+    for path in (tmp_path / 'nowhere.txt', tmp_path):
+        with pytest.raises(FileNotFoundError) as error:
+            read_annotations(str(path))
+        assert all(word in str(error.value) for word in [str(path), '--ann-file', '--data-root'])
+
+
+@pytest.mark.parametrize('name, text', [('list.txt', ''), ('list.txt', '\n \n'), ('list.csv', ''),
+                                        ('list.csv', 'path,label\n'), ('list.jsonl', '\n')])
+def test_an_empty_list_is_named(tmp_path, name, text):
+    path = written(tmp_path, text, name)
+    with pytest.raises(ValueError) as error:
+        read_annotations(path)
+    assert path in str(error.value) and 'no video' in str(error.value)
+
+
+def test_a_list_in_another_encoding_is_named_with_what_to_do(tmp_path):
+    path = written(tmp_path, 'größe.mp4 1\n', encoding='latin-1')
+    with pytest.raises(ValueError) as error:
+        read_annotations(path)
+    assert path in str(error.value) and 'UTF-8' in str(error.value)
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b'')
+
+
+def test_a_folder_is_scanned_recursively_in_sorted_order_and_other_files_are_left_out(tmp_path):
+    touch(tmp_path, 'b.mp4', 'a/z.AVI', 'a/deep/er/跳 1.mkv', 'c.webm', 'a.txt', 'mp4', 'a/frame.jpg', 'x.mp4.part')
+    assert scan_videos(str(tmp_path)) == ['a/deep/er/跳 1.mkv', 'a/z.AVI', 'b.mp4', 'c.webm']
+
+
+def test_a_scan_follows_links_to_files_and_folders(tmp_path):
+    touch(tmp_path, 'elsewhere/a.mp4', 'elsewhere/in/b.mp4')
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'set' / 'linked').symlink_to(tmp_path / 'elsewhere' / 'in')
+    (tmp_path / 'set' / 'c.mp4').symlink_to(tmp_path / 'elsewhere' / 'a.mp4')
+    assert scan_videos(str(tmp_path / 'set')) == ['c.mp4', 'linked/b.mp4']
+    (tmp_path / 'set_itself_linked').symlink_to(tmp_path / 'set')
+    assert scan_videos(str(tmp_path / 'set_itself_linked')) == ['c.mp4', 'linked/b.mp4']
+
+
+def test_links_in_a_circle_end_and_give_no_video_twice(tmp_path):
+    touch(tmp_path, 'a/1.mp4', 'b/2.mp4')
+    for folder in ('a', 'b'):  # two links each: without a memory the scan would branch 2 ** 40 times
+        os.symlink(tmp_path, tmp_path / folder / 'up')
+        os.symlink(tmp_path / 'a', tmp_path / folder / 'a')
+        os.symlink(tmp_path / 'b', tmp_path / folder / 'b')
+    os.symlink('loop', tmp_path / 'loop')
+    assert scan_videos(str(tmp_path)) == ['a/1.mp4', 'b/2.mp4']
+
+
+def test_two_links_to_one_folder_give_its_videos_once_under_the_first_name(tmp_path):
+    touch(tmp_path, 'elsewhere/a.mp4')
+    (tmp_path / 'set').mkdir()
+    for name in ('y', 'x', 'z'):
+        (tmp_path / 'set' / name).symlink_to(tmp_path / 'elsewhere')
+    assert scan_videos(str(tmp_path / 'set')) == ['x/a.mp4']
+
+
+def test_a_folder_without_videos_and_a_missing_folder_are_named(tmp_path):
+    touch(tmp_path, 'a.txt')
+    with pytest.raises(FileNotFoundError) as error:
+        scan_videos(str(tmp_path))
+    assert str(tmp_path) in str(error.value) and '.mp4' in str(error.value)
+    with pytest.raises(FileNotFoundError) as error:
+        scan_videos(str(tmp_path / 'nowhere'))
+    assert str(tmp_path / 'nowhere') in str(error.value) and '--data-root' in str(error.value)

@@ -1,0 +1,61 @@
+"""A stage starts from another's checkpoint; a resumed run keeps its own weights."""
+import pytest
+import torch
+
+from videossl.models import HandOffError
+
+
+@pytest.fixture
+def checkpoint(build_aux_skd, tmp_path):
+    """Path of a checkpoint of an auxiliary stage."""
+    path = str(tmp_path / 'stage.pth')
+    torch.save(dict(state_dict=build_aux_skd(seed=5).state_dict()), path)
+    return path
+
+
+def test_the_backbone_is_handed_over_before_the_first_iteration(build_aux_skd, build_vspp, build_runner, recorder,
+                                                                checkpoint):
+    model = build_vspp(seed=0)
+    head = model.heads['speed'].classifier.weight.detach().clone()
+    build_runner(model, hooks=[dict(type='HandOffHook', checkpoint=checkpoint), recorder]).train()
+    source, first = build_aux_skd(seed=5).state_dict(), recorder.states[0]
+    for name in ('conv.weight', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'):
+        assert torch.equal(first[f'backbone.{name}'], source[f'backbone.{name}']), name
+    assert torch.equal(first['heads.speed.classifier.weight'], head)
+
+
+def test_the_optimiser_trains_what_was_handed_over(build_vspp, build_runner, recorder, checkpoint):
+    build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=checkpoint), recorder]).train()
+    first, last = recorder.states[0], recorder.states[-1]
+    assert not torch.equal(first['backbone.conv.weight'], last['backbone.conv.weight'])
+
+
+def test_a_mapping_of_ones_own_feeds_other_parts(build_aux_skd, build_runner, recorder, checkpoint):
+    mapping = {'backbone.': 'backbone.', 'necks.': 'necks.'}
+    hooks = [
+        dict(type='HandOffHook', checkpoint=checkpoint, mapping=mapping),
+        dict(type='MomentumTeacherHook', momentum=1.0),
+        dict(type='MemoryBankHook'), recorder
+    ]
+    build_runner(build_aux_skd(seed=0), hooks=hooks).train()
+    source, first = build_aux_skd(seed=5).state_dict(), recorder.states[0]
+    name = 'necks.projection.layers.0.weight'
+    assert torch.equal(first[name], source[name]) and torch.equal(first[f'teacher.{name}'], source[name])
+
+
+def test_a_resumed_run_keeps_its_own_weights(build_vspp, build_runner, recorder, checkpoint):
+    hand_off = dict(type='HandOffHook', checkpoint=checkpoint)
+    every_epoch = dict(type='PlainCheckpointHook', interval=1)
+    model = build_vspp()
+    build_runner(model, hooks=[hand_off], checkpoint=every_epoch).train()
+    build_runner(build_vspp(seed=1), hooks=[hand_off, recorder], epochs=2, checkpoint=every_epoch, resume=True).train()
+    assert len(recorder.logs) == 3
+    assert torch.equal(recorder.states[0]['backbone.conv.weight'], model.backbone.conv.weight)
+
+
+def test_a_checkpoint_of_another_net_stops_the_run(build_vspp, build_runner, recorder, tmp_path):
+    path = str(tmp_path / 'other.pth')
+    torch.save(dict(state_dict={'backbone.stem.conv.weight': torch.zeros(4, 3, 3, 3, 3)}), path)
+    with pytest.raises(HandOffError, match='other.pth'):
+        build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=path), recorder]).train()
+    assert recorder.logs == []

@@ -1,0 +1,215 @@
+"""One switch for the precision of training, validation and test."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import nn
+from torch.utils.data import Dataset
+
+import videossl.engine.hooks.precision_hook as precision_hook
+from videossl.engine import PrecisionHook
+from videossl.engine.hooks.precision_hook import resolve_precision
+from videossl.registry import MODELS
+
+
+def machine(monkeypatch, cpu: bool = False, cuda: bool = False) -> None:
+    """Pretend that CPU and GPU have bf16, or have not."""
+    monkeypatch.setattr(precision_hook, 'cpu_has_bf16', lambda: cpu)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True: cuda or including_emulation)
+
+
+@pytest.mark.parametrize('has_bf16', [True, False])
+@pytest.mark.parametrize('device', ['cpu', 'cuda'])
+def test_auto_is_bf16_where_the_hardware_has_it_and_fp32_elsewhere(monkeypatch, device, has_bf16):
+    machine(monkeypatch, **{device: has_bf16})
+    assert resolve_precision('auto', device) == ('bf16' if has_bf16 else 'fp32')
+
+
+@pytest.mark.parametrize('device', ['mps', 'npu', 'xpu'])
+def test_auto_is_fp32_on_other_devices(monkeypatch, device):
+    machine(monkeypatch, cpu=True, cuda=True)
+    assert resolve_precision('auto', device) == 'fp32'
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'bf16', 'fp16'])
+@pytest.mark.parametrize('device', ['cpu', 'cuda'])
+def test_a_precision_that_was_asked_for_is_taken(monkeypatch, precision, device):
+    machine(monkeypatch, cpu=precision == 'fp32', cuda=precision == 'fp32')
+    assert resolve_precision(precision, device) == precision
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"one of \('auto', 'fp32', 'bf16', 'fp16'\), got \"half\""):
+        PrecisionHook('half')
+
+
+def call_before_run(model: nn.Module, hook: PrecisionHook, train_loop=None, optim_wrapper=None) -> None:
+    logger = SimpleNamespace(info=lambda message: None)
+    hook.before_run(SimpleNamespace(model=model, _train_loop=train_loop, optim_wrapper=optim_wrapper, logger=logger))
+
+
+def test_fp16_is_refused_on_a_cpu(build_vspp):
+    with pytest.raises(ValueError, match='fp16 is for GPUs; on a CPU use bf16, fp32 or auto'):
+        call_before_run(build_vspp(), PrecisionHook('fp16'))
+
+
+def test_fp16_training_is_refused_without_loss_scaling(build_vspp, monkeypatch):
+    monkeypatch.setattr(precision_hook, 'get_device', lambda: 'cuda')
+    model = build_vspp()
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match='set optim_wrapper.type to AmpOptimWrapper'):
+        call_before_run(model, PrecisionHook('fp16'), train_loop=object(), optim_wrapper=wrapper)
+    with_scaling = AmpOptimWrapper.__new__(AmpOptimWrapper)
+    call_before_run(model, PrecisionHook('fp16'), train_loop=object(), optim_wrapper=with_scaling)
+    assert model.autocast_precision == 'fp16'
+
+
+def test_fp16_tests_need_no_loss_scaling_though_the_config_could_train(build_vspp, monkeypatch):
+    # For a test the runner keeps the training part of the config as it was written, and builds none of it.
+    monkeypatch.setattr(precision_hook, 'get_device', lambda: 'cuda')
+    model = build_vspp()
+    call_before_run(model, PrecisionHook('fp16'), train_loop=dict(type='EpochBasedTrainLoop', max_epochs=1),
+                    optim_wrapper=dict(type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
+    assert model.autocast_precision == 'fp16'
+
+
+@pytest.mark.parametrize(('arguments', 'channels_last'), [
+    (dict(precision='bf16'), True),
+    (dict(precision='bf16', channels_last=False), False),
+    (dict(precision='fp32'), False),
+    (dict(precision='fp32', channels_last=True), True),
+])
+def test_channels_last_goes_with_bf16_unless_it_is_chosen(build_vspp, arguments, channels_last):
+    model = build_vspp()
+    call_before_run(model, PrecisionHook(**arguments))
+    weight = model.backbone.conv.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
+    assert weight.is_contiguous() != channels_last
+
+
+def test_teacher_and_student_are_both_channels_last(build_aux_skd):
+    model = build_aux_skd()
+    call_before_run(model, PrecisionHook('bf16'))
+    model.copy_student_to_teacher()
+    for part in (model.backbone, model.teacher['backbone']):
+        assert part.conv.weight.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_training_then_testing_with_one_runner_wraps_the_model_once(build_vspp):
+    model = build_vspp()
+    call_before_run(model, PrecisionHook('bf16'))
+    forward = model.forward
+    call_before_run(model, PrecisionHook('bf16'))
+    assert model.forward == forward
+
+
+class Watch:
+    """The types that go into and come out of a module, by whether it trains."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.inputs: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+        self.outputs: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+        module.register_forward_hook(self.note)
+
+    def note(self, module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        self.inputs[module.training].add(inputs[0].dtype)
+        self.outputs[module.training].add(output.dtype)
+
+
+@pytest.mark.parametrize(('precision', 'dtype'), [('fp32', torch.float32), ('bf16', torch.bfloat16)])
+def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_fp32(build_aux_skd, build_runner,
+                                                                                   recorder, precision, dtype):
+    model = build_aux_skd()
+    watched = [Watch(model.backbone.conv), Watch(model.teacher['backbone'].conv)]
+    embeddings = {}
+    loss = model.heads['distill'].loss
+
+    def watched_loss(**arguments) -> dict:
+        results = loss(**arguments)
+        embeddings.update(arguments, **results)
+        return results
+
+    model.heads['distill'].loss = watched_loss
+    runner = build_runner(
+        model,
+        hooks=[dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook'), recorder],
+        precision=dict(type='PrecisionHook', precision=precision))
+    runner.train()
+    assert [watch.outputs[True] for watch in watched] == [{dtype}, {dtype}]
+    for name in ('student', 'teacher', 'bank', 'loss_distill'):
+        assert embeddings[name].dtype == torch.float32, name
+    state = model.state_dict()
+    assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
+    buffers = [value['momentum_buffer'] for value in runner.optim_wrapper.optimizer.state.values()]
+    assert {value.dtype for value in buffers} == {torch.float32}
+    assert all(log['loss'] == log['loss'] for log in recorder.logs)
+
+
+def test_bf16_and_fp32_begin_with_nearly_the_same_loss(build_vspp, build_runner):
+    losses = []
+    for precision in ('fp32', 'bf16'):
+        runner = build_runner(build_vspp(), hooks=[], precision=dict(type='PrecisionHook', precision=precision),
+                              work_dir=precision)
+        runner.train()
+        losses.append(runner.message_hub.get_scalar('train/loss_speed').data[0][0])
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+    assert losses[0] != losses[1]
+
+
+class LabelledClips(Dataset):
+    """Six samples of one clip for a recogniser."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> dict:
+        generator = torch.Generator().manual_seed(int(index))
+        clips = torch.randint(0, 256, (1, 3, 8, 16, 16), generator=generator).byte()
+        return dict(inputs=clips, data_samples=ActionDataSample().set_gt_label(int(index) % 3))
+
+
+class ScoreTypes(BaseMetric):
+    """Which type the scores of the clips have."""
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results += [sample['pred_score'].dtype for sample in data_samples]
+
+    def compute_metrics(self, results: list) -> dict:
+        assert set(results) == {torch.float32}, results
+        return dict(samples=len(results))
+
+
+@pytest.mark.parametrize(('precision', 'dtype'), [('fp32', torch.float32), ('bf16', torch.bfloat16)])
+def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precision(build_runner, precision, dtype):
+    model = MODELS.build(
+        dict(
+            type='Recognizer3D',
+            data_preprocessor=dict(type='ClipDataPreprocessor', _scope_='videossl'),
+            backbone=dict(type='R3D', base_channels=2),
+            cls_head=dict(type='mmaction.I3DHead', num_classes=3, in_channels=16, dropout_ratio=0.0,
+                          average_clips='prob'),
+            _scope_='videossl'))
+    watched = Watch(model.backbone.stem.conv)
+    loader = dict(batch_size=3, num_workers=0, dataset=LabelledClips(), sampler=dict(type='DefaultSampler'))
+    runner = build_runner(
+        model,
+        hooks=[],
+        precision=dict(type='PrecisionHook', precision=precision),
+        train_dataloader=dict(loader, sampler=dict(type='DrawSampler', seed=3)),
+        val_dataloader=loader,
+        val_cfg=dict(),
+        val_evaluator=Evaluator(ScoreTypes()),
+        test_dataloader=loader,
+        test_cfg=dict(),
+        test_evaluator=Evaluator(ScoreTypes()))
+    runner.train()
+    assert watched.outputs == {True: {dtype}, False: {dtype}}
+    loss = runner.message_hub.get_scalar('train/loss').current()
+    assert loss == loss
+    watched.outputs[False].clear()
+    assert runner.test() == dict(samples=6)
+    assert watched.outputs[False] == {dtype}
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}

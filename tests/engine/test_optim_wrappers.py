@@ -1,0 +1,76 @@
+"""Which parameters the optimiser gets."""
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+
+def wrap(model: nn.Module, paramwise_cfg: dict | None = None):
+    optimizer = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.01)
+    with DefaultScope.overwrite_default_scope('videossl'):
+        constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
+            dict(
+                type='TrainableOptimWrapperConstructor',
+                optim_wrapper_cfg=dict(type='OptimWrapper', optimizer=optimizer),
+                paramwise_cfg=paramwise_cfg))
+        return constructor(model)
+
+
+def names_in(model: nn.Module, wrapper) -> list[str]:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return sorted(names[id(parameter)] for group in wrapper.optimizer.param_groups for parameter in group['params'])
+
+
+PARAMWISE = [None, dict(norm_decay_mult=0.0, bias_decay_mult=0.0), dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))]
+
+
+@pytest.mark.parametrize('paramwise_cfg', PARAMWISE, ids=['plain', 'without decay of norms', 'custom keys'])
+def test_the_optimizer_holds_every_parameter_of_the_student_and_none_of_the_teacher(build_aux_skd, paramwise_cfg):
+    model = build_aux_skd()
+    trained = names_in(model, wrap(model, paramwise_cfg))
+    assert trained == sorted(name for name, _ in model.named_parameters() if not name.startswith('teacher.'))
+    assert any(name.startswith('predictors.') for name in trained)
+
+
+def test_frozen_parameters_are_left_out(build_vspp):
+    model = build_vspp()
+    model.backbone.conv.requires_grad_(False)
+    assert names_in(model, wrap(model)) == ['backbone.bn.bias', 'backbone.bn.weight', 'heads.speed.classifier.bias',
+                                            'heads.speed.classifier.weight']
+
+
+def test_paramwise_settings_reach_the_parameters_they_name(build_aux_skd):
+    model = build_aux_skd()
+    paramwise_cfg = dict(custom_keys={'backbone': dict(lr_mult=0.1), 'predictors': dict(decay_mult=0.0)})
+    settings = {
+        id(parameter): (group['lr'], group['weight_decay'])
+        for group in wrap(model, paramwise_cfg).optimizer.param_groups for parameter in group['params']
+    }
+    assert settings[id(model.backbone.conv.weight)] == pytest.approx((0.01, 0.01))
+    assert settings[id(model.necks['projection'].layers[0].weight)] == pytest.approx((0.1, 0.01))
+    assert settings[id(model.predictors['projection'].layers[0].weight)] == pytest.approx((0.1, 0.0))
+
+
+def test_the_saved_optimizer_has_no_state_for_the_teacher(build_aux_skd):
+    model = build_aux_skd()
+    wrapper = wrap(model)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.ones_like(parameter)
+    wrapper.step()
+    saved = wrapper.state_dict()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert len(saved['state']) == len(trained)
+
+
+def test_a_model_that_is_frozen_as_a_whole_is_refused(build_vspp):
+    with pytest.raises(ValueError, match='Pretrainer has no trainable parameter: is everything frozen'):
+        wrap(build_vspp().requires_grad_(False))
+
+
+@pytest.mark.parametrize('paramwise_cfg', PARAMWISE[1:])
+def test_a_frozen_model_is_refused_with_paramwise_settings_too(build_vspp, paramwise_cfg):
+    with pytest.raises(ValueError, match='no trainable parameter'):
+        wrap(build_vspp().requires_grad_(False), paramwise_cfg)

@@ -1,0 +1,73 @@
+"""From uint8 clips to floats, number by number."""
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+
+from videossl.models import ClipDataPreprocessor
+from videossl.registry import MODELS
+
+
+@pytest.fixture
+def clips():
+    """Two samples of two clips [3, 2, 4, 4], uint8."""
+    return torch.randint(0, 256, (2, 2, 3, 2, 4, 4), dtype=torch.uint8)
+
+
+def test_the_default_is_rgb_with_imagenets_mean_and_deviation(clips):
+    outputs = MODELS.build(dict(type='ClipDataPreprocessor'))(dict(inputs=clips))['inputs']
+    assert outputs.shape == clips.shape and outputs.dtype == torch.float32
+    for channel, (mean, std) in enumerate([(123.675, 58.395), (116.28, 57.12), (103.53, 57.375)]):
+        by_hand = (clips[:, :, channel].double() - mean) / std
+        torch.testing.assert_close(outputs[:, :, channel].double(), by_hand, atol=1e-5, rtol=1e-5)
+
+
+def test_the_released_codes_raw_bgr(clips):
+    outputs = ClipDataPreprocessor(mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True)(dict(inputs=clips))['inputs']
+    for channel in range(3):
+        assert torch.equal(outputs[:, :, channel], clips[:, :, 2 - channel].float())
+
+
+def test_mean_and_deviation_belong_to_the_channels_after_the_swap(clips):
+    outputs = ClipDataPreprocessor(mean=(1, 2, 3), std=(1, 2, 4), to_bgr=True)(dict(inputs=clips))['inputs']
+    assert torch.equal(outputs[:, :, 0], clips[:, :, 2].float() - 1)
+    assert torch.equal(outputs[:, :, 2], (clips[:, :, 0].float() - 3) / 4)
+
+
+def test_a_scale_from_0_to_1():
+    clips = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 3, 1, 1, 1)
+    outputs = ClipDataPreprocessor(mean=(0, 0, 0), std=(255, ) * 3)(dict(inputs=clips))['inputs']
+    torch.testing.assert_close(outputs.flatten(), torch.tensor([0, 0.2, 1]))
+
+
+def test_a_list_of_samples_gives_what_their_batch_gives(clips):
+    preprocessor = ClipDataPreprocessor()
+    assert torch.equal(preprocessor(dict(inputs=list(clips)))['inputs'], preprocessor(dict(inputs=clips))['inputs'])
+
+
+def test_samples_go_through_and_the_clips_are_left_as_they_were(clips):
+    before = clips.clone()
+    samples = [ActionDataSample(), ActionDataSample()]
+    outputs = ClipDataPreprocessor()(dict(inputs=clips, data_samples=samples), training=True)
+    assert list(outputs) == ['inputs', 'data_samples']
+    assert len(outputs['data_samples']) == 2 and isinstance(outputs['data_samples'][0], ActionDataSample)
+    assert torch.equal(clips, before)
+    assert ClipDataPreprocessor()(dict(inputs=clips))['data_samples'] is None
+
+
+def test_samples_of_different_shapes_are_refused_with_the_shapes():
+    with pytest.raises(ValueError, match=r'differ in shape: \[\(1, 3, 2, 4, 4\), \(1, 3, 2, 4, 6\)\]'):
+        ClipDataPreprocessor()(dict(inputs=[torch.zeros(1, 3, 2, 4, 4), torch.zeros(1, 3, 2, 4, 6)]))
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (dict(mean=(0, 0)), 'one value for each of the 3 channels'),
+    (dict(std=(1, )), 'one value for each of the 3 channels'),
+    (dict(std=(1, 0, 1)), 'std must be positive'),
+])
+def test_unusable_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ClipDataPreprocessor(**arguments)
+
+
+def test_mean_and_deviation_are_not_in_the_state_dict():
+    assert dict(ClipDataPreprocessor().state_dict()) == {}

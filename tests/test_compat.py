@@ -1,0 +1,218 @@
+"""Every repair of :mod:`videossl.compat`: the fault, the effect, and that it keeps its hands off a mended release."""
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import mmengine.config.config
+import mmengine.hub.hub
+import mmengine.utils.package_utils
+import pytest
+from mmengine.config import Config
+
+import videossl
+from videossl import compat
+
+ROOT = Path(__file__).resolve().parents[1]
+DRN = 'mmaction.models.localizers.drn'
+PACKAGE_MODULES = (mmengine.utils.package_utils, mmengine.utils, mmengine.config.config, mmengine.hub.hub)
+
+
+def run_python(code: str, *path: Path) -> subprocess.CompletedProcess:
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, [*path, ROOT])))
+    return subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def only_installed(versions: dict[str, str]):
+    """Stands in for ``importlib.metadata.version`` where just these distributions are installed."""
+
+    def version(name: str) -> str:
+        if name not in versions:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    return version
+
+
+def write_experiment(folder: Path, base: str) -> Path:
+    path = folder / 'experiment.py'
+    path.write_text(f"_base_ = ['{base}']\n")
+    return path
+
+
+@pytest.fixture
+def untouched(monkeypatch):
+    """Whatever a repair changes is put back after the test."""
+    for name in (DRN, f'{DRN}.drn'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for module in PACKAGE_MODULES:
+        for name in ('is_installed', 'get_installed_path'):
+            monkeypatch.setattr(module, name, f'original {name}')
+    return monkeypatch
+
+
+# ------------------------------------------------------------------------------------------------------- mmcv's version
+@pytest.mark.parametrize('name', ['mmcv', 'mmcv-lite'])
+@pytest.mark.parametrize('version', ['2.2.0', '2.10.0', '3.0.0rc1'])
+def test_too_new_mmcv_is_refused_with_what_to_run(monkeypatch, name, version):
+    monkeypatch.setattr(importlib.metadata, 'version', only_installed({name: version}))
+    with pytest.raises(ImportError) as error:
+        compat.check_mmcv_version()
+    message = str(error.value)
+    assert f'{name} {version}' in message
+    assert f'pip uninstall -y {name} && pip install "mmcv-lite>=2.0.1,<2.2"' in message
+    assert '\n' not in message
+
+
+@pytest.mark.parametrize('versions', [{}, {'mmcv': '2.1.0'}, {'mmcv-lite': '2.0.1'}, {'mmcv-lite': '2.1.0'}])
+def test_mmcv_that_mmaction2_accepts_is_let_be(monkeypatch, versions):
+    monkeypatch.setattr(importlib.metadata, 'version', only_installed(versions))
+    compat.check_mmcv_version()
+
+
+def test_importing_videossl_beside_mmcv_2_2_ends_with_the_advice(tmp_path):
+    information = tmp_path / 'mmcv-2.2.0.dist-info'
+    information.mkdir()
+    (information / 'METADATA').write_text('Metadata-Version: 2.1\nName: mmcv\nVersion: 2.2.0\n')
+    result = run_python('import videossl', tmp_path)
+    assert result.returncode != 0
+    last_line = result.stderr.strip().splitlines()[-1]
+    assert last_line.startswith('ImportError: mmaction2 does not work with mmcv 2.2.0. Run: pip uninstall -y mmcv && ')
+
+
+# ------------------------------------------------------------------------------------------------------- the missing DRN
+def mmaction_in(folder: Path, with_drn: bool):
+    """Stands in for ``find_spec``, with mmaction2 in ``folder``."""
+    (folder / 'mmaction' / 'models' / 'localizers' / ('drn' if with_drn else '')).mkdir(parents=True)
+    spec = types.SimpleNamespace(origin=str(folder / 'mmaction' / '__init__.py'))
+    return lambda name: spec if name == 'mmaction' else None
+
+
+def test_mmaction_without_the_repairs_fails_exactly_where_they_were_made():
+    result = run_python('import mmaction.models')
+    if 'stub_missing_drn' in compat.applied:
+        assert f"No module named '{DRN}'" in result.stderr
+    else:
+        assert result.returncode == 0, result.stderr
+
+
+def test_missing_drn_gets_a_stand_in_that_cannot_be_built(untouched, tmp_path):
+    untouched.setattr(importlib.util, 'find_spec', mmaction_in(tmp_path, with_drn=False))
+    assert compat.stub_missing_drn() is True
+    with pytest.raises(ImportError, match='does not contain the DRN localiser'):
+        sys.modules[f'{DRN}.drn'].DRN(1, channels=2)
+
+
+def test_drn_that_is_there_gets_no_stand_in(untouched, tmp_path):
+    untouched.setattr(importlib.util, 'find_spec', mmaction_in(tmp_path, with_drn=True))
+    assert compat.stub_missing_drn() is False
+    assert DRN not in sys.modules and f'{DRN}.drn' not in sys.modules
+
+
+def test_without_mmaction_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match='videossl needs mmaction2: pip install'):
+        compat.stub_missing_drn()
+
+
+# ---------------------------------------------------------------------------------------------------- no pkg_resources
+def hide(*hidden: str, show: tuple[str, ...] = ()):
+    """Stands in for ``find_spec``: some modules are not there, others are."""
+    find_spec = importlib.util.find_spec
+
+    def find(name: str, package: str | None = None):
+        if name in hidden:
+            return None
+        return types.SimpleNamespace(origin='somewhere') if name in show else find_spec(name, package)
+
+    return find
+
+
+def test_pkg_resources_that_is_there_goes_on_being_used(untouched):
+    untouched.setattr(importlib.util, 'find_spec', hide(show=('pkg_resources', )))
+    assert compat.replace_pkg_resources() is False
+    assert {module.is_installed for module in PACKAGE_MODULES} == {'original is_installed'}
+    assert {module.get_installed_path for module in PACKAGE_MODULES} == {'original get_installed_path'}
+
+
+def test_without_pkg_resources_packages_are_found_by_distribution_and_module_name(untouched):
+    untouched.setattr(importlib.util, 'find_spec', hide('pkg_resources'))
+    assert compat.replace_pkg_resources() is True
+    for module in PACKAGE_MODULES:
+        assert module.is_installed('mmaction') and module.is_installed('mmaction2')
+        assert not module.is_installed('no_such_package')
+        folder = module.get_installed_path('mmaction2')
+        assert folder == module.get_installed_path('mmaction')
+        assert (Path(folder) / 'registry.py').exists()
+        with pytest.raises(ModuleNotFoundError, match='no_such_package is not installed'):
+            module.get_installed_path('no_such_package')
+
+
+def test_pkg_resources_was_replaced_if_and_only_if_it_is_missing():
+    assert ('replace_pkg_resources' in compat.applied) == (importlib.util.find_spec('pkg_resources') is None)
+
+
+def test_configs_of_mmaction_can_be_inherited(tmp_path):
+    """mmengine looks for the package's folder by ``get_installed_path``, so this fails without the repair."""
+    config = Config.fromfile(write_experiment(tmp_path, 'mmaction::_base_/default_runtime.py'))
+    assert config.default_scope == 'mmaction'
+
+
+# --------------------------------------------------------------------------------------------------------- our configs
+def without_scope(config):
+    """mmengine notes in what is inherited from another package which registries it is for."""
+    if isinstance(config, dict):
+        return {key: without_scope(value) for key, value in config.items() if key != '_scope_'}
+    return [without_scope(value) for value in config] if isinstance(config, list) else config
+
+
+def test_configs_of_videossl_can_be_inherited_from_anywhere(tmp_path):
+    path = 'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py'
+    inherited = Config.fromfile(write_experiment(tmp_path, f'videossl::{path}')).to_dict()
+    assert without_scope(inherited) == Config.fromfile(ROOT / 'configs' / path).to_dict()
+    assert inherited['model']['_scope_'] == 'videossl'
+
+
+def test_config_that_videossl_does_not_have_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='there is no config vspp/no_such.py in videossl'):
+        Config.fromfile(write_experiment(tmp_path, 'videossl::vspp/no_such.py'))
+
+
+def test_a_checkout_uses_its_own_configs(monkeypatch, tmp_path):
+    (tmp_path / 'videossl').mkdir()
+    monkeypatch.setattr(compat, '__file__', str(tmp_path / 'videossl' / 'compat.py'))
+    assert compat.config_directory() == str(tmp_path / 'configs')
+
+
+def test_an_installed_package_uses_the_configs_it_brought(monkeypatch, tmp_path):
+    (tmp_path / 'videossl' / '.mim' / 'configs').mkdir(parents=True)
+    monkeypatch.setattr(compat, '__file__', str(tmp_path / 'videossl' / 'compat.py'))
+    assert compat.config_directory() == str(tmp_path / 'videossl' / '.mim' / 'configs')
+
+
+# ------------------------------------------------------------------------------------------------------------ as a whole
+def test_types_of_mmaction_and_mmengine_answer_without_prefix():
+    """A parent registry does not import its modules when it is asked through a child: that is why videossl does."""
+    assert videossl.registry.MODELS.get('Recognizer3D').__module__.startswith('mmaction.')
+    assert videossl.registry.TRANSFORMS.get('DecordInit').__module__.startswith('mmaction.')
+    assert videossl.registry.OPTIM_WRAPPERS.get('OptimWrapper').__module__.startswith('mmengine.')
+
+
+def test_import_is_silent():
+    result = run_python('import videossl')
+    assert (result.returncode, result.stdout) == (0, '')
+    assert 'Fail to import' not in result.stderr
+
+
+def test_repairs_are_made_once(monkeypatch):
+    before = list(compat.applied)
+    resolve = Config._get_cfg_path
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        compat.apply()
+    assert compat.applied == before
+    assert Config._get_cfg_path is resolve

@@ -1,0 +1,47 @@
+"""Tells another process how far a run is."""
+import json
+import os
+import time
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+from videossl.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """Writes the progress of training or test to a file, at most twice a second, for whoever started this run.
+
+    Args:
+        file: path of the JSON file: ``done`` and ``total`` iterations, and the last logged losses and accuracies.
+        parent: the process that started this run. Once it is gone, the run ends by itself, so that two runs never
+            write to one folder. None: no such process.
+    """
+
+    priority = 'LOWEST'
+    min_seconds = 0.5
+
+    def __init__(self, file: str, parent: int | None = None) -> None:
+        self.file = file
+        self.parent = parent
+        self.last_written = 0.0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._write(runner.iter + 1, runner.max_iters, {name: float(value) for name, value in (outputs or {}).items()
+                                                        if name.startswith(('acc_', 'loss')) or name == 'top1_acc'})
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._write(batch_idx + 1, len(runner.test_dataloader), {})
+
+    @master_only
+    def _write(self, done: int, total: int, metrics: dict[str, float]) -> None:
+        if self.parent is not None and os.getppid() != self.parent:
+            raise SystemExit('the process that started this run has ended; so does the run')
+        if time.monotonic() - self.last_written < self.min_seconds and done < total:
+            return
+        self.last_written = time.monotonic()
+        temporary = f'{self.file}.part'
+        with open(temporary, 'w') as file:
+            json.dump(dict(done=done, total=total, metrics=metrics), file)
+        os.replace(temporary, self.file)

@@ -1,0 +1,55 @@
+"""Training curves, from the scalars that mmengine's visualiser back-end writes."""
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+PANELS = {
+    'acc_speed': 'speed accuracy',
+    'acc_segment': 'segment accuracy',
+    'loss_distill': 'similarity distillation, KL',
+    'acc_nearest_anchor': 'student and teacher agree on the nearest anchor',
+    'top1_acc': 'fine-tuning, accuracy on training clips',
+}
+
+
+def read_scalars(work_dir: str | Path) -> list[dict]:
+    """The logged training scalars of a run, in order of its steps; where a run was resumed, the newest of each step."""
+    by_step: dict[int, dict] = {}
+    for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # the last line of a killed run
+                continue
+            if 'loss' in entry and 'step' in entry:
+                by_step[entry['step']] = entry
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[str, float] | None = None) -> None:
+    """Draw the curves of several runs, a panel per quantity.
+
+    Args:
+        runs: name of each run and its scalars from :func:`read_scalars`.
+        path: the picture to write.
+        chance: for a quantity, the value that guessing gives; drawn as a dotted line.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = [key for key in PANELS if any(key in entry for entries in runs.values() for entry in entries)]
+    figure = Figure(figsize=(4.2 * max(len(panels), 1), 3.4), layout='constrained')
+    FigureCanvasAgg(figure)
+    for number, key in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), number + 1)
+        for name, entries in runs.items():
+            points = [(entry['step'], entry[key]) for entry in entries if key in entry]
+            if points:
+                axes.plot(*zip(*points), label=name, linewidth=1.5)
+        if chance and key in chance:
+            axes.axhline(chance[key], color='grey', linestyle=':', label='chance')
+        axes.set_title(PANELS[key], fontsize=10)
+        axes.set_xlabel('iteration')
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=130)
