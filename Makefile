@@ -50,7 +50,7 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
 	fi
 	@if [ ! -e $(VENV) ]; then \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-	    echo "videossl needs Python 3.10 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
+	    echo "videossl needs Python 3.10 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)."; \
 	    for name in python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	      if $$name --version >/dev/null 2>&1; then echo "There is $$name here: make $(MAKECMDGOALS) PYTHON=$$name"; found=yes; break; fi; \
 	    done; \
@@ -70,7 +70,8 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
 	  && $(PIP) install $(PIP_OPTIONS) --no-deps $(MMACTION) >>$(LOG) 2>&1 \
 	  || { tail -n 15 $(LOG); \
 	       echo; echo 'The installation failed: see above, or $(LOG) for all of it. Run make again when it is mended:'; \
-	       echo 'what was downloaded is not downloaded again.'; exit 1; }
+	       echo 'what was downloaded is not downloaded again. (When pip cannot reach its index, it too speaks of conflicts.)'; \
+	       exit 1; }
 	@echo '[3/3] installing videossl itself, as a link to this folder'
 	@$(PIP) install --no-deps --no-build-isolation -e . >>$(LOG) 2>&1 \
 	  || { tail -n 15 $(LOG); echo 'videossl could not be installed: see above.'; exit 1; }

@@ -192,7 +192,7 @@ def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precis
             cls_head=dict(type='mmaction.I3DHead', num_classes=3, in_channels=16, dropout_ratio=0.0,
                           average_clips='prob'),
             _scope_='videossl'))
-    watched = Watch(model.backbone.stem.conv)
+    watched, scores = Watch(model.backbone.stem.conv), Watch(model.cls_head)
     loader = dict(batch_size=3, num_workers=0, dataset=LabelledClips(), sampler=dict(type='DefaultSampler'))
     runner = build_runner(
         model,
@@ -207,6 +207,7 @@ def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precis
         test_evaluator=Evaluator(ScoreTypes()))
     runner.train()
     assert watched.outputs == {True: {dtype}, False: {dtype}}
+    assert scores.outputs == {True: {torch.float32}, False: {torch.float32}}
     loss = runner.message_hub.get_scalar('train/loss').current()
     assert loss == loss
     watched.outputs[False].clear()

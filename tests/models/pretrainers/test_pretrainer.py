@@ -111,6 +111,24 @@ def test_a_train_step_takes_raw_clips_and_changes_every_weight(vspp, labelled):
     assert same == []
 
 
+@pytest.mark.parametrize('part', ['heads', 'necks'])
+def test_initialising_reaches_heads_and_necks(small_backbone, part):
+    ones = dict(type='Constant', layer='Linear', val=1.0)
+    model = Pretrainer(
+        small_backbone(),
+        heads=dict(speed=SpeedHead(5, embedding='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
+        necks=dict(projection=ProjectionNeck(4, 5, init_cfg=ones)))
+    model.init_weights()
+    weight = model.heads['speed'].classifier.weight if part == 'heads' else model.necks['projection'].layers[0].weight
+    assert torch.equal(weight, torch.ones_like(weight))
+
+
+def test_a_classifier_starts_as_its_head_says_and_not_as_pytorch_does(small_backbone):
+    model = Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4, num_speeds=200)))
+    model.init_weights()
+    assert model.heads['speed'].classifier.weight.std().item() == pytest.approx(0.01, rel=0.2)
+
+
 VSPP = dict(
     backbone=dict(type='C3D', base_channels=2),
     heads=dict(speed=dict(type='SpeedHead', in_channels=16)),
