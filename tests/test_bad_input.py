@@ -1,4 +1,5 @@
 """What a stranger gets wrong, end to end: each mistake ends in a message that names the file or key; nothing hangs."""
+import itertools
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ SMALL = [
     f'{LOADER}.dataset.pipeline.3.transforms.0.scale=(40,36)',
     f'{LOADER}.dataset.pipeline.3.transforms.1.size=32',
 ]
+RUNS = itertools.count()
 SMALL_HEADS = ['model.heads.speed.in_channels=32', 'model.heads.segment.in_channels=32']
 
 
@@ -55,7 +57,9 @@ def scope_of_each_run():
 
 def arguments(work_dir, *others, config=CONFIG, options=()):
     heads = SMALL_HEADS if config == CONFIG else ['model.cls_head.in_channels=32', 'model.cls_head.num_classes=3']
-    return [config, '--work-dir', str(work_dir), *map(str, others), '--cfg-options', *SMALL, *heads, *options]
+    # mmengine keeps loggers by name, and names them after the experiment and the second.
+    name = f'experiment_name=run{next(RUNS)}'
+    return [config, '--work-dir', str(work_dir), *map(str, others), '--cfg-options', name, *SMALL, *heads, *options]
 
 
 def train_in_subprocess(*args, timeout=100):

@@ -42,7 +42,7 @@ def stub_missing_drn() -> bool:
     (open-mmlab/mmaction2#2714). Put an empty stand-in there. Not needed once the folder is in the wheel."""
     spec = importlib.util.find_spec('mmaction')
     if spec is None:
-        raise ImportError('videossl needs mmaction2: pip install -r requirements/mminstall.txt')
+        raise ImportError('videossl needs mmaction2: pip install --no-deps mmaction2==1.2.0')
     if osp.exists(osp.join(osp.dirname(spec.origin), 'models', 'localizers', 'drn')):
         return False
 

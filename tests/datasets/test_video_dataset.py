@@ -84,7 +84,7 @@ def same(first, second):
             samples[0].metainfo['filename'] == samples[1].metainfo['filename'])
 
 
-# ------------------------------------------------------------------------------------------------ mmaction2's conventions
+# ---------------------------------------------------------------------------------------------- mmaction2's conventions
 def test_arguments_have_mmaction2s_names_order_and_defaults():
     stock = list(inspect.signature(StockVideoDataset.__init__).parameters.values())[1:]
     stock = [parameter for parameter in stock if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
@@ -400,7 +400,7 @@ def test_videos_shorter_than_the_clip_are_sampled(tmp_path, bad_videos, name, nu
     assert not messages
 
 
-# ------------------------------------------------------------------------------------------------------------- test mode
+# ------------------------------------------------------------------------------------------------------------ test mode
 def test_the_ten_clip_pipeline_gives_ten_clips_and_the_same_ones_every_time(good_videos, tmp_path):
     ann_file = write_list(tmp_path, '0.mp4 2')
     dataset = VideoDataset(ann_file, TEST_PIPELINE, dict(video=str(good_videos)), num_classes=3, test_mode=True)
@@ -435,7 +435,8 @@ def test_in_test_mode_an_unreadable_video_keeps_its_place_as_black_frames_and_is
 @pytest.mark.parametrize('num_classes', [2, None])
 def test_an_unreadable_video_counts_as_wrong_whatever_is_predicted(tmp_path, good_videos, bad_videos, guess,
                                                                    num_classes):
-    ann_file = write_list(tmp_path, f'{good_videos}/0.mp4 0', f'{good_videos}/1.mp4 1', f'{bad_videos}/text.mp4 {guess}')
+    ann_file = write_list(tmp_path, f'{good_videos}/0.mp4 0', f'{good_videos}/1.mp4 1',
+                          f'{bad_videos}/text.mp4 {guess}')
     dataset = VideoDataset(ann_file, TEST_PIPELINE, num_classes=num_classes, test_mode=True)
     labels = [dataset[index]['data_samples'].gt_label for index in range(3)]
     metric = AccMetric(metric_options=dict(top_k_accuracy=dict(topk=(1, 2))))

@@ -31,18 +31,18 @@ from rich.progress import track
 SPLITS = ('train', 'test')
 # Lengths below are in pixels of a frame of this side, and scale with the frame.
 REFERENCE_SIZE = 80
-SHAPE_RADIUS = (6.5, 7.5)  # of the circle around the shape at its mean size, in the first frame
+SHAPE_RADIUS = (8.5, 9.5)  # of the circle around the shape at its mean size, in the first frame
 SHRINKAGE = 0.25  # share of its radius that a shape loses over the video
 STROKE_SIZE = 0.04  # the radius swings between 1 + 0.04 and 1 - 0.04 times its mean within a stroke
 STROKE_SPEED = 0.3  # the same for the speed: weak enough that a segment at double pace still stands out
 STROKE_PERIOD = (7.5, 8.5)  # frames
-SPEED = (4.0, 4.2)  # pixels per frame, mean over the video
-LOOP_LENGTH = (70.0, 78.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
+SPEED = (4.2, 4.4)  # pixels per frame, mean over the video
+LOOP_LENGTH = (66.0, 74.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
 SHAPE_LEVEL = 225
-BACKGROUND_LEVEL = (100, 130)
-BACKGROUND_CONTRAST = 10.0  # of 255, either way from its mean colour
+BACKGROUND_LEVEL = (114, 118)
+BACKGROUND_CONTRAST = 3.0  # of 255, either way from its mean colour
 MARGIN = 1.5  # pixels that stay free between shape and border
-POSITION_STD = 11.4  # of the shape's centre along either axis, over the frames of all videos
+POSITION_STD = 10.5  # of the shape's centre along either axis, over the frames of all videos
 
 NOSTILL = False
 RECORD_NAME = 'moving_shapes.json'
