@@ -208,3 +208,13 @@ def test_scaling_to_a_short_side_or_an_exact_size_happens_once_per_frame(monkeyp
 def test_a_senseless_scale_is_refused_at_build_time(scale):
     with pytest.raises(ValueError, match='scale'):
         TRANSFORMS.build(dict(type='DecodeClips', _scope_='videossl', scale=scale))
+
+
+def test_frames_that_are_no_rgb_pictures_are_an_error_that_names_the_file():
+    class FourChannels(CountingReader):
+
+        def get_batch(self, indices):
+            return np.zeros((len(indices), 6, 8, 4), dtype=np.uint8)
+
+    with pytest.raises(VideoReadError, match=r'clip\.mp4.*\(6, 8, 4\)'):
+        DecodeClips()(sample(FourChannels(numbered_frames()), [0, 5]))

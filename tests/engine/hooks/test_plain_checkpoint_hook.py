@@ -2,8 +2,10 @@
 import os
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -206,3 +208,32 @@ def test_what_torch_reads_back_counts_as_plain(value, tmp_path):
                          ids=['object', 'in a list', 'as a value', 'as a key', 'function'])
 def test_anything_else_is_not_plain(value):
     assert not is_plain(value)
+
+
+class FallingAccuracy(BaseMetric):
+    """An accuracy that is best in the first epoch, as the NumPy number that metrics return."""
+    accuracies = {'first': 0.9, 'resumed': 0.4}
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results.append(1)
+
+    def compute_metrics(self, results: list) -> dict:
+        return dict(accuracy=np.float64(self.accuracies[self.stage]))
+
+
+def test_the_best_score_is_remembered_after_a_resume(build_vspp, build_runner, tmp_path):
+    checkpoint = dict(type='PlainCheckpointHook', interval=1, save_best='accuracy', rule='greater')
+    for epochs, stage in ((1, 'first'), (2, 'resumed')):
+        model = build_vspp()
+        model.val_step = lambda data: []
+        build_runner(model, hooks=[], epochs=epochs, checkpoint=checkpoint, resume=stage == 'resumed',
+                     val_dataloader=dict(batch_size=3, num_workers=0, dataset=[{}],
+                                         sampler=dict(type='DefaultSampler')),
+                     val_cfg=dict(), val_evaluator=Evaluator(FallingAccuracy(stage))).train()
+    assert 'best_accuracy_epoch_1.pth' in files_in(tmp_path / 'run')
+    assert 'best_accuracy_epoch_2.pth' not in files_in(tmp_path / 'run')
+    torch.load(tmp_path / 'run' / 'best_accuracy_epoch_1.pth', weights_only=True)

@@ -78,6 +78,9 @@ class DecodeClips(BaseTransform):
             raise VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}') from error
         if len(decoded) != len(union):
             raise VideoReadError(filename, f'{len(union)} frames were asked for, but the decoder gave {len(decoded)}')
+        odd = next((frame.shape for frame in decoded if frame.ndim != 3 or frame.shape[2] != 3), None)
+        if odd is not None:  # decord 0.6.0 does so for some narrow videos (dmlc/decord#336)
+            raise VideoReadError(filename, f'the decoder gave frames of shape {tuple(odd)} instead of RGB pictures')
 
         results['frame_inds'] = frame_inds
         results['original_shape'] = decoded[0].shape[:2]
