@@ -8,20 +8,23 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from videossl.visualization import plot_curves, read_scalars
 
-from .launch import ConfigError, load_config
+from .launch import ConfigError, check_option, innermost_dataset, load_config, point_at_data
 
 STAGE_KEYS = {'config', 'ann_file', 'test_ann_file', 'init_from', 'init_epoch', 'options'}
 RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options'}
 NEAR_CHANCE = 0.05
+LINE_SECONDS = 30  # between two lines of progress where the output goes to a file
+STOP_SECONDS = 10  # for a command to end by itself when the run is stopped
 
 
 @dataclass
@@ -31,16 +34,18 @@ class Stage:
     Attributes:
         name: its key in the recipe; also its folder's name.
         config: path of its config.
-        ann_file: list of videos to train on, or None for what the config says.
+        folder: where it works.
+        data_root: folder of videos, or None for what the config says.
+        ann_file: list of videos to train on. None: what the config says, or with a ``data_root`` all videos in it.
         test_ann_file: the same for the test.
         init_from: the stage whose checkpoint it starts from.
         init_epoch: which of that stage's epochs; None: its last.
         options: overrides of its config.
-        folder: where it works.
     """
     name: str
     config: str
     folder: Path
+    data_root: str | None = None
     ann_file: str | None = None
     test_ann_file: str | None = None
     init_from: 'Stage | None' = None
@@ -58,18 +63,88 @@ class Stage:
     def write_state(self, state: dict) -> None:
         write_whole(self.state_file, json.dumps(state, indent=2))
 
-    def checkpoint(self, epoch: int | None = None) -> str:
-        """Path of the checkpoint after an epoch, or of the last."""
-        if epoch is not None:
-            return str(self.folder / f'epoch_{epoch}.pth')
-        return (self.folder / 'last_checkpoint').read_text().strip()
+    def has_checkpoint(self) -> bool:
+        return (self.folder / 'last_checkpoint').exists()
 
-    def fingerprint(self, data_root: str | None) -> str:
+    def checkpoint(self, epoch: int | None = None) -> str:
+        """Path of the checkpoint after an epoch, or of the last.
+
+        Raises:
+            ConfigError: it is not there.
+        """
+        if epoch is not None:
+            name = f'epoch_{epoch}.pth'
+        else:
+            # By its name alone: the folder may have been moved since, with all that is in it.
+            pointer = self.folder / 'last_checkpoint'
+            name = Path(pointer.read_text().strip()).name if pointer.exists() else 'last_checkpoint'
+        path = self.folder / name
+        if not path.exists():
+            raise ConfigError(f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
+                              'the whole folder to run the stage anew. Or the stage does not keep this epoch; see '
+                              'max_keep_ckpts and interval in default_hooks.checkpoint')
+        return str(path)
+
+    @cached_property
+    def resolved_config(self) -> Config:
+        """The config as the stage runs it: overrides and data are in it."""
+        try:
+            config = load_config(self.config, dict(self.options))
+            if config.get('train_dataloader') is None:
+                raise ConfigError('it has no train_dataloader, so there is nothing to train')
+            point_at_data(config.train_dataloader, self.data_root, self.ann_file)
+            for loader in (config.get('val_dataloader'), config.get('test_dataloader')):
+                if loader is not None:
+                    point_at_data(loader, self.data_root, self.test_ann_file)
+        except ConfigError as error:
+            raise ConfigError(f'stage {self.name}, {self.config}: {error}') from None
+        return config
+
+    @property
+    def has_test(self) -> bool:
+        return self.resolved_config.get('test_dataloader') is not None
+
+    def lists(self) -> list[Path]:
+        """The lists of videos that it reads."""
+        paths = []
+        for name in ('train_dataloader', 'test_dataloader'):
+            loader = self.resolved_config.get(name)
+            dataset = innermost_dataset(loader.dataset) if loader is not None else {}
+            if dataset.get('ann_file'):
+                paths.append(Path(dataset.get('data_root') or '') / dataset.ann_file)
+        return paths
+
+    @cached_property
+    def fingerprint(self) -> str:
         """Changes with everything that the stage's result depends on, up to the contents of the videos."""
-        config = load_config(self.config, dict(self.options)).pretty_text
-        parts = [config, data_root, self.ann_file, self.test_ann_file, self.init_epoch,
-                 self.init_from and self.init_from.fingerprint(data_root)]
+        parts = [self.resolved_config.pretty_text, self.init_epoch, self.init_from and self.init_from.fingerprint]
+        parts += [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in self.lists()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def check(self) -> None:
+        """Find out before hours of other stages what would stop this one.
+
+        Raises:
+            ConfigError: its config cannot be, its data are not there, or its folder holds something else.
+        """
+        state = self.read_state()
+        fingerprint = self.fingerprint
+        if state.get('fingerprint', fingerprint) != fingerprint and self.has_checkpoint():
+            raise ConfigError(f'{self.folder} holds stage "{self.name}" of other settings (config, data or a stage '
+                              'before it differ). Choose another --work-dir, or delete that folder to run the stage '
+                              'anew')
+        if state.get('trained') and ('metrics' in state or not self.has_test):
+            return
+        for path in self.lists():
+            if not path.is_file() and '://' not in str(path):
+                raise ConfigError(f'stage {self.name}: there is no list {path}; name the folder of the videos with '
+                                  '--data-root, and lists below it with --ann-file NAME=LIST')
+        learns_labels = 'cls_head' in self.resolved_config.get('model', {})
+        if self.data_root is not None and learns_labels and not (self.ann_file and (
+                self.test_ann_file or not self.has_test)):
+            raise ConfigError(f'stage {self.name} learns labels, and a folder has none: give its lists with --ann-file '
+                              f'(for training and test; by the names of the recipe, or {self.name}=LIST '
+                              f'{self.name}.test=LIST), or choose stages without labels with --stage')
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -87,10 +162,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--data-root', help='folder of videos for all stages; alone, it is scanned recursively')
     parser.add_argument('--ann-file', nargs='+', default=[], metavar='NAME=LIST',
                         help='lists of videos below --data-root, by the names that the recipe gives them in ann_files, '
-                        'or by a stage\'s name')
+                        'or by a stage\'s name, and STAGE.test for its test')
     parser.add_argument('--stage', nargs='+', metavar='NAME', help='run these stages only, and those they start from')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='STAGE.KEY=VALUE',
-                        help='override settings of a stage\'s config, or with "all." of every stage\'s')
+                        help='override settings of a stage\'s config, or with "all." of every stage\'s that has them; '
+                        'lists as KEY="[a,b]" or KEY=a,b')
     return parser.parse_args(argv)
 
 
@@ -110,7 +186,7 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
     lists = dict(recipe.get('ann_files', {}))
     given = dict(_split(text, '--ann-file', 'NAME=LIST') for text in args.ann_file)
     for name in given:
-        if name not in lists and name not in recipe.stages:
+        if name not in lists and name.removesuffix('.test') not in recipe.stages:
             raise ConfigError(f'--ann-file {name}=...: {path} has no list and no stage of this name; its lists are '
                               f'{sorted(lists)}, its stages {list(recipe.stages)}')
     lists.update(given)
@@ -121,15 +197,18 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
         if stage != 'all' and stage not in recipe.stages:
             raise ConfigError(f'--cfg-options {text}: {path} has no stage "{stage}"; use "all" or one of '
                               f'{list(recipe.stages)}')
-        options.setdefault(stage, {})[key] = _parse(value)
+        options.setdefault(stage, {})[key] = _parse(text, value)
+    data_root = args.data_root and os.path.normpath(args.data_root)
+    if data_root is not None and not Path(data_root).is_dir():
+        raise ConfigError(f'--data-root {args.data_root}: there is no such folder')
     # A folder alone is scanned; then the lists that the recipe names are not meant.
-    scan = args.data_root is not None and not given and not any(
-        (Path(args.data_root) / name).exists() for name in lists.values())
+    scan = data_root is not None and not given and not any(
+        (Path(data_root) / name).exists() for name in lists.values())
     stages: dict[str, Stage] = {}
     for name, entry in recipe.stages.items():
         if set(entry) - STAGE_KEYS or 'config' not in entry:
-            raise ConfigError(f'{path}: stage {name}: a stage has the keys {sorted(STAGE_KEYS)}, config being required; '
-                              f'unknown: {sorted(set(entry) - STAGE_KEYS)}')
+            raise ConfigError(f'{path}: stage {name}: a stage has the keys {sorted(STAGE_KEYS)}, config being '
+                              f'required; unknown: {sorted(set(entry) - STAGE_KEYS)}')
         if '.' in name:
             raise ConfigError(f'{path}: stage {name}: a name of a stage has no dot')
         source = entry.get('init_from')
@@ -144,16 +223,21 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
                 raise ConfigError(f'{path}: stage {name}: {key}="{label}" is none of the lists {sorted(lists)}')
             return lists[label]
 
+        config = os.path.normpath(path.parent / entry.config)
         stages[name] = Stage(
             name=name,
-            config=str(path.parent / entry.config),
+            config=config,
             folder=work_dir / name,
+            data_root=data_root,
             ann_file=given.get(name, find_list('ann_file')),
-            test_ann_file=find_list('test_ann_file'),
+            test_ann_file=given.get(f'{name}.test', find_list('test_ann_file')),
             init_from=stages.get(source),
             init_epoch=entry.get('init_epoch'),
-            options={**recipe.get('options', {}), **entry.get('options', {}), **options.get('all', {}),
-                     **options.get(name, {})})
+            options={**_fitting(recipe.get('options', {}), config), **entry.get('options', {}),
+                     **_fitting(options.get('all', {}), config), **options.get(name, {})})
+    for key in options.get('all', {}):
+        if not any(key in stage.options for stage in stages.values()):
+            check_option(load_config(next(iter(stages.values())).config), key)  # says what is wrong with it
     return _select(stages, args.stage, path), recipe, work_dir
 
 
@@ -178,107 +262,185 @@ def _split(text: str, argument: str, form: str) -> tuple[str, str]:
     return name, value
 
 
-def _parse(value: str):
+def _parse(text: str, value: str):
+    """A value as ``tools/train.py --cfg-options`` understands it, or as JSON, whose strings may hold anything."""
     try:
         return json.loads(value)
     except json.JSONDecodeError:
-        return value
+        pass
+    if ',' not in value and not value.startswith(('[', '(')):
+        return DictAction._parse_int_float_bool(value)
+    try:
+        return DictAction._parse_iterable(value)
+    except AssertionError as error:
+        raise ConfigError(f'--cfg-options {text}: {error}') from None
 
 
-def run_stage(stage: Stage, data_root: str | None, progress: Progress, console: Console) -> None:
+def _fitting(options: dict, config_path: str) -> dict:
+    """Those overrides that a config has a place for."""
+    if not options:
+        return {}
+    config = load_config(config_path)
+    fitting = {}
+    for key, value in options.items():
+        try:
+            check_option(config, key)
+        except ConfigError:
+            continue
+        fitting[key] = value
+    return fitting
+
+
+class Display:
+    """Shows how far the run is: bars on a terminal; where the output goes to a file, a line from time to time.
+
+    Args:
+        console: where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        columns = (TextColumn('{task.description}', markup=False), BarColumn(bar_width=16), MofNCompleteColumn(),
+                   TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
+        self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print a line whole: paths are not to be broken."""
+        self.console.print(text, style=style, soft_wrap=True)
+
+    def begin(self, title: str, log: Path) -> None:
+        """A command starts."""
+        self.title = title
+        self.bar = self.bars.add_task(title, total=None, note='starting')
+        self.first: tuple[float, int] | None = None
+        self.last_line = float('-inf')
+        if not self.console.is_terminal:
+            self.say(f'{title}: starting; everything it prints goes to {log}')
+
+    def update(self, progress_file: Path) -> None:
+        """Show what the command has written about itself."""
+        if not progress_file.exists():
+            return
+        state = json.loads(progress_file.read_text())
+        done, total = state['done'], state['total']
+        note = '  '.join(f'{name.removeprefix("acc_")} {value:.2f}' for name, value in state['metrics'].items()
+                         if not name.startswith('loss_'))
+        now = time.monotonic()
+        if self.first is None:
+            # A resumed stage has much behind it that took no time now.
+            self.first = (now, done)
+            self.bars.reset(self.bar, total=total, completed=done)
+        self.bars.update(self.bar, completed=done, total=total, note=note)
+        if not self.console.is_terminal and now - self.last_line >= LINE_SECONDS:
+            self.last_line = now
+            seconds, steps = now - self.first[0], done - self.first[1]
+            left = f'  {(total - done) * seconds / steps / 60:.1f} minutes left' if steps else ''
+            self.say(f'{self.title}: {done}/{total}{left}  {note}'.rstrip())
+
+
+def run_stage(stage: Stage, display: Display) -> None:
     """Train a stage, and test it where its config has a test, unless that is done."""
+    stage.check()
     stage.folder.mkdir(parents=True, exist_ok=True)
     state = stage.read_state()
-    fingerprint = stage.fingerprint(data_root)
-    if state.get('fingerprint', fingerprint) != fingerprint:
-        raise ConfigError(f'{stage.folder} holds stage "{stage.name}" of other settings (config, data or a stage before '
-                          'it differ). Choose another --work-dir, or delete that folder to run the stage anew')
-    state['fingerprint'] = fingerprint
-    options = [f'{key}={_text(value)}' for key, value in stage.options.items()]
-    data = ['--data-root', data_root] if data_root else []
+    if state.get('fingerprint', stage.fingerprint) != stage.fingerprint:
+        # It never came to a checkpoint: a try with a wrong option. Only its curves could be mistaken for the new ones.
+        for scalars in stage.folder.glob('*/vis_data/scalars.json'):
+            scalars.unlink()
+        state = dict(seconds=0.0)
+    state['fingerprint'] = stage.fingerprint
     if not state.get('trained'):
-        command = ['videossl.apis.train', stage.config, '--resume', *data]
-        if stage.ann_file:
-            command += ['--ann-file', stage.ann_file]
+        arguments = ['--resume']
         if stage.init_from is not None:
-            command += ['--init-from', stage.init_from.checkpoint(stage.init_epoch)]
-        _run(command, options, stage, state, 'training', progress)
+            arguments += ['--init-from', stage.init_from.checkpoint(stage.init_epoch)]
+        _run('train', arguments, stage, state, 'training', display)
         state['trained'] = True
         stage.write_state(state)
-    has_test = load_config(stage.config).get('test_dataloader') is not None
-    if has_test and 'metrics' not in state:
+    if stage.has_test and 'metrics' not in state:
         metrics_file = stage.folder / 'metrics.json'
-        command = ['videossl.apis.test', stage.config, stage.checkpoint(), '--metrics-file', str(metrics_file), *data]
-        if stage.test_ann_file:
-            command += ['--ann-file', stage.test_ann_file]
-        _run(command, options, stage, state, 'test', progress)
+        _run('test', [stage.checkpoint(), '--metrics-file', str(metrics_file)], stage, state, 'test', display)
         state['metrics'] = json.loads(metrics_file.read_text())
         stage.write_state(state)
 
 
-def _text(value) -> str:
-    return value if isinstance(value, str) else json.dumps(value).replace('true', 'True').replace('false', 'False')
-
-
-def _run(command: list[str], options: list[str], stage: Stage, state: dict, what: str, progress: Progress) -> None:
-    """Run one command as a process of its own, with a progress bar, its output going to a log file."""
+def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, display: Display) -> None:
+    """Run training or test as a process of its own, showing its progress, its output going to a log file."""
     progress_file = stage.folder / 'progress.json'
     progress_file.unlink(missing_ok=True)
-    options = [*options, 'default_hooks.progress.type=ProgressHook', f'default_hooks.progress.file={progress_file}',
-               f'default_hooks.progress.parent={os.getpid()}']
+    # A config of its own: as arguments, strings with spaces or commas would not arrive as they are.
+    config = stage.resolved_config.to_dict()
+    hooks = config.get('default_hooks') or {}
+    config['default_hooks'] = dict(hooks, progress=dict(type='videossl.ProgressHook', file=str(progress_file),
+                                                        parent=os.getpid()))
+    config_file = stage.folder / f'{stage.name}.py'
+    write_whole(config_file, Config(config).pretty_text)
     log = stage.folder / 'output.log'
-    bar = progress.add_task(f'{stage.name}: {what}', total=None, metrics='')
+    display.begin(f'{stage.name}: {what}', log)
     with open(log, 'a') as output:
         process = subprocess.Popen(
-            [sys.executable, '-m', *command, '--work-dir', str(stage.folder), '--cfg-options', *options],
-            stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            [sys.executable, '-m', f'videossl.apis.{tool}', str(config_file), *arguments, '--work-dir',
+             str(stage.folder)], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         before, started = state['seconds'], time.monotonic()
+        written = 0.0
         try:
             while process.poll() is None:
                 time.sleep(0.25)
-                state['seconds'] = before + time.monotonic() - started
-                if int(state['seconds']) != int(stage.read_state()['seconds']):
+                spent = time.monotonic() - started
+                state['seconds'] = before + spent
+                if spent - written >= 1:
+                    written = spent
                     stage.write_state(state)
-                _show(progress, bar, progress_file)
+                display.update(progress_file)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-    _show(progress, bar, progress_file)
+            stop(process)
+    display.update(progress_file)
     if process.returncode != 0:
+        how = f'failed with status {process.returncode}' if process.returncode > 0 else (
+            f'was ended by signal {-process.returncode}' +
+            (', as the system does when memory runs out' if process.returncode == -9 else ''))
         tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
-        raise RuntimeError(f'stage "{stage.name}", {what}, failed; the end of {log}:\n{tail}')
+        raise RuntimeError(f'the end of {log}:\n{tail}\n\nstage "{stage.name}", {what}, {how}; see above. When the '
+                           'reason is removed, run the same command again to go on')
 
 
-def _show(progress: Progress, bar, progress_file: Path) -> None:
-    if progress_file.exists():
-        now = json.loads(progress_file.read_text())
-        metrics = '  '.join(f'{name} {value:.2f}' for name, value in now['metrics'].items() if not name.startswith('loss_'))
-        progress.update(bar, completed=now['done'], total=now['total'], metrics=metrics)
+def stop(process: subprocess.Popen) -> None:
+    """End a process, if it has not ended, and wait until it is gone."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def pretext_accuracies(stage: Stage) -> dict[str, float]:
     """Mean of each training accuracy over the last epoch; every clip is a fresh draw."""
     scalars = read_scalars(stage.folder)
-    last = [entry for entry in scalars if entry.get('epoch') == scalars[-1].get('epoch')] if scalars else []
-    names = {name for entry in last for name in entry if name.startswith('acc_')}
-    return {name: sum(entry[name] for entry in last if name in entry) / len(last) for name in sorted(names)}
+    values: dict[str, list[float]] = {}
+    for entry in scalars:
+        if entry.get('epoch') == scalars[-1].get('epoch'):
+            for name in entry:
+                if name.startswith('acc_'):
+                    values.setdefault(name, []).append(entry[name])
+    return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
 
 
-def warn_at_chance(stage: Stage, chance: dict[str, float], console: Console) -> None:
+def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> None:
     """Say so when a pretext task was not learnt: its features are then worth nothing."""
     for name, accuracy in pretext_accuracies(stage).items():
         if name in chance and accuracy < chance[name] + NEAR_CHANCE:
-            console.print(f'[yellow]{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the '
-                          'pretext task was not learnt, so do not expect its features to help. Train for longer, at a '
-                          'smaller input or with a higher learning rate, or on videos with more motion.[/]')
+            display.say(f'{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the pretext '
+                        'task was not learnt, so do not expect its features to help. Train for longer, at a smaller '
+                        'input or with a higher learning rate, or on videos with more motion.', style='yellow')
 
 
 def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the recipe's table; a row whose stages were not all run is left out."""
     by_name = {stage.name: stage for stage in stages}
     chance = recipe.table.get('chance', {})
-    rows = [row for row in recipe.table.rows if all(name in by_name for name in row.stages)]
+    rows = [row for row in recipe.table.get('rows', []) if all(name in by_name for name in row.stages)]
     accuracies = {row.name: {name: value for stage in row.stages for name, value in
                              pretext_accuracies(by_name[stage]).items()} for row in rows}
     metrics = {row.name: {name: value for stage in row.stages for name, value in
@@ -302,23 +464,23 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     return header, table
 
 
-def report(recipe: Config, stages: list[Stage], work_dir: Path, console: Console) -> None:
+def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display) -> None:
     """Print the table, and write it and a picture of the curves."""
-    if 'table' in recipe:
-        header, rows = result_rows(recipe, stages)
+    header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
+    if rows:
         table = Table(title='accuracies in per cent; test: 10 clips, centre crop')
         for number, title in enumerate(header):
             table.add_column(title, justify='right' if number else 'left')
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        display.console.print(table)
         lines = [header, ['---'] * len(header), *rows]
         write_whole(work_dir / 'table.md', ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines))
-        console.print(f'table: {work_dir / "table.md"}')
+        display.say(f'table: {work_dir / "table.md"}')
     picture = work_dir / 'curves.png'
     chance = recipe.get('table', {}).get('chance', {})
     plot_curves({stage.name: read_scalars(stage.folder) for stage in stages}, picture, chance)
-    console.print(f'curves: {picture}')
+    display.say(f'curves: {picture}')
 
 
 @contextmanager
@@ -341,26 +503,31 @@ def only_one(work_dir: Path):
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
     args = parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False,
+                              emoji=False))
     try:
         stages, recipe, work_dir = read_recipe(args)
-        columns = (TextColumn('{task.description:34}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                   TimeRemainingColumn(), TextColumn('{task.fields[metrics]}'))
+        chance = recipe.get('table', {}).get('chance', {})
         with only_one(work_dir):
-            with Progress(*columns, console=console, refresh_per_second=2) as progress:
+            for stage in stages:
+                stage.check()
+            with display.bars:
                 for stage in stages:
                     before = stage.read_state()
-                    run_stage(stage, args.data_root, progress, console)
+                    run_stage(stage, display)
                     after = stage.read_state()
                     done = 'done before' if before == after else f'done in {after["seconds"] / 60:.1f} minutes'
                     results = {**pretext_accuracies(stage), **after.get('metrics', {})}
-                    console.print(f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}'
-                                                                        for name, value in results.items()))
-                    warn_at_chance(stage, recipe.get('table', {}).get('chance', {}), console)
-            report(recipe, stages, work_dir, console)
+                    display.say(f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}'
+                                                                      for name, value in results.items()))
+                    warn_at_chance(stage, chance, display)
+            report(recipe, stages, work_dir, display)
     except (ConfigError, RuntimeError) as error:
-        console.print(str(error), style='red', markup=False)
+        display.say(str(error), style='red')
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        display.say('\nstopped; run the same command again to go on')
+        raise SystemExit(130) from None
 
 
 if __name__ == '__main__':

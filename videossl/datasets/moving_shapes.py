@@ -39,8 +39,8 @@ STROKE_PERIOD = (7.5, 8.5)  # frames
 SPEED = (4.2, 4.4)  # pixels per frame, mean over the video
 LOOP_LENGTH = (66.0, 74.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
 SHAPE_LEVEL = 225
-BACKGROUND_LEVEL = (114, 118)
-BACKGROUND_CONTRAST = 3.0  # of 255, either way from its mean colour
+BACKGROUND_LEVEL = (108, 124)
+BACKGROUND_CONTRAST = 6.0  # of 255, either way from its mean colour
 MARGIN = 1.5  # pixels that stay free between shape and border
 POSITION_STD = 10.5  # of the shape's centre along either axis, over the frames of all videos
 

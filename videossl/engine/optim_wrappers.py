@@ -14,11 +14,11 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise ValueError(f'{type(model).__name__} has no trainable parameter: is everything frozen?')
         optim_wrapper = super().__call__(model)
         groups = optim_wrapper.optimizer.param_groups
         for group in groups:
             group['params'] = [parameter for parameter in group['params'] if parameter.requires_grad]
         groups[:] = [group for group in groups if group['params']]
-        if not groups:
-            raise ValueError(f'{type(model).__name__} has no trainable parameter: is everything frozen?')
         return optim_wrapper

@@ -57,7 +57,10 @@ def read_state_dict(checkpoint: str) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise HandOffError(f'there is no checkpoint {checkpoint}') from None
     except Exception as error:
-        raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain tensors: {error}') from error
+        raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain types, and nothing else is read, since '
+                           'a pickle can run any code. If you trust the file, save its "state_dict" alone to another file '
+                           'with torch.save. (mmengine\'s own CheckpointHook writes its log into checkpoints as objects; '
+                           f'PlainCheckpointHook does not.) The reason: {error}') from error
     weights = content.get('state_dict', content.get('model', content)) if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not any(isinstance(value, torch.Tensor) for value in weights.values()):
         raise HandOffError(f'{checkpoint} has no weights in it')
@@ -69,7 +72,7 @@ def load_mapped(model: nn.Module, checkpoint: str, mapping: dict[str, str | Sequ
 
     Args:
         model: the model to fill, in place.
-        checkpoint: path of a checkpoint of videossl, mmaction2 or a bare state dict.
+        checkpoint: path of a checkpoint of plain types: videossl's, a published one of mmaction2, a bare state dict.
         mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, of names in the model that it
             feeds; ``{'backbone.': 'backbone.'}`` takes the backbone alone.
 

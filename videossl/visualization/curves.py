@@ -37,7 +37,9 @@ def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [key for key in PANELS if any(key in entry for entries in runs.values() for entry in entries)]
+    keys = {key: None for entries in runs.values() for entry in entries for key in entry}
+    panels = [key for key in PANELS if key in keys]
+    panels += [key for key in keys if key.startswith('acc_') and key not in PANELS]
     figure = Figure(figsize=(4.2 * max(len(panels), 1), 3.4), layout='constrained')
     FigureCanvasAgg(figure)
     for number, key in enumerate(panels):
@@ -48,7 +50,7 @@ def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[
                 axes.plot(*zip(*points), label=name, linewidth=1.5)
         if chance and key in chance:
             axes.axhline(chance[key], color='grey', linestyle=':', label='chance')
-        axes.set_title(PANELS[key], fontsize=10)
+        axes.set_title(PANELS.get(key, key.removeprefix('acc_').replace('_', ' ')), fontsize=10)
         axes.set_xlabel('iteration')
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)

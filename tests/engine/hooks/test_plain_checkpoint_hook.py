@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -89,7 +90,8 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_without_a_break(straight, interrup
 
 def test_the_teacher_of_a_resumed_run_is_its_own_and_not_the_students_copy(build_aux_skd, build_runner, recorder):
     build_runner(build_aux_skd(), epochs=2, checkpoint=EVERY_EPOCH).train()
-    runner = build_runner(build_aux_skd(seed=8), hooks=[*AUX_SKD_HOOKS, recorder], epochs=3, checkpoint=EVERY_EPOCH, resume=True)
+    runner = build_runner(build_aux_skd(seed=8), hooks=[*AUX_SKD_HOOKS, recorder], epochs=3, checkpoint=EVERY_EPOCH,
+                          resume=True)
     runner.train()
     first = recorder.states[0]
     assert not torch.equal(first['teacher.backbone.conv.weight'], first['backbone.conv.weight'])
@@ -229,7 +231,7 @@ def test_the_best_score_is_remembered_after_a_resume(build_vspp, build_runner, t
     checkpoint = dict(type='PlainCheckpointHook', interval=1, save_best='accuracy', rule='greater')
     for epochs, stage in ((1, 'first'), (2, 'resumed')):
         model = build_vspp()
-        model.val_step = lambda data: []
+        model.val_step = lambda data: [ActionDataSample()]
         build_runner(model, hooks=[], epochs=epochs, checkpoint=checkpoint, resume=stage == 'resumed',
                      val_dataloader=dict(batch_size=3, num_workers=0, dataset=[{}],
                                          sampler=dict(type='DefaultSampler')),

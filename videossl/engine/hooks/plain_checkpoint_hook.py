@@ -2,6 +2,7 @@
 import os
 import os.path as osp
 
+import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -33,9 +34,9 @@ class PlainCheckpointHook(CheckpointHook):
                               count=[float(value) for value in buffer.data[1]])
                     for key, buffer in hub['log_scalars'].items()
                 },
-                runtime_info={key: value for key, value in hub['runtime_info'].items() if is_plain(value)},
+                runtime_info=plain_entries(hub['runtime_info']),
                 resumed_keys=dict(hub['resumed_keys']))
-        checkpoint['meta'] = {key: value for key, value in checkpoint['meta'].items() if is_plain(value)}
+        checkpoint['meta'] = plain_entries(checkpoint['meta'])
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         hub = checkpoint.get('message_hub')
@@ -84,6 +85,12 @@ def put_in_place(temporary: str, final: str) -> None:
     with open(temporary, 'rb+') as file:
         os.fsync(file.fileno())
     os.replace(temporary, final)
+
+
+def plain_entries(entries: dict) -> dict:
+    """The entries of plain types; NumPy's numbers, which metrics are, become Python's."""
+    entries = {key: value.item() if isinstance(value, np.generic) else value for key, value in entries.items()}
+    return {key: value for key, value in entries.items() if is_plain(value)}
 
 
 def is_plain(value) -> bool:

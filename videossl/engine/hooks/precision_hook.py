@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
-from mmengine.optim import AmpOptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 from videossl.registry import HOOKS
@@ -64,7 +64,8 @@ class PrecisionHook(Hook):
         if precision == 'fp16':
             if device_type == 'cpu':
                 raise ValueError('precision fp16 is for GPUs; on a CPU use bf16, fp32 or auto')
-            if runner._train_loop is not None and not isinstance(runner.optim_wrapper, AmpOptimWrapper):
+            wrapper = runner.optim_wrapper  # in a test it is not built
+            if isinstance(wrapper, OptimWrapper) and not isinstance(wrapper, AmpOptimWrapper):
                 raise ValueError('precision fp16 needs loss scaling: set optim_wrapper.type to AmpOptimWrapper')
         use_precision(model, precision, device_type, channels_last)
         runner.logger.info(f'precision: {precision} on {device_type}, '

@@ -27,20 +27,34 @@ class ProgressHook(Hook):
         self.parent = parent
         self.last_written = 0.0
 
+    def before_train(self, runner) -> None:
+        self._end_without_parent()
+
+    before_test = before_train
+
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self._write(runner.iter + 1, runner.max_iters, {name: float(value) for name, value in (outputs or {}).items()
-                                                        if name.startswith(('acc_', 'loss')) or name == 'top1_acc'})
+        self._write(runner.iter + 1, runner.max_iters, outputs)
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._end_without_parent()
 
     def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self._write(batch_idx + 1, len(runner.test_dataloader), {})
+        self._write(batch_idx + 1, len(runner.test_dataloader))
 
     @master_only
-    def _write(self, done: int, total: int, metrics: dict[str, float]) -> None:
+    def _end_without_parent(self) -> None:
         if self.parent is not None and os.getppid() != self.parent:
             raise SystemExit('the process that started this run has ended; so does the run')
+
+    @master_only
+    def _write(self, done: int, total: int, outputs: dict | None = None) -> None:
+        self._end_without_parent()
         if time.monotonic() - self.last_written < self.min_seconds and done < total:
             return
         self.last_written = time.monotonic()
+        # Only now, since reading a value makes an accelerator finish its work.
+        metrics = {name: float(value) for name, value in (outputs or {}).items()
+                   if name.startswith(('acc_', 'loss')) or name == 'top1_acc'}
         temporary = f'{self.file}.part'
         with open(temporary, 'w') as file:
             json.dump(dict(done=done, total=total, metrics=metrics), file)

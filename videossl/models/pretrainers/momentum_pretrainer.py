@@ -63,8 +63,9 @@ class MomentumPretrainer(Pretrainer):
             raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.embeddings_in_use}) or no '
                              f'view of teacher_views={teacher_views}')
         for name in self.predictors:
-            if name not in self.necks:
-                raise ValueError(f'predictors.{name} follows no neck; necks has {list(self.necks)}')
+            if name not in self.embeddings_in_use:
+                raise ValueError(f'predictors.{name} follows no neck that a head reads; those are '
+                                 f'{self.embeddings_in_use}')
         self.attached_hooks: set[str] = set()
         self.pending_keys: list[Tensor] = []
 
@@ -72,8 +73,10 @@ class MomentumPretrainer(Pretrainer):
         """Initialise the student; the teacher becomes its copy when training starts."""
         # mmengine initialises every child; the teacher's turn would only cost time and random numbers.
         teacher = self._modules.pop('teacher')
-        super().init_weights()
-        self._modules['teacher'] = teacher
+        try:
+            super().init_weights()
+        finally:
+            self._modules['teacher'] = teacher
 
     def teacher_pairs(self) -> list[tuple[Tensor, Tensor]]:
         """(teacher's parameter, student's parameter) for every parameter that is averaged."""

@@ -1,7 +1,7 @@
 """An encoder with pretext heads."""
 from collections.abc import Sequence
 
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
 from videossl.registry import MODELS
@@ -20,9 +20,9 @@ def build(part: nn.Module | dict) -> nn.Module:
     return MODELS.build(part)
 
 
-def build_all(parts: dict[str, nn.Module | dict] | None) -> nn.ModuleDict:
-    """Named parts, each built by :func:`build`."""
-    return nn.ModuleDict({name: build(part) for name, part in (parts or {}).items()})
+def build_all(parts: dict[str, nn.Module | dict] | None) -> ModuleDict:
+    """Named parts, each built by :func:`build`. mmengine's container, unlike torch's, passes ``init_weights`` on."""
+    return ModuleDict({name: build(part) for name, part in (parts or {}).items()})
 
 
 @MODELS.register_module()
