@@ -1,15 +1,16 @@
 """MovingShapes: a small set of made-up videos whose classes differ in motion alone.
 
-A shape swims over a still background along a loop; the form of the loop (circle, square, figure eight, ...) is the class.
-The set renders in seconds and is small enough to pretrain and fine-tune on without an accelerator, and it rewards only
-what a video network is meant to learn. For that, everything but the form of the loop is the same for all classes:
+A shape swims over a still background along a loop; the form of the loop (circle, square, figure eight, ...) is the
+class. The set renders in seconds and is small enough to pretrain and fine-tune on without an accelerator, and it
+rewards only what a video network is meant to learn: all but the form of the loop is the same for all classes.
 
-* **Appearance** (kind of shape, colour, texture, size, background, a still second shape) is drawn before the class is
-  looked at. A single frame cannot even tell which of the two shapes is the moving one.
+* **Appearance** (kind of shape, colour, texture, size, background) is drawn without a look at the class. It varies less
+  than it could: with rich backgrounds a small network learns 160 videos by heart long before it sees any motion. Strong
+  colour jitter hides the motion in the same way, so leave it out or keep it weak when training on this set.
 * **Position**: where the loop lies is drawn so that the position in a frame has the same mean and the same variance
   along each axis, whatever the class. Averaged over a class, frames look alike.
-* **Speed** (pixels per frame, averaged over the video) has one narrow distribution, and so has the length of the loop: a
-  natural clip has a known tempo, and a clip sampled faster stands out (pace prediction).
+* **Speed** (pixels per frame, averaged over the video) has one narrow distribution, and so has the length of the loop:
+  a natural clip has a known tempo, and a clip sampled faster stands out (pace prediction).
 * **The arrow of time**: the shape moves in strokes. At each stroke its speed and size leap up, then die down until the
   next one. Played backwards it would swell slowly and stop dead. It also shrinks a little from the first frame to the
   last, by which clips of one video can be put in order.
@@ -38,13 +39,15 @@ STROKE_SPEED = 0.3  # the same for the speed: weak enough that a segment at doub
 STROKE_PERIOD = (7.5, 8.5)  # frames
 SPEED = (4.2, 4.4)  # pixels per frame, mean over the video
 LOOP_LENGTH = (66.0, 74.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
-SHAPE_LEVEL = 225
-BACKGROUND_LEVEL = (108, 124)
-BACKGROUND_CONTRAST = 6.0  # of 255, either way from its mean colour
 MARGIN = 1.5  # pixels that stay free between shape and border
 POSITION_STD = 10.5  # of the shape's centre along either axis, over the frames of all videos
+# Levels below are out of 255. The background is quiet and near the mean colour that is usually subtracted (ImageNet's,
+# about 116), and every shape is brighter: what is left of a clip is mostly what moves.
+BACKGROUND_LEVEL = (108, 124)
+BACKGROUND_CONTRAST = 6  # of its smooth texture, either way
+SHAPE_LEVEL = 225  # mean over the channels of a shape's colour
+DARK_TONE = 0.85  # share of its colour that a shape's second tone has
 
-NOSTILL = False
 RECORD_NAME = 'moving_shapes.json'
 # Raised whenever the same parameters give other frames than before, so that old and new videos are never mixed.
 GENERATOR_VERSION = 1
@@ -89,6 +92,7 @@ def _points_along(loop: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 
 # ----------------------------------------------------------------------------------------------------------- the shapes
 # Each kind gives the signed distance (about; negative inside) of points to a shape that fits in a circle of ``radius``.
+# All have about the same area, so that some kinds do not speak louder than others.
 def _disc(x, y, radius):
     return np.hypot(x, y) - 0.8 * radius
 
@@ -112,8 +116,8 @@ def _cross(x, y, radius):
     return np.minimum(np.maximum(x - arm, y - half_width), np.maximum(y - arm, x - half_width))
 
 
-# Each texture says where a shape wears its second, darker tone; x and y are in radii, so that it moves and swells along.
 SHAPE_KINDS: tuple[Callable, ...] = (_disc, _ring, _square, _pentagon, _cross)
+# Where a shape wears its second, darker tone; x and y are in radii, so that it moves and swells with the shape.
 TEXTURES: tuple[Callable, ...] = (
     lambda x, y: np.zeros(np.broadcast(x, y).shape, dtype=bool),  # plain
     lambda x, y: np.sin(8 * x) > 0,  # stripes
@@ -152,6 +156,8 @@ class MovingShapes:
         num_frames: Frames per video.
         fps: Frames per second that the file states; it does not change the frames.
         seed: Another seed gives another set.
+        still_shapes: Shapes of the same kinds that lie about in every video and never move. With one or more, a single
+            frame cannot even tell which shape is the moving one, and learning takes longer.
 
     Examples:
         >>> frames, masks, label = MovingShapes(num_frames=16).render(3, split='test')
@@ -164,12 +170,13 @@ class MovingShapes:
     num_frames: int = 96
     fps: int = 25
     seed: int = 0
+    still_shapes: int = 0
 
     def __post_init__(self) -> None:
         if not 2 <= self.num_classes <= len(LOOPS):
             raise ValueError(f'num_classes must be 2 to {len(LOOPS)}, got {self.num_classes}')
-        # Not only for the encoder's blocks: decord cannot decode to a width of 33 to 48 or 65 to 72 (nor to less than 25). It
-        # pads rows to a multiple of 32 pixels of 3 bytes, and then takes those for rows of the stated width of 4 bytes.
+        # Not only for the encoder's blocks: decord 0.6.0 fails to decode to widths of 33 to 48 and 65 to 72 pixels. It
+        # pads a row to a multiple of 32 pixels, and takes one padded by a third or more for a row of 4 bytes a pixel.
         if self.size < 64 or self.size % 16:
             raise ValueError(f'size must be a multiple of 16 and at least 64, got {self.size}')
         if self.num_frames < 2:
@@ -178,6 +185,8 @@ class MovingShapes:
             raise ValueError(f'fps must be at least 1, got {self.fps}')
         if self.seed < 0:
             raise ValueError(f'seed must not be negative, got {self.seed}')
+        if self.still_shapes < 0:
+            raise ValueError(f'still_shapes must not be negative, got {self.still_shapes}')
 
     @property
     def class_names(self) -> list[str]:
@@ -200,8 +209,8 @@ class MovingShapes:
             split: ``'train'`` or ``'test'``.
 
         Returns:
-            Frames (uint8 RGB [T, size, size, 3]), masks of the moving shape (bool [T, size, size]; outside of them every
-            frame is the same still background) and the label.
+            Frames (uint8 RGB [T, size, size, 3]), masks of the moving shape (bool [T, size, size]; outside of them
+            every frame is the same still background) and the label.
         """
         generator, label = self._generator(index, split), self.label(index)
         path = self._trajectory(generator, label)
@@ -234,55 +243,57 @@ class MovingShapes:
         advance = 1 + STROKE_SPEED * stroke[:-1]
         radii = first_radius * (1 - SHRINKAGE * time / (self.num_frames - 1)) * (1 + STROKE_SIZE * stroke)
 
-        # A frame that falls next to a corner shows less displacement than was travelled around it, which would make loops
-        # with corners look slower. So the travel is set to give the drawn displacement per frame, for every class.
+        # Where a step leads around a corner, it shows less displacement than was travelled, which would make loops with
+        # corners look slower. So the travel is the one, of some up to 15 % longer, that shows the drawn speed best.
+        # (To solve for it by iteration fails: a little more travel moves all later frames to other places of the loop.)
         loop = LOOPS[self.class_names[label]] * (mirror_x, mirror_y)
-        travel_per_frame = speed
-        for _ in range(5):
-            travelled = np.concatenate([[0], np.cumsum(travel_per_frame * advance)]) / (loop_length * advance.mean())
-            offsets = loop_length * _points_along(loop, first_fraction + sense * travelled)
-            travel_per_frame *= speed / np.linalg.norm(np.diff(offsets, axis=0), axis=1).mean()
+        travelled = np.concatenate([[0], np.cumsum(advance / advance.mean())]) * speed / loop_length
+        candidates = [loop_length * _points_along(loop, first_fraction + sense * travelled * excess)
+                      for excess in np.linspace(1, 1.15, 31)]
+        shown = [np.linalg.norm(np.diff(points, axis=0), axis=1).mean() for points in candidates]
+        offsets = candidates[np.abs(np.array(shown) - speed).argmin()]
         offsets -= offsets.mean(axis=0)
 
-        # Loops differ in how far they spread along x and y; the middle of the loop is spread by what is missing, so that the
-        # position in a frame has the same variance for every class. Room is kept for the largest shape whatever this one's
-        # size, or else position would tell the size.
+        # Loops differ in how far they spread along x and y; the middle of the loop is spread by what is missing, so
+        # that the position in a frame has the same variance for every class. Room is kept for the largest shape
+        # whatever this one's size, or else position would tell the size.
         largest_radius = SHAPE_RADIUS[1] * (1 + STROKE_SIZE) * scale
         reach = self.size / 2 - MARGIN * scale - largest_radius - np.abs(offsets).max(axis=0)
         wanted = np.sqrt(3 * np.maximum((POSITION_STD * scale)**2 - offsets.var(axis=0), 0))
         return Trajectory((self.size - 1) / 2 + middle * np.minimum(wanted, reach) + offsets, radii)
 
     def _draw_scene(self, generator: np.random.Generator) -> tuple[np.ndarray, _Look]:
-        """Background with the still shape on it (uint8 [size, size, 3]), and the look of the moving shape."""
+        """Background with the still shapes on it (uint8 [size, size, 3]), and the look of the moving shape."""
         scale = self.size / REFERENCE_SIZE
         base = generator.uniform(*BACKGROUND_LEVEL, size=3)
         coarse = base + generator.uniform(-BACKGROUND_CONTRAST, BACKGROUND_CONTRAST, size=(6, 6, 3))
         background = cv2.resize(coarse, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
         background = np.clip(background, 0, 255).round().astype(np.uint8)
 
-        still_look, moving_look = _draw_look(generator), _draw_look(generator)
-        # As large as the moving shape may be at some time or other.
-        radius = generator.uniform(*SHAPE_RADIUS) * generator.uniform(1 - SHRINKAGE, 1) * scale
-        reach = self.size / 2 - MARGIN * scale - SHAPE_RADIUS[1] * scale
-        centre = (self.size - 1) / 2 + generator.uniform(-reach, reach, size=2)
-        if not NOSTILL: _paint(background[None], still_look, centre[None], np.array([radius]))
+        moving_look = _draw_look(generator)
+        reach = self.size / 2 - (MARGIN + SHAPE_RADIUS[1]) * scale - 1
+        for _ in range(self.still_shapes):
+            centre = (self.size - 1) / 2 + generator.uniform(-reach, reach, size=(1, 2))
+            # As large as the moving shape may be at some time or other.
+            radius = generator.uniform(*SHAPE_RADIUS, size=1) * generator.uniform(1 - SHRINKAGE, 1) * scale
+            _paint(background[None], _draw_look(generator), centre, radius)
         return background, moving_look
 
 
 def _draw_look(generator: np.random.Generator) -> _Look:
-    """Draw an appearance: any hue, brighter than every background in at least one channel."""
+    """Draw an appearance: any hue, and the same level for all."""
     colour = generator.uniform(160, 255, size=3)
-    colour *= SHAPE_LEVEL / colour.mean()
+    colour = np.clip(colour * SHAPE_LEVEL / colour.mean(), 0, 255)
     return _Look(
         kind=int(generator.integers(len(SHAPE_KINDS))),
         texture=int(generator.integers(len(TEXTURES))),
         colour=colour,
-        dark_colour=0.85 * colour,
+        dark_colour=DARK_TONE * colour,
         rotation=generator.uniform(0, 2 * np.pi))
 
 
 def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Paint a shape into ``frames`` (uint8 [T, H, W, 3], changed in place), with smooth edges and at sub-pixel positions.
+    """Paint a shape into ``frames`` (uint8 [T, H, W, 3], changed in place), to a fraction of a pixel.
 
     Returns:
         Masks, bool [T, H, W]: the pixels that the shape touches, however little.
@@ -298,7 +309,7 @@ def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarr
     radii = radii[:, None, None]
     coverage = np.clip(0.5 - SHAPE_KINDS[look.kind](x, y, radii), 0, 1)[..., None]
     is_dark = TEXTURES[look.texture](x / radii, y / radii)[..., None]
-    colours = np.where(is_dark, look.dark_colour, look.colour).clip(0, 255)
+    colours = np.where(is_dark, look.dark_colour, look.colour)
 
     masks = np.zeros(frames.shape[:3], dtype=bool)
     for frame, mask, (left, top), cover, colour in zip(frames, masks, corners, coverage, colours):
@@ -318,6 +329,7 @@ def write_moving_shapes(root: str | os.PathLike,
                         *,
                         num_classes: int = 8,
                         fps: int = 25,
+                        still_shapes: int = 0,
                         workers: int | None = None) -> Path:
     """Write a set of H.264 videos with annotation files and masks.
 
@@ -332,7 +344,7 @@ def write_moving_shapes(root: str | os.PathLike,
         root: Folder of the set; made when missing.
         num_train: Videos for training.
         num_test: Videos for testing.
-        size, num_frames, seed, num_classes, fps: See :class:`MovingShapes`.
+        size, num_frames, seed, num_classes, fps, still_shapes: See :class:`MovingShapes`.
         workers: Threads; by default one per processor, eight at most.
 
     Returns:
@@ -345,7 +357,7 @@ def write_moving_shapes(root: str | os.PathLike,
     if num_train < 0 or num_test < 0:
         raise ValueError(f'num_train and num_test must not be negative, got {num_train} and {num_test}')
     root = Path(root)
-    shapes = MovingShapes(num_classes=num_classes, size=size, num_frames=num_frames, fps=fps, seed=seed)
+    shapes = MovingShapes(num_classes, size, num_frames, fps, seed, still_shapes)
     counts = dict(train=num_train, test=num_test)
     record = dict(generator_version=GENERATOR_VERSION, **asdict(shapes), num_train=num_train, num_test=num_test)
     _claim_folder(root, record)
@@ -355,8 +367,8 @@ def write_moving_shapes(root: str | os.PathLike,
     if missing:
         _import_av()  # before any work is done
         print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
-        # Threads suffice, as NumPy and the encoder do their work outside of Python's lock; and unlike processes they neither
-        # have to import everything again nor mind what the caller has running.
+        # Threads suffice, as NumPy and the encoder do much of their work outside of Python's lock; and unlike processes
+        # they need not import everything again, nor do they mind what the caller has running.
         with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8)) as pool:
             jobs = [pool.submit(_write_video, root, shapes, split, index) for split, index in missing]
             try:
@@ -436,8 +448,8 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     """Write frames (uint8 RGB [T, H, W, 3]) as H.264."""
     av = _import_av()
     with av.open(str(path), 'w', format='mp4') as container:
-        # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does. One
-        # thread, as the videos are small and several are written at a time.
+        # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does.
+        # One thread, as the videos are small and several are written at a time.
         options = dict(crf='18', preset='veryfast', g='12', bf='0', threads='1')
         stream = container.add_stream('libx264', rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]

@@ -57,10 +57,12 @@ def read_state_dict(checkpoint: str) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise HandOffError(f'there is no checkpoint {checkpoint}') from None
     except Exception as error:
+        # torch's message goes on to recommend switching the protection off.
+        reason = next((line for line in str(error).splitlines() if 'GLOBAL' in line), str(error).partition('\n')[0])
         raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain types, and nothing else is read, since '
                            'a pickle can run any code. If you trust the file, save its "state_dict" alone to another file '
                            'with torch.save. (mmengine\'s own CheckpointHook writes its log into checkpoints as objects; '
-                           f'PlainCheckpointHook does not.) The reason: {error}') from error
+                           f'PlainCheckpointHook does not.) The reason: {reason}') from error
     weights = content.get('state_dict', content.get('model', content)) if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not any(isinstance(value, torch.Tensor) for value in weights.values()):
         raise HandOffError(f'{checkpoint} has no weights in it')

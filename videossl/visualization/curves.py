@@ -54,4 +54,6 @@ def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[
         axes.set_xlabel('iteration')
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
+    if not panels:
+        figure.text(0.5, 0.5, 'nothing was logged', ha='center')
     figure.savefig(path, dpi=130)

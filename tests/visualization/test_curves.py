@@ -1,0 +1,56 @@
+"""Curves are read as mmengine's visualiser writes them, and drawn without a display."""
+import json
+
+import cv2
+import pytest
+
+from videossl.visualization import plot_curves, read_scalars
+
+
+def write_run(work_dir, name, entries, cut_off=''):
+    folder = work_dir / name / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text(''.join(json.dumps(entry) + '\n' for entry in entries) + cut_off)
+
+
+def test_a_resumed_run_is_one_curve_with_the_newest_entry_of_each_step(tmp_path):
+    write_run(tmp_path, '20250101_120000', [dict(loss=3.0, step=1), dict(loss=2.0, step=2), dict(loss=9.0, step=3)])
+    write_run(tmp_path, '20250101_130000', [dict(loss=1.0, step=3), dict(loss=0.5, step=4)])
+    points = [(entry['step'], entry['loss']) for entry in read_scalars(tmp_path)]
+    assert points == [(1, 3.0), (2, 2.0), (3, 1.0), (4, 0.5)]
+
+
+@pytest.mark.parametrize('cut_off', ['{"loss": 1.0, "st', '{', '\0\0\0', '{"loss": 1.0, "step": 2, "acc_speed": 0.'])
+def test_the_cut_off_last_line_of_a_killed_run_is_ignored(tmp_path, cut_off):
+    write_run(tmp_path, '20250101_120000', [dict(loss=3.0, step=1)], cut_off)
+    assert [entry['step'] for entry in read_scalars(tmp_path)] == [1]
+
+
+def test_entries_of_tests_are_no_part_of_the_training_curve(tmp_path):
+    write_run(tmp_path, '20250101_120000', [dict(loss=3.0, step=1)])
+    write_run(tmp_path, '20250101_130000', [{'acc/top1': 0.5, 'step': 0}])
+    assert [entry['step'] for entry in read_scalars(tmp_path)] == [1]
+
+
+def test_a_folder_without_a_run_has_no_scalars(tmp_path):
+    assert read_scalars(tmp_path) == [] and read_scalars(tmp_path / 'missing') == []
+
+
+@pytest.mark.parametrize('runs', [
+    {},
+    dict(aux=[]),
+    dict(vspp=[dict(step=1, loss=1.0, acc_speed=0.2), dict(step=2, loss=0.5, acc_speed=0.4)], aux=[dict(step=1)]),
+    dict(diverged=[dict(step=1, loss=float('nan'), acc_speed=float('nan'))]),
+])
+def test_a_picture_is_written_whatever_was_logged(tmp_path, recwarn, runs):
+    plot_curves(runs, tmp_path / 'curves.png', dict(acc_speed=0.25))
+    assert cv2.imread(str(tmp_path / 'curves.png')) is not None
+    assert not recwarn.list
+
+
+def test_an_accuracy_of_an_unknown_head_gets_a_panel_of_its_own(tmp_path):
+    known = dict(step=1, loss=1.0, acc_speed=0.2)
+    plot_curves(dict(vspp=[known]), tmp_path / 'one.png')
+    plot_curves(dict(vspp=[dict(known, acc_rotation=0.3)]), tmp_path / 'two.png')
+    one, two = (cv2.imread(str(tmp_path / name)) for name in ('one.png', 'two.png'))
+    assert two.shape[1] == 2 * one.shape[1]
