@@ -1,10 +1,11 @@
 # `make demo`: the whole of the auxSKD paper in miniature, on the MovingShapes videos, in minutes on two cores: a net of a
-# quarter of the width, short schedules, a bank of fewer rows than there are videos.
+# quarter of the width, short schedules, a bank no larger than the data.
 _base_ = './laptop.py'
 __vspp = {
     'model.backbone.base_channels': 16,
     'model.heads.speed.in_channels': 128,
     'model.heads.segment.in_channels': 128,
+    'train_dataloader.dataset.times': 5,
     'train_cfg.max_epochs': 3,
     'param_scheduler.0.milestones': [2]
 }
@@ -12,8 +13,8 @@ __finetune = {
     'model.backbone.base_channels': 16,
     'model.cls_head.in_channels': 128,
     'model.cls_head.num_classes': 8,
-    'train_cfg.max_epochs': 3,
-    'param_scheduler.0.milestones': [2]
+    'train_cfg.max_epochs': 2,
+    'param_scheduler.0.milestones': [1]
 }
 ann_files = dict(train='labelled.txt')
 stages = dict(
@@ -24,7 +25,8 @@ stages = dict(
         options={
             'model.backbone.base_channels': 16,
             'model.necks.projection.in_channels': 128,
-            'model.memory_bank.size': 256,
+            'model.memory_bank.size': 240,
+            'train_dataloader.dataset.times': 5,
             'train_cfg.max_epochs': 2,
             'param_scheduler.0.milestones': [1]
         }),

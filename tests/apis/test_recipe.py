@@ -99,8 +99,14 @@ def test_a_misspelt_option_of_one_stage_names_the_stage_before_anything_runs():
         stage.check()
 
 
+def test_settings_for_a_test_that_a_stage_does_not_have_are_refused():
+    with pytest.raises(ConfigError, match='stage vspp, .*test_dataloader'):
+        read(LAPTOP, '--cfg-options', 'vspp.test_dataloader.batch_size=1')['vspp'].check()
+
+
 def test_lists_are_given_by_their_names_or_by_stage(data):
-    stages = read(LAPTOP, '--data-root', data, '--ann-file', 'train=other.txt', 'vspp=mine.txt', 'finetune_vspp.test=a.txt')
+    stages = read(LAPTOP, '--data-root', data, '--ann-file', 'train=other.txt', 'vspp=mine.txt',
+                  'finetune_vspp.test=a.txt')
     assert stages['vspp'].ann_file == 'mine.txt' and stages['aux'].ann_file == 'train.txt'
     assert stages['finetune_scratch'].ann_file == 'other.txt' and stages['finetune_scratch'].test_ann_file == 'test.txt'
     assert stages['finetune_vspp'].ann_file == 'other.txt' and stages['finetune_vspp'].test_ann_file == 'a.txt'
@@ -125,7 +131,8 @@ def test_a_stage_brings_those_it_starts_from_and_no_other():
 @pytest.mark.parametrize('text, value', [
     ('3', 3), ('1e-3', 1e-3), ('.5', 0.5), ('-1', -1),
     ('true', True), ('True', True), ('False', False), ('None', None), ('null', None),
-    ('[1,2]', [1, 2]), ('[1, 2]', [1, 2]), ('1,2', [1, 2]), ('(1,2)', (1, 2)), ('["a", "b"]', ['a', 'b']), ('[a,b]', ['a', 'b']),
+    ('[1,2]', [1, 2]), ('[1, 2]', [1, 2]), ('1,2', [1, 2]), ('(1,2)', (1, 2)),
+    ('["a", "b"]', ['a', 'b']), ('[a,b]', ['a', 'b']),
     ('SGD', 'SGD'), ('a b', 'a b'), ('"3"', '3'), ('"a, b"', 'a, b'), ('{"lr": 0.1}', dict(lr=0.1)), ('a=b', 'a=b'),
 ])  # yapf: disable
 def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch, text, value):
@@ -133,7 +140,7 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
                  '--cfg-options', f'vspp.model.backbone.some_setting={text}')['vspp']
     # What the process that trains is started with.
     monkeypatch.setattr(subprocess, 'Popen', lambda command, **kwargs: SimpleNamespace(
-        poll=lambda: 0, returncode=0, command=started.extend(command)))
+        poll=lambda: 0, wait=lambda seconds: 0, returncode=0, command=started.extend(command)))
     started: list[str] = []
     recipes.run_stage(stage, recipes.Display(Console(quiet=True)))
     config = Config.fromfile(started[3])
@@ -145,11 +152,12 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
 
 def test_an_option_for_all_reaches_every_stage_that_has_it_and_a_stages_own_wins():
     stages = read(LAPTOP, '--cfg-options', 'all.model.cls_head.num_classes=12', 'all.train_cfg.max_epochs=2',
-                  'aux.train_cfg.max_epochs=3')
+                  'aux.train_cfg.max_epochs=3', 'all.test_dataloader.batch_size=1')
     for name, stage in stages.items():
         config = stage.resolved_config
         assert config.train_cfg.max_epochs == (3 if name == 'aux' else 2)
         assert config.model.get('cls_head', {}).get('num_classes') == (12 if name.startswith('finetune') else None)
+        assert (config.get('test_dataloader') is not None) == name.startswith('finetune')
 
 
 def test_a_recipes_own_options_are_overridden_by_the_stages_and_the_command_lines(write_recipe):
@@ -197,9 +205,11 @@ def test_the_fingerprint_follows_all_that_a_result_depends_on(data, tmp_path, wr
 
 
 def test_another_epoch_of_the_stage_before_is_another_result(write_recipe):
-    prints = [read(write_recipe(stages=dict(
-        a=dict(config=VSPP), b=dict(config=VSPP, init_from='a', init_epoch=epoch))))['b'].fingerprint for epoch in (1, 2, None)]
-    assert len(set(prints)) == 3
+    fingerprints = set()
+    for epoch in (1, 2, None):
+        stages = dict(a=dict(config=VSPP), b=dict(config=VSPP, init_from='a', init_epoch=epoch))
+        fingerprints.add(read(write_recipe(stages=stages))['b'].fingerprint)
+    assert len(fingerprints) == 3
 
 
 # ------------------------------------------------------------------------------- running, with stand-ins for the stages
@@ -207,8 +217,9 @@ STAND_IN = '''
 import json, os, signal, sys, time
 folder = sys.argv[sys.argv.index('--work-dir') + 1]
 tool = sys.argv[2].rpartition('.')[2]
+call = dict(tool=tool, stage=os.path.basename(folder), arguments=sys.argv[3:], pid=os.getpid())
 with open(os.environ['CALLS'], 'a') as calls:
-    calls.write(json.dumps(dict(tool=tool, stage=os.path.basename(folder), arguments=sys.argv[3:], pid=os.getpid())) + chr(10))
+    calls.write(json.dumps(call) + chr(10))
 
 def progress(done):
     with open(folder + '/progress.json.part', 'w') as file:
@@ -258,10 +269,10 @@ def run(data, tmp_path, capsys):
     """A function that runs the laptop recipe's stages up to one; returns the exit status and what was printed."""
 
     def run(*arguments, stage='finetune_vspp'):
-        argv = [str(LAPTOP), '--stage', stage, '--data-root', str(data), '--work-dir', str(tmp_path / 'work'), *arguments]
+        argv = ['--stage', stage, '--data-root', str(data), '--work-dir', str(tmp_path / 'work'), *arguments]
         status = 0
         try:
-            recipes.main(argv)
+            recipes.main([str(LAPTOP), *argv])
         except SystemExit as error:
             status = error.code
         return status, capsys.readouterr().out
@@ -275,7 +286,8 @@ def test_stages_are_trained_and_tested_once(stand_in, run, tmp_path):
     assert [(call['tool'], call['stage']) for call in calls] == [
         ('train', 'vspp'), ('train', 'finetune_vspp'), ('test', 'finetune_vspp')]
     checkpoint = str(tmp_path / 'work' / 'vspp' / 'epoch_1.pth')
-    assert '--init-from' not in calls[0]['arguments'] and calls[1]['arguments'][1:4] == ['--resume', '--init-from', checkpoint]
+    assert '--init-from' not in calls[0]['arguments']
+    assert calls[1]['arguments'][1:4] == ['--resume', '--init-from', checkpoint]
     status, output = run()
     assert status == 0 and len(stand_in()) == 3
     assert 'vspp: done before' in output and 'finetune_vspp: done before' in output
@@ -384,17 +396,20 @@ def test_output_that_goes_to_a_file_tells_where_the_run_is(stand_in, run, tmp_pa
 
 def test_a_terminal_of_80_columns_shows_one_bar_a_line(stand_in, data, tmp_path, monkeypatch):
     monkeypatch.setenv('BEHAVIOUR', 'steps')
-    monkeypatch.setattr(recipes, 'sys', SimpleNamespace(executable=sys.executable))
+    stage = read(LAPTOP, '--data-root', data, '--work-dir', tmp_path)['finetune_after_aux']
+    stage.init_from = None
     with open(tmp_path / 'terminal', 'w+') as file:
         console = Console(file=file, force_terminal=True, width=80, legacy_windows=False, color_system=None)
         display = recipes.Display(console)
         with display.bars:
-            recipes.run_stage(read(LAPTOP, '--stage', 'vspp_after_aux', '--data-root', data, '--work-dir', tmp_path)['aux'],
-                              display)
+            recipes.run_stage(stage, display)
         file.seek(0)
-        output = file.read()
-    assert 'aux: training' in output and '10/10' in output and 'speed 0.25' in output
-    assert 'everything it prints' not in output
+        # What stands there in the end: bars are drawn over those of before.
+        lines = file.read().replace('\r', '\n').split('\n')
+    training, test = [line for line in lines if 'finetune_after_aux' in line][-2:]
+    for line, what in ((training, 'training'), (test, 'test')):
+        assert f'finetune_after_aux: {what}' in line and '10/10' in line and 'speed 0.25' in line
+    assert not any('everything it prints' in line for line in lines)
 
 
 # ------------------------------------------------------------------------------------------------------------- results
@@ -445,7 +460,8 @@ def test_the_table_has_accuracies_with_chance_minutes_and_cited_figures(stage, t
               dict(name='left out', stages=['vspp', 'not_selected'])])
     header, rows = recipes.result_rows(Config(dict(table=table)), [stage, other])
     assert header == ['', 'top-1 (chance 12.5)', 'top-5', 'segment', 'speed (chance 25.0)', 'minutes', 'cited']
-    assert rows == [['VSPP', '50.0', '75.0', '70.0', '28.0', '1.5', '61.0'], ['scratch', '-', '-', '-', '-', '0.0', '-']]
+    assert rows == [['VSPP', '50.0', '75.0', '70.0', '28.0', '1.5', '61.0'],
+                    ['scratch', '-', '-', '-', '-', '0.0', '-']]
 
 
 def test_where_no_row_is_complete_there_is_no_table_but_a_picture(stand_in, run, tmp_path):
@@ -470,9 +486,10 @@ def wait_for(condition, seconds):
 
 TINY = [
     'all.model.backbone.base_channels=4', 'all.model.necks.projection.in_channels=32', 'all.model.memory_bank.size=4',
-    'all.model.heads.speed.in_channels=32', 'all.model.heads.segment.in_channels=32', 'all.model.cls_head.in_channels=32',
-    'all.model.cls_head.num_classes=8', 'all.train_cfg.max_epochs=1', 'all.train_dataloader.dataset.times=1',
-    'all.train_dataloader.batch_size=2', 'all.train_dataloader.dataset.dataset.pipeline.3.transforms.0.scale=[-1,36]',
+    'all.model.heads.speed.in_channels=32', 'all.model.heads.segment.in_channels=32',
+    'all.model.cls_head.in_channels=32', 'all.model.cls_head.num_classes=8',
+    'all.train_cfg.max_epochs=1', 'all.train_dataloader.dataset.times=1',
+    'all.train_dataloader.batch_size=2', 'all.train_dataloader.dataset.dataset.pipeline.3.transforms.0.scale=(-1,36)',
     'all.train_dataloader.dataset.dataset.pipeline.3.transforms.1.size=32', 'all.test_dataloader.batch_size=1',
     'all.test_dataloader.dataset.pipeline.1.num_clips=2', 'all.test_dataloader.dataset.pipeline.4.crop_size=32',
     'all.default_hooks.logger.interval=1', 'aux.train_cfg.max_epochs=3', 'aux.train_dataloader.dataset.times=4'
@@ -484,7 +501,7 @@ def killed_and_gone_on(tmp_path_factory):
     """auxSKD, VSPP and fine-tuning on eight videos; the recipe is killed in the auxiliary stage and started again."""
     folder = tmp_path_factory.mktemp('recipe')
     videos = folder / 'videos'
-    write_moving_shapes(videos, num_train=8, num_test=2, size=48)
+    write_moving_shapes(videos, num_train=8, num_test=2, size=64)
     work = folder / 'work'
     command = [sys.executable, str(ROOT / 'tools' / 'run_recipe.py'), str(LAPTOP), '--stage', 'finetune_after_aux',
                '--data-root', str(videos), '--work-dir', str(work), '--cfg-options', *TINY]
@@ -496,7 +513,8 @@ def killed_and_gone_on(tmp_path_factory):
             wait_for(lambda: (work / 'aux' / 'last_checkpoint').exists() or process.poll() is not None, 120)
             if process.poll() is not None:
                 pytest.fail((folder / 'first').read_text())
-            child = int(subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()[0])
+            children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout
+            child = int(children.split()[0])
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -551,8 +569,9 @@ def test_a_recipe_ends_with_a_table_and_a_picture(killed_and_gone_on):
 
 def test_the_output_of_both_runs_reads_like_a_story(killed_and_gone_on):
     assert 'aux: training: starting; everything it prints goes to ' in killed_and_gone_on.first_output
-    titles = [line.rpartition(': starting')[0] for line in killed_and_gone_on.output.splitlines() if ': starting' in line]
-    assert titles == ['aux: training', 'vspp_after_aux: training', 'finetune_after_aux: training', 'finetune_after_aux: test']
+    lines = killed_and_gone_on.output.splitlines()
+    assert [line.partition(': starting')[0] for line in lines if ': starting' in line] == [
+        'aux: training', 'vspp_after_aux: training', 'finetune_after_aux: training', 'finetune_after_aux: test']
     assert 'aux: done in ' in killed_and_gone_on.output
 
 

@@ -3,6 +3,7 @@ import argparse
 import hashlib
 import json
 import os
+import pprint
 import subprocess
 import sys
 import time
@@ -93,9 +94,12 @@ class Stage:
             if config.get('train_dataloader') is None:
                 raise ConfigError('it has no train_dataloader, so there is nothing to train')
             point_at_data(config.train_dataloader, self.data_root, self.ann_file)
-            for loader in (config.get('val_dataloader'), config.get('test_dataloader')):
-                if loader is not None:
-                    point_at_data(loader, self.data_root, self.test_ann_file)
+            for name in ('val_dataloader', 'test_dataloader'):
+                if config.get(name) is None:
+                    continue
+                if 'dataset' not in config[name]:
+                    raise ConfigError(f'its {name} has no dataset: settings were given for what the config has not')
+                point_at_data(config[name], self.data_root, self.test_ann_file)
         except ConfigError as error:
             raise ConfigError(f'stage {self.name}, {self.config}: {error}') from None
         return config
@@ -117,9 +121,9 @@ class Stage:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with everything that the stage's result depends on, up to the contents of the videos."""
-        parts = [self.resolved_config.pretty_text, self.init_epoch, self.init_from and self.init_from.fingerprint]
+        parts = [self.resolved_config.to_dict(), self.init_epoch, self.init_from and self.init_from.fingerprint]
         parts += [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in self.lists()]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def check(self) -> None:
         """Find out before hours of other stages what would stop this one.
@@ -287,7 +291,9 @@ def _fitting(options: dict, config_path: str) -> dict:
             check_option(config, key)
         except ConfigError:
             continue
-        fitting[key] = value
+        first, dot, _ = key.partition('.')
+        if not dot or config.get(first) is not None:  # pretraining, say, has no test_dataloader to set the size of
+            fitting[key] = value
     return fitting
 
 
@@ -300,8 +306,9 @@ class Display:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        columns = (TextColumn('{task.description}', markup=False), BarColumn(bar_width=16), MofNCompleteColumn(),
-                   TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
+        self.narrow = console.is_terminal and console.width < 110
+        columns = (TextColumn('{task.description}', markup=False), BarColumn(bar_width=8 if self.narrow else 20),
+                   MofNCompleteColumn(), TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
         self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
 
     def say(self, text: str, style: str | None = None) -> None:
@@ -323,8 +330,9 @@ class Display:
             return
         state = json.loads(progress_file.read_text())
         done, total = state['done'], state['total']
-        note = '  '.join(f'{name.removeprefix("acc_")} {value:.2f}' for name, value in state['metrics'].items()
-                         if not name.startswith('loss_'))
+        # Where there is little room, the accuracies say more than the loss.
+        names = [name for name in state['metrics'] if not name.startswith('loss' if self.narrow else 'loss_')]
+        note = '  '.join(f'{name.removeprefix("acc_")} {state["metrics"][name]:.2f}' for name in names)
         now = time.monotonic()
         if self.first is None:
             # A resumed stage has much behind it that took no time now.
@@ -348,7 +356,9 @@ def run_stage(stage: Stage, display: Display) -> None:
         for scalars in stage.folder.glob('*/vis_data/scalars.json'):
             scalars.unlink()
         state = dict(seconds=0.0)
-    state['fingerprint'] = stage.fingerprint
+    if 'fingerprint' not in state:
+        state['fingerprint'] = stage.fingerprint
+        stage.write_state(state)
     if not state.get('trained'):
         arguments = ['--resume']
         if stage.init_from is not None:
@@ -373,7 +383,8 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
     config['default_hooks'] = dict(hooks, progress=dict(type='videossl.ProgressHook', file=str(progress_file),
                                                         parent=os.getpid()))
     config_file = stage.folder / f'{stage.name}.py'
-    write_whole(config_file, Config(config).pretty_text)
+    write_whole(config_file, ''.join(f'{key} = {pprint.pformat(value, width=110, sort_dicts=False)}\n'
+                                     for key, value in config.items()))
     log = stage.folder / 'output.log'
     display.begin(f'{stage.name}: {what}', log)
     with open(log, 'a') as output:
@@ -383,8 +394,7 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
         before, started = state['seconds'], time.monotonic()
         written = 0.0
         try:
-            while process.poll() is None:
-                time.sleep(0.25)
+            while not has_ended(process, seconds=0.25):
                 spent = time.monotonic() - started
                 state['seconds'] = before + spent
                 if spent - written >= 1:
@@ -403,14 +413,21 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
                            'reason is removed, run the same command again to go on')
 
 
+def has_ended(process: subprocess.Popen, seconds: float) -> bool:
+    """Whether a process ends within so many seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def stop(process: subprocess.Popen) -> None:
     """End a process, if it has not ended, and wait until it is gone."""
     if process.poll() is not None:
         return
     process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    if not has_ended(process, STOP_SECONDS):
         process.kill()
         process.wait()
 

@@ -43,7 +43,8 @@ class PrecisionHook(Hook):
         precision: ``'auto'``: bf16 where the hardware has it, else fp32. ``'bf16'`` and ``'fp32'``: as they say.
             ``'fp16'``: for GPUs without bf16; training then needs ``optim_wrapper.type='AmpOptimWrapper'`` for its loss
             scaling (``tools/train.py --amp`` sets both).
-        channels_last: ``channels_last_3d`` weights, which the convolutions follow. None: with bf16 and fp16.
+        channels_last: ``channels_last_3d`` weights, which the convolutions follow. None: on a CPU always (also fp32 is
+            about 1.3 times faster so), elsewhere with bf16 and fp16.
     """
 
     priority = 'VERY_HIGH'
@@ -60,7 +61,8 @@ class PrecisionHook(Hook):
             return
         device_type = get_device()
         precision = resolve_precision(self.precision, device_type)
-        channels_last = precision != 'fp32' if self.channels_last is None else self.channels_last
+        by_default = device_type == 'cpu' or precision != 'fp32'
+        channels_last = by_default if self.channels_last is None else self.channels_last
         if precision == 'fp16':
             if device_type == 'cpu':
                 raise ValueError('precision fp16 is for GPUs; on a CPU use bf16, fp32 or auto')
