@@ -5,7 +5,7 @@ from pathlib import Path
 from videossl.apis.recipe import main as run_recipe
 from videossl.datasets.moving_shapes import write_moving_shapes
 
-NUM_TRAIN, NUM_LABELLED, NUM_TEST = 240, 80, 120
+NUM_TRAIN, NUM_LABELLED, NUM_TEST = 240, 120, 120
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped; run the same command again to go on') from None
-    # Labels go round the classes, so the first third of the list has each class equally often.
+    # Labels go round the classes, so the first half of the list has each class equally often.
     lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
     (videos / 'labelled.txt').write_text(''.join(lines[:NUM_LABELLED]))
     recipe = Path(__file__).parent.parent / 'configs' / 'recipes' / 'demo.py'

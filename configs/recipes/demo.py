@@ -1,11 +1,12 @@
 # `make demo`: the whole of the auxSKD paper in miniature, on the MovingShapes videos, in minutes on two cores: a net of a
-# quarter of the width, short schedules, a bank no larger than the data.
+# quarter of the width, short schedules with a higher learning rate, a bank no larger than the data.
 _base_ = './laptop.py'
 __vspp = {
     'model.backbone.base_channels': 16,
     'model.heads.speed.in_channels': 128,
     'model.heads.segment.in_channels': 128,
     'train_dataloader.dataset.times': 5,
+    'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 3,
     'param_scheduler.0.milestones': [2]
 }
@@ -13,6 +14,9 @@ __finetune = {
     'model.backbone.base_channels': 16,
     'model.cls_head.in_channels': 128,
     'model.cls_head.num_classes': 8,
+    'train_dataloader.batch_size': 16,
+    'train_dataloader.dataset.times': 7,
+    'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 2,
     'param_scheduler.0.milestones': [1]
 }
@@ -26,7 +30,7 @@ stages = dict(
             'model.backbone.base_channels': 16,
             'model.necks.projection.in_channels': 128,
             'model.memory_bank.size': 240,
-            'train_dataloader.dataset.times': 5,
+            'train_dataloader.dataset.times': 4,
             'train_cfg.max_epochs': 2,
             'param_scheduler.0.milestones': [1]
         }),
