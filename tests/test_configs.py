@@ -13,10 +13,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from videossl.apis import recipe as recipes
 from videossl.apis import test as testing
 from videossl.apis import train as training
 from videossl.apis.launch import innermost_dataset
+from videossl.apis.recipe import parse_args
+from videossl.apis.recipe_reader import read_recipe
 from videossl.compat import config_directory
 from videossl.registry import HOOKS, METRICS, MODELS, TRANSFORMS
 
@@ -339,7 +340,7 @@ def test_a_recipe_cites_the_papers_figures(name):
 
 @pytest.mark.parametrize('name', RECIPES)
 def test_every_recipe_names_configs_that_exist_and_follow_one_another(name):
-    stages, recipe, _ = recipes.read_recipe(recipes.parse_args([str(ROOT / 'recipes' / name)]))
+    stages, recipe, _ = read_recipe(parse_args([str(ROOT / 'recipes' / name)]))
     by_name = {stage.name: stage for stage in stages}
     for stage in stages:
         path = Path(stage.config).resolve()

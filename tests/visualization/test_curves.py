@@ -54,3 +54,14 @@ def test_an_accuracy_of_an_unknown_head_gets_a_panel_of_its_own(tmp_path):
     plot_curves(dict(vspp=[dict(known, acc_rotation=0.3)]), tmp_path / 'two.png')
     one, two = (cv2.imread(str(tmp_path / name)) for name in ('one.png', 'two.png'))
     assert two.shape[1] == 2 * one.shape[1]
+
+
+def test_more_than_three_panels_stand_in_rows_of_three(tmp_path):
+    shapes = {}
+    for number in (3, 4, 6, 7):
+        path = tmp_path / f'{number}.png'
+        plot_curves(dict(run=[dict(step=1, **{f'acc_{head}': 0.5 for head in range(number)})]), path)
+        shapes[number] = cv2.imread(str(path)).shape[:2]
+    height, width = shapes[3]
+    assert shapes[4] == shapes[6] == (2 * height, width)
+    assert shapes[7] == (3 * height, width)

@@ -1,5 +1,6 @@
 """Training curves, from the scalars that mmengine's visualiser back-end writes."""
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ PANELS = {
     'acc_nearest_anchor': 'student and teacher agree on the nearest anchor',
     'top1_acc': 'fine-tuning, accuracy on training clips',
 }
+MOST_COLUMNS = 3  # more are too small to read where a page shows the picture 1000 pixels wide
 
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
@@ -27,7 +29,7 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
 
 
 def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[str, float] | None = None) -> None:
-    """Draw the curves of several runs, a panel per quantity.
+    """Draw the curves of several runs, a panel per quantity, three in a row.
 
     Args:
         runs: name of each run and its scalars from :func:`read_scalars`.
@@ -40,10 +42,12 @@ def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[
     keys = {key: None for entries in runs.values() for entry in entries for key in entry}
     panels = [key for key in PANELS if key in keys]
     panels += [key for key in keys if key.startswith('acc_') and key not in PANELS]
-    figure = Figure(figsize=(4.2 * max(len(panels), 1), 3.4), layout='constrained')
+    columns = min(max(len(panels), 1), MOST_COLUMNS)
+    rows = max(math.ceil(len(panels) / columns), 1)
+    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout='constrained')
     FigureCanvasAgg(figure)
     for number, key in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), number + 1)
+        axes = figure.add_subplot(rows, columns, number + 1)
         for name, entries in runs.items():
             points = [(entry['step'], entry[key]) for entry in entries if key in entry]
             if points:

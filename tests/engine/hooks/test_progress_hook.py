@@ -24,6 +24,23 @@ def test_training_writes_iterations_losses_and_accuracies(file):
         done=1, total=10, metrics=dict(loss=1.5, loss_speed=0.5, acc_speed=0.25, top1_acc=0.5))
 
 
+@pytest.fixture
+def warn_always():
+    """Some of torch's warnings come once per process; a test before may have had them."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+def test_a_loss_that_is_still_in_its_graph_is_written_without_a_warning(file, warn_always, recwarn):
+    loss = 3 * torch.tensor(0.5, requires_grad=True)
+    ProgressHook(str(file)).after_train_iter(RUNNER, 0, outputs=dict(loss=loss))
+    assert json.loads(file.read_text())['metrics'] == dict(loss=1.5)
+    assert loss.requires_grad, 'the hook is not to change it'
+    assert not recwarn.list
+
+
 def test_a_test_writes_batches(file):
     ProgressHook(str(file)).after_test_iter(RUNNER, 1)
     assert json.loads(file.read_text()) == dict(done=2, total=4, metrics={})

@@ -3,6 +3,7 @@ import json
 import os
 import time
 
+import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
@@ -53,7 +54,9 @@ class ProgressHook(Hook):
             return
         self.last_written = time.monotonic()
         # Only now, since reading a value makes an accelerator finish its work.
-        metrics = {name: float(value) for name, value in (outputs or {}).items()
+        # Detached, since torch warns in the log where a loss that is still in its graph becomes a number.
+        metrics = {name: float(value.detach() if isinstance(value, torch.Tensor) else value)
+                   for name, value in (outputs or {}).items()
                    if name.startswith(('acc_', 'loss')) or name == 'top1_acc'}
         temporary = f'{self.file}.part'
         with open(temporary, 'w') as file:
