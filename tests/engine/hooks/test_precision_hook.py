@@ -79,10 +79,10 @@ def test_fp16_tests_need_no_loss_scaling_though_the_config_could_train(build_vsp
 @pytest.mark.parametrize(('arguments', 'channels_last'), [
     (dict(precision='bf16'), True),
     (dict(precision='bf16', channels_last=False), False),
-    (dict(precision='fp32'), False),
-    (dict(precision='fp32', channels_last=True), True),
+    (dict(precision='fp32'), True),
+    (dict(precision='fp32', channels_last=False), False),
 ])
-def test_channels_last_goes_with_bf16_unless_it_is_chosen(build_vspp, arguments, channels_last):
+def test_on_a_cpu_weights_are_channels_last_in_every_precision_unless_it_is_chosen(build_vspp, arguments, channels_last):
     model = build_vspp()
     call_before_run(model, PrecisionHook(**arguments))
     weight = model.backbone.conv.weight
