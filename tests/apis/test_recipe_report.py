@@ -59,9 +59,14 @@ def test_the_table_has_accuracies_with_chance_minutes_and_cited_figures(stage, t
         rows=[dict(name='VSPP', stages=['vspp', 'other'], cited='61.0'), dict(name='scratch', stages=['other']),
               dict(name='left out', stages=['vspp', 'not_selected'])])
     header, rows = result_rows(Config(dict(table=table)), [stage, other])
-    assert header == ['', 'top-1 (chance 12.5)', 'top-5', 'segment', 'speed (chance 25.0)', 'minutes', 'cited']
-    assert rows == [['VSPP', '50.0', '75.0', '70.0', '28.0', '1.5', '61.0'],
-                    ['scratch', '-', '-', '-', '-', '0.0', '-']]
+    assert header == ['', 'top-1 (chance 12.5)', 'top-5', 'speed (chance 25.0)', 'minutes', 'cited']
+    assert rows == [['VSPP', '50.0', '75.0', '28.0', '1.5', '61.0'], ['scratch', '-', '-', '-', '0.0', '-']]
+
+
+def test_a_table_that_names_no_chance_has_all_accuracies(stage):
+    header, rows = result_rows(Config(dict(table=dict(rows=[dict(name='VSPP', stages=['vspp'])]))), [stage])
+    assert header == ['', 'top-1', 'top-5', 'segment', 'speed', 'minutes']
+    assert rows == [['VSPP', '50.0', '75.0', '70.0', '28.0', '1.5']]
 
 
 def test_where_no_row_is_complete_there_is_no_table_but_a_picture(stand_in, run, tmp_path):

@@ -2,6 +2,7 @@
 import _thread
 import json
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -87,18 +88,19 @@ def test_a_checkpoint_that_was_deleted_is_named(stand_in, run, tmp_path):
     assert status == 1 and 'stage vspp: there is no checkpoint' in output and 'epoch_1.pth' in output
 
 
-@pytest.mark.parametrize('behaviour', ['slow', 'stubborn'])
-def test_ctrl_c_ends_the_run_and_the_stage_at_once_and_says_how_to_go_on(stand_in, run, monkeypatch, behaviour):
+@pytest.mark.parametrize(('behaviour', 'asked_by'), [('slow', signal.SIGINT), ('stubborn', signal.SIGINT),
+                                                     ('slow', signal.SIGTERM)])
+def test_asked_to_end_it_ends_the_stage_too_and_says_how_to_go_on(stand_in, run, monkeypatch, behaviour, asked_by):
     monkeypatch.setenv('BEHAVIOUR', behaviour)
     monkeypatch.setattr(recipe_runner, 'STOP_SECONDS', 0.5)
 
-    def press_ctrl_c():
+    def ask():
         while not stand_in():
             time.sleep(0.05)
         time.sleep(0.5)
-        _thread.interrupt_main()
+        _thread.interrupt_main(asked_by)
 
-    threading.Thread(target=press_ctrl_c).start()
+    threading.Thread(target=ask).start()
     status, output = run()
     assert status == 130 and output.rstrip().endswith('stopped; run the same command again to go on')
     with pytest.raises(ProcessLookupError):

@@ -1,6 +1,8 @@
 """Run a recipe: named stages one after another, each a config, each starting from another's checkpoint."""
 import argparse
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +50,9 @@ def only_one(work_dir: Path):
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
     args = parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        # Asked to end by a scheduler, or where Ctrl-C is ignored as in the background of a script.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False,
                               emoji=False))
     try:

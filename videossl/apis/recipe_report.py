@@ -43,6 +43,8 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     metrics = {row.name: {name: value for stage in row.stages for name, value in
                           by_name[stage].read_state().get('metrics', {}).items()} for row in rows}
     pretext = list(dict.fromkeys(name for row in rows for name in accuracies[row.name]))
+    # Where a recipe says what guessing gives, it says which accuracies have a meaning of their own.
+    pretext = [name for name in pretext if name in chance] or pretext
     tested = list(dict.fromkeys(name for row in rows for name in metrics[row.name] if name in ('acc/top1', 'acc/top5')))
     cited = any('cited' in row for row in rows)
 
