@@ -216,3 +216,10 @@ def test_a_checkpoint_that_does_not_exist(tmp_path, videos):
         with pytest.raises(ConfigError) as error:
             main(arguments(tmp_path, '--data-root', videos, option, tmp_path / 'gone.pth'))
         assert_named(error, option, tmp_path / 'gone.pth')
+
+
+def test_fewer_videos_than_a_batch_where_small_batches_are_dropped(tmp_path, videos):
+    options = [f'{LOADER}.batch_size=30', f'{LOADER}.drop_last=True']
+    with pytest.raises(ConfigError) as error:
+        main(arguments(tmp_path, '--data-root', videos, options=options))
+    assert_named(error, '4 samples make no batch of 30', 'train_dataloader.batch_size', 'drop_last')

@@ -3,6 +3,7 @@ import argparse
 import os.path as osp
 
 from mmengine.config import ConfigDict
+from mmengine.runner import Runner
 
 from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
 
@@ -61,7 +62,18 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/train.py`` and ``videossl-train``."""
-    build_runner(config_for_training(parse_args(argv))).train()
+    runner = build_runner(config_for_training(parse_args(argv)))
+    check_batches(runner)
+    runner.train()
+
+
+def check_batches(runner: Runner) -> None:
+    """Refuse to train on nothing: with ``drop_last``, fewer samples than a batch give an epoch without an iteration."""
+    loader = runner.train_loop.dataloader
+    if len(loader) == 0:
+        raise ConfigError(f'{len(loader.dataset)} samples make no batch of {loader.batch_size}: lower '
+                          'train_dataloader.batch_size, or let small batches count with '
+                          'train_dataloader.drop_last=False')
 
 
 if __name__ == '__main__':
