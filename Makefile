@@ -45,6 +45,8 @@ clean: ## remove .venv and what was built; data/ and work_dirs/ stay
 $(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
 	@if [ -e $(UNFINISHED) ]; then \
 	  echo 'An earlier installation was cut off; starting over.'; rm -rf $(VENV); \
+	elif [ -e $(VENV) ] && [ ! -e $(LOG) ]; then \
+	  echo '$(VENV) is not of our making. Move it away, then run make again.'; exit 1; \
 	elif [ -e $(VENV) ] && ! $(VENV)/bin/python -c 'import sys, pip; assert sys.version_info >= (3, 10)' 2>/dev/null; then \
 	  echo '$(VENV) does not work here; making another.'; rm -rf $(VENV); \
 	fi

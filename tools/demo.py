@@ -1,4 +1,4 @@
-"""``make demo``: render MovingShapes and run the auxSKD recipe on it; a few minutes on two cores."""
+"""``make demo``: render MovingShapes and run the auxSKD recipe on it; seven minutes or so on two cores."""
 import argparse
 from pathlib import Path
 

@@ -48,7 +48,7 @@ def load_config(path: str, options: dict | None = None) -> Config:
         raise ConfigError(f'there is no config {path}{hint}')
     config = Config.fromfile(path)
     for key in config:
-        near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.85)
+        near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
         if key not in RUNNER_KEYS and near:
             raise ConfigError(f'{path}: there is no key "{key}"; did you mean "{near[0]}"?')
     for key in options or {}:
@@ -157,6 +157,7 @@ def share_cores(loader: ConfigDict, name: str) -> None:
     one busy worker beside it slows it several times."""
     wanted = loader.get('num_workers', 0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    cores //= int(os.environ.get('LOCAL_WORLD_SIZE', 1))  # torchrun's processes on this machine
     workers = min(wanted, cores // 4 if get_device() == 'cpu' else max(cores - 1, 0))
     if workers < wanted:
         print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}',

@@ -80,7 +80,8 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
                      **_fitting(options.get('all', {}), config), **options.get(name, {})})
     for key in options.get('all', {}):
         if not any(key in stage.options for stage in stages.values()):
-            check_option(load_config(next(iter(stages.values())).config), key)  # says what is wrong with it
+            raise ConfigError(f'--cfg-options all.{key}: no stage has a place for it. ' +
+                              '; '.join(dict.fromkeys(_why_not(stage.config, key) for stage in stages.values())))
     return _select(stages, args.stage, path), recipe, work_dir
 
 
@@ -117,6 +118,15 @@ def _parse(text: str, value: str):
         return DictAction._parse_iterable(value)
     except AssertionError as error:
         raise ConfigError(f'--cfg-options {text}: {error}') from None
+
+
+def _why_not(config_path: str, key: str) -> str:
+    """Why a config has no place for an override."""
+    try:
+        check_option(load_config(config_path), key)
+    except ConfigError as error:
+        return f'{config_path}: {error}'
+    return f'{config_path} has no {key.partition(".")[0]}'
 
 
 def _fitting(options: dict, config_path: str) -> dict:

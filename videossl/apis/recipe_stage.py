@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from videossl.datasets import scan_videos
+
 from .launch import ConfigError, innermost_dataset, load_config, point_at_data
 
 
@@ -103,9 +105,14 @@ class Stage:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with everything that the stage's result depends on, up to the contents of the videos."""
+        """Changes with everything that the stage's result depends on, except what is inside the videos."""
         parts = [self.resolved_config.to_dict(), self.init_epoch, self.init_from and self.init_from.fingerprint]
         parts += [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in self.lists()]
+        if self.data_root is not None and self.ann_file is None:
+            try:
+                parts.append(scan_videos(self.data_root))
+            except FileNotFoundError:  # for whoever reads the data to say
+                parts.append(None)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def check(self) -> None:

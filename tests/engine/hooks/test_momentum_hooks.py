@@ -1,4 +1,6 @@
 """The averaged teacher and the memory bank, driven by mmengine's runner and computed again in float64."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -286,3 +288,25 @@ def test_preprocessor_and_bank_are_those_of_the_recomputation(build_aux_skd):
     model = build_aux_skd()
     assert type(model.data_preprocessor) is ClipDataPreprocessor and type(model.memory_bank) is MemoryBank
     assert {name for name, _ in model.teacher.named_parameters()} == set(PARAMETERS)
+
+
+def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux_skd):
+    """The scale falls in the second iteration, as it does when a gradient was not finite."""
+    scales = iter([8.0, 8.0, 8.0, 8.0, 4.0, 4.0, 4.0])
+    wrapper = SimpleNamespace(_inner_count=0, _accumulative_counts=1, should_update=lambda: True,
+                              loss_scaler=SimpleNamespace(get_scale=lambda: next(scales)))
+    model = build_aux_skd()
+    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper)
+    teacher_hook, bank_hook = MomentumTeacherHook(momentum=0.5), MemoryBankHook()
+    for hook in (teacher_hook, bank_hook):
+        hook.before_train(runner)
+    moves, pointers = [], []
+    model.move_teacher = moves.append
+    for iteration in range(3):
+        for hook in (teacher_hook, bank_hook):
+            hook.before_train_iter(runner, iteration)
+        model.pending_keys.append(torch.ones(2, 5))
+        moved = len(moves)
+        bank_hook.after_train_iter(runner, iteration)
+        pointers.append((moved, int(model.memory_bank.pointer)))
+    assert pointers == [(1, 2), (2, 2), (2, 4)] and not model.pending_keys

@@ -192,6 +192,11 @@ def test_all_checkpoints_stay_where_none_are_to_be_removed(build_vspp, build_run
     assert files_in(tmp_path / 'run') == ['epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth']
 
 
+def test_nothing_is_removed_before_there_are_as_many_as_are_to_be_kept(build_vspp, build_runner, tmp_path):
+    build_runner(build_vspp(), hooks=[], epochs=6, checkpoint=dict(EVERY_EPOCH, max_keep_ckpts=5)).train()
+    assert files_in(tmp_path / 'run') == [f'epoch_{epoch}.pth' for epoch in range(2, 7)]
+
+
 def test_checkpoints_by_iteration_are_named_by_iteration(build_vspp, build_runner, tmp_path):
     checkpoint = dict(type='PlainCheckpointHook', interval=2, by_epoch=False, max_keep_ckpts=1)
     build_runner(build_vspp(), hooks=[], epochs=2, checkpoint=checkpoint).train()

@@ -19,6 +19,12 @@ def begins_step(runner) -> bool:
     return wrapper._inner_count % wrapper._accumulative_counts == 0
 
 
+def loss_scale(runner) -> float:
+    """The factor of fp16's loss scaling, which falls when a step is skipped; 1 without it."""
+    scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+    return 1.0 if scaler is None else scaler.get_scale()
+
+
 @HOOKS.register_module()
 class MomentumTeacherHook(Hook):
     """Moves a model's teacher: theta_T <- m theta_T + (1 - m) theta_S, once per optimiser step.
@@ -53,15 +59,24 @@ class MomentumTeacherHook(Hook):
             model.copy_student_to_teacher()
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if begins_step(runner):
-            unwrap(runner.model).move_teacher(self.momentum)
+        model = unwrap(runner.model)
+        if not begins_step(runner):
+            return
+        if model.step_skipped:
+            model.step_skipped = False  # the student is where it was, and so stays the teacher
+        else:
+            model.move_teacher(self.momentum)
 
 
 @HOOKS.register_module()
 class MemoryBankHook(Hook):
     """Enqueues the teacher's embeddings once per optimiser step, after it; so the similarities of an iteration never see
     that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
-    rank's bank stays the same."""
+    rank's bank stays the same.
+
+    A step that fp16's loss scaling skips, because a gradient was not finite, enqueues nothing, and the teacher does not
+    move for it.
+    """
 
     # Before the checkpoint hook: a checkpoint holds the bank as the next iteration will see it.
     priority = 'NORMAL'
@@ -73,6 +88,11 @@ class MemoryBankHook(Hook):
                             'MomentumPretrainer or remove the hook')
         model.attached_hooks.add('MemoryBankHook')
         model.pending_keys.clear()
+        self.scale = loss_scale(runner)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if begins_step(runner):
+            self.scale = loss_scale(runner)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         if not runner.optim_wrapper.should_update():
@@ -80,6 +100,9 @@ class MemoryBankHook(Hook):
         model = unwrap(runner.model)
         keys = torch.cat(model.pending_keys)
         model.pending_keys.clear()
+        model.step_skipped = loss_scale(runner) < self.scale
+        if model.step_skipped:
+            return
         if get_world_size() > 1:
             keys = torch.cat(all_gather(keys))
         model.memory_bank.enqueue(keys)

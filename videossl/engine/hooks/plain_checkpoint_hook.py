@@ -52,7 +52,7 @@ class PlainCheckpointHook(CheckpointHook):
         keep = self.max_keep_ckpts > 0
         outdated = []
         if keep and step not in self.keep_ckpt_ids:
-            outdated = list(self.keep_ckpt_ids)[:len(self.keep_ckpt_ids) + 1 - self.max_keep_ckpts]
+            outdated = list(self.keep_ckpt_ids)[:max(0, len(self.keep_ckpt_ids) + 1 - self.max_keep_ckpts)]
             self.keep_ckpt_ids.append(step)  # a deque that forgets the oldest
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         path = osp.join(self.out_dir, self.filename_tmpl.format(step))

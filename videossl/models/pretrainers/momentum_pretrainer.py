@@ -68,6 +68,7 @@ class MomentumPretrainer(Pretrainer):
                                  f'{self.embeddings_in_use}')
         self.attached_hooks: set[str] = set()
         self.pending_keys: list[Tensor] = []
+        self.step_skipped = False
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher becomes its copy when training starts."""
