@@ -450,7 +450,8 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     with av.open(str(path), 'w', format='mp4') as container:
         # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does.
         # One thread, as the videos are small and several are written at a time.
-        options = dict(crf='18', preset='veryfast', g='12', bf='0', threads='1')
+        # mbtree now and then encodes the same frames in another way, and files are to be the same every time.
+        options = {'crf': '18', 'preset': 'veryfast', 'g': '12', 'bf': '0', 'threads': '1', 'x264-params': 'mbtree=0'}
         stream = container.add_stream('libx264', rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = 'yuv420p'
