@@ -1,6 +1,10 @@
 """What all tests share."""
+from collections import OrderedDict
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import nn
 
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
 
@@ -12,3 +16,17 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def small_backbone() -> Callable[[], nn.Module]:
+    """A function that builds a backbone of one convolution and a batch norm, 3 channels to 4."""
+
+    def build() -> nn.Module:
+        return nn.Sequential(
+            OrderedDict(
+                conv=nn.Conv3d(3, 4, kernel_size=3, stride=2, padding=1, bias=False),
+                bn=nn.BatchNorm3d(4),
+                relu=nn.ReLU(inplace=True)))
+
+    return build

@@ -1,17 +1,10 @@
 # Table 2, rows 1 and 2.
+_base_ = './aux-skd-vspp_r2plus1d-10_k100.py'
 stages = dict(
     aux=dict(config='../aux_skd/aux-skd_r2plus1d-10_16x1x1-20e_ucf101-rgb.py'),
-    vspp=dict(config='../vspp/vspp_r2plus1d-10_16x1x1-20e_ucf101-rgb.py', init_from='aux'),
-    vspp_alone=dict(config='../vspp/vspp_r2plus1d-10_16x1x1-20e_ucf101-rgb.py'),
-    finetune_ucf101=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vspp'),
-    finetune_hmdb51=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vspp'),
-    finetune_ucf101_vspp_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vspp_alone'),
-    finetune_hmdb51_vspp_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vspp_alone'),
-)
+    vspp=dict(config='../vspp/vspp_r2plus1d-10_16x1x1-20e_ucf101-rgb.py'),
+    vspp_alone=dict(config='../vspp/vspp_r2plus1d-10_16x1x1-20e_ucf101-rgb.py'))
 table = dict(
-    chance=dict(acc_speed=0.25, acc_segment=0.25),
     rows=[
         dict(name='VSPP, R(2+1)D, UCF101, UCF101', stages=['vspp_alone', 'finetune_ucf101_vspp_alone'], cited='76.0'),
         dict(name='VSPP, R(2+1)D, UCF101, HMDB51', stages=['vspp_alone', 'finetune_hmdb51_vspp_alone'], cited='37.4'),

@@ -1,6 +1,5 @@
 """A training run small enough to be computed again by hand: 8 samples, one convolution, mmengine's real runner."""
 import itertools
-from collections import OrderedDict
 from collections.abc import Callable
 
 import pytest
@@ -63,20 +62,6 @@ def copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def recorder() -> Recorder:
     """A hook that notes the model's state before each iteration, the batches, and the log."""
     return Recorder()
-
-
-@pytest.fixture
-def small_backbone() -> Callable[[], nn.Module]:
-    """A function that builds a backbone of one convolution and a batch norm, 3 channels to 4."""
-
-    def build() -> nn.Module:
-        return nn.Sequential(
-            OrderedDict(
-                conv=nn.Conv3d(3, 4, kernel_size=3, stride=2, padding=1, bias=False),
-                bn=nn.BatchNorm3d(4),
-                relu=nn.ReLU(inplace=True)))
-
-    return build
 
 
 @pytest.fixture

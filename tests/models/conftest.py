@@ -1,5 +1,4 @@
 """What the tests of models share: seeded noise, labelled samples, and a net small enough to compute by hand."""
-from collections import OrderedDict
 from collections.abc import Callable
 
 import pytest
@@ -31,19 +30,5 @@ def samples_with() -> Callable[..., list[ActionDataSample]]:
             for sample, row in zip(samples, rows, strict=True):
                 sample.set_field(torch.as_tensor(row), name)
         return samples
-
-    return build
-
-
-@pytest.fixture
-def small_backbone() -> Callable[[], nn.Module]:
-    """A function that builds a backbone of one convolution and a batch norm, 3 channels to 4."""
-
-    def build() -> nn.Module:
-        return nn.Sequential(
-            OrderedDict(
-                conv=nn.Conv3d(3, 4, kernel_size=3, stride=2, padding=1, bias=False),
-                bn=nn.BatchNorm3d(4),
-                relu=nn.ReLU(inplace=True)))
 
     return build
