@@ -119,6 +119,55 @@ def test_without_mmaction_the_error_says_what_to_install(monkeypatch):
         compat.stub_missing_drn()
 
 
+# ---------------------------------------------------------------------------------------- transformers, but not VindLU's
+NEEDED_BY_VINDLU = {
+    'timm.models.layers': ['DropPath'],
+    'transformers.modeling_utils': ['apply_chunking_to_forward', 'find_pruneable_heads_and_indices'],
+    'transformers.models.beit.modeling_beit': ['BeitAttention', 'BeitRelativePositionBias'],
+}
+
+
+@pytest.fixture
+def beside_transformers(monkeypatch):
+    """mmaction2 thinks that it can have VindLU, and all that VindLU imports is there."""
+    monkeypatch.setattr('mmaction.utils.dependency.WITH_MULTIMODAL', True)
+    for name, contents in NEEDED_BY_VINDLU.items():
+        parts = name.split('.')
+        for depth in range(1, len(parts) + 1):
+            package = types.ModuleType('.'.join(parts[:depth]))
+            package.__path__ = []
+            monkeypatch.setitem(sys.modules, package.__name__, package)
+        for content in contents:
+            setattr(sys.modules[name], content, object)
+    return monkeypatch
+
+
+def test_transformers_without_timm_does_not_keep_videossl_from_importing(tmp_path):
+    information = tmp_path / 'transformers-5.0.0.dist-info'
+    information.mkdir()
+    (information / 'METADATA').write_text('Metadata-Version: 2.1\nName: transformers\nVersion: 5.0.0\n')
+    (tmp_path / 'transformers').mkdir()
+    (tmp_path / 'transformers' / '__init__.py').touch()
+    code = "import videossl; print(videossl.compat.applied); videossl.registry.MODELS.build(dict(type='VindLUVQA'))"
+    result = run_python(code, tmp_path)
+    assert 'leave_out_vindlu' in result.stdout, result.stderr
+    assert 'extra multi-modal dependencies' in result.stderr
+
+
+@pytest.mark.parametrize('name', NEEDED_BY_VINDLU)
+def test_vindlu_is_left_out_where_something_it_imports_is_missing(beside_transformers, name):
+    beside_transformers.setitem(sys.modules, name, types.ModuleType(name))
+    assert compat.leave_out_vindlu() is True
+    assert sys.modules['mmaction.utils.dependency'].WITH_MULTIMODAL is False
+
+
+def test_vindlu_is_let_be_where_it_can_be_imported_or_is_left_out_already(beside_transformers):
+    assert compat.leave_out_vindlu() is False
+    assert sys.modules['mmaction.utils.dependency'].WITH_MULTIMODAL is True
+    beside_transformers.setattr('mmaction.utils.dependency.WITH_MULTIMODAL', False)
+    assert compat.leave_out_vindlu() is False
+
+
 # ---------------------------------------------------------------------------------------------------- no pkg_resources
 def hide(*hidden: str, show: tuple[str, ...] = ()):
     """Stands in for ``find_spec``: some modules are not there, others are."""
@@ -216,3 +265,18 @@ def test_repairs_are_made_once(monkeypatch):
         compat.apply()
     assert compat.applied == before
     assert Config._get_cfg_path is resolve
+
+
+# ------------------------------------------------------------------------------------------------------ opening of files
+def test_opening_files_of_this_machine_logs_nothing(tmp_path):
+    (tmp_path / 'file').write_bytes(b'content')
+    code = f'from mmengine.fileio import FileClient; print(FileClient("disk").get("{tmp_path / "file"}"))'
+    assert 'deprecated' in run_python(code).stdout, 'the repair is no longer needed'
+    assert run_python(f'import videossl; {code}').stdout == "b'content'\n"
+
+
+def test_an_mmengine_that_logs_nothing_is_left_alone(monkeypatch):
+    from mmengine.fileio import file_client
+    monkeypatch.delattr(file_client, 'print_log')
+    assert compat.silence_file_client() is False
+    assert not hasattr(file_client, 'print_log')

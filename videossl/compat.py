@@ -18,7 +18,7 @@ def apply() -> None:
     if applied:
         return
     check_mmcv_version()
-    for repair in (stub_missing_drn, replace_pkg_resources, know_videossl_configs):
+    for repair in (stub_missing_drn, leave_out_vindlu, replace_pkg_resources, know_videossl_configs, silence_file_client):
         if repair():
             applied.append(repair.__name__)
     import_mmaction()
@@ -59,6 +59,24 @@ def stub_missing_drn() -> bool:
         sys.modules[name] = module
     sys.modules[package].__path__ = []
     return True
+
+
+def leave_out_vindlu() -> bool:
+    """mmaction2 1.2.0 imports its VindLU models wherever transformers is installed; they need timm, which it does not
+    declare, and names that newer transformers have dropped, so ``import mmaction.models`` fails. Let it do as without
+    transformers: placeholders, which say that something is missing. Not needed once ``mmaction/models/multimodal``
+    imports with transformers alone."""
+    from mmaction.utils import dependency
+    if not dependency.WITH_MULTIMODAL:
+        return False
+    try:
+        from timm.models.layers import DropPath  # noqa: F401
+        from transformers.modeling_utils import apply_chunking_to_forward, find_pruneable_heads_and_indices  # noqa: F401
+        from transformers.models.beit.modeling_beit import BeitAttention, BeitRelativePositionBias  # noqa: F401
+    except ImportError:
+        dependency.WITH_MULTIMODAL = False
+        return True
+    return False
 
 
 def replace_pkg_resources() -> bool:
@@ -133,3 +151,14 @@ def import_mmaction() -> None:
         import mmaction.models
         import mmaction.structures
         import mmaction.visualization  # noqa: F401
+
+
+def silence_file_client() -> bool:
+    """mmengine 0.10.7 logs two warnings, that its ``FileClient`` will be deprecated, whenever its own checkpoint hook or
+    mmaction2 opens a file through it: at the start of every run, and nothing a user could do about. Not needed once
+    ``mmengine/fileio/file_client.py`` logs nothing, or neither of them uses it."""
+    from mmengine.fileio import file_client
+    if not hasattr(file_client, 'print_log'):
+        return False
+    file_client.print_log = lambda *args, **kwargs: None
+    return True
