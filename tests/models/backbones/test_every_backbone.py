@@ -1,55 +1,82 @@
 """What every backbone owes the rest of the house, for all of them alike."""
+import math
+from typing import NamedTuple
+
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.models.backbones import C3D, R2Plus1D, R3D
+from videossl.models.backbones import C3D, R3D, S3DG, R2Plus1D, ResNet3D
+from videossl.models.hand_off import HandOffError
 from videossl.registry import MODELS
 
-BACKBONES = [R3D, R2Plus1D, C3D]
-every_backbone = pytest.mark.parametrize('backbone_class', BACKBONES)
+
+class Case(NamedTuple):
+    """A backbone, the settings of a variant of it, and the size of its last map."""
+
+    backbone_class: type
+    settings: dict
+    widening: int  # channels of the last map per base channel
+    time_stride: int
+    space_stride: int
+
+    def __call__(self, **kwargs) -> nn.Module:
+        return self.backbone_class(**self.settings, **kwargs)
+
+
+PACE_S3DG = dict(stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1)
+BACKBONES = {
+    'R3D': Case(R3D, {}, 8, 8, 16),
+    'R2Plus1D': Case(R2Plus1D, {}, 8, 8, 16),
+    'C3D': Case(C3D, {}, 8, 8, 16),
+    'S3DG': Case(S3DG, {}, 16, 8, 32),
+    'S3DG-pace': Case(S3DG, PACE_S3DG, 16, 8, 32),
+    'ResNet3D': Case(ResNet3D, dict(depth=10), 8, 16, 32),
+}
+every_backbone = pytest.mark.parametrize('case', BACKBONES.values(), ids=BACKBONES)
 
 
 @every_backbone
-def test_a_config_builds_the_backbone_of_videossl_and_not_mmaction2s(backbone_class):
-    backbone = MODELS.build(dict(type=backbone_class.__name__, base_channels=2))
-    assert type(backbone) is backbone_class
+def test_a_config_builds_the_backbone_of_videossl_and_not_mmaction2s(case):
+    backbone = MODELS.build(dict(type=case.backbone_class.__name__, base_channels=2, **case.settings))
+    assert type(backbone) is case.backbone_class
 
 
 @every_backbone
 @pytest.mark.parametrize(('frames', 'side'), [(16, 64), (8, 32)])
-def test_small_clips_give_a_map_of_an_eighth_of_the_frames_and_a_sixteenth_of_the_side(backbone_class, frames, side):
-    feature_map = backbone_class(base_channels=2)(torch.rand(2, 3, frames, side, side))
-    assert feature_map.shape == (2, 16, frames // 8, side // 16, side // 16)
+def test_small_clips_give_a_map_smaller_by_the_strides_of_the_net(case, frames, side):
+    feature_map = case(base_channels=2)(torch.rand(2, 3, frames, side, side))
+    time, space = math.ceil(frames / case.time_stride), math.ceil(side / case.space_stride)
+    assert feature_map.shape == (2, 2 * case.widening, time, space, space)
 
 
 @every_backbone
-def test_base_channels_scales_every_width(backbone_class):
+def test_base_channels_scales_every_width(case):
     with torch.device('meta'):
-        papers = backbone_class()
-        narrow = backbone_class(base_channels=8)
-    assert narrow.out_channels == 64
+        papers = case()
+        narrow = case(base_channels=8)
+    assert narrow.out_channels == 8 * case.widening
     assert [8 * width for width in narrow.stage_channels] == list(papers.stage_channels)
 
 
 @every_backbone
-def test_in_channels_sets_the_channels_of_the_clips(backbone_class):
-    assert backbone_class(in_channels=2, base_channels=2)(torch.rand(2, 2, 8, 32, 32)).shape[1] == 16
+def test_in_channels_sets_the_channels_of_the_clips(case):
+    assert case(in_channels=2, base_channels=2)(torch.rand(2, 2, 8, 32, 32)).shape[1] == 2 * case.widening
 
 
 @every_backbone
 @pytest.mark.parametrize('argument', ['in_channels', 'base_channels'])
 @pytest.mark.parametrize('value', [0, -3, 1.5])
-def test_a_number_of_channels_below_one_is_refused_by_name(backbone_class, argument, value):
+def test_a_number_of_channels_below_one_is_refused_by_name(case, argument, value):
     with pytest.raises(ValueError, match=f'{argument} must be an integer of at least 1'):
-        backbone_class(**{argument: value})
+        case(**{argument: value})
 
 
 @every_backbone
-def test_the_common_arguments_reach_the_common_part(backbone_class):
-    backbone = backbone_class(base_channels=2, frozen_stages=1, norm_eval=True, out_indices=[1, 3])
+def test_the_common_arguments_reach_the_common_part(case):
+    backbone = case(base_channels=2, frozen_stages=1, norm_eval=True, out_indices=[1, 3])
     backbone.train()
     assert not any(parameter.requires_grad for parameter in backbone.stage1.parameters())
     assert all(parameter.requires_grad for parameter in backbone.stage2.parameters())
@@ -59,8 +86,8 @@ def test_the_common_arguments_reach_the_common_part(backbone_class):
 
 
 @every_backbone
-def test_every_parameter_gets_a_gradient(backbone_class):
-    backbone = backbone_class(base_channels=4)
+def test_every_parameter_gets_a_gradient(case):
+    backbone = case(base_channels=4)
     # Squares weighted at random: the mean of a batch-normalised map alone would not depend on what is before it.
     feature_map = backbone(torch.rand(2, 3, 8, 32, 32))
     (feature_map.square() * torch.rand_like(feature_map)).sum().backward()
@@ -72,9 +99,9 @@ def test_every_parameter_gets_a_gradient(backbone_class):
 
 
 @every_backbone
-def test_bf16_and_channels_last_agree_with_fp32(backbone_class):
+def test_bf16_and_channels_last_agree_with_fp32(case):
     torch.manual_seed(0)
-    backbone = backbone_class(base_channels=8).eval()
+    backbone = case(base_channels=8).eval()
     clips = torch.rand(2, 3, 8, 32, 32)
     with torch.no_grad():
         exact = backbone(clips)
@@ -85,8 +112,8 @@ def test_bf16_and_channels_last_agree_with_fp32(backbone_class):
 
 
 @every_backbone
-def test_training_works_in_bf16_and_channels_last(backbone_class):
-    backbone = backbone_class(base_channels=4).to(memory_format=torch.channels_last_3d)
+def test_training_works_in_bf16_and_channels_last(case):
+    backbone = case(base_channels=4).to(memory_format=torch.channels_last_3d)
     clips = torch.rand(2, 3, 8, 32, 32).to(memory_format=torch.channels_last_3d)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         feature_map = backbone(clips)
@@ -95,8 +122,8 @@ def test_training_works_in_bf16_and_channels_last(backbone_class):
 
 
 @every_backbone
-def test_out_maps_are_not_overwritten_by_the_stages_after_them(backbone_class):
-    backbone = backbone_class(base_channels=2, out_indices=range(5)).eval()
+def test_out_maps_are_not_overwritten_by_the_stages_after_them(case):
+    backbone = case(base_channels=2, out_indices=range(5)).eval()
     clips = torch.rand(1, 3, 8, 32, 32)
     feature_map = clips
     for (_, stage), returned in zip(backbone.stages(), backbone(clips), strict=True):
@@ -106,14 +133,14 @@ def test_out_maps_are_not_overwritten_by_the_stages_after_them(backbone_class):
 
 @every_backbone
 @pytest.mark.parametrize('default_scope', ['videossl', 'mmaction'])
-def test_a_recognizer_of_mmaction2_trains_and_predicts_with_it(backbone_class, default_scope):
+def test_a_recognizer_of_mmaction2_trains_and_predicts_with_it(case, default_scope):
     # A config of ours names the parts of both bare; a config of mmaction2 names ours with the prefix.
     prefix = '' if default_scope == 'videossl' else 'videossl.'
-    backbone = dict(type=f'{prefix}{backbone_class.__name__}', base_channels=2)
-    cls_head = dict(type='I3DHead', num_classes=4, in_channels=16, average_clips='prob')
+    backbone = dict(type=f'{prefix}{case.backbone_class.__name__}', base_channels=2, **case.settings)
+    cls_head = dict(type='I3DHead', num_classes=4, in_channels=2 * case.widening, average_clips='prob')
     with DefaultScope.overwrite_default_scope(default_scope):
         recognizer = MODELS.build(dict(type='Recognizer3D', backbone=backbone, cls_head=cls_head))
-    assert type(recognizer.backbone) is backbone_class
+    assert type(recognizer.backbone) is case.backbone_class
 
     clips = torch.rand(2, 1, 3, 8, 32, 32)  # [batch, clips of a sample, C, T, H, W]
     data_samples = [ActionDataSample().set_gt_label(label) for label in (0, 3)]
@@ -126,3 +153,26 @@ def test_a_recognizer_of_mmaction2_trains_and_predicts_with_it(backbone_class, d
         predictions = recognizer(clips, data_samples=data_samples, mode='predict')
     for prediction in predictions:
         torch.testing.assert_close(prediction.pred_score.sum(), torch.tensor(1.))
+
+
+@every_backbone
+def test_a_checkpoint_of_the_same_net_fills_all_of_it(case, tmp_path):
+    source = case(base_channels=2)
+    path = str(tmp_path / 'stage_before.pth')
+    torch.save(dict(state_dict={f'encoder.{name}': value for name, value in source.state_dict().items()}), path)
+
+    backbone = case(base_channels=2, init_cfg=dict(type='Pretrained', checkpoint=path, prefix='encoder'))
+    backbone.init_weights()
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, source.state_dict()[name]), name
+
+    stranger = case(base_channels=2, init_cfg=dict(type='Pretrained', checkpoint=path, prefix='another'))
+    with pytest.raises(HandOffError):
+        stranger.init_weights()
+
+
+@every_backbone
+def test_init_cfg_overrides_how_the_net_draws_its_weights(case):
+    backbone = case(base_channels=2, init_cfg=dict(type='Constant', val=0.25, layer='Conv3d'))
+    backbone.init_weights()
+    assert all((module.weight == 0.25).all() for module in backbone.modules() if isinstance(module, nn.Conv3d))

@@ -1,5 +1,9 @@
-"""The residual net that R3D and R(2+1)D share; they differ only in what stands in for a 3-D convolution."""
+"""The residual net that R3D and R(2+1)D share, and its blocks, which ResNet3D has too.
+
+R3D and R(2+1)D differ only in what stands in for a 3-D convolution.
+"""
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -85,9 +89,23 @@ def residual_stages(conv: ConvFactory, depth: int, in_channels: int, base_channe
             bn=nn.BatchNorm3d(base_channels),
             relu=nn.ReLU(inplace=True),
         ))
-    stages = [Stage('stem', stem, base_channels)]
+    return [Stage('stem', stem, base_channels), *block_stages(conv, BLOCKS_PER_STAGE[depth], base_channels)]
+
+
+def block_stages(conv: ConvFactory, blocks_per_stage: Sequence[int], base_channels: int) -> list[Stage]:
+    """Build the stages after the stem: each but the first doubles the channels and halves time, height and width.
+
+    Args:
+        conv: Builds each convolution.
+        blocks_per_stage: Number of residual blocks in each stage.
+        base_channels: Channels that the stem puts out, and stage 1 as well.
+
+    Returns:
+        ``stage1``, ``stage2`` and so on.
+    """
+    stages = []
     stage_in_channels = base_channels
-    for number, num_blocks in enumerate(BLOCKS_PER_STAGE[depth], start=1):
+    for number, num_blocks in enumerate(blocks_per_stage, start=1):
         stage_channels = base_channels * 2**(number - 1)
         blocks = [ResidualBlock(conv, stage_in_channels, stage_channels, stride=1 if number == 1 else 2)]
         blocks += [ResidualBlock(conv, stage_channels, stage_channels) for _ in range(num_blocks - 1)]
