@@ -23,10 +23,21 @@ def checkpoint(tmp_path):
     return path
 
 
-def test_a_pretraining_config_is_refused_with_where_to_look(checkpoint):
+def test_a_pretraining_config_without_videos_is_refused_with_where_to_look(checkpoint):
     with pytest.raises(ConfigError) as error:
         config_from(VSPP, checkpoint)
-    assert all(word in str(error.value) for word in [VSPP, 'test_dataloader', 'configs/downstream'])
+    assert all(word in str(error.value) for word in [VSPP, 'test_dataloader', '--data-root', 'configs/downstream'])
+
+
+def test_a_pretraining_config_tests_its_pretext_task_on_the_videos_named(checkpoint):
+    config = config_from(VSPP, checkpoint, '--data-root', 'mine', '--ann-file', 'unseen.txt')
+    assert config.test_cfg.type == 'videossl.PretextTestLoop' and config.train_dataloader is None
+    loader = config.test_dataloader
+    assert (loader.dataset.data_root, loader.dataset.ann_file) == ('mine', 'unseen.txt')
+    assert loader.sampler.shuffle is False and loader.drop_last is False
+    assert loader.dataset.pipeline[1].type == 'SampleSegmentPace'
+    with pytest.raises(ConfigError, match='--dump.*predictions'):
+        config_from(VSPP, checkpoint, '--data-root', 'mine', '--dump', 'scores.pkl')
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """Test a checkpoint with a config file."""
 import argparse
+import copy
 import json
 import os.path as osp
 
@@ -10,7 +11,9 @@ from .launch import ConfigError, add_common_arguments, build_runner, finish_conf
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test a checkpoint, as the config says.')
+    parser = argparse.ArgumentParser(description='Test a checkpoint, as the config says. A '
+                                     'pretraining config is tested on its own pretext task: name videos that were not '
+                                     'trained on.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     add_common_arguments(parser)
@@ -23,8 +26,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
     """The config with the arguments merged in."""
     config = load_config(args.config, args.cfg_options)
     if config.get('test_dataloader') is None:
-        raise ConfigError(f'{args.config} has no test_dataloader: it is a pretraining config. Test with a config of '
-                          'configs/downstream')
+        turn_into_pretext_test(config, args)
     if not osp.isfile(args.checkpoint):
         raise ConfigError(f'there is no checkpoint {args.checkpoint}')
     point_at_data(config.test_dataloader, args.data_root, args.ann_file)
@@ -37,6 +39,23 @@ def config_for_testing(args: argparse.Namespace) -> Config:
     config.train_dataloader = config.train_cfg = config.optim_wrapper = config.param_scheduler = None
     config.custom_hooks = []  # those of training
     return finish_config(config, args)
+
+
+def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
+    """Let a pretraining config test its pretext task, as it is drawn in training, on the videos that are named."""
+    if config.get('train_dataloader') is None:
+        raise ConfigError(f'{args.config} has neither test_dataloader nor train_dataloader: there is nothing to test')
+    if args.data_root is None and args.ann_file is None:
+        raise ConfigError(f'{args.config} has no test_dataloader: it is a pretraining config. Name videos that were not '
+                          'trained on with --data-root or --ann-file to test its pretext task; test labels with a '
+                          'config of configs/downstream')
+    if args.dump is not None:
+        raise ConfigError(f'--dump: {args.config} is a pretraining config, whose test makes no predictions')
+    config.test_dataloader = copy.deepcopy(config.train_dataloader)
+    config.test_dataloader.drop_last = False
+    config.test_dataloader.sampler.shuffle = False
+    config.test_cfg = dict(type='videossl.PretextTestLoop')
+    config.test_evaluator = []
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,8 +1,9 @@
 from .hooks import HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook, ProgressHook
+from .loops import PretextTestLoop
 from .optim_wrappers import TrainableOptimWrapperConstructor
 from .samplers import Draw, DrawSampler
 
 __all__ = [
     'Draw', 'DrawSampler', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
-    'PrecisionHook', 'ProgressHook', 'TrainableOptimWrapperConstructor'
+    'PrecisionHook', 'PretextTestLoop', 'ProgressHook', 'TrainableOptimWrapperConstructor'
 ]

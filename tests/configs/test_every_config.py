@@ -1,0 +1,156 @@
+"""Every config: it loads, builds, runs, and says it in few lines; every recipe is a chain of such configs."""
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from config_reading import CONFIGS, RECIPES, ROOT, flat, read
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+
+from videossl.apis import test as testing
+from videossl.apis import train as training
+from videossl.apis.launch import innermost_dataset
+from videossl.apis.recipe import parse_args
+from videossl.apis.recipe_reader import read_recipe
+from videossl.registry import HOOKS, METRICS, MODELS
+
+BASE_CHANNELS = 4  # of 64
+
+
+def small(name: str) -> dict:
+    """Options that shrink a config to a net of a sixteenth of the width, clips of 32 x 32 and batches of 2, leaving
+    everything else as it is."""
+    options = {'model.backbone.base_channels': BASE_CHANNELS}
+    widths = (512, 1024)  # what the nets put out
+
+    def shrink(place, path: str) -> None:
+        if isinstance(place, (list, tuple)):
+            for number, entry in enumerate(place):
+                shrink(entry, f'{path}.{number}')
+        if not isinstance(place, dict):
+            return
+        kind = place.get('type')
+        if path.startswith('model.') and place.get('in_channels') in widths:
+            for key in ('in_channels', 'out_channels'):
+                if place.get(key) in widths:
+                    options[f'{path}.{key}'] = place[key] * BASE_CHANNELS // 64
+        if kind == 'MemoryBank':
+            options[f'{path}.size'] = 64
+            if place.dim in widths:
+                options[f'{path}.dim'] = place.dim * BASE_CHANNELS // 64
+        elif kind == 'Resize':
+            options[f'{path}.scale'] = (40, 36)
+        elif kind in ('RandomCrop', 'CenterCrop'):
+            options[f'{path}.{"size" if kind == "RandomCrop" else "crop_size"}'] = 32
+        for key, entry in place.items():
+            shrink(entry, f'{path}.{key}')
+
+    for key in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader'):
+        shrink(read(name).get(key), key)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if read(name).get(loader) is not None:
+            options.update({f'{loader}.num_workers': 0, f'{loader}.batch_size': 2})
+    return options
+
+
+def through_tool(tool, name: str, videos: Path, *positional: str) -> Config:
+    """The config as tools/train.py or tools/test.py would run it, on the small videos."""
+    args = tool.parse_args([str(ROOT / name), *positional, '--data-root', str(videos), '--ann-file', 'videos.txt'])
+    args.cfg_options = small(name)
+    return (training.config_for_training if tool is training else testing.config_for_testing)(args)
+
+
+def first_batch(loader: dict) -> dict:
+    return next(iter(Runner.build_dataloader(deepcopy(loader), seed=0)))
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
+    config = through_tool(training, name, videos)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    runner = SimpleNamespace(model=model, optim_wrapper=wrapper, iter=0)
+    wrapper.initialize_count_status(model, 0, 10)
+    hooks = [HOOKS.build(hook) for hook in config.get('custom_hooks', [])]
+    for hook in config.default_hooks.values():
+        HOOKS.build(hook)
+    missing = set(getattr(model, 'required_hooks', ())) - {type(hook).__name__ for hook in hooks}
+    assert not missing
+    for hook in hooks:
+        hook.before_train(runner)
+
+    batch = first_batch(config.train_dataloader)
+    model.train()
+    for hook in hooks:
+        hook.before_train_iter(runner, 0)
+    losses = model(**model.data_preprocessor(batch, training=True), mode='loss')
+    total, log = model.parse_losses(losses)
+    wrapper.backward(total)
+    assert all(torch.as_tensor(value).isfinite().all() for value in log.values())
+    untouched = [key for key, parameter in model.named_parameters()
+                 if parameter.requires_grad and parameter.grad is None]
+    assert untouched == [], 'parameters that no loss reaches'
+    wrapper.step()
+    for hook in hooks:
+        hook.after_train_iter(runner, 0)
+
+
+@pytest.mark.parametrize('name', [name for name in CONFIGS if read(name).get('test_dataloader') is not None])
+def test_every_config_with_a_test_gives_class_probabilities_from_ten_clips(name, videos, tmp_path):
+    (tmp_path / 'checkpoint.pth').touch()
+    config = through_tool(testing, name, videos, str(tmp_path / 'checkpoint.pth'))
+    model = MODELS.build(config.model).eval()
+    batch = first_batch(config.test_dataloader)
+    num_clips, channels, *_, height, width = batch['inputs'][0].shape
+    assert (num_clips, channels, height, width) == (10, 3, 32, 32)
+    with torch.no_grad():
+        predictions = model.test_step(batch)
+    metric = METRICS.build(config.test_evaluator)
+    metric.dataset_meta = None
+    metric.process(batch, [prediction.to_dict() for prediction in predictions])
+    assert set(metric.evaluate(2)) >= {'acc/top1', 'acc/top5'}
+    for prediction in predictions:
+        assert prediction.pred_score.shape == (config.model.cls_head.num_classes, )
+        assert float(prediction.pred_score.sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_nothing_is_selected_on_the_test_split():
+    for name in CONFIGS:
+        config = read(name)
+        if config.get('test_dataloader') is None or config.get('val_dataloader') is None:
+            continue
+        test, validation, training_set = (innermost_dataset(config[f'{loader}_dataloader'].dataset)
+                                          for loader in ('test', 'val', 'train'))
+        assert validation.ann_file == training_set.ann_file != test.ann_file, name
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_a_leaf_config_states_only_what_differs(name):
+    text = (ROOT / name).read_text()
+    limit = 35 if '_base_/models/' in text else 15
+    assert len(text.splitlines()) < limit
+
+
+@pytest.mark.parametrize('name', RECIPES)
+def test_every_recipe_names_configs_that_exist_and_follow_one_another(name):
+    stages, recipe, _ = read_recipe(parse_args([str(ROOT / 'recipes' / name)]))
+    by_name = {stage.name: stage for stage in stages}
+    for stage in stages:
+        path = Path(stage.config).resolve()
+        assert path.is_file(), f'{stage.name}: {stage.config}'
+        config = read(str(path.relative_to(ROOT.resolve())))
+        options = flat({key.removeprefix('model.backbone.'): value for key, value in stage.options.items()
+                        if key.startswith('model.backbone.')})
+        stage.net = {**config.model.backbone, **options}
+        stage.is_tested = config.get('test_dataloader') is not None
+    for stage in stages:
+        assert stage.init_from is None or stage.init_from.net == stage.net, f'{stage.name} starts from another net'
+    for row in recipe.table.rows:
+        chain = [by_name[stage] for stage in row.stages]
+        assert chain[-1].is_tested, f'{row.name} ends without a test'
+        assert [stage.init_from for stage in chain] == [None, *chain[:-1]], f'{row.name}: stages that are no chain'
+    assert {stage for row in recipe.table.rows for stage in row.stages} == set(by_name), 'stages that no row shows'

@@ -1,0 +1,55 @@
+"""Loops over data that mmengine has no loop for."""
+from collections import defaultdict
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.evaluator import Evaluator
+from mmengine.runner import BaseLoop
+from torch.utils.data import DataLoader
+
+from videossl.registry import LOOPS
+
+from .hooks.momentum_hooks import unwrap
+
+
+@LOOPS.register_module()
+class PretextTestLoop(BaseLoop):
+    """Tests a pretraining model on its own pretext task: losses and accuracies of unseen videos, by fresh draws.
+
+    The model is in eval mode, and nothing of it changes. Each sample counts alike; with several processes the last
+    samples count twice where the data set does not divide by their number. The candidates of a contrastive accuracy are
+    the rows of the memory bank as the checkpoint has it.
+
+    Args:
+        runner: mmengine's runner.
+        dataloader: of samples that the model's ``loss`` takes.
+        evaluator: unused; mmengine demands one.
+    """
+
+    def __init__(self, runner, dataloader: DataLoader | dict, evaluator: Evaluator | dict | list | None = None) -> None:
+        super().__init__(runner, dataloader)
+
+    @torch.no_grad()
+    def run(self) -> dict[str, float]:
+        """The mean of each loss and accuracy, under the names of the training log behind ``pretext/``."""
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        model = unwrap(self.runner.model)
+        model.eval()
+        sums: dict[str, torch.Tensor] = defaultdict(float)
+        count = torch.zeros((), dtype=torch.float64)
+        for index, batch in enumerate(self.dataloader):
+            self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
+            samples = len(batch['inputs'])
+            results = model(**model.data_preprocessor(batch), mode='loss')
+            for name, value in results.items():
+                if name.startswith(('loss', 'acc')):
+                    sums[name] += samples * value.detach().mean().double().cpu()
+            count += samples
+            self.runner.call_hook('after_test_iter', batch_idx=index, data_batch=batch, outputs=None)
+        for total in (count, *sums.values()):
+            all_reduce(total)
+        metrics = {f'pretext/{name}': float(total / count) for name, total in sums.items()}
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        return metrics
