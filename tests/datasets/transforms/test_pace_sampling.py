@@ -6,56 +6,82 @@ from videossl.datasets.transforms.pace import SamplePace
 from videossl.registry import TRANSFORMS
 
 CLIP_LEN = 16
+NUM_SPEEDS = 8
+VIDEO_LENGTHS = range(1, 129)
 
 
-def looping_clip(start, speed, total_frames, lookahead=1):
-    """Constant stride; back to the first frame when the next would lie behind the last."""
+def fitting_clip(start, speed, clip_len, last_frame):
+    """Frames counted from 1, at one stride; behind the last comes the first again, as on a wheel."""
     frames, frame = [], start
-    for _ in range(CLIP_LEN):
+    for _ in range(clip_len):
         frames.append(frame)
-        frame = 0 if frame + lookahead * speed >= total_frames else frame + speed
+        for _ in range(speed):
+            frame = 1 if frame == last_frame else frame + 1
     return frames
 
 
-def test_pace_clips_have_one_stride_and_fit_from_every_start_for_every_video_length():
-    np.random.seed(0)
-    sampler = SamplePace(CLIP_LEN)
-    for total_frames in range(1, 65):
-        for _ in range(20):
-            results = sampler(dict(total_frames=total_frames))
-            speed = int(results['gt_speed'][0]) + 1
-            needed = (CLIP_LEN - 1) * speed + 1
-            start = int(results['frame_inds'][0])
-            assert 0 <= start <= max(total_frames - needed, 0)
-            expected = [(start + speed * i) % total_frames for i in range(CLIP_LEN)]
-            assert results['frame_inds'].tolist() == expected
-            assert 'gt_segment' not in results
+def looping_clip(start, speed, clip_len, last_frame, lookahead=1):
+    """Frames counted from 1, at one stride; back to frame 1 itself when the next would lie behind the last."""
+    frames, frame = [], start
+    while len(frames) < clip_len:
+        frames.append(frame)
+        frame = 1 if frame + lookahead * speed > last_frame else frame + speed
+    return frames
 
 
-def test_pace_starts_cover_the_whole_range_that_fits():
+def clip_of_each_speed(sampler, last_frame):
+    """(speed, frames) of one sample with one clip at every speed; ``start_index=1`` makes its frames count from 1."""
+    results = sampler(dict(total_frames=last_frame, start_index=1))
+    clips = results['frame_inds'].reshape(NUM_SPEEDS, sampler.clip_len).tolist()
+    speeds = (results['gt_speed'] + 1).tolist()
+    assert sorted(speeds) == list(range(1, NUM_SPEEDS + 1))
+    return zip(speeds, clips)
+
+
+@pytest.mark.parametrize('clip_len', [8, 16, 64])
+def test_pace_clips_fit_where_they_can_for_every_speed_and_video_length(clip_len):
     np.random.seed(0)
-    sampler = SamplePace(CLIP_LEN)
-    starts = {speed: set() for speed in range(4)}
-    for _ in range(4000):
-        results = sampler(dict(total_frames=70))
-        starts[int(results['gt_speed'][0])].add(int(results['frame_inds'][0]))
-    assert starts == {speed: set(range(70 - 15 * (speed + 1))) for speed in range(4)}
+    sampler = SamplePace(clip_len, NUM_SPEEDS, num_views=NUM_SPEEDS, distinct_views=True)
+    for last_frame in VIDEO_LENGTHS:
+        for _ in range(4):
+            for speed, clip in clip_of_each_speed(sampler, last_frame):
+                span = (clip_len - 1) * speed + 1
+                assert 1 <= clip[0] <= max(last_frame - span + 1, 1)
+                assert clip == fitting_clip(clip[0], speed, clip_len, last_frame)
+                if span <= last_frame:
+                    assert clip == list(range(clip[0], clip[0] + span, speed))
 
 
 @pytest.mark.parametrize('lookahead', [1, 3])
-def test_looping_pace_clips_start_anywhere_and_restart_at_the_first_frame(lookahead):
+@pytest.mark.parametrize('clip_len', [8, 16, 64])
+def test_looping_pace_clips_restart_at_the_first_frame_for_every_speed_and_video_length(clip_len, lookahead):
     np.random.seed(0)
-    sampler = SamplePace(CLIP_LEN, overrun='loop', lookahead=lookahead)
-    for total_frames in range(1, 65):
-        starts = set()
-        for _ in range(20):
-            results = sampler(dict(total_frames=total_frames))
-            frames = results['frame_inds'].tolist()
-            assert frames == looping_clip(frames[0], int(results['gt_speed'][0]) + 1, total_frames, lookahead)
-            starts.add(frames[0])
-        assert max(starts) < total_frames
-    starts = {int(sampler(dict(total_frames=12))['frame_inds'][0]) for _ in range(300)}
-    assert starts == set(range(12))
+    sampler = SamplePace(clip_len, NUM_SPEEDS, NUM_SPEEDS, overrun='loop', lookahead=lookahead, distinct_views=True)
+    for last_frame in VIDEO_LENGTHS:
+        for _ in range(2):
+            for speed, clip in clip_of_each_speed(sampler, last_frame):
+                assert 1 <= clip[0] <= last_frame
+                assert clip == looping_clip(clip[0], speed, clip_len, last_frame, lookahead)
+
+
+def test_a_looping_pace_clip_may_reach_the_last_frame_and_then_restarts():
+    sampler = SamplePace(clip_len=8, num_speeds=1, num_views=200, overrun='loop')
+    clips = sampler(dict(total_frames=5, start_index=1))['frame_inds'].reshape(200, 8)
+    assert clips[clips[:, 0] == 3][0].tolist() == [3, 4, 5, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize('overrun', ['fit', 'loop'])
+def test_every_start_and_every_speed_of_a_pace_clip_is_equally_likely(overrun):
+    np.random.seed(0)
+    draws, last_frame, clip_len = 30000, 24, 5
+    results = SamplePace(clip_len, num_views=draws, overrun=overrun)(dict(total_frames=last_frame, start_index=1))
+    counts = np.zeros((4, last_frame))
+    np.add.at(counts, (results['gt_speed'], results['frame_inds'].reshape(draws, clip_len)[:, 0] - 1), 1)
+    for speed in range(1, 5):
+        starts = last_frame if overrun == 'loop' else last_frame - (clip_len - 1) * speed
+        expected = draws / 4 / starts
+        assert np.abs(counts[speed - 1, :starts] - expected).max() < 5 * expected**0.5
+        assert not counts[speed - 1, starts:].any()
 
 
 def test_two_pace_views_have_their_own_draws_and_distinct_ones_differ_in_speed():
@@ -65,6 +91,7 @@ def test_two_pace_views_have_their_own_draws_and_distinct_ones_differ_in_speed()
         pairs = np.zeros((4, 4))
         for _ in range(2000):
             results = sampler(dict(total_frames=80, start_index=1))
+            assert 'gt_segment' not in results
             assert results['num_clips'] == 2 and results['clip_len'] == CLIP_LEN and results['frame_interval'] == 1
             assert results['gt_speed'].dtype == results['frame_inds'].dtype == np.int64
             assert results['frame_inds'].min() >= 1 and results['frame_inds'].max() <= 80

@@ -1,0 +1,2 @@
+_base_ = './sgd_20e_step6.py'
+train_cfg = dict(max_epochs=18)

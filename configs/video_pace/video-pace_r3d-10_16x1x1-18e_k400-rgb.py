@@ -1,0 +1,2 @@
+_base_ = './video-pace_r2plus1d-10_16x1x1-18e_k400-rgb.py'
+model = dict(backbone=dict(type='R3D'))
