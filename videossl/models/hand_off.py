@@ -123,7 +123,8 @@ def load_backbone(backbone: nn.Module, checkpoint: str, prefix: str | None = Non
     """Fill a bare backbone from a checkpoint.
 
     Args:
-        backbone: the backbone to fill, in place.
+        backbone: the backbone to fill, in place. A :class:`~videossl.models.BranchedBackbone` is filled from one divided
+            like it, or from a plain net, whose last stages go to every branch.
         checkpoint: path of the checkpoint.
         prefix: what the backbone's parameters begin with in the checkpoint. None: ``'backbone.'`` where the checkpoint
             has such names, else nothing.
@@ -131,9 +132,13 @@ def load_backbone(backbone: nn.Module, checkpoint: str, prefix: str | None = Non
     Raises:
         HandOffError: no parameter matched.
     """
+    names = read_state_dict(checkpoint)
     if prefix is None:
-        names = read_state_dict(checkpoint)
         prefix = 'backbone.' if any(name.startswith('backbone.') for name in names) else ''
     elif prefix and not prefix.endswith('.'):
         prefix += '.'
-    return load_mapped(backbone, checkpoint, {prefix: ''})
+    mapping = {prefix: ''}
+    if hasattr(backbone, 'hand_off_mapping'):  # a BranchedBackbone
+        is_branched = any(name.startswith((f'{prefix}shared.', f'{prefix}branches.')) for name in names)
+        mapping = backbone.hand_off_mapping('', prefix, from_plain=not is_branched)
+    return load_mapped(backbone, checkpoint, mapping)

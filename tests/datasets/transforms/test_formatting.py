@@ -92,6 +92,23 @@ def test_middle_frames_become_channels_first():
     assert field.dtype == torch.uint8 and torch.equal(field, torch.from_numpy(middle).permute(0, 3, 1, 2))
 
 
+def test_parsing_maps_become_fields_of_floats_and_of_whole_numbers():
+    logits = np.random.default_rng(3).normal(size=(1, 5, 4, 4))
+    mask = np.random.default_rng(4).integers(0, 2, (V, 4, 4), dtype=np.uint8)
+    data = PackClips().transform(sample(parsing_logits=logits, parsing_mask=mask))['data_samples']
+    assert data.parsing_logits.dtype == torch.float32 and data.parsing_mask.dtype == torch.int64
+    assert np.allclose(data.parsing_logits, logits) and np.array_equal(data.parsing_mask, mask)
+
+
+@pytest.mark.parametrize('field, shape', [('parsing_logits', (2, 5, 4, 4)), ('parsing_logits', (5, 4, 4)),
+                                          ('parsing_mask', (4, 4)), ('parsing_mask', (2, 4, 4))])
+def test_parsing_maps_of_another_number_of_clips_are_refused(field, shape):
+    with pytest.raises(ValueError, match=f'{field} needs . axes'):
+        PackClips().transform(sample(**{field: np.zeros(shape, dtype=np.int64)}))
+    with pytest.raises(ValueError, match='parsing_mask must be of whole numbers'):
+        PackClips().transform(sample(parsing_mask=np.zeros((1, 4, 4))))
+
+
 def test_packed_samples_go_through_mmengines_collate_function():
     packed = [PackClips().transform(sample(gt_speed=[0, 1, 2], label=index)) for index in range(2)]
     batch = pseudo_collate(packed)

@@ -19,7 +19,8 @@ class PackClips(BaseTransform):
 
     Reads: ``imgs`` (V * T uint8 arrays [H, W, 3], clip after clip), ``clip_len`` (T), ``label`` (the action
     class or classes, becomes ``gt_label``), ``middle_frames`` ([V, H, W, 3], becomes a field of that name,
-    uint8 [V, 3, H, W]), the labels and the meta keys; of these only ``imgs`` and ``clip_len`` must be there.
+    uint8 [V, 3, H, W]), ``parsing_logits`` ([V or 1, C, h, w], becomes a float32 field), ``parsing_mask`` ([V or 1, H,
+    W], becomes an int64 field), the labels and the meta keys; of these only ``imgs`` and ``clip_len`` must be there.
     V is counted from the frames: after mmaction2's ``ThreeCrop`` it is the number of clips times the number of crops.
 
     Args:
@@ -57,6 +58,9 @@ class PackClips(BaseTransform):
         if results.get('middle_frames') is not None:
             frames = np.ascontiguousarray(np.asarray(results['middle_frames']).transpose(0, 3, 1, 2))
             sample.set_field(torch.from_numpy(frames), 'middle_frames')
+        for key, dtype, num_axes in (('parsing_logits', np.float32, 4), ('parsing_mask', np.int64, 3)):
+            if results.get(key) is not None:
+                sample.set_field(_pack_maps(key, results[key], dtype, num_axes, num_clips), key)
         sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
         return dict(inputs=inputs, data_samples=sample)
 
@@ -72,6 +76,17 @@ class PackClips(BaseTransform):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(meta_keys={self.meta_keys}, label_keys={self.label_keys}, '
                 f'sample_label_keys={self.sample_label_keys})')
+
+
+def _pack_maps(key: str, maps: Any, dtype: type, num_axes: int, num_clips: int) -> torch.Tensor:
+    """Maps of each clip, or of one of them, as a tensor of their own."""
+    maps = np.asarray(maps)
+    if maps.ndim != num_axes or len(maps) not in (1, num_clips):
+        raise ValueError(f'{key} needs {num_axes} axes, the first as long as there are clips ({num_clips}) or 1, got shape '
+                         f'{maps.shape}')
+    if dtype is np.int64 and not np.issubdtype(maps.dtype, np.integer):
+        raise ValueError(f'{key} must be of whole numbers, got {maps.dtype}')
+    return torch.from_numpy(maps.astype(dtype))
 
 
 def _pack_frames(frames: Union[Sequence[np.ndarray], np.ndarray], clip_len: int) -> torch.Tensor:
