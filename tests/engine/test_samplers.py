@@ -22,6 +22,27 @@ def test_a_draw_is_an_index_that_carries_position_and_seed():
     assert (draw.position, draw.seed) == (11, 5)
 
 
+def test_a_draw_counts_its_turns_as_its_positions_unless_told_otherwise():
+    assert Draw(3, position=11, seed=5).turn == 11
+    assert Draw(3, position=11, seed=5, turn=0).turn == 0
+
+
+def test_copies_modulo_and_difference_keep_the_turn():
+    draw = Draw(13, 7, 5, 2)
+    for other in (pickle.loads(pickle.dumps(draw)), copy.deepcopy(draw), draw % 5, draw - 4):
+        assert type(other) is Draw and (other.position, other.seed, other.turn) == (7, 5, 2)
+
+
+@pytest.mark.parametrize('shuffle', [True, False])
+@pytest.mark.parametrize('rank', [0, 1, 2])
+def test_turns_number_the_draws_of_a_rank_over_all_epochs(monkeypatch, rank, shuffle):
+    monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, 3))
+    sampler = DrawSampler(Echo(7), shuffle=shuffle, seed=9)
+    draws = [draw for epoch in range(4) for draw in drawn(sampler, epoch)]
+    assert [draw.turn for draw in draws] == list(range(12))
+    assert [draw.position for draw in draws] == list(range(rank, 36, 3))
+
+
 @pytest.mark.parametrize('copy_of', [lambda draw: pickle.loads(pickle.dumps(draw)), copy.deepcopy, copy.copy],
                          ids=['pickle', 'deepcopy', 'copy'])
 def test_a_copy_of_a_draw_keeps_position_and_seed(copy_of):

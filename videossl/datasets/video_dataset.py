@@ -41,6 +41,10 @@ class VideoDataset(MMActionVideoDataset):
         delimiter: between path and label in a text list.
         data_root: folder that the list, and the paths in it, are relative to.
         max_replacements: so many videos in a row may be unreadable before training stops.
+        hold_out: divide the list at random, once and for all, into ``number`` held-out videos and the others, and
+            take the part that ``use`` names: ``dict(number=800, seed=632, use='train')`` to train on and the same with
+            ``use='held_out'`` to validate on. The parts depend on number, seed and the length of the list alone. None:
+            all videos.
     """
 
     def __init__(self,
@@ -55,8 +59,12 @@ class VideoDataset(MMActionVideoDataset):
                  delimiter: str = ' ',
                  data_root: str | None = None,
                  max_replacements: int = 100,
+                 hold_out: dict | None = None,
                  **kwargs) -> None:
         self.max_replacements = max_replacements
+        if hold_out is not None:
+            check_hold_out(hold_out)
+        self.hold_out = hold_out
         if multi_class and num_classes is None:
             raise ValueError('VideoDataset(multi_class=True) needs num_classes, the length of its labels')
         if not ann_file and not data_root:
@@ -102,6 +110,17 @@ class VideoDataset(MMActionVideoDataset):
                              'for validation --val-ann-file)')
         return [dict(filename=osp.join(folder, path)) for path in scan_videos(folder or self.data_root)]
 
+    def filter_data(self) -> list[dict]:
+        """The videos of the list that are used, in the list's order: all, or the part that ``hold_out`` names."""
+        videos = super().filter_data()
+        if self.hold_out is None:
+            return videos
+        try:
+            indices = divided(len(videos), **self.hold_out)
+        except ValueError as error:
+            raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
+        return [videos[index] for index in indices]
+
     def _check_labels(self, videos: list[dict]) -> None:
         if self.num_classes is None:
             return
@@ -120,10 +139,11 @@ class VideoDataset(MMActionVideoDataset):
                                     f'{first[0]}; correct data_root (--data-root) or data_prefix')
 
     def prepare_data(self, idx: int) -> dict:
-        """One sample, through the pipeline."""
+        """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
+        numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
         with seeded(idx):
             for _ in range(self.max_replacements):
-                info = self.get_data_info(int(idx))
+                info = {**self.get_data_info(int(idx)), **numbered}
                 try:
                     return self._run_pipeline(info)
                 except VideoReadError as error:
@@ -161,6 +181,38 @@ class VideoDataset(MMActionVideoDataset):
             self.named[idx] = True
             consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
             print_log(f'cannot read {error}; {consequence}', logger='current', level=logging.WARNING)
+
+
+HOLD_OUT_USES = ('train', 'held_out')
+
+
+def check_hold_out(hold_out: dict) -> None:
+    """Raise a ValueError unless these are the arguments of :func:`divided` behind the first."""
+    if not isinstance(hold_out, dict) or set(hold_out) != {'number', 'seed', 'use'}:
+        raise ValueError(f'hold_out must be a dict of number, seed and use, but is {hold_out!r}')
+    for key, minimum in (('number', 1), ('seed', 0)):
+        if type(hold_out[key]) is not int or hold_out[key] < minimum:
+            raise ValueError(f'hold_out: {key} must be an integer of at least {minimum}, but is {hold_out[key]!r}')
+    if hold_out['use'] not in HOLD_OUT_USES:
+        raise ValueError(f'hold_out: use must be one of {HOLD_OUT_USES}, but is {hold_out["use"]!r}')
+
+
+def divided(length: int, number: int, seed: int, use: str) -> list[int]:
+    """The places, ascending, of one of the two parts that a list of videos is divided into at random.
+
+    Args:
+        length: of the list.
+        number: how many videos are held out.
+        seed: of the division. The generator is one whose draws NumPy has promised never to change.
+        use: ``'held_out'`` for these, ``'train'`` for the others.
+
+    Raises:
+        ValueError: nothing would be left to train on.
+    """
+    if number >= length:
+        raise ValueError(f'hold_out: number={number} of {length} videos leaves none to train on; hold fewer out')
+    order = np.random.RandomState(seed).permutation(length)
+    return sorted((order[:number] if use == 'held_out' else order[number:]).tolist())
 
 
 def opens_video(transform: Callable) -> bool:

@@ -12,29 +12,32 @@ class Draw(int):
     """An index into a data set that also says which draw it is.
 
     Random augmentation is a function of (seed, position): so repeats of a video and epochs differ, the number of
-    workers changes nothing, and a resumed run goes on where it stopped. Modulo and difference keep the position, so that
-    mmengine's ``RepeatDataset`` and ``ConcatDataset`` hand it on.
+    workers changes nothing, and a resumed run goes on where it stopped. Modulo and difference keep what it carries, so
+    that mmengine's ``RepeatDataset`` and ``ConcatDataset`` hand it on.
 
     Args:
         index: index into the data set.
         position: number of this draw in the sampler's endless sequence, over all epochs and ranks.
         seed: the sampler's seed.
+        turn: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
+            ``position``, as it is on a single process.
     """
 
-    def __new__(cls, index: int, position: int, seed: int):
+    def __new__(cls, index: int, position: int, seed: int, turn: int | None = None):
         draw = super().__new__(cls, index)
         draw.position = position
         draw.seed = seed
+        draw.turn = position if turn is None else turn
         return draw
 
     def __mod__(self, other: int) -> 'Draw':
-        return Draw(int(self) % int(other), self.position, self.seed)
+        return Draw(int(self) % int(other), self.position, self.seed, self.turn)
 
     def __sub__(self, other: int) -> 'Draw':
-        return Draw(int(self) - int(other), self.position, self.seed)
+        return Draw(int(self) - int(other), self.position, self.seed, self.turn)
 
     def __reduce__(self):
-        return Draw, (int(self), self.position, self.seed)
+        return Draw, (int(self), self.position, self.seed, self.turn)
 
 
 @DATA_SAMPLERS.register_module()
@@ -67,8 +70,8 @@ class DrawSampler(Sampler):
             order = np.random.default_rng([self.seed, self.epoch]).permutation(size)
         else:
             order = np.arange(size)
-        for place in range(self.rank, total, self.world_size):
-            yield Draw(int(order[place % size]), self.epoch * total + place, self.seed)
+        for turn, place in enumerate(range(self.rank, total, self.world_size), self.epoch * len(self)):
+            yield Draw(int(order[place % size]), self.epoch * total + place, self.seed, turn)
 
     def set_epoch(self, epoch: int) -> None:
         """Begin with this epoch."""

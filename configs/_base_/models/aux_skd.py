@@ -1,5 +1,6 @@
 model = dict(
     type='MomentumPretrainer',
+    shuffle_teacher=True,
     data_preprocessor=dict(type='ClipDataPreprocessor'),
     backbone=dict(type='R2Plus1D', depth=10),
     necks=dict(projection=dict(type='ProjectionNeck', in_channels=512, out_channels=128)),

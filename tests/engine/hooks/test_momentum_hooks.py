@@ -99,6 +99,27 @@ def test_after_a_hand_off_the_teacher_starts_with_the_weights_that_were_handed_o
     assert_same(first, first, 'teacher.')
 
 
+def test_a_student_that_was_handed_over_can_have_a_random_teacher(build_aux_skd, build_runner, recorder, tmp_path):
+    source = build_aux_skd(seed=5).state_dict()
+    torch.save(dict(state_dict=source), tmp_path / 'stage.pth')
+    hooks = [
+        recorder,
+        dict(type='MemoryBankHook'),
+        dict(type='MomentumTeacherHook', momentum=0.7, copy_student=False),
+        dict(type='HandOffHook', checkpoint=str(tmp_path / 'stage.pth')),
+    ]
+    model = build_aux_skd(seed=0)
+    built = model.teacher['backbone'].conv.weight.clone()
+    build_runner(model, hooks=hooks).train()
+    first, second = recorder.states[:2]
+    name = 'backbone.conv.weight'
+    assert torch.equal(first[name], source[name])
+    for weight in (source[name], built):
+        assert (first[f'teacher.{name}'] - weight).abs().max() > 0.05
+    by_hand = 0.7 * first[f'teacher.{name}'].double() + 0.3 * first[name].double()
+    torch.testing.assert_close(second[f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
+
+
 # --- one iteration --------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +293,7 @@ def test_a_momentum_outside_0_to_1_is_refused(momentum):
 
 
 def test_the_papers_momentum_is_the_default():
-    assert MomentumTeacherHook().momentum == 0.999
+    assert MomentumTeacherHook().momentum == 0.999 and MomentumTeacherHook().copy_student is True
 
 
 def test_a_collapse_of_the_student_shows_in_the_log(build_aux_skd, build_runner, recorder):

@@ -1,12 +1,15 @@
+from .clip_order import SampleClipOrder
 from .colour import RandomGray, VideoColorJitter
 from .decoding import DecodeClips, VideoReadError
 from .each_clip import EachClip
 from .formatting import PackClips
 from .pace import SamplePace
+from .parsing_maps import LoadParsingMap, LoadShapeMask
+from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
 
 __all__ = [
-    'DecodeClips', 'EachClip', 'PackClips', 'RandomGray', 'SamplePace', 'SampleSegmentPace', 'TemporalJitter',
-    'VideoColorJitter', 'VideoReadError'
+    'DecodeClips', 'EachClip', 'LoadParsingMap', 'LoadShapeMask', 'PackClips', 'RandomGray', 'SampleClipOrder', 'SamplePace', 'SampleRelativeSpeed', 'SampleSegmentPace',
+    'TemporalJitter', 'VideoColorJitter', 'VideoReadError'
 ]

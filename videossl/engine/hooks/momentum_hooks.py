@@ -1,6 +1,6 @@
 """Hooks of the methods with an averaged teacher and a memory bank."""
 import torch
-from mmengine.dist import all_gather, get_world_size
+from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import nn
@@ -35,19 +35,24 @@ class MomentumTeacherHook(Hook):
     changes no parameter, so that both are the same. (mmengine's ``EMAHook`` would move it after the step.)
 
     When training starts, not when it resumes, the teacher becomes an exact copy of the student: by then weights have
-    been initialised or handed over.
+    been initialised or handed over. ``copy_student=False`` is the exception.
 
     Args:
         momentum: m, the share of the old teacher that is kept. Paper: 0.999.
+        copy_student: False: the teacher gets random weights of its own instead when training starts. So the auxSKD paper
+            does it where RSPNet follows the auxiliary stage: "transfer all the convolutional layer weights to its query
+            encoder and initialize the projection head and key encoder randomly". Its keys then mean little until the
+            teacher has moved all the way to the student, in some thousands of steps.
     """
 
     # After HandOffHook, whose weights the teacher copies.
     priority = 'NORMAL'
 
-    def __init__(self, momentum: float = 0.999) -> None:
+    def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
         if not 0 <= momentum <= 1:
             raise ValueError(f'MomentumTeacherHook: momentum must lie in 0..1, got {momentum}')
         self.momentum = momentum
+        self.copy_student = copy_student
 
     def before_train(self, runner) -> None:
         model = unwrap(runner.model)
@@ -55,8 +60,14 @@ class MomentumTeacherHook(Hook):
             raise TypeError(f'MomentumTeacherHook needs a model with a teacher, got {type(model).__name__}; use '
                             'MomentumPretrainer or remove the hook')
         model.attached_hooks.add('MomentumTeacherHook')
-        if runner.iter == 0:
+        if runner.iter > 0:
+            return
+        if self.copy_student:
             model.copy_student_to_teacher()
+        else:
+            model.initialise_teacher()
+            for tensor in model.teacher.state_dict().values():
+                broadcast(tensor)  # rank 0's for all: each process has drawn its own
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         model = unwrap(runner.model)

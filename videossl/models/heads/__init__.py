@@ -1,4 +1,13 @@
 from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead
+from .info_nce_head import InfoNCEHead, info_nce
+from .nt_xent_head import NTXentHead, nt_xent
+from .order_head import OrderHead
+from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
+from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
 
-__all__ = ['ClipClassificationHead', 'SegmentHead', 'SimilarityDistillHead', 'SpeedHead', 'similarity_distillation']
+__all__ = [
+    'ClipClassificationHead', 'InfoNCEHead', 'NTXentHead', 'OrderHead', 'ParsingDistillHead', 'RelativeSpeedHead', 'SegmentHead',
+    'SimilarityDistillHead', 'SpeedHead', 'info_nce', 'mean_iou', 'nt_xent', 'relative_speed_loss',
+    'similarity_distillation', 'soft_cross_entropy'
+]

@@ -3,29 +3,34 @@ import copy
 from collections.abc import Sequence
 
 import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import PretrainedInit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.registry import MODELS
 
 from .pretrainer import Pretrainer, add_results, build, build_all
+from .shuffle import check_equal_batches, with_shuffled_batch
 
 
 @MODELS.register_module()
 class MomentumPretrainer(Pretrainer):
     """A student encoder, its averaged teacher, and a memory bank of the teacher's embeddings.
 
-    auxSKD is this with a :class:`~videossl.models.SimilarityDistillHead`. One iteration is Algorithm 1 of "Auxiliary
-    Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation" (Dadashzadeh, Whone,
-    Mirmehdi, 2021): the student embeds its view; the teacher moves towards the student; the teacher embeds the other
-    view; the loss is taken against the bank as it was; the teacher's embeddings are enqueued; the student takes its
-    step. Two hooks do what is not forward or backward: :class:`~videossl.engine.MomentumTeacherHook` moves the teacher
-    before the iteration (the student's forward pass changes no parameter, so that is the same order), and
-    :class:`~videossl.engine.MemoryBankHook` enqueues ``pending_keys`` after it. Without both, training is refused.
+    auxSKD is this with a :class:`~videossl.models.SimilarityDistillHead`, RSPNet with an
+    :class:`~videossl.models.InfoNCEHead` and a :class:`~videossl.models.RelativeSpeedHead`. One iteration is Algorithm
+    1 of "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation"
+    (Dadashzadeh, Whone, Mirmehdi, 2021): the student embeds its view; the teacher moves towards the student; the
+    teacher embeds the other view; the loss is taken against the bank as it was; the teacher's embeddings are enqueued;
+    the student takes its step. Two hooks do what is not forward or backward:
+    :class:`~videossl.engine.MomentumTeacherHook` moves the teacher before the iteration (the student's forward pass
+    changes no parameter, so that is the same order), and :class:`~videossl.engine.MemoryBankHook` enqueues
+    ``pending_keys`` after it. Without both, training is refused.
 
     The teacher starts as a copy of the student when training starts, not when this is built: weights are initialised
     or handed over in between. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
-    come from its own forward passes.
+    come from its own forward passes, one for each of its views.
 
     Args:
         backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. Here a head's loss is
@@ -34,8 +39,12 @@ class MomentumPretrainer(Pretrainer):
         memory_bank: the anchors.
         student_views: which of the V clips of a sample the student sees. Algorithm 1: the first. (The text of section
             3.1 has it the other way round; the views are drawn alike, so it makes no difference.)
-        teacher_views: which of them the teacher sees.
-        enqueue: ``(embedding, teacher view)``: which of the teacher's embeddings enter the bank.
+        teacher_views: which of them the teacher sees, in the order in which they pass through it, one after another.
+        enqueue: ``(embedding, teacher view)``: which of the teacher's embeddings enter the bank; the view is a place in
+            ``teacher_views``.
+        shuffle_teacher: whether with several processes each runs the teacher on a random part of all processes' clips
+            (ShuffleBN, see :func:`~.shuffle.with_shuffled_batch`). Without effect on a single process, and with
+            synchronised batch norm unnecessary.
     """
 
     required_hooks = ('MomentumTeacherHook', 'MemoryBankHook')
@@ -49,6 +58,7 @@ class MomentumPretrainer(Pretrainer):
                  student_views: Sequence[int] = (0, ),
                  teacher_views: Sequence[int] = (1, ),
                  enqueue: tuple[str, int] = ('projection', 0),
+                 shuffle_teacher: bool = False,
                  data_preprocessor: nn.Module | dict | None = None,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(backbone, heads, necks, data_preprocessor, init_cfg)
@@ -59,6 +69,7 @@ class MomentumPretrainer(Pretrainer):
         self.student_views = list(student_views)
         self.teacher_views = list(teacher_views)
         self.enqueue_embedding, self.enqueue_view = enqueue
+        self.shuffle_teacher = shuffle_teacher
         if self.enqueue_embedding not in self.embeddings_in_use or self.enqueue_view >= len(self.teacher_views):
             raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.embeddings_in_use}) or no '
                              f'view of teacher_views={teacher_views}')
@@ -91,6 +102,22 @@ class MomentumPretrainer(Pretrainer):
         self.teacher['necks'].load_state_dict(self.necks.state_dict())
 
     @torch.no_grad()
+    def initialise_teacher(self) -> None:
+        """Give the teacher random weights of its own: each layer's, then those of ``init_cfg``, but no pretrained ones.
+
+        The draws are from torch's generator; with several processes their teachers need to be made equal afterwards.
+        """
+        for module in reversed(list(self.teacher.modules())):  # a whole after its parts: it may draw them otherwise
+            if hasattr(module, 'reset_parameters'):
+                module.reset_parameters()
+            if isinstance(module, BaseModule):
+                module.init_cfg = without_pretrained(module.init_cfg)
+                module.is_init = False
+        for part in self.teacher.children():
+            if hasattr(part, 'init_weights'):
+                part.init_weights()
+
+    @torch.no_grad()
     def move_teacher(self, momentum: float) -> None:
         """theta_T <- momentum * theta_T + (1 - momentum) * theta_S, parameters only."""
         teachers, students = zip(*self.teacher_pairs())
@@ -98,12 +125,22 @@ class MomentumPretrainer(Pretrainer):
 
     @torch.no_grad()
     def embed_with_teacher(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """The teacher's named embeddings, each [B, Vt, D], L2-normalised in fp32."""
-        feature_map = self.teacher['backbone'](inputs.flatten(0, 1))
-        return {
-            name: F.normalize(self.teacher['necks'][name](feature_map).float(), dim=1).unflatten(0, inputs.shape[:2])
-            for name in names
-        }
+        """The teacher's named embeddings, each [B, Vt, D], L2-normalised in fp32, of clips [B, Vt, 3, T, H, W].
+
+        Each view passes through the teacher by itself, in the order of ``teacher_views``, so that its batch-norm
+        statistics are its own.
+        """
+
+        def embed(clips: Tensor) -> dict[str, Tensor]:
+            feature_map = self.teacher['backbone'](clips)
+            return {name: F.normalize(self.teacher['necks'][name](feature_map).float(), dim=1) for name in names}
+
+        if self.shuffle_teacher:
+            check_equal_batches(inputs)
+            views = [with_shuffled_batch(embed, clips) for clips in inputs.unbind(1)]
+        else:
+            views = [embed(clips) for clips in inputs.unbind(1)]
+        return {name: torch.stack([view[name] for view in views], dim=1) for name in names}
 
     def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """All heads' losses and accuracies, and the embeddings' standard deviations as signs of collapse.
@@ -139,6 +176,12 @@ class MomentumPretrainer(Pretrainer):
             raise RuntimeError('training a MomentumPretrainer needs the hooks ' + ' and '.join(missing) +
                                '; add them to custom_hooks in the config: ' +
                                ', '.join(f"dict(type='{name}')" for name in missing))
+
+
+def without_pretrained(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """An initialisation config without the weights of a checkpoint."""
+    cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
+    return [cfg for cfg in cfgs if cfg['type'] not in ('Pretrained', PretrainedInit)]
 
 
 @torch.no_grad()

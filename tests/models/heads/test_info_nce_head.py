@@ -1,0 +1,111 @@
+"""InfoNCE against -log softmax written out in float64."""
+import numpy as np
+import pytest
+import torch
+
+from videossl.models import InfoNCEHead
+from videossl.models.heads import info_nce
+from videossl.registry import MODELS
+
+
+def loss_by_hand(student, teacher, bank, temperature) -> float:
+    """Sum over views of the mean over samples of -log softmax([q.k, q.bank] / temperature)[0], in float64."""
+    student, teacher, bank = (np.asarray(rows.detach(), np.float64) for rows in (student, teacher, bank))
+    total = 0.0
+    for view in range(teacher.shape[1]):
+        losses = []
+        for query, key in zip(student, teacher[:, view]):
+            logits = np.array([query @ key, *(bank @ query)]) / temperature
+            weights = np.exp(logits - logits.max())
+            losses.append(-np.log(weights[0] / weights.sum()))
+        total += np.mean(losses)
+    return total
+
+
+@pytest.fixture
+def views(unit_rows):
+    """Student [5, 8], two teacher views [5, 2, 8], bank [13, 8]."""
+    return unit_rows(5, 8), unit_rows(10, 8).view(5, 2, 8), unit_rows(13, 8)
+
+
+@pytest.mark.parametrize('temperature', [0.07, 0.2, 1.0])
+def test_the_loss_is_minus_log_softmax_of_the_positive_summed_over_the_teachers_views(views, temperature):
+    assert info_nce(*views, temperature).item() == pytest.approx(loss_by_hand(*views, temperature), rel=1e-4)
+    student, teacher, bank = views
+    single = [info_nce(student, teacher[:, [view]], bank, temperature).item() for view in range(2)]
+    assert info_nce(*views, temperature).item() == pytest.approx(sum(single), rel=1e-5)
+
+
+def test_a_bank_of_rows_like_the_keys_gives_the_logarithm_of_the_number_of_candidates(unit_rows):
+    row = unit_rows(1, 8)
+    loss = info_nce(unit_rows(4, 8), row.expand(4, 2, 8), row.expand(30, 8), 0.07)
+    assert loss.item() == pytest.approx(2 * np.log(31), rel=1e-5)
+
+
+def test_an_easy_positive_costs_nothing_and_a_hard_one_a_lot_without_overflow():
+    bank = torch.tensor([[-1., 0.]])
+    query = torch.tensor([[1., 0.]])
+    assert info_nce(query, query.unsqueeze(1), bank, 0.07).item() == pytest.approx(np.exp(-2 / 0.07), abs=1e-12)
+    assert info_nce(query, -query.unsqueeze(1), -bank, 0.01).item() == pytest.approx(200, rel=1e-5)
+
+
+def test_the_gradient_is_that_of_the_cross_entropy_and_goes_to_the_student_alone(views):
+    student, teacher, bank = (rows.clone().requires_grad_() for rows in views)
+    info_nce(student, teacher, bank, 0.2).backward()
+    assert teacher.grad is None and bank.grad is None
+    by_hand = torch.zeros(5, 8, dtype=torch.float64)
+    for view in range(2):
+        for sample in range(5):
+            candidates = torch.cat([views[1][sample, [view]], views[2]]).double()
+            share = (candidates @ views[0][sample].double() / 0.2).softmax(0)
+            by_hand[sample] += (share @ candidates - candidates[0]) / 0.2 / 5
+    torch.testing.assert_close(student.grad.double(), by_hand, atol=1e-5, rtol=1e-4)
+
+
+def test_similarities_stay_in_fp32_inside_autocast(views):
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        loss = info_nce(*views, 0.07)
+        head = InfoNCEHead().loss(views[0].unsqueeze(1), *views[1:])
+        similarity = views[0] @ views[2].t()
+    assert similarity.dtype == torch.bfloat16, 'autocast would have gone unnoticed'
+    assert loss.dtype == head['loss_appearance'].dtype == torch.float32
+    assert loss.item() == pytest.approx(loss_by_hand(*views, 0.07), rel=1e-4)
+    assert head['loss_appearance'].item() == pytest.approx(loss_by_hand(*views, 0.07), rel=1e-4)
+
+
+def test_the_accuracy_is_the_share_of_samples_and_views_that_beat_every_row():
+    rows = torch.eye(4)
+    student = rows[:2].unsqueeze(1)
+    teacher = torch.stack([rows[[0, 0]], rows[[0, 1]]], dim=1)  # the first view of the second sample is wrong
+    bank = rows[2:]
+    assert InfoNCEHead().loss(student, teacher, bank)['acc_appearance'].item() == 0.75
+    assert InfoNCEHead().loss(student, teacher, rows)['acc_appearance'].item() == 0, 'a tie is no win'
+
+
+def test_a_collapsed_model_wins_nothing_by_rounding(unit_rows):
+    row = unit_rows(1, 128)
+    head = InfoNCEHead()
+    results = head.loss(row.expand(64, 1, 128), row.expand(64, 2, 128).contiguous(), row.expand(500, 128).contiguous())
+    assert results['acc_appearance'].item() == 0
+    assert results['loss_appearance'].item() == pytest.approx(2 * np.log(501), rel=1e-5)
+
+
+def test_the_weight_scales_the_loss_alone_and_the_name_names_both(views):
+    inputs = views[0].unsqueeze(1), *views[1:]
+    plain, weighted = InfoNCEHead().loss(*inputs), InfoNCEHead(name='video', loss_weight=3.0).loss(*inputs)
+    assert set(plain) == {'loss_appearance', 'acc_appearance'} and set(weighted) == {'loss_video', 'acc_video'}
+    assert weighted['loss_video'].item() == pytest.approx(3 * plain['loss_appearance'].item())
+    assert weighted['acc_video'] == plain['acc_appearance']
+
+
+def test_the_released_codes_temperature_is_the_default():
+    head = MODELS.build(dict(type='InfoNCEHead'))
+    assert (head.temperature, head.embedding, head.loss_weight) == (0.07, 'appearance', 1.0)
+    assert list(head.parameters()) == []
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match='temperature must be positive, got 0'):
+        InfoNCEHead(temperature=0)
+    with pytest.raises(ValueError, match='one student view, got 2'):
+        InfoNCEHead().loss(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.rand(3, 4))

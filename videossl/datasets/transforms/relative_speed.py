@@ -1,0 +1,156 @@
+"""The sampler of relative speed perception (RSPNet): clips of two windows of a video, at natural speed and faster."""
+from collections.abc import Sequence
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from videossl.registry import TRANSFORMS
+from .pace_indices import check_integer
+
+# The views of RSPNet: the query, the key at its speed, the key at the other speed.
+NUM_VIEWS = 3
+
+
+@TRANSFORMS.register_module()
+class SampleRelativeSpeed(BaseTransform):
+    """Sample a query clip from one window of a video, and from another two keys: one at the query's speed, one not.
+
+    Source: Peihao Chen, Deng Huang, Dongliang He, Xiang Long, Runhao Zeng, Shilei Wen, Mingkui Tan, Chuang Gan,
+    "RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning", 2021, and its released code.
+
+    A window is ``clip_len * max(speeds)`` consecutive frames, 32 by default. Two of them start at random, independently
+    of each other, wherever a whole window fits; in a video no longer than a window both are its frames from the first
+    on, going round (indices modulo the length). Speed ``s`` gives ``clip_len`` frames, every ``s``-th of the window,
+    from its first: natural speed is the window's first half, twice the speed all of it.
+
+    Of two speeds, natural speed and one drawn from ``speeds``, either is the query's (the anchor speed) with
+    probability one half. The views are:
+
+    ====  ======  ========================
+    view  window  speed
+    ====  ======  ========================
+    0     first   the query's
+    1     second  the query's
+    2     second  the other
+    ====  ======  ========================
+
+    so that the two keys show the same scene and differ in speed alone. ``EachClip(groups=[[0], [1, 2]])`` lets them
+    share crop, flip and colours too. Starts, speeds and places are drawn from NumPy's global generator. The released
+    code draws the other speed once for a whole batch, here each sample draws its own; with its default of a single
+    speed that is the same.
+
+    Required keys: ``total_frames``, ``start_index`` (0 if absent); ``draw_turn`` if ``balanced``.
+
+    Added keys:
+
+    * ``frame_inds``: int64 [V * T], clip after clip, ``start_index`` included
+    * ``clip_len``: T
+    * ``num_clips``: V
+    * ``frame_interval``: 1, the interval at natural speed
+    * ``gt_speed``: int64 [V], the speed minus 1
+
+    Args:
+        clip_len: Frames per clip T.
+        speeds: The speeds beside natural speed: integers of at least 2, each once.
+        num_views: None: the three views above. 2: one clip from each window, each at a speed of its own, natural or one
+            drawn from ``speeds`` with equal probability: the views of an auxiliary stage in front of RSPNet.
+        balanced: Whether exactly half of a batch of even size has natural speed as its anchor speed, as in the released
+            code, instead of each sample with probability one half: every second draw of a process has. It needs the
+            number that :class:`~videossl.engine.DrawSampler` gives each draw.
+
+    Raises:
+        ValueError: at build time, naming the parameter that does not make sense.
+    """
+
+    def __init__(self, clip_len: int = 16, speeds: Sequence[int] = (2, ), num_views: int | None = None,
+                 balanced: bool = False) -> None:
+        check_integer('clip_len', clip_len, 1)
+        check_speeds(speeds)
+        if num_views not in (None, 2, NUM_VIEWS):
+            raise ValueError(f'num_views must be None, for the {NUM_VIEWS} views of RSPNet, or 2, for a clip from each '
+                             f'window, but is {num_views!r}')
+        if balanced and num_views == 2:
+            raise ValueError('balanced=True is about the speed of the query, but with num_views=2 each clip has a speed '
+                             'of its own; set balanced=False')
+        self.clip_len = clip_len
+        self.speeds = tuple(speeds)
+        self.num_views = NUM_VIEWS if num_views is None else num_views
+        self.balanced = balanced
+
+    @property
+    def window(self) -> int:
+        """Frames of a window."""
+        return self.clip_len * max(self.speeds)
+
+    def transform(self, results: dict) -> dict:
+        """Add the frame indices and labels of a fresh draw to ``results``.
+
+        Raises:
+            ValueError: if the video has no frames.
+            KeyError: if ``balanced`` and the draw has no number.
+        """
+        first, second = (draw_window(self.window, int(results['total_frames'])) for _ in range(2))
+        if self.num_views == 2:
+            windows, speeds = (first, second), [self._draw_speed() for _ in range(2)]
+        else:
+            other = int(np.random.choice(self.speeds))
+            anchor, other = (1, other) if self._anchor_is_natural(results) else (other, 1)
+            windows, speeds = (first, second, second), [anchor, anchor, other]
+        clips = [window[::speed][:self.clip_len] for window, speed in zip(windows, speeds)]
+        results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
+        results['clip_len'] = self.clip_len
+        results['num_clips'] = self.num_views
+        results['frame_interval'] = 1
+        results['gt_speed'] = np.array(speeds, dtype=np.int64) - 1
+        return results
+
+    def _draw_speed(self) -> int:
+        return int(np.random.choice(self.speeds)) if np.random.randint(2) else 1
+
+    def _anchor_is_natural(self, results: dict) -> bool:
+        if not self.balanced:
+            return np.random.randint(2) == 0
+        if 'draw_turn' not in results:
+            raise KeyError('SampleRelativeSpeed(balanced=True) needs draw_turn, the number of the draw in its process. '
+                           "VideoDataset writes it when the data loader has sampler=dict(type='DrawSampler'): use both, "
+                           'or set balanced=False')
+        return results['draw_turn'] % 2 == 0
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(clip_len={self.clip_len}, speeds={self.speeds}, num_views={self.num_views}, '
+                f'balanced={self.balanced})')
+
+
+def check_speeds(speeds: Sequence[int]) -> None:
+    """Raise a ValueError unless ``speeds`` are integers of at least 2, each once."""
+    if isinstance(speeds, str) or not isinstance(speeds, Sequence) or len(speeds) == 0:
+        raise ValueError(f'speeds must be a list of integers such as (2, ), but is {speeds!r}')
+    for speed in speeds:
+        check_integer('each of speeds', speed, 1)
+    if 1 in speeds:
+        raise ValueError(f'speeds={tuple(speeds)} contains 1, but natural speed is always one of the two: where it is '
+                         'drawn as the other, the key at the other speed is the key at the same speed, and positives '
+                         'equal negatives; leave 1 out')
+    if len(set(speeds)) < len(speeds):
+        raise ValueError(f'speeds={tuple(speeds)} names a speed twice; name each once')
+
+
+def draw_window(window: int, total_frames: int) -> np.ndarray:
+    """Consecutive frames from a random start, uniform over those where all fit; indices modulo the length, from frame 0,
+    where the video is no longer than the window.
+
+    Args:
+        window: Number of frames.
+        total_frames: Frames in the video, at least 1.
+
+    Returns:
+        int64 [window], each within ``0 .. total_frames - 1``.
+
+    Raises:
+        ValueError: if the video has no frames.
+    """
+    if total_frames < 1:
+        raise ValueError(f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the '
+                         'list')
+    start = np.random.randint(max(total_frames - window + 1, 1))
+    return (start + np.arange(window, dtype=np.int64)) % total_frames

@@ -1,0 +1,100 @@
+"""Relative speed perception: which of two clips runs at the same speed."""
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+from torch.nn import functional as F
+
+from videossl.registry import MODELS
+
+from .utils import in_float32
+
+
+def relative_speed_similarities(student: Tensor, same: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Similarities of clips [B, D] to those at the same speed [B, D] and at the other speed [B, D]: fp32 [B] each."""
+    student = student.float()
+    return (student * same.detach().float()).sum(dim=1), (student * other.detach().float()).sum(dim=1)
+
+
+def relative_speed_loss(student: Tensor, same: Tensor, other: Tensor, margin: float, temperature: float) -> Tensor:
+    """Triplet loss: mean of max(0, margin - (q.k_same - q.k_other) / temperature).
+
+    It equals 1 / temperature times the mean of max(0, margin * temperature - (q.k_same - q.k_other)): with margin 2 and
+    temperature 0.07 a margin of 0.14 on plain similarities, at 14.3 times the weight. The gradient goes to the student
+    alone.
+
+    Args:
+        student: q [B, D], L2-normalised.
+        same: k_same [B, D], L2-normalised: clips at the same speed.
+        other: k_other [B, D], L2-normalised: clips at the other speed.
+        margin: by how much the scaled similarities are to differ.
+        temperature: divides the similarities.
+
+    Returns:
+        A scalar; 0 where each pair differs by the margin or more.
+    """
+    with in_float32(student):
+        to_same, to_other = relative_speed_similarities(student, same, other)
+        return F.relu(margin - (to_same - to_other) / temperature).mean()
+
+
+@MODELS.register_module()
+class RelativeSpeedHead(BaseModule):
+    """A clip lies nearer to a clip at its own speed than to one at the other speed, from the same window of the video.
+
+    The motion loss of "RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning", Peihao Chen,
+    Deng Huang, Dongliang He, Xiang Long, Runhao Zeng, Shilei Wen, Mingkui Tan, Chuang Gan, 2021. The defaults are the
+    released code's, which takes the margin on similarities that are divided by a temperature. The paper's form has it on
+    the plain similarities: ``temperature=1.0`` and a margin such as 0.15. The two differ in scale above all, see
+    :func:`relative_speed_loss`. It has no parameters: projections are necks.
+
+    Args:
+        margin: see :func:`relative_speed_loss`. Released code: 2.
+        temperature: released code: 0.07.
+        same_speed_view: which of the teacher's views, in the order of ``teacher_views``, has the student's speed. The
+            defaults of the two fit ``SampleRelativeSpeed`` and ``teacher_views=(2, 1)``.
+        other_speed_view: which of the teacher's views has the other speed.
+        embedding: name of the embedding it reads.
+        loss_weight: factor on the loss.
+    """
+
+    def __init__(self,
+                 margin: float = 2.0,
+                 temperature: float = 0.07,
+                 same_speed_view: int = 1,
+                 other_speed_view: int = 0,
+                 embedding: str = 'motion',
+                 loss_weight: float = 1.0) -> None:
+        super().__init__()
+        if margin <= 0 or temperature <= 0:
+            raise ValueError('RelativeSpeedHead: margin and temperature must be positive, got '
+                             f'margin={margin}, temperature={temperature}')
+        if same_speed_view == other_speed_view or min(same_speed_view, other_speed_view) < 0:
+            raise ValueError('RelativeSpeedHead: same_speed_view and other_speed_view must be two places, from 0, in '
+                             f'teacher_views, got {same_speed_view} and {other_speed_view}')
+        self.margin = margin
+        self.temperature = temperature
+        self.same_speed_view = same_speed_view
+        self.other_speed_view = other_speed_view
+        self.embedding = embedding
+        self.loss_weight = loss_weight
+
+    def loss(self, student: Tensor, teacher: Tensor, bank: Tensor | None = None,
+             data_samples=None) -> dict[str, Tensor]:
+        """The loss, and how often the clip at the same speed is the nearer one (guessing: one half).
+
+        Args:
+            student: [B, Vs, D], L2-normalised; Vs must be 1.
+            teacher: [B, Vt, D], L2-normalised.
+        """
+        if student.shape[1] != 1:
+            raise ValueError(f'RelativeSpeedHead takes one student view, got {student.shape[1]}; name one in '
+                             'student_views')
+        if max(self.same_speed_view, self.other_speed_view) >= teacher.shape[1]:
+            raise ValueError(f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
+                             f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views')
+        views = student[:, 0], teacher[:, self.same_speed_view], teacher[:, self.other_speed_view]
+        loss = relative_speed_loss(*views, self.margin, self.temperature)
+        with torch.no_grad(), in_float32(student):
+            to_same, to_other = relative_speed_similarities(*views)
+            accuracy = (to_same > to_other).float().mean()
+        return dict(loss_motion=self.loss_weight * loss, acc_motion=accuracy)
