@@ -120,3 +120,13 @@ def test_a_config_without_training_data_is_refused(tmp_path):
     path.write_text("model = dict(type='Recognizer3D')\n")
     with pytest.raises(ConfigError, match='tests_only.py has no train_dataloader'):
         config_from(str(path))
+
+
+def test_a_validation_on_held_out_videos_follows_the_training_list_and_takes_no_other():
+    held_out = str(CONFIGS / 'downstream' / 'finetune_r2plus1d-10_vcop_held-out_16x1x1-150e_ucf101-rgb.py')
+    config = config_from(held_out, '--data-root', 'mine', '--ann-file', 'train.txt')
+    for loader, use in (('train', 'train'), ('val', 'held_out')):
+        dataset = config[f'{loader}_dataloader'].dataset
+        assert (dataset.data_root, dataset.ann_file, dataset.hold_out.use) == ('mine', 'train.txt', use)
+    with pytest.raises(ConfigError, match='--val-ann-file.*held out'):
+        config_from(held_out, '--data-root', 'mine', '--ann-file', 'train.txt', '--val-ann-file', 'test.txt')

@@ -45,6 +45,8 @@ def small(name: str) -> dict:
             options[f'{path}.scale'] = (40, 36)
         elif kind in ('RandomCrop', 'CenterCrop'):
             options[f'{path}.{"size" if kind == "RandomCrop" else "crop_size"}'] = 32
+        if place.get('hold_out') is not None:
+            options[f'{path}.hold_out.number'] = 1  # of the three videos
         for key, entry in place.items():
             shrink(entry, f'{path}.{key}')
 
@@ -115,7 +117,7 @@ def test_every_config_with_a_test_gives_class_scores_from_ten_clips(name, videos
     assert set(metric.evaluate(2)) >= {'acc/top1', 'acc/top5'}
     for prediction in predictions:
         assert prediction.pred_score.shape == (config.model.cls_head.num_classes, )
-        if config.model.cls_head.average_clips == 'prob':
+        if config.model.cls_head.average_clips == 'prob':  # 'score': the mean of logits
             assert float(prediction.pred_score.sum()) == pytest.approx(1, abs=1e-4)
 
 
@@ -127,6 +129,7 @@ def test_nothing_is_selected_on_the_test_split():
         test, validation, training_set = (innermost_dataset(config[f'{loader}_dataloader'].dataset)
                                           for loader in ('test', 'val', 'train'))
         assert validation.ann_file == training_set.ann_file != test.ann_file, name
+        assert validation.hold_out == {**training_set.hold_out, 'use': 'held_out'}, name
 
 
 @pytest.mark.parametrize('name', CONFIGS)

@@ -17,6 +17,7 @@ from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
 from videossl.datasets import VideoDataset
+from videossl.datasets.video_dataset import divided
 from videossl.engine import Draw, DrawSampler
 from videossl.registry import DATASETS
 
@@ -161,6 +162,81 @@ def test_without_a_list_the_folder_below_data_root_is_scanned(tmp_path, good_vid
         names = [dataset.get_data_info(index)['filename'] for index in range(len(dataset))]
         assert [name.rpartition('/')[2] for name in names] == ['0.mp4', '1.mp4', '2.mp4', '3.mp4']
         assert dataset[0]['filename'] == names[0]
+
+
+# ------------------------------------------------------------------------------------------------------ held-out videos
+@pytest.fixture
+def forty_videos(tmp_path, good_videos):
+    """Arguments for a list of 40 videos, labelled 0..39."""
+    for number in range(40):
+        (tmp_path / f'{number}.mp4').symlink_to(good_videos / '0.mp4')
+    return dict(ann_file=write_list(tmp_path, *[f'{number}.mp4 {number}' for number in range(40)]),
+                data_root=str(tmp_path))
+
+
+def labels_of(dataset):
+    return [dataset.get_data_info(index)['label'] for index in range(len(dataset))]
+
+
+@pytest.mark.parametrize('number', [1, 13, 39])
+def test_the_held_out_part_and_the_rest_are_disjoint_and_exhaustive(forty_videos, number):
+    rest, held_out = (labels_of(VideoDataset(**forty_videos, hold_out=dict(number=number, seed=632, use=use)))
+                      for use in ('train', 'held_out'))
+    assert len(held_out) == number and sorted(rest + held_out) == list(range(40))
+    assert rest == sorted(rest) and held_out == sorted(held_out)  # the list's order
+
+
+def test_the_division_is_a_fixed_random_one(forty_videos):
+
+    def held_out(seed):
+        return labels_of(VideoDataset(**forty_videos, hold_out=dict(number=10, seed=seed, use='held_out')))
+
+    np.random.seed(0)
+    first = held_out(632)
+    np.random.seed(1)
+    assert held_out(632) == first
+    assert first == [6, 10, 13, 14, 16, 21, 23, 24, 28, 34]  # a change of these changes everybody's results
+    assert labels_of(VideoDataset(**forty_videos)) == list(range(40))
+    divisions = [divided(40, number=10, seed=seed, use='held_out') for seed in range(300)]
+    assert divisions[7] == held_out(7) and len(set(map(tuple, divisions))) == 300
+    counts = np.bincount(np.concatenate(divisions), minlength=40)
+    assert abs(counts - 75).max() < 4.5 * np.sqrt(300 * 0.25 * 0.75)  # each video as often as any other
+
+
+def test_samples_replacements_and_scanned_folders_keep_to_the_part(tmp_path, good_videos):
+    for number in range(3):
+        (tmp_path / f'good_{number}.mp4').symlink_to(good_videos / f'{number}.mp4')
+        (tmp_path / f'text_{number}.mp4').write_text('no video')
+    parts = [VideoDataset(data_root=str(tmp_path), pipeline=TRAIN_PIPELINE, hold_out=dict(number=3, seed=1, use=use))
+             for use in ('train', 'held_out')]
+    names = [{part.get_data_info(index)['filename'] for index in range(3)} for part in parts]
+    assert len(names[0] | names[1]) == 6
+    for part, own in zip(parts, names):
+        assert any('text' in name for name in own)
+        seen = {part[Draw(index, index, 0)]['data_samples'].metainfo['filename'] for index in range(3)}
+        assert seen and seen <= own
+
+
+@pytest.mark.parametrize('changed, named', [
+    (dict(number=0), 'number must be an integer of at least 1, but is 0'),
+    (dict(number=2.5), 'number must be'),
+    (dict(number=True), 'number must be'),
+    (dict(seed=-1), 'seed must be an integer of at least 0'),
+    (dict(seed=None), 'seed must be'),
+    (dict(use='test'), r"use must be one of \('train', 'held_out'\), but is 'test'"),
+    (dict(fraction=0.1), 'hold_out must be a dict of number, seed and use'),
+    (dict(number=40), 'list.txt: hold_out: number=40 of 40 videos leaves none to train on'),
+    (dict(number=800), 'list.txt: hold_out: number=800 of 40 videos'),
+])
+def test_a_senseless_division_is_refused(forty_videos, changed, named):
+    with pytest.raises(ValueError, match=named):
+        VideoDataset(**forty_videos, hold_out={**dict(number=5, seed=0, use='train'), **changed})
+
+
+@pytest.mark.parametrize('hold_out', [800, 'held_out', {}, dict(number=5, use='train')])
+def test_a_division_that_is_not_said_in_full_is_refused(forty_videos, hold_out):
+    with pytest.raises(ValueError, match='hold_out must be a dict of number, seed and use'):
+        VideoDataset(**forty_videos, hold_out=hold_out)
 
 
 # ------------------------------------------------------------------------------------------------------------ bad lists

@@ -114,6 +114,15 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
         dataset.ann_file = ann_file
 
 
+def point_at_validation(dataloader: ConfigDict, data_root: str | None, train_list: str | None,
+                        own_list: str | None) -> None:
+    """Let validation read other videos: those of its own list, or, where a part of the training list is held out for it,
+    of that list and no other, so that the parts stay disjoint and nothing is chosen on a test split."""
+    if innermost_dataset(dataloader.dataset).get('hold_out') is not None:
+        own_list = train_list
+    point_at_data(dataloader, data_root, own_list)
+
+
 def finish_config(config: Config, args: argparse.Namespace) -> Config:
     """Everything that training and testing set alike, after the data."""
     config.launcher = args.launcher

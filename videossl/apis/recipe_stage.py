@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from videossl.datasets import scan_videos
 
-from .launch import ConfigError, innermost_dataset, load_config, point_at_data
+from .launch import ConfigError, innermost_dataset, load_config, point_at_data, point_at_validation
 
 
 @dataclass
@@ -84,7 +84,10 @@ class Stage:
                     continue
                 if 'dataset' not in config[name]:
                     raise ConfigError(f'its {name} has no dataset: settings were given for what the config has not')
-                point_at_data(config[name], self.data_root, self.test_ann_file)
+                if name == 'val_dataloader':
+                    point_at_validation(config[name], self.data_root, self.ann_file, self.test_ann_file)
+                else:
+                    point_at_data(config[name], self.data_root, self.test_ann_file)
         except ConfigError as error:
             raise ConfigError(f'stage {self.name}, {self.config}: {error}') from None
         return config

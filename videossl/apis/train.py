@@ -5,7 +5,8 @@ import os.path as osp
 from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 
-from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
+from .launch import (ConfigError, add_common_arguments, build_runner, finish_config, innermost_dataset, load_config,
+                     point_at_data, point_at_validation)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,7 +38,10 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     elif config.get('val_dataloader') is not None:
-        point_at_data(config.val_dataloader, args.data_root, args.val_ann_file)
+        if args.val_ann_file is not None and innermost_dataset(config.val_dataloader.dataset).get('hold_out'):
+            raise ConfigError(f'--val-ann-file: {args.config} validates on a part of the training list that is held out '
+                              'of training; leave the option out')
+        point_at_validation(config.val_dataloader, args.data_root, args.ann_file, args.val_ann_file)
     elif args.val_ann_file is not None:
         raise ConfigError(f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
                           'tools/test.py --ann-file')

@@ -23,5 +23,5 @@ train_pipeline = [
         ]),
     dict(type='PackClips'),
 ]
-# Over all processes; the learning rate follows it.
+# Of each process; the learning rate follows the batch of all processes together.
 train_dataloader = dict(batch_size=64, drop_last=True, dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,9 @@
+_base_ = ['./clip_order.py', './small_clips.py']
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].update(transforms=_base_.small_clip_transforms[:2])  # resize and crop, no flip
+train_dataloader = dict(
+    batch_size=10,  # 30 clips
+    drop_last=True,
+    dataset=dict(
+        **_base_.small_dataset,
+        dataset=dict(type='VideoDataset', data_root='data/videos', ann_file=None, pipeline=train_pipeline)))

@@ -1,0 +1,195 @@
+"""The sampler of video clip order prediction (VCOP): clips of one video, shuffled, with their order as label.
+
+Source: Dejing Xu, Jun Xiao, Zhou Zhao, Jian Shao, Di Xie, Yueting Zhuang, "Self-supervised Spatiotemporal Learning via
+Video Clip Order Prediction", 2019.
+"""
+import functools
+import itertools
+import logging
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+
+from videossl.registry import TRANSFORMS
+
+from .pace_indices import check_integer
+from .segment_pace import IGNORED_LABEL
+
+# 5! = 120 classes; six clips would make 720, of which a run sees each too seldom to learn it.
+MAX_TUPLE_LEN = 5
+
+
+def clip_orders(tuple_len: int) -> np.ndarray:
+    """All orders of ``tuple_len`` clips in lexicographic order: the classes, class ``c`` being row ``c``.
+
+    Entry ``i`` of an order is the chronological rank of the clip shown at position ``i``.
+
+    Returns:
+        int64 [tuple_len!, tuple_len].
+
+    Examples:
+        >>> clip_orders(3).tolist()
+        [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+    """
+    return np.array(list(itertools.permutations(range(tuple_len))), dtype=np.int64)
+
+
+def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> tuple[np.ndarray, int]:
+    """How far the clips of a tuple lie behind its start, and how many starts there are.
+
+    The tuple takes ``tuple_len * clip_len + (tuple_len - 1) * gap`` frames. In a shorter video the gap shrinks as far
+    as it must, equally between all clips, at the least to 0. Where the clips do not fit side by side either, they
+    overlap: their starts are spread evenly over all places where a clip fits. In a video of at most ``clip_len`` frames
+    that is one place.
+
+    Args:
+        total_frames: Frames in the video.
+        tuple_len: Clips in the tuple, at least 2.
+        clip_len: Frames per clip T.
+        gap: Frames left out between two clips.
+
+    Returns:
+        The offsets, int64 [tuple_len], the first being 0, and the number of starts, from 0, at least 1. Offsets
+        increase strictly unless ``total_frames < clip_len + tuple_len - 1``: then some clips, or all, are the same.
+
+    Raises:
+        ValueError: if the video has no frames.
+
+    Examples:
+        >>> tuple_layout(70, tuple_len=3, clip_len=16, gap=8)
+        (array([ 0, 24, 48]), 7)
+        >>> tuple_layout(53, tuple_len=3, clip_len=16, gap=8)
+        (array([ 0, 18, 36]), 2)
+        >>> tuple_layout(27, tuple_len=3, clip_len=16, gap=8)
+        (array([ 0,  5, 11]), 1)
+    """
+    if total_frames < 1:
+        raise ValueError(f'cannot sample a tuple of clips from a video with total_frames={total_frames}; leave it out '
+                         'of the list')
+    num_gaps = tuple_len - 1
+    spare = total_frames - tuple_len * clip_len
+    if spare >= 0:
+        gap = min(gap, spare // num_gaps)
+        return np.arange(tuple_len) * (clip_len + gap), spare - num_gaps * gap + 1
+    return np.arange(tuple_len) * max(total_frames - clip_len, 0) // num_gaps, 1
+
+
+def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> np.ndarray:
+    """Place a tuple of clips at random in a video, with one call of ``np.random.randint``.
+
+    Args:
+        total_frames: see :func:`tuple_layout`, as for the remaining arguments.
+
+    Returns:
+        int64 [tuple_len, clip_len], the clips' frames in the order of time, each within ``0 .. total_frames - 1``. In a
+        video shorter than a clip they go round (modulo its length).
+
+    Raises:
+        ValueError: if the video has no frames.
+    """
+    offsets, num_starts = tuple_layout(total_frames, tuple_len, clip_len, gap)
+    starts = np.random.randint(num_starts) + offsets
+    return (starts[:, None] + np.arange(clip_len)) % total_frames
+
+
+@functools.cache
+def warn_that_clips_have_no_order(tuple_len: int, clip_len: int) -> None:
+    """Say in the log that there are videos too short for a tuple; once in each process, not once a video."""
+    shortest = clip_len + tuple_len - 1
+    print_log(f'some videos have fewer than {shortest} frames, too few for {tuple_len} different clips of {clip_len}: '
+              f'such clips have no order to predict, so they take no part in the loss (gt_order={IGNORED_LABEL}). Leave '
+              'these videos out of the list, or set a smaller clip_len. Said once, whatever their number',
+              logger='current', level=logging.WARNING)
+
+
+@TRANSFORMS.register_module()
+class SampleClipOrder(BaseTransform):
+    """Sample a tuple of clips that follow one another, shuffle it, and label it with its order.
+
+    The start is uniform over every place where the tuple fits, the order uniform over all orders, both from NumPy's
+    global generator. ``gt_order`` is the index, in the lexicographic list of permutations (:func:`clip_orders`), of the
+    order whose entry ``i`` is the chronological rank of the clip at position ``i``. This and the defaults are those of
+    the released code of "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction" (Xu, Xiao, Zhao,
+    Shao, Xie, Zhuang, 2019).
+
+    The released code trains on a list without the videos too short for a tuple (64 frames by default). Here they stay:
+    gaps shrink, then clips overlap (:func:`tuple_layout`). In videos of fewer than ``clip_len + tuple_len - 1`` frames
+    some clips of a tuple, or all, are the same, so that several orders look alike. Such a tuple keeps its place in the
+    batch, with -100, cross-entropy's ignore index, as label, and the log says so once.
+
+    With ``num_views=K`` there is no tuple and no label: each of K views is one clip, uniformly drawn, of a tuple of its
+    own. So a teacher and a student see clips as this method cuts them.
+
+    A ``TemporalJitter`` behind this sampler moves each clip by itself. The label stays true as long as
+    ``2 * max_shift`` is below the distance of two starts, ``clip_len + gap`` but less in short videos.
+
+    Required keys: ``total_frames``, ``start_index`` (0 if absent).
+
+    Added keys:
+
+    * ``frame_inds``: int64 [V * T], clip after clip as shown, ``start_index`` included
+    * ``clip_len``: T
+    * ``num_clips``: V, which is ``tuple_len``, or K
+    * ``frame_interval``: 1
+    * ``gt_order``: int64 scalar, from 0 to ``tuple_len! - 1``, or -100; not with ``num_views``
+
+    Args:
+        tuple_len: Clips in a tuple, 2 to 5.
+        clip_len: Frames per clip T.
+        gap: Frames left out between two clips of a tuple.
+        num_views: None for a shuffled tuple; else the number of independent clips K.
+
+    Raises:
+        ValueError: at build time, naming the parameter that does not make sense.
+    """
+
+    def __init__(self, tuple_len: int = 3, clip_len: int = 16, gap: int = 8, num_views: int | None = None) -> None:
+        check_integer('tuple_len', tuple_len, 2)
+        if tuple_len > MAX_TUPLE_LEN:
+            raise ValueError(f'tuple_len must be at most {MAX_TUPLE_LEN}, since every order is a class, but is '
+                             f'{tuple_len}')
+        check_integer('clip_len', clip_len, 1)
+        check_integer('gap', gap, 0)
+        if num_views is not None:
+            check_integer('num_views', num_views, 1)
+        self.tuple_len = tuple_len
+        self.clip_len = clip_len
+        self.gap = gap
+        self.num_views = num_views
+        self.orders = clip_orders(tuple_len)
+
+    def transform(self, results: dict) -> dict:
+        """Add the frame indices, and for a tuple the label, of a fresh draw to ``results``.
+
+        Raises:
+            ValueError: if the video has no frames.
+        """
+        total_frames = int(results['total_frames'])
+        if self.num_views is None:
+            clips, results['gt_order'] = self._shuffled_tuple(total_frames)
+        else:
+            clips = np.stack([self._draw_tuple(total_frames)[np.random.randint(self.tuple_len)]
+                              for _ in range(self.num_views)])
+        results['frame_inds'] = clips.reshape(-1) + results.get('start_index', 0)
+        results['clip_len'] = self.clip_len
+        results['num_clips'] = len(clips)
+        results['frame_interval'] = 1
+        return results
+
+    def _draw_tuple(self, total_frames: int) -> np.ndarray:
+        return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap)
+
+    def _shuffled_tuple(self, total_frames: int) -> tuple[np.ndarray, np.int64]:
+        """Clips [tuple_len, T] as shown, and the class of their order."""
+        clips = self._draw_tuple(total_frames)
+        order_class = np.random.randint(len(self.orders))
+        shown = clips[self.orders[order_class]]
+        if len(np.unique(clips[:, 0])) < self.tuple_len:
+            warn_that_clips_have_no_order(self.tuple_len, self.clip_len)
+            order_class = IGNORED_LABEL
+        return shown, np.int64(order_class)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(tuple_len={self.tuple_len}, clip_len={self.clip_len}, gap={self.gap}, '
+                f'num_views={self.num_views})')

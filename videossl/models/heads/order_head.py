@@ -1,0 +1,95 @@
+"""The head of video clip order prediction: which order do the clips of a tuple stand in."""
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from videossl.registry import MODELS
+
+from .utils import gather_labels, in_float32
+
+IGNORE_INDEX = -100
+
+
+@MODELS.register_module()
+class OrderHead(BaseModule):
+    """Predicts the order, ``gt_order``, of a tuple of clips from their embeddings, pair by pair (VCOP).
+
+    The embeddings of clips i and j are concatenated for every pair i < j, in lexicographic order: (0, 1), (0, 2) and
+    (1, 2) for three clips. One linear layer, the same for all pairs, and a ReLU make a relation of each; dropout and a
+    second linear layer turn all relations, concatenated, into one logit for each of the ``tuple_len!`` orders. Class c
+    is the c-th permutation in lexicographic order, counted from 0.
+
+    "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", Xu, Xiao, Zhao, Shao, Xie, Zhuang, 2019.
+    Sizes, dropout and initialisation (PyTorch's own for linear layers) are the released code's.
+
+    Args:
+        in_channels: dimension of the embedding.
+        tuple_len: clips in a tuple, 2 to 5; the sampler's.
+        hidden_channels: dimension of a pair's relation.
+        dropout: probability of dropout before the second linear layer.
+        embedding: name of the embedding it reads; ``'pooled'`` is the pooled feature map.
+        loss_weight: factor on the loss.
+    """
+
+    def __init__(self,
+                 in_channels: int = 512,
+                 tuple_len: int = 3,
+                 hidden_channels: int = 512,
+                 dropout: float = 0.5,
+                 embedding: str = 'pooled',
+                 loss_weight: float = 1.0,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg)
+        if not 2 <= tuple_len <= 5:
+            raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
+        if hidden_channels < 1:
+            raise ValueError(f'OrderHead: hidden_channels must be at least 1, got {hidden_channels}')
+        self.tuple_len = tuple_len
+        self.embedding = embedding
+        self.loss_weight = loss_weight
+        self.pairs = list(itertools.combinations(range(tuple_len), 2))
+        self.relation = nn.Linear(2 * in_channels, hidden_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(len(self.pairs) * hidden_channels, math.factorial(tuple_len))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits [B, tuple_len!] of embeddings [B, tuple_len, in_channels], in fp32.
+
+        Raises:
+            ValueError: the samples have another number of clips.
+        """
+        if embedding.ndim != 3 or embedding.shape[1] != self.tuple_len:
+            raise ValueError(f'OrderHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
+                             f'{tuple(embedding.shape)}; give the sampler (SampleClipOrder) the same tuple_len, and no '
+                             'num_views')
+        first, second = (list(clips) for clips in zip(*self.pairs))
+        with in_float32(embedding):
+            embedding = embedding.float()
+            pairs = torch.cat([embedding[:, first], embedding[:, second]], dim=2)
+            relations = F.relu(self.relation(pairs))
+            return self.classifier(self.dropout(relations.flatten(1)))
+
+    def loss(self, embedding: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+        """Cross-entropy and accuracy; tuples labelled -100 take no part in either.
+
+        Args:
+            embedding: [B, tuple_len, in_channels].
+            data_samples: B samples, each with ``gt_order``, an int64 scalar.
+        """
+        labels = gather_labels(data_samples, 'gt_order', type(self).__name__).to(embedding.device)
+        if labels.shape != embedding.shape[:1]:
+            raise ValueError(f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embedding)} '
+                             'tuples; it is one number for each sample')
+        logits = self(embedding)
+        counted = labels != IGNORE_INDEX
+        # A mean over no tuple would be 0/0; the sum over the counted ones divided by at least one is 0 then.
+        count = counted.sum().clamp(min=1)
+        loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction='sum') / count
+        with torch.no_grad():
+            accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
+        return dict(loss_order=self.loss_weight * loss, acc_order=accuracy)
