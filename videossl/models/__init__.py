@@ -4,13 +4,13 @@ from .hand_off import HandOffError, HandOffReport, load_backbone, load_mapped
 from .heads import (InfoNCEHead, NTXentHead, OrderHead, ParsingDistillHead, RelativeSpeedHead, SegmentHead,
                     SimilarityDistillHead, SpeedHead)
 from .memory_bank import MemoryBank
-from .necks import PoolNeck, PredictorNeck, ProjectionNeck
+from .necks import MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
 from .pretrainers import MomentumPretrainer, Pretrainer
 from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 
 __all__ = [
     'BranchedBackbone', 'C3D', 'ClipDataPreprocessor', 'FrozenTeacher', 'HandOffError', 'HandOffReport',
-    'HuggingFaceTeacher', 'InfoNCEHead', 'MemoryBank', 'ModuleTeacher', 'MomentumPretrainer', 'NTXentHead', 'OrderHead',
+    'HuggingFaceTeacher', 'InfoNCEHead', 'MapNeck', 'MemoryBank', 'ModuleTeacher', 'MomentumPretrainer', 'NTXentHead', 'OrderHead',
     'ParsingDistillHead', 'PoolNeck', 'PredictorNeck', 'Pretrainer', 'ProjectionNeck', 'R2Plus1D', 'R3D',
     'RelativeSpeedHead', 'ResNet3D', 'S3DG', 'SCHP', 'SegmentHead', 'SimilarityDistillHead', 'SpeedHead',
     'load_backbone', 'load_mapped'

@@ -1,5 +1,5 @@
 """Hand-off: a stage starts from the weights of the stage before it, and says what it took."""
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -137,8 +137,20 @@ def load_backbone(backbone: nn.Module, checkpoint: str, prefix: str | None = Non
         prefix = 'backbone.' if any(name.startswith('backbone.') for name in names) else ''
     elif prefix and not prefix.endswith('.'):
         prefix += '.'
-    mapping = {prefix: ''}
-    if hasattr(backbone, 'hand_off_mapping'):  # a BranchedBackbone
-        is_branched = any(name.startswith((f'{prefix}shared.', f'{prefix}branches.')) for name in names)
-        mapping = backbone.hand_off_mapping('', prefix, from_plain=not is_branched)
-    return load_mapped(backbone, checkpoint, mapping)
+    return load_mapped(backbone, checkpoint, backbone_mapping(backbone, names, '', prefix))
+
+
+def backbone_mapping(backbone: nn.Module, names: Iterable[str], prefix: str,
+                     source_prefix: str) -> dict[str, str | Sequence[str]]:
+    """What :func:`load_mapped` needs to fill a model's backbone.
+
+    Args:
+        backbone: the backbone. One with branches is filled from one divided like it, or from a plain net.
+        names: names in the checkpoint.
+        prefix: what the backbone's parameters begin with in the model.
+        source_prefix: the same for the checkpoint.
+    """
+    if not hasattr(backbone, 'hand_off_mapping'):  # not a BranchedBackbone
+        return {source_prefix: prefix}
+    is_branched = any(name.startswith((f'{source_prefix}shared.', f'{source_prefix}branches.')) for name in names)
+    return backbone.hand_off_mapping(prefix, source_prefix, from_plain=not is_branched)

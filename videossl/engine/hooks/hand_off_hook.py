@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 
-from videossl.models.hand_off import load_mapped
+from videossl.models.hand_off import backbone_mapping, load_mapped, read_state_dict
 from videossl.registry import HOOKS
 
 from .momentum_hooks import unwrap
@@ -20,7 +20,8 @@ class HandOffHook(Hook):
         checkpoint: path of the checkpoint.
         mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, in the model that it feeds. The
             default takes the backbone alone: convolutions and batch norms with their statistics, as the released code
-            of auxSKD does; projection, predictor and heads start anew.
+            of auxSKD does; projection, predictor and heads start anew. A plain net's last stages feed every branch of a
+            :class:`~videossl.models.BranchedBackbone`.
     """
 
     # Before MomentumTeacherHook, which copies the result to the teacher.
@@ -28,8 +29,13 @@ class HandOffHook(Hook):
 
     def __init__(self, checkpoint: str, mapping: dict[str, str | Sequence[str]] | None = None) -> None:
         self.checkpoint = checkpoint
-        self.mapping = dict(mapping or {'backbone.': 'backbone.'})
+        self.mapping = mapping
 
     def before_train(self, runner) -> None:
-        if runner.iter == 0:
-            load_mapped(unwrap(runner.model), self.checkpoint, self.mapping)
+        if runner.iter > 0:
+            return
+        model, mapping = unwrap(runner.model), self.mapping
+        if mapping is None:
+            names = read_state_dict(self.checkpoint)
+            mapping = backbone_mapping(model.backbone, names, prefix='backbone.', source_prefix='backbone.')
+        load_mapped(model, self.checkpoint, mapping)

@@ -89,6 +89,11 @@ class BranchedBackbone(VideoBackbone):
         """Names of the branches, in the order of the channels."""
         return list(self.branches)
 
+    @property
+    def output(self) -> str:
+        """``'concat'`` or ``'branches'``."""
+        return self.branches.output
+
     def keep_branches(self, names: Sequence[str]) -> 'BranchedBackbone':
         """Remove all branches but those named, in place; for an averaged copy that is to hold one task's path only.
 

@@ -15,6 +15,23 @@ class PoolNeck(BaseModule):
 
 
 @MODELS.register_module()
+class MapNeck(BaseModule):
+    """Hands on the map as it is, for a head that reads maps: [N, C, t, h, w].
+
+    Args:
+        branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
+    """
+
+    def __init__(self, branch: str | None = None) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """The map itself."""
+        return feature_map
+
+
+@MODELS.register_module()
 class ProjectionNeck(BaseModule):
     """Average-pool, then one linear layer with bias: [N, in_channels, t, h, w] to [N, out_channels].
 
@@ -25,10 +42,17 @@ class ProjectionNeck(BaseModule):
         in_channels: channels of the backbone's last map.
         out_channels: dimension of the embedding.
         num_layers: 1, the paper's; with more, hidden layers of ``in_channels`` with ReLU between them.
+        branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
     """
 
-    def __init__(self, in_channels: int, out_channels: int = 128, num_layers: int = 1, init_cfg=None) -> None:
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int = 128,
+                 num_layers: int = 1,
+                 branch: str | None = None,
+                 init_cfg=None) -> None:
         super().__init__(init_cfg)
+        self.branch = branch
         self.pool = PoolNeck()
         self.layers = _mlp([in_channels] * num_layers + [out_channels], batch_norm=False)
 

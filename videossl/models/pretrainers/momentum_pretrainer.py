@@ -3,14 +3,14 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleDict
 from mmengine.model.weight_init import PretrainedInit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.registry import MODELS
 
-from .pretrainer import Pretrainer, add_results, build, build_all
+from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
 
 
@@ -29,12 +29,14 @@ class MomentumPretrainer(Pretrainer):
     ``pending_keys`` after it. Without both, training is refused.
 
     The teacher starts as a copy of the student when training starts, not when this is built: weights are initialised
-    or handed over in between. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
+    or handed over in between. It has only what its embeddings need: the necks that heads read from it, and of a
+    backbone with branches those that these necks read. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
     come from its own forward passes, one for each of its views.
 
     Args:
         backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. Here a head's loss is
             ``loss(student=[B, Vs, D], teacher=[B, Vt, D], bank=[H, D], data_samples=...)``, embeddings L2-normalised.
+            A head with ``needs_teacher = False`` gets the student's embedding as it is, and ``teacher=None``.
         predictors: named as the necks they follow; for the student alone.
         memory_bank: the anchors.
         student_views: which of the V clips of a sample the student sees. Algorithm 1: the first. (The text of section
@@ -64,14 +66,15 @@ class MomentumPretrainer(Pretrainer):
         super().__init__(backbone, heads, necks, data_preprocessor, init_cfg)
         self.predictors = build_all(predictors)
         self.memory_bank = build(memory_bank)
-        self.teacher = nn.ModuleDict(dict(backbone=copy.deepcopy(self.backbone), necks=copy.deepcopy(self.necks)))
-        self.teacher.requires_grad_(False)
+        self.teacher_embeddings = [name for name in self.embeddings_in_use
+                                   if any(head.embedding == name and needs_teacher(head) for head in self.heads.values())]
+        self.teacher = self._build_teacher()
         self.student_views = list(student_views)
         self.teacher_views = list(teacher_views)
         self.enqueue_embedding, self.enqueue_view = enqueue
         self.shuffle_teacher = shuffle_teacher
-        if self.enqueue_embedding not in self.embeddings_in_use or self.enqueue_view >= len(self.teacher_views):
-            raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.embeddings_in_use}) or no '
+        if self.enqueue_embedding not in self.teacher_embeddings or self.enqueue_view >= len(self.teacher_views):
+            raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.teacher_embeddings}) or no '
                              f'view of teacher_views={teacher_views}')
         for name in self.predictors:
             if name not in self.embeddings_in_use:
@@ -80,6 +83,16 @@ class MomentumPretrainer(Pretrainer):
         self.attached_hooks: set[str] = set()
         self.pending_keys: list[Tensor] = []
         self.step_skipped = False
+
+    def _build_teacher(self) -> nn.ModuleDict:
+        """The parts of the encoder that the teacher's embeddings need."""
+        # The copies of necks and backbone are made one by one: a head, and so its frozen parsing network, is in neither.
+        necks = ModuleDict({name: copy.deepcopy(self.necks[name]) for name in self.teacher_embeddings})
+        backbone = copy.deepcopy(self.backbone)
+        branches = {branch_of(neck) for neck in necks.values()}
+        if None not in branches and hasattr(backbone, 'keep_branches'):
+            backbone.keep_branches([name for name in backbone.branch_names if name in branches])
+        return nn.ModuleDict(dict(backbone=backbone, necks=necks)).requires_grad_(False)
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher becomes its copy when training starts."""
@@ -97,9 +110,10 @@ class MomentumPretrainer(Pretrainer):
 
     @torch.no_grad()
     def copy_student_to_teacher(self) -> None:
-        """Make the teacher an exact copy of the student's encoder, buffers included."""
-        self.teacher['backbone'].load_state_dict(self.backbone.state_dict())
-        self.teacher['necks'].load_state_dict(self.necks.state_dict())
+        """Make the teacher an exact copy of those parts of the student's encoder that it has, buffers included."""
+        student = self.state_dict()
+        for name, tensor in self.teacher.state_dict().items():
+            tensor.copy_(student[name])
 
     @torch.no_grad()
     def initialise_teacher(self) -> None:
@@ -133,7 +147,8 @@ class MomentumPretrainer(Pretrainer):
 
         def embed(clips: Tensor) -> dict[str, Tensor]:
             feature_map = self.teacher['backbone'](clips)
-            return {name: F.normalize(self.teacher['necks'][name](feature_map).float(), dim=1) for name in names}
+            necks = self.teacher['necks']
+            return {name: F.normalize(run_neck(necks[name], feature_map).float(), dim=1) for name in names}
 
         if self.shuffle_teacher:
             check_equal_batches(inputs)
@@ -152,21 +167,20 @@ class MomentumPretrainer(Pretrainer):
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
             raise ValueError(f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
                              f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler')
-        names = self.embeddings_in_use
-        student = self.embed(inputs[:, self.student_views], names)
+        student = self.embed(inputs[:, self.student_views], self.embeddings_in_use)
         for name, predictor in self.predictors.items():
             student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
-        student = {name: F.normalize(embedding.float(), dim=2) for name, embedding in student.items()}
-        teacher = self.embed_with_teacher(inputs[:, self.teacher_views], names)
+        normalised = {name: F.normalize(student[name].float(), dim=2) for name in self.teacher_embeddings}
+        teacher = self.embed_with_teacher(inputs[:, self.teacher_views], self.teacher_embeddings)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            add_results(
-                results,
-                head.loss(student=student[head.embedding], teacher=teacher[head.embedding],
-                          bank=self.memory_bank.rows, data_samples=data_samples), name)
+            compared = dict(student=student[head.embedding], teacher=None)
+            if needs_teacher(head):
+                compared = dict(student=normalised[head.embedding], teacher=teacher[head.embedding])
+            add_results(results, head.loss(**compared, bank=self.memory_bank.rows, data_samples=data_samples), name)
         if self.training:
             self.pending_keys.append(teacher[self.enqueue_embedding][:, self.enqueue_view].detach())
-        results['std_student'] = spread(student[self.enqueue_embedding].flatten(0, 1))
+        results['std_student'] = spread(normalised[self.enqueue_embedding].flatten(0, 1))
         results['std_teacher'] = spread(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
 
@@ -176,6 +190,11 @@ class MomentumPretrainer(Pretrainer):
             raise RuntimeError('training a MomentumPretrainer needs the hooks ' + ' and '.join(missing) +
                                '; add them to custom_hooks in the config: ' +
                                ', '.join(f"dict(type='{name}')" for name in missing))
+
+
+def needs_teacher(head: nn.Module) -> bool:
+    """Whether a head compares the student with the averaged teacher; most do."""
+    return getattr(head, 'needs_teacher', True)
 
 
 def without_pretrained(init_cfg: dict | list[dict] | None) -> list[dict]:
