@@ -1,0 +1,8 @@
+# MovingShapes (tools/data/make_moving_shapes.py) has no humans, but a mask of its shape for each frame: two classes, and no
+# teacher needed.
+_base_ = './human-prior_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+model = dict(heads=dict(parsing=dict(num_classes=2, teacher=None)))
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].update(keep_middle_frame=False)
+train_pipeline.insert(4, dict(type='LoadShapeMask'))
+train_dataloader = dict(dataset=dict(dataset=dict(data_root='data/moving_shapes', ann_file='train.txt', pipeline=train_pipeline)))
