@@ -1,0 +1,114 @@
+"""Writing lists that read back the same, and dividing a folder at random."""
+from collections import Counter
+
+import pytest
+
+from videossl.datasets import read_annotations
+from videossl.datasets.preparation import PreparationError, split_folder_tree, write_list
+from videossl.datasets.preparation.folder_tree import group_keys
+
+ODD_PATHS = ['a b/c d.mp4', 'Käse/ビデオ.mp4', "it's #1 [x]/100%.avi", 'a,b;"c".mp4', 'tab\there.mp4']
+
+
+@pytest.mark.parametrize('entries, ending', [
+    ([(path, number) for number, path in enumerate(ODD_PATHS)], 'txt'),
+    ([(path, None) for path in ODD_PATHS], 'txt'),
+    ([('part 2', 0), ('part 3', 7)], 'txt'),  # the label is what follows the last space
+    ([('part 2', None), ('part 3', None)], 'jsonl'),  # here it would be none
+    ([('a.mp4', None), ('b 1', None)], 'jsonl'),
+    ([(' a.mp4', 0)], 'jsonl'),
+    ([('a.mp4 ', None)], 'jsonl'),
+    ([('line\nbreak.mp4', 1)], 'jsonl'),
+    ([('line\rbreak.mp4', 1)], 'jsonl'),
+    ([('latin\udce4.mp4', 1)], 'jsonl'),  # a name whose bytes are no UTF-8, as Python has it
+    ([('\ufeffmark.mp4', 0)], 'jsonl'),
+])
+def test_a_list_reads_back_as_it_was_given(tmp_path, entries, ending):
+    path = write_list(entries, tmp_path / 'new', 'list')
+    assert path == tmp_path / 'new' / f'list.{ending}'
+    assert read_annotations(str(path)) == entries
+    assert [file.name for file in path.parent.iterdir()] == [path.name]  # and no temporary file
+
+
+def test_a_list_of_the_other_ending_does_not_stay_behind(tmp_path):
+    write_list([('a 1', None)], tmp_path, 'list')
+    write_list([('a', None)], tmp_path, 'list')
+    assert [file.name for file in tmp_path.iterdir()] == ['list.txt']
+    write_list([('a 1', None)], tmp_path, 'list')
+    assert [file.name for file in tmp_path.iterdir()] == ['list.jsonl']
+
+
+def test_a_list_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch):
+    old = write_list([('old', 0)], tmp_path, 'list')
+
+    def full_disk(*args):
+        raise OSError('no space left')
+
+    monkeypatch.setattr('os.replace', full_disk)
+    with pytest.raises(OSError):
+        write_list([('new', 0)], tmp_path, 'list')
+    assert old.read_text() == 'old 0\n'
+    assert [file.name for file in tmp_path.iterdir()] == ['list.txt']
+
+
+def test_an_empty_list_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='would be empty'):
+        write_list([], tmp_path, 'list')
+
+
+def videos(**sizes):
+    return [(f'{name}/{number:03d}.mp4', name) for name, size in sizes.items() for number in range(size)]
+
+
+def test_each_part_gets_its_share_of_every_class():
+    parts = split_folder_tree(videos(a=10, b=20, c=7), dict(train=0.7, val=0.1, test=0.2))
+    counts = {part: Counter(name for _, name in chosen) for part, chosen in parts.items()}
+    assert [counts[part]['a'] for part in parts] == [7, 1, 2]
+    assert [counts[part]['b'] for part in parts] == [14, 2, 4]
+    for part, share in (('train', 4.9), ('val', 0.7), ('test', 1.4)):
+        assert abs(counts[part]['c'] - share) < 1
+    assert sorted(sum(parts.values(), [])) == videos(a=10, b=20, c=7)
+
+
+def test_a_division_depends_on_its_seed_alone():
+    arguments = videos(a=50, b=50), dict(train=0.5, test=0.5)
+    assert split_folder_tree(*arguments, seed=3) == split_folder_tree(*arguments, seed=3)
+    assert split_folder_tree(*arguments, seed=3) != split_folder_tree(*arguments, seed=4)
+
+
+def test_groups_stay_together_also_across_classes():
+    paths = [(f'{name}/v_g{number % 12:02d}_c{number}.mp4', name) for name in 'abc' for number in range(60)]
+    groups = group_keys([path for path, _ in paths], '_(g[0-9]+)_')
+    assert set(groups) == {f'g{number:02d}' for number in range(12)}
+    for seed in range(5):
+        parts = split_folder_tree(paths, dict(train=0.75, test=0.25), seed, groups)
+        of_part = {part: {path.split('_')[1] for path, _ in chosen} for part, chosen in parts.items()}
+        assert not of_part['train'] & of_part['test']
+        assert (len(parts['train']), len(parts['test'])) == (135, 45)
+
+
+def test_what_a_group_brought_to_a_part_with_another_class_counts_there():
+    paths = [('a/1', 'a'), ('a/2', 'a'), ('b/1', 'b'), ('b/2', 'b')]
+    for seed in range(10):
+        parts = split_folder_tree(paths, dict(train=0.5, test=0.5), seed, groups=['x', 'y', 'x', 'z'])
+        assert [sorted(name for _, name in chosen) for chosen in parts.values()] == [['a', 'b'], ['a', 'b']]
+
+
+def test_the_group_is_the_bracketed_part_or_else_all_that_matches():
+    assert group_keys(['a/x12_3', 'b/x4_5'], r'x(\d+)_') == ['12', '4']
+    assert group_keys(['a/x12_3', 'b/x4_5'], r'x\d+_') == ['x12_', 'x4_']
+    with pytest.raises(PreparationError, match='not found in 1 of 2 paths, the first being b/y'):
+        group_keys(['a/x1', 'b/y'], r'x\d')
+    with pytest.raises(PreparationError, match='no regular expression'):
+        group_keys(['a'], '(')
+
+
+@pytest.mark.parametrize('fractions, message', [
+    (dict(train=0.8, test=0.3), 'add up to 1, but do to 1.1'),
+    (dict(train=1.2, test=-0.2), 'must be above 0'),
+    ({'../train': 1.0}, 'cannot be the name'),
+    ({}, 'at least one part'),
+])
+def test_shares_that_make_no_sense_are_refused(fractions, message):
+    with pytest.raises(PreparationError, match=message):
+        split_folder_tree(videos(a=4), fractions)
