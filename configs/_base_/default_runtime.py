@@ -18,7 +18,7 @@ env_cfg = dict(
 
 # Accuracies are averaged over the window as losses are; mmengine by itself logs the last batch's.
 log_processor = dict(
-    type='LogProcessor', window_size=20, by_epoch=True, mean_pattern=r'.*(loss|acc|std_|time|grad_norm).*')
+    type='LogProcessor', window_size=20, by_epoch=True, mean_pattern=r'.*(loss|acc|std_|miou_|kl_|time|grad_norm).*')
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 

@@ -11,13 +11,17 @@ from videossl.registry import LOOPS
 
 from .hooks.momentum_hooks import unwrap
 
+# What the entries of a log begin with that have a meaning as an average over batches.
+AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
+
 
 @LOOPS.register_module()
 class PretextTestLoop(BaseLoop):
     """Tests a pretraining model on its own pretext task: losses and accuracies of unseen videos, by fresh draws.
 
-    The model is in eval mode, and nothing of it changes. Each sample counts alike; with several processes the last
-    samples count twice where the data set does not divide by their number. The candidates of a contrastive accuracy are
+    The model is in eval mode, and nothing of it changes. Each sample counts alike (a mean IoU is taken over the pixels of
+    a batch, then averaged over the batches by their size); with several processes the last samples count twice where the
+    data set does not divide by their number. The candidates of a contrastive accuracy are
     the rows of the memory bank as the checkpoint has it.
 
     Args:
@@ -31,7 +35,8 @@ class PretextTestLoop(BaseLoop):
 
     @torch.no_grad()
     def run(self) -> dict[str, float]:
-        """The mean of each loss and accuracy, under the names of the training log behind ``pretext/``."""
+        """The mean of each loss, accuracy, mean IoU and divergence, under the names of the training log behind
+        ``pretext/``."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         model = unwrap(self.runner.model)
@@ -43,7 +48,7 @@ class PretextTestLoop(BaseLoop):
             samples = len(batch['inputs'])
             results = model(**model.data_preprocessor(batch), mode='loss')
             for name, value in results.items():
-                if name.startswith(('loss', 'acc')):
+                if name.startswith(AVERAGED):
                     sums[name] += samples * value.detach().mean().double().cpu()
             count += samples
             self.runner.call_hook('after_test_iter', batch_idx=index, data_batch=batch, outputs=None)

@@ -7,7 +7,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from videossl.models.heads.parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
+from videossl.models.heads.parsing_distill_head import (ParsingDistillHead, best_constant_iou, mean_iou,
+                                                        soft_cross_entropy)
 from videossl.registry import MODELS
 
 C = 3
@@ -112,6 +113,8 @@ def test_accuracy_and_iou_of_a_map_that_is_half_right(samples_with):
     results = Fixed(answer).loss(torch.zeros(1, *MAP[1:]), data_samples=samples)
     assert results['acc_parsing'].item() == pytest.approx(0.75)
     assert results['miou_parsing'].item() == pytest.approx((0.75 + 0) / 2)
+    assert results['miou_parsing_constant'].item() == pytest.approx(0.75 / 2), 'it is the best constant map'
+    assert results['miou_parts'].item() == 0
 
 
 def test_mean_iou_by_hand_and_without_the_classes_that_do_not_occur():
@@ -119,8 +122,15 @@ def test_mean_iou_by_hand_and_without_the_classes_that_do_not_occur():
     # Class 0: 1 of {0, 1, 4, 5}; class 1: 2 of {1, 2, 3, 4}; class 3: none of {5}; class 2 does not occur.
     assert mean_iou(prediction, target, 4).item() == pytest.approx((1 / 4 + 2 / 4 + 0) / 3)
     assert mean_iou(target, target, 9).item() == 1
+    assert mean_iou(prediction, target, 4, first_class=1).item() == pytest.approx((2 / 4 + 0) / 2)
     with pytest.raises(ValueError, match='one shape'):
         mean_iou(prediction, target[:1], 4)
+
+
+def test_the_best_constant_map_is_the_best_of_all_constant_maps():
+    target = torch.tensor([[0, 3, 3], [1, 3, 0]])
+    each = [mean_iou(torch.full_like(target, guess), target, 5).item() for guess in range(5)]
+    assert best_constant_iou(target, 5).item() == pytest.approx(max(each)) == pytest.approx(3 / 6 / 3)
 
 
 # ------------------------------------------------------------------------------------------------------- the decoder

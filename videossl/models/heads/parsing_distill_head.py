@@ -30,13 +30,14 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         return -(target.float() * F.log_softmax(logits.float(), dim=1)).sum(dim=1).mean()
 
 
-def mean_iou(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+def mean_iou(prediction: Tensor, target: Tensor, num_classes: int, first_class: int = 0) -> Tensor:
     """Intersection over union of each class over all pixels of all maps, averaged over the classes that occur.
 
     Args:
         prediction: class of each pixel, int [...].
         target: the same shape.
         num_classes: classes are 0..num_classes - 1.
+        first_class: 1 leaves out class 0, the background.
 
     Returns:
         A scalar in 0..1. A class that occurs in neither map takes no part.
@@ -44,10 +45,23 @@ def mean_iou(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
     if prediction.shape != target.shape:
         raise ValueError(f'mean_iou compares maps of one shape, got {tuple(prediction.shape)} and {tuple(target.shape)}')
     # Sums of comparisons, as a histogram would make an accelerator wait.
-    classes = torch.arange(num_classes, device=target.device).view(-1, 1)
+    classes = torch.arange(first_class, num_classes, device=target.device).view(-1, 1)
     predicted, true = prediction.reshape(1, -1) == classes, target.reshape(1, -1) == classes
     intersection, union = (predicted & true).sum(1), (predicted | true).sum(1)
     return (intersection / union.clamp(min=1)).sum() / (union > 0).sum().clamp(min=1)
+
+
+def best_constant_iou(target: Tensor, num_classes: int) -> Tensor:
+    """:func:`mean_iou` of the best guess that is the same class everywhere: the share of the commonest class, divided by
+    the number of classes that occur, since the union of this class and the guess is everything and the others are missed.
+
+    Args:
+        target: class of each pixel, int [...].
+        num_classes: classes are 0..num_classes - 1.
+    """
+    classes = torch.arange(num_classes, device=target.device).view(-1, 1)
+    shares = (target.reshape(1, -1) == classes).float().mean(dim=1)
+    return shares.max() / (shares > 0).sum()
 
 
 class Unregistered:
@@ -166,7 +180,9 @@ class ParsingDistillHead(BaseModule):
 
         Returns:
             ``loss_parsing``; ``kl_parsing``, the cross-entropy without weight minus the target's entropy, 0 at the
-            optimum; ``acc_parsing``, the share of pixels whose likeliest class is the target's; ``miou_parsing``.
+            optimum; ``acc_parsing``, the share of pixels whose likeliest class is the target's; ``miou_parsing``, their
+            :func:`mean_iou` over the batch; ``miou_parts``, the same without class 0, the background;
+            ``miou_parsing_constant``, what guessing gives instead of ``miou_parsing`` (:func:`best_constant_iou`).
         """
         if student.ndim != 6:
             raise ValueError(f'ParsingDistillHead reads feature maps [B, V, C, t, h, w], got {tuple(student.shape)}; '
@@ -182,11 +198,15 @@ class ParsingDistillHead(BaseModule):
             predicted, true = logits.argmax(dim=1), target.argmax(dim=1)
             agreement = (predicted == true).float().mean()
             overlap = mean_iou(predicted, true, self.num_classes)
+            parts = mean_iou(predicted, true, self.num_classes, first_class=1)
+            constant = best_constant_iou(true, self.num_classes)
         return dict(
             loss_parsing=self.loss_weight * cross_entropy,
             kl_parsing=cross_entropy.detach() - entropy,
             acc_parsing=agreement,
-            miou_parsing=overlap)
+            miou_parsing=overlap,
+            miou_parts=parts,
+            miou_parsing_constant=constant)
 
     def _target(self, data_samples: Sequence, logits: Tensor) -> Tensor:
         """Soft classes [B, num_classes, h, w], fp32, of the logits' size."""
