@@ -1,9 +1,12 @@
-from .hooks import HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook, ProgressHook
+from .feature_loops import FeatureTestLoop
+from .hooks import (FeatureEvaluationHook, HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook,
+                    PrecisionHook, ProgressHook)
 from .loops import PretextTestLoop
 from .optim_wrappers import TrainableOptimWrapperConstructor
 from .samplers import Draw, DrawSampler
 
 __all__ = [
-    'Draw', 'DrawSampler', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
-    'PrecisionHook', 'PretextTestLoop', 'ProgressHook', 'TrainableOptimWrapperConstructor'
+    'Draw', 'DrawSampler', 'FeatureEvaluationHook', 'FeatureTestLoop', 'HandOffHook', 'MemoryBankHook',
+    'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook', 'PretextTestLoop', 'ProgressHook',
+    'TrainableOptimWrapperConstructor'
 ]

@@ -1,3 +1,4 @@
+from .feature_evaluation_hook import FeatureEvaluationHook
 from .hand_off_hook import HandOffHook
 from .momentum_hooks import MemoryBankHook, MomentumTeacherHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -5,6 +6,6 @@ from .precision_hook import PrecisionHook
 from .progress_hook import ProgressHook
 
 __all__ = [
-    'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook',
-    'ProgressHook'
+    'FeatureEvaluationHook', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
+    'PrecisionHook', 'ProgressHook'
 ]

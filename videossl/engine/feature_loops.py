@@ -1,0 +1,101 @@
+"""A test loop that asks what the features are worth."""
+import copy
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.evaluator import Evaluator
+from mmengine.runner import BaseLoop
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from videossl.evaluation.protocols import protocol_of
+from videossl.evaluation.report import EVALUATIONS, check_evaluations, flat_metrics, report_markdown, report_table
+from videossl.registry import LOOPS
+
+from .hooks.momentum_hooks import unwrap
+
+
+@LOOPS.register_module()
+class FeatureTestLoop(BaseLoop):
+    """Clip retrieval, kNN and a linear probe of a checkpoint's backbone, from one extraction of both splits.
+
+    The checkpoint may be of any pretraining method, or of a recogniser: the backbone has to be in it whole, and whatever
+    else it has is disregarded. The first process does the work, the others wait.
+
+    Args:
+        runner: mmengine's runner.
+        dataloader: config of a loader; its data set names the test split, the queries. Its pipeline is not used.
+        evaluator: unused; mmengine demands one.
+        train_list: list of the train split, the gallery, beside that of the test split.
+        protocol: name of one in :data:`videossl.evaluation.PROTOCOLS`: which views of each video, and how they are
+            averaged.
+        evaluations, ks, k, temperature, probe, train_on: see :func:`~videossl.evaluation.evaluate_features`.
+        features_dir: folder to keep the features in, so that an interrupted test goes on. None: they are not kept.
+        batch_size: clips at once.
+        progress: show a bar.
+        changes: what differs from the protocol, e.g. ``size=64, resize=72``.
+
+    Raises:
+        ValueError: an argument is unusable.
+    """
+
+    def __init__(self,
+                 runner,
+                 dataloader: DataLoader | dict,
+                 evaluator: Evaluator | dict | list | None = None,
+                 train_list: str | None = None,
+                 protocol: str = 'auxskd',
+                 evaluations: Sequence[str] = EVALUATIONS,
+                 ks: Sequence[int] = (1, 5, 10, 20, 50),
+                 k: int = 20,
+                 temperature: float = 0.07,
+                 probe: str = 'logistic',
+                 train_on: str = 'views',
+                 features_dir: str | None = None,
+                 batch_size: int = 32,
+                 progress: bool = True,
+                 **changes) -> None:
+        self._runner = runner
+        if not train_list:
+            raise ValueError('FeatureTestLoop needs train_list, the list of the videos among which those of the test split '
+                             'are looked up (--cfg-options test_cfg.train_list=LIST)')
+        if not isinstance(dataloader, dict):
+            raise ValueError('FeatureTestLoop makes its own loaders: test_dataloader must be a config, not a loader')
+        self.test_split = copy.deepcopy(dict(dataloader['dataset']))
+        self.train_split = dict(self.test_split, ann_file=train_list)
+        self.protocol = protocol_of(protocol, **changes)
+        check_evaluations(evaluations)
+        self.settings = dict(evaluations=list(evaluations), ks=list(ks), k=k, temperature=temperature, probe=probe,
+                             train_on=train_on, features_dir=features_dir, batch_size=batch_size,
+                             num_workers=dataloader.get('num_workers', 0), progress=progress)
+        self.dataloader = ()  # the hooks ask for its length
+        # mmengine would load it whole, and say little about what does not fit.
+        self.checkpoint, runner._load_from = runner._load_from, None
+        self.results: dict[str, dict] = {}
+
+    @torch.no_grad()
+    def run(self) -> dict[str, float]:
+        """All metrics, e.g. ``retrieval/R@1``, ``knn/top1``, ``linear_probe/top1``; ``results`` has their protocols."""
+        from videossl.apis.evaluate_features import evaluate_model  # the APIs stand above the engine
+        from videossl.apis.inference import load_backbone
+
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        model = unwrap(self.runner.model)
+        if self.checkpoint is not None:
+            load_backbone(self.checkpoint, model.backbone, device=next(model.backbone.parameters()).device)
+        shared = [None]
+        if is_main_process():
+            model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
+            shared = [evaluate_model(model, self.train_split, self.test_split, protocol=self.protocol,
+                                     precision=getattr(model, 'autocast_precision', None), **self.settings)]
+        broadcast_object_list(shared)
+        self.results = shared[0]
+        if is_main_process():
+            Console().print(report_table(self.results))
+        self.runner.logger.info('features:\n' + report_markdown(self.results))
+        metrics = flat_metrics(self.results)
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        return metrics
