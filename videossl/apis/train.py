@@ -53,7 +53,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
         config.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         config.auto_scale_lr = dict(config.get('auto_scale_lr') or {}, enable=True)
-    randomness = dict(config.get('randomness') or {})
+    randomness = dict(config.get('randomness') or dict(seed=None))  # mmengine wants the key
     if args.seed is not None:
         randomness['seed'] = args.seed
     if args.diff_rank_seed:

@@ -1,0 +1,93 @@
+"""The metafiles say what the configs, the recipes and the measurements say."""
+import importlib.util
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from config_reading import RECIPES, ROOT, read
+from mmengine.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'vcop', 'video_pace', 'vspp')
+
+
+def models(folder: str) -> list[dict]:
+    return yaml.safe_load((ROOT / folder / 'metafile.yml').read_text(encoding='utf-8'))['Models']
+
+
+def results(kind: str) -> list[tuple[dict, dict]]:
+    return [(model, result) for folder in FOLDERS for model in models(folder) for result in model['Results'] or []
+            if result.get(kind)]
+
+
+def test_they_are_up_to_date():
+    spec = importlib.util.spec_from_file_location('make_metafiles', REPOSITORY / 'tools' / 'make_metafiles.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    tool.read = lambda path: read(str(path.relative_to(ROOT)))  # what other tests have read already
+    made = tool.make_metafiles()
+    assert len(made) == len(FOLDERS) + 1
+    for path, text in made.items():
+        assert (REPOSITORY / path).read_text(encoding='utf-8') == text, f'{path}: run python tools/make_metafiles.py'
+
+
+@pytest.mark.parametrize('folder', FOLDERS)
+def test_every_config_of_a_folder_is_listed_once_and_exists(folder):
+    listed = [model['Config'] for model in models(folder)]
+    assert listed == [f'configs/{folder}/{path.name}' for path in sorted((ROOT / folder).glob('*.py'))]
+    assert all((REPOSITORY / path).is_file() for path in listed)
+    assert [model['Name'] for model in models(folder)] == [Path(path).stem for path in listed]
+    collection, = yaml.safe_load((ROOT / folder / 'metafile.yml').read_text(encoding='utf-8'))['Collections']
+    assert {model['In Collection'] for model in models(folder)} == {collection['Name']}
+    assert (REPOSITORY / collection['README']).is_file()
+
+
+def test_the_index_imports_every_metafile():
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())['Import']
+    assert index == [f'configs/{folder}/metafile.yml' for folder in FOLDERS]
+
+
+def test_every_pretraining_leads_to_configs_that_exist():
+    known = {model['Name'] for folder in FOLDERS for model in models(folder)}
+    for folder in set(FOLDERS) - {'downstream', 'laptop'}:
+        for model in models(folder):
+            assert model['Downstream'], model['Name']
+            assert set(model['Downstream']) <= known, model['Name']
+
+
+def test_cited_figures_are_those_of_the_recipes():
+    expected = Counter()
+    for name in RECIPES:
+        recipe = Config.fromfile(str(ROOT / 'recipes' / name))
+        for row in recipe.get('table', {}).get('rows', []):
+            if row.get('cited'):
+                chain = tuple(Path(recipe.stages[stage].config).stem for stage in row.stages)
+                expected[(f'configs/recipes/{name}', chain, row.cited)] += 1
+    found = Counter()
+    for model, result in results('Cited'):
+        assert 'Measured' not in result
+        assert result['Stages'][-2] == model['Name']
+        assert result['Dataset'].lower() in result['Stages'][-1]
+        figures = [f'{figure:.1f}' for figure in result['Metrics'].values()]
+        found[(result['Recipe'], tuple(result['Stages']), '/'.join(figures))] += 1
+    assert found == expected and len(found) > 40
+
+
+def test_figures_of_the_auxskd_paper_stand_where_they_belong():
+    """Table 1, row 29, and Table 2, rows 7 and 8: R3D, Kinetics-100."""
+    model, = (model for model in models('vspp') if model['Name'] == 'vspp_r3d-10_16x1x1-20e_k100-rgb')
+    found = {(result['Dataset'], len(result['Stages'])): result['Metrics']['Top 1 Accuracy'] for result in model['Results']
+             if 'aux-skd-vspp' in result['Recipe']}
+    assert found == {('UCF101', 2): 60.8, ('HMDB51', 2): 26.3, ('UCF101', 3): 62.9, ('HMDB51', 3): 33.0}
+    assert model['Metadata'] == {'Architecture': 'r3d-10', 'Batch Size': 30, 'Epochs': 20, 'Training Data': 'Kinetics-100'}
+
+
+def test_measured_figures_stand_in_our_results():
+    lines = (REPOSITORY / 'docs' / 'results.md').read_text(encoding='utf-8').splitlines()
+    measured = results('Measured')
+    assert len(measured) >= 6
+    for _, result in measured:
+        assert 'Cited' not in result and (REPOSITORY / result['Recipe']).is_file()
+        top1, top5 = (f'{figure:.1f}' for figure in result['Metrics'].values())
+        assert any(f'| {top1} | {top5} |' in line for line in lines), result

@@ -1,0 +1,101 @@
+"""The examples run as they stand, on small data."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from videossl.datasets.moving_shapes import write_moving_shapes
+from videossl.models import R3D, HandOffError
+from videossl.models.conversion import export_backbone
+
+CONFIG = Path(__file__).resolve().parents[1] / 'examples' / 'mmaction2_plugin' / 'r3d_videossl.py'
+
+# As somebody runs it who has mmaction2 and knows nothing of videossl: mmengine's runner, and the config.
+RUN = """
+import sys
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+config = Config.fromfile(sys.argv[1])
+config.work_dir = 'work'
+config.model.backbone.update(base_channels=4)
+config.model.backbone.init_cfg.checkpoint = sys.argv[2]
+config.model.cls_head.update(in_channels=32, num_classes=8)
+for name, loader in (('train', config.train_dataloader), ('test', config.test_dataloader)):
+    loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    loader.dataset.ann_file = f'videos/{name}.txt'
+    loader.dataset.data_prefix.video = 'videos'
+    for transform in loader.dataset.pipeline:
+        transform.update({'Resize': dict(scale=(40, 36)), 'RandomCrop': dict(size=32),
+                          'CenterCrop': dict(crop_size=32)}.get(transform.type, {}))
+config.train_cfg.max_epochs = 1
+runner = Runner.from_cfg(config)
+
+
+class Look(Hook):
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == 0:
+            torch.save({key: value.clone() for key, value in runner.model.backbone.state_dict().items()}, 'start.pth')
+
+
+runner.register_hook(Look())
+runner.train()
+runner.test()
+for part in (runner.model, runner.model.backbone, runner.train_dataloader.dataset, runner.model.data_preprocessor):
+    print('PART', type(part).__module__.split('.')[0], type(part).__name__)
+torch.save(runner.model.backbone.state_dict(), 'end.pth')
+"""
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('plugin')
+    write_moving_shapes(folder / 'videos', num_train=4, num_test=2, size=64)
+    return folder
+
+
+def test_a_stock_config_of_mmaction2_trains_and_tests_our_backbone_from_our_checkpoint(folder):
+    torch.manual_seed(0)
+    net = R3D(10, base_channels=4)
+    torch.save({f'backbone.{name}': value for name, value in net.state_dict().items()}, folder / 'run.pth')
+    (folder / 'pretraining.py').write_text("model = dict(backbone=dict(type='R3D', depth=10, base_channels=4))\n")
+    export_backbone(folder / 'run.pth', folder / 'r3d.pth', config=str(folder / 'pretraining.py'))
+
+    result = run(folder, folder / 'r3d.pth')
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    parts = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith('PART')]
+    assert parts == [['mmaction', 'Recognizer3D'], ['videossl', 'R3D'], ['mmaction', 'VideoDataset'],
+                     ['mmaction', 'ActionDataPreprocessor']]
+    assert 'acc/top1' in result.stdout + result.stderr
+    start, end = torch.load(folder / 'start.pth'), torch.load(folder / 'end.pth')
+    assert start.keys() == net.state_dict().keys()
+    assert all(torch.equal(value, start[name]) for name, value in net.state_dict().items())
+    assert not torch.equal(start['stem.conv.weight'], end['stem.conv.weight'])
+
+
+def test_with_a_checkpoint_of_another_net_it_does_not_start(tmp_path):
+    torch.save(R3D(10, base_channels=8).state_dict(), tmp_path / 'wide.pth')
+    config = Config.fromfile(str(CONFIG))
+    config.model.backbone.base_channels = 4
+    config.model.backbone.init_cfg.checkpoint = str(tmp_path / 'wide.pth')
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(config.model)
+        with pytest.raises(HandOffError, match='another backbone, depth or width'):
+            model.init_weights()
+
+
+def test_the_example_names_nothing_of_ours_but_the_backbone():
+    lines = [line.strip() for line in CONFIG.read_text().splitlines() if 'videossl' in line]
+    assert lines == ["custom_imports = dict(imports=['videossl'], allow_failed_imports=False)", "type='videossl.R3D',"]
+
+
+def run(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, '-c', RUN, str(CONFIG), str(checkpoint)], cwd=folder, capture_output=True, text=True,
+                          timeout=120, env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''))

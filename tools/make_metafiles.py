@@ -1,0 +1,187 @@
+"""Write ``configs/*/metafile.yml`` and ``model-index.yml``: ``python tools/make_metafiles.py``.
+
+They are derived: the models from the configs; what starts from a pretraining from the recipes, or, where no recipe has it, by
+net and method; the papers' figures (``Cited: true``) from the recipes; ours (``Measured: true``) from docs/results.md.
+"""
+import functools
+import inspect
+import re
+from pathlib import Path
+
+import yaml
+from mmengine.config import Config
+
+import videossl.models  # noqa: F401  (what configs import)
+from videossl.apis.recipe import parse_args
+from videossl.apis.recipe_reader import read_recipe
+from videossl.models.conversion.import_backbone import BACKBONES, backbone_name
+
+ROOT = Path(__file__).resolve().parents[1]
+AUX_SKD = ('Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation',
+           'https://arxiv.org/abs/2112.04011')
+# Folder: collection, title and address of the paper, page of ours.
+COLLECTIONS = dict(
+    aux_skd=('auxSKD', *AUX_SKD, 'docs/aux_skd.md'),
+    vspp=('VSPP', *AUX_SKD, 'docs/aux_skd.md'),
+    video_pace=('VideoPace', 'Self-supervised Video Representation Learning by Pace Prediction',
+                'https://arxiv.org/abs/2008.05861', 'docs/video_pace.md'),
+    vcop=('VCOP', 'Self-supervised Spatiotemporal Learning via Video Clip Order Prediction',
+          'https://openaccess.thecvf.com/content_CVPR_2019/html/Xu_Self-Supervised_Spatiotemporal_Learning_via_Video_Clip_'
+          'Order_Prediction_CVPR_2019_paper.html', 'docs/vcop.md'),
+    rspnet=('RSPNet', 'RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning',
+            'https://arxiv.org/abs/2011.07949', 'docs/rspnet.md'),
+    human_prior=('Human prior', 'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
+                 'Action Recognition Pre-Training', 'https://arxiv.org/abs/2204.12729', 'docs/human_prior.md'),
+    laptop=('Small nets', *AUX_SKD, 'docs/recipes.md'),
+    downstream=('Fine-tuning', *AUX_SKD, 'docs/aux_skd.md'))
+# What the names of a method's own fine-tunings have in them; where a net has none, the auxSKD paper's serve.
+FINE_TUNING = dict(aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_')
+DATA = {'ucf101': 'UCF101', 'hmdb51': 'HMDB51', 'k100': 'Kinetics-100', 'k400': 'Kinetics-400', 'videos': 'any videos',
+        'moving-shapes': 'MovingShapes'}
+
+
+def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
+    """What starts from each config, and the results that each config leads to, over all recipes.
+
+    A result stands at the last pretraining of its chain; without any, at the test's own config.
+    """
+    successors: dict[str, list[str]] = {}
+    results: dict[str, list[dict]] = {}
+    measured = read_measured()
+    for path in sorted((ROOT / 'configs' / 'recipes').glob('*.py')):
+        stages, recipe, _ = read_recipe(parse_args([str(path)]))
+        configs = {stage.name: Path(stage.config).stem for stage in stages}
+        for stage in stages:
+            if stage.init_from is not None:
+                following = successors.setdefault(configs[stage.init_from.name], [])
+                if configs[stage.name] not in following:
+                    following.append(configs[stage.name])
+        for row in recipe.get('table', {}).get('rows', []):
+            chain = [configs[stage] for stage in row.stages]
+            entries = []
+            if row.get('cited'):
+                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True)))
+            if row.name in measured.get(path.stem, {}):
+                data, figures = measured[path.stem][row.name]
+                entries.append((data, figures, dict(Measured=True)))
+            for data, figures, kind in entries:
+                metrics = {f'Top {k} Accuracy': float(figure) for k, figure in zip((1, 5), figures)}
+                results.setdefault(chain[-2] if len(chain) > 1 else chain[-1], []).append(
+                    dict(Task='Action Recognition', Dataset=data, Metrics=metrics, **kind, Stages=chain,
+                         Recipe=f'configs/recipes/{path.name}'))
+    return successors, results
+
+
+def read_measured() -> dict[str, dict[str, tuple[str, list[str]]]]:
+    """From recipes' names to their rows' names to data set, top-1 and top-5, as docs/results.md has them.
+
+    A section's heading begins with the data set's name, and the section names its recipe.
+    """
+    measured: dict[str, dict[str, tuple[str, list[str]]]] = {}
+    for section in re.split(r'(?m)^## ', (ROOT / 'docs' / 'results.md').read_text(encoding='utf-8'))[1:]:
+        recipe = 'demo' if 'make demo' in section.partition('\n')[0] else None
+        if recipe is None and (named := re.search(r'configs/recipes/([\w-]+)\.py', section)):
+            recipe = named[1]
+        rows = [[cell.strip() for cell in line.strip().strip('|').split('|')] for line in section.splitlines()
+                if line.startswith('|')]
+        columns = [index for k in (1, 5) for index, cell in enumerate(rows[0] if rows else []) if cell.startswith(f'top-{k} ')]
+        if recipe is None or not columns:
+            continue
+        data = re.match(r'[\w -]+', section)[0].strip()
+        for row in rows[2:]:
+            measured.setdefault(recipe, {})[row[0]] = (data, [row[index] for index in columns])
+    return measured
+
+
+def data_of(config: str) -> str:
+    """The data set in a config's name.
+
+    Example:
+        >>> data_of('vspp_r3d-10_16x1x1-20e_k100-rgb')
+        'Kinetics-100'
+    """
+    return DATA[config.rsplit('_', 1)[1].removesuffix('-rgb')]
+
+
+@functools.lru_cache(None)
+def read(path: Path) -> Config:
+    """A config with its bases merged."""
+    return Config.fromfile(str(path))
+
+
+def net_of(config: Config) -> dict:
+    """A config's backbone without what is no matter of architecture, its depth filled in."""
+    net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
+    inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
+    depth = inspect.signature(BACKBONES[inner['type']].__init__).parameters.get('depth')
+    if depth is not None:
+        inner.setdefault('depth', depth.default)
+    return net
+
+
+def describe(path: Path, collection: str, successors: dict[str, list[str]], results: dict[str, list[dict]]) -> dict:
+    """One config's entry."""
+    config = read(path)
+    net = net_of(config)
+    architecture = f'{backbone_name(net["backbone"])} with branches' if 'backbone' in net else backbone_name(net)
+    metadata = {'Architecture': architecture}
+    if config.get('train_dataloader') is not None:  # not so where features are only extracted
+        metadata.update({'Batch Size': config.train_dataloader.batch_size, 'Epochs': config.train_cfg.max_epochs,
+                         'Training Data': data_of(path.stem)})
+    entry = {'Name': path.stem, 'Config': f'configs/{path.parent.name}/{path.name}', 'In Collection': collection,
+             'Metadata': metadata, 'Modality': 'RGB'}
+    following = successors.get(path.stem) or downstream_of(net, path.parent.name)
+    if following:
+        entry['Downstream'] = sorted(following)
+    entry['Results'] = results.get(path.stem)
+    return entry
+
+
+def downstream_of(net: dict, folder: str) -> list[str]:
+    """For a pretraining that no recipe has: the fine-tunings of its net that belong to its method."""
+    if folder not in FINE_TUNING:
+        return []
+    for part in (FINE_TUNING[folder], FINE_TUNING['vspp']):
+        found = [path.stem for path in sorted((ROOT / 'configs' / 'downstream').glob(f'*{part}*.py'))
+                 if 'held-out' not in path.stem and net_of(read(path)) == net]
+        if found:
+            return found
+    return []
+
+
+def make_metafiles() -> dict[Path, str]:
+    """The files' paths, relative to the repository's root, and their texts."""
+    successors, results = read_chains()
+    files = {}
+    for folder, (name, title, address, page) in COLLECTIONS.items():
+        content = dict(
+            Collections=[dict(Name=name, README=page, Paper=dict(URL=address, Title=title))],
+            Models=[describe(path, name, successors, results) for path in sorted((ROOT / 'configs' / folder).glob('*.py'))])
+        files[Path('configs', folder, 'metafile.yml')] = as_text(content)
+    files[Path('model-index.yml')] = as_text(dict(Import=sorted(path.as_posix() for path in files)))
+    return files
+
+
+class Indented(yaml.SafeDumper):
+    """Lists indented as mmaction2's metafiles have them, and no references between equal parts."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        return super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data) -> bool:
+        return True
+
+
+def as_text(content: dict) -> str:
+    head = '# Made by tools/make_metafiles.py; do not edit.\n'
+    return head + yaml.dump(content, Dumper=Indented, sort_keys=False, allow_unicode=True, width=120)
+
+
+def main() -> None:
+    for path, text in make_metafiles().items():
+        (ROOT / path).write_text(text, encoding='utf-8')
+        print(path)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,166 @@
+"""From a checkpoint of a training run to a file of the backbone alone."""
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import Tensor
+
+from videossl.models.pretrainers.pretrainer import build
+
+from .literal_config import read_literal
+from .weight_files import (ConversionError, KeyReport, check_format, read_checkpoint, versions, weights_sha256,
+                           write_weights)
+
+LICENCE = ('Made with videossl (MIT licence). The data that these weights were trained on may have terms of its own; '
+           'whoever trained them says which.')
+# What a backbone is trained with, not what it is.
+NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')
+
+
+def export_backbone(checkpoint: str | Path,
+                    out: str | Path,
+                    branch: str | None = None,
+                    teacher: bool = False,
+                    prefix: str = '',
+                    config: str | None = None,
+                    licence: str | None = None) -> KeyReport:
+    """Write a backbone's weights, with all that is needed to build it, to a file of their own.
+
+    Args:
+        checkpoint: of a run of videossl or mmaction2; or an imported or exported file, to give it another format or
+            prefix.
+        out: the new file: ``.pth``, ``.pt`` or ``.safetensors``.
+        branch: of a :class:`~videossl.models.BranchedBackbone`: this branch with what is shared, as the plain net. None:
+            the whole.
+        teacher: the averaged teacher's backbone instead of the student's.
+        prefix: what the names in the new file begin with. Nothing suits ``load_state_dict`` and
+            ``init_cfg=dict(type='Pretrained')``; ``backbone.`` also ``tools/train.py --init-from``.
+        config: the config's file, where the checkpoint does not hold it. It is run, as any config.
+        licence: the note on the weights' terms; None: a general one, or that of the imported file.
+
+    Raises:
+        ConversionError: there is no such backbone in the file, no config to build it, or the two do not agree.
+    """
+    check_format(out)
+    weights, beside = read_checkpoint(checkpoint)
+    if Path(out).exists() and Path(out).samefile(checkpoint):
+        raise ConversionError(f'--out {out} is the checkpoint itself')
+    meta = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
+    described = 'backbone' in meta and config is None  # imported, or exported before
+    root = 'teacher.backbone.' if teacher else 'backbone.'
+    if described and not teacher and not any(name.startswith(root) for name in weights):
+        root = meta.get('prefix', '')
+    tensors = {name[len(root):]: value for name, value in weights.items() if name.startswith(root)}
+    if not tensors:
+        raise ConversionError(
+            f'{checkpoint} has no names that begin with {root}' +
+            ('; only methods with an averaged teacher (auxSKD, RSPNet, the human prior) have one, and published files '
+             'have lost it' if teacher else f'; it has {", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'))
+    model = dict(backbone=meta['backbone']) if described else _model_config(meta, config, checkpoint)
+    architecture = _architecture(model['backbone'], model.get('_scope_') or 'videossl')
+    architecture, tensors, left = _choose_branch(architecture, tensors, branch, checkpoint)
+    _check(architecture, tensors, checkpoint)
+
+    if prefix and not prefix.endswith('.'):
+        prefix += '.'
+    tensors = {f'{prefix}{name}': value for name, value in tensors.items()}
+    new_meta: dict[str, Any] = dict(
+        backbone=architecture,
+        prefix=prefix,
+        source=meta.get('source', Path(checkpoint).name) if described else Path(checkpoint).name,
+        licence=licence or meta.get('licence') or LICENCE,
+        versions=versions(),
+        weights_sha256=weights_sha256(tensors))
+    if described:
+        new_meta.update({key: meta[key] for key in ('family', 'encoder', 'config', 'method', 'epoch', 'iter', 'part',
+                                                    'data_preprocessor') if key in meta})
+    else:
+        new_meta.update(config=_config_name(meta, config, checkpoint), method=model.get('type', 'unknown'),
+                        part='teacher' if teacher else 'student')
+        new_meta.update({key: meta[key] for key in ('epoch', 'iter') if isinstance(meta.get(key), int)})
+        if 'data_preprocessor' in model:
+            new_meta['data_preprocessor'] = _scoped(model['data_preprocessor'], model.get('_scope_') or 'videossl')
+    if branch is not None:
+        new_meta['branch'] = branch
+    digest = write_weights(out, tensors, new_meta)
+    kept = {root + name for name in left}
+    return KeyReport(
+        taken=list(tensors),
+        dropped=[name for name in weights if not name.startswith(root) or name in kept],
+        notes=[f'backbone: {architecture}', f'licence: {new_meta["licence"]}', f'{out}: SHA-256 {digest}'])
+
+
+def _model_config(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
+    if config is not None:
+        read = Config.fromfile(config).to_dict()
+    elif isinstance(meta.get('cfg'), str):
+        read = read_literal(meta['cfg'], 'model', 'default_scope')
+    else:
+        raise ConversionError(f'{checkpoint} does not hold the config that it was trained with; give its file with --config')
+    if not isinstance(read.get('model'), dict) or not isinstance(read['model'].get('backbone'), dict):
+        raise ConversionError(f'the config of {checkpoint} has no model.backbone')
+    return {**read['model'], '_scope_': read.get('default_scope')}
+
+
+def _architecture(backbone: dict, scope: str) -> dict:
+    """A backbone's config without what is no matter of architecture, and with its scope, so that it builds anywhere."""
+    config = {key: value for key, value in deepcopy(backbone).items() if key not in NOT_ARCHITECTURE}
+    if config['type'].split('.')[-1] == 'BranchedBackbone':
+        config.pop('output', None)  # 'concat', the default, is what everything but the method itself reads
+    if isinstance(config.get('backbone'), dict):
+        config['backbone'] = _architecture(config['backbone'], 'videossl')
+    return _scoped(config, scope)
+
+
+def _scoped(config: dict, scope: str) -> dict:
+    config = dict(config)
+    if '.' not in config['type']:
+        config['type'] = f'{scope}.{config["type"]}'
+    return config
+
+
+def _choose_branch(config: dict, tensors: dict[str, Tensor], branch: str | None,
+                   checkpoint: str | Path) -> tuple[dict, dict[str, Tensor], list[str]]:
+    """Config and tensors of the whole backbone or of one branch, and the names that are left behind."""
+    if not config['type'].endswith('BranchedBackbone'):
+        if branch is not None:
+            raise ConversionError(f'--branch {branch}: the backbone of {checkpoint}, {config["type"]}, has no branches')
+        return config, tensors, []
+    present = list(dict.fromkeys(name.split('.')[1] for name in tensors if name.startswith('branches.')))
+    if branch is None:
+        # The teacher has only the branches that the averaged embeddings need.
+        return {**config, 'branches': present}, tensors, []
+    if branch not in present:
+        raise ConversionError(f'--branch {branch}: {checkpoint} has the branches {", ".join(present)}')
+    chosen = {}
+    for place in ('shared.', f'branches.{branch}.'):
+        chosen.update({name[len(place):]: value for name, value in tensors.items() if name.startswith(place)})
+    left = [name for name in tensors if not name.startswith(('shared.', f'branches.{branch}.'))]
+    return config['backbone'], chosen, left
+
+
+def _check(config: dict, tensors: dict[str, Tensor], checkpoint: str | Path) -> None:
+    try:
+        target = build(config).state_dict()
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConversionError(f'the backbone of {checkpoint} cannot be built from its config {config}: {error}') from error
+    faults = []
+    for fault, names in (
+        ('missing', [name for name in target if name not in tensors]),
+        ('unexpected', [name for name in tensors if name not in target]),
+        ('of another shape', [f'{name} {tuple(tensors[name].shape)} for {tuple(value.shape)}'
+                              for name, value in target.items() if name in tensors and tensors[name].shape != value.shape]),
+    ):
+        if names:
+            faults.append(f'{len(names)} {fault}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))
+    if faults:
+        raise ConversionError(f'the weights of {checkpoint} are not those of its config {config}; ' + '; '.join(faults))
+
+
+def _config_name(meta: dict, config: str | None, checkpoint: str | Path) -> str:
+    if config is not None:
+        return Path(config).stem
+    name = meta.get('experiment_name')
+    return re.sub(r'_\d{8}_\d{6}$', '', name) if isinstance(name, str) else Path(checkpoint).stem

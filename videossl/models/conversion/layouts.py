@@ -1,0 +1,235 @@
+"""How the layers of other people's backbones are named, from our names to theirs.
+
+No released file was at hand. The names were read from the model definitions in the authors' repositories: VCOP's
+(``models/r3d.py``), VideoPace's (``models/{c3d,r3d,r21d,s3d_g}.py``), auxSKD's (``VSPP/models/r21d.py``,
+``auxSKD/train.py``), RSPNet's (``models/{c3d,r2plus1d_vcop,resnet,s3dg}.py``, ``moco/split_wrapper.py``), CtP's
+(``pyvrl/models/backbones/r3d.py``) and torchvision's (``models/video/resnet.py``).
+"""
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+RESIDUAL = re.compile(r'(?:stem|stage(?P<stage>\d)\.(?P<block>\d+))\.'
+                      r'(?P<layer>shortcut\.conv|shortcut\.bn|conv\d?|bn\d?)\.(?P<rest>.+)')
+INCEPTION = re.compile(r'stage\d\.block(?P<block>\d\w)\.branch(?P<branch>\d)\.'
+                       r'(?P<unit>pointwise|reduce|separable\.spatial|separable\.temporal|separable\.gate|gate)\.(?P<rest>.+)')
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way of naming the layers of one architecture.
+
+    Attributes:
+        name: of the layout, for messages.
+        backbone: our class.
+        signature: names that a file of this layout has, behind a common prefix, and no other has together. The first is
+            the stem's convolution, whose number of filters is the net's width.
+        rename: from a name in our backbone's state dict to theirs.
+        settings: our backbone's arguments that make it theirs.
+        depths: our ``depth`` by the number of blocks in stage 1; empty where the net has one depth.
+        bn_eps: what their batch norms add to the variance, where it is not what ours add.
+        decisive: whether one family of files alone has this layout.
+        refusal: why no net of ours can take these weights; None: one can.
+    """
+    name: str
+    backbone: str
+    signature: tuple[str, ...]
+    rename: Callable[[str], str] | None = None
+    settings: dict = field(default_factory=dict)
+    depths: dict[int, int] = field(default_factory=dict)
+    bn_eps: float | None = None
+    decisive: bool = False
+    refusal: str | None = None
+
+    def find_prefixes(self, weights: dict[str, Tensor]) -> list[str]:
+        """What the names of nets of this layout begin with in a file; one entry for each net."""
+        first = self.signature[0]
+        prefixes = [name[:-len(first)] for name in weights if name == first or name.endswith(f'.{first}')]
+        return [prefix for prefix in prefixes if all(prefix + name in weights for name in self.signature)]
+
+
+def vcop_residual(name: str) -> str:
+    """R3D and R(2+1)D of VCOP, and so of VideoPace, auxSKD, VSPP and RSPNet.
+
+    Example:
+        >>> vcop_residual('stage2.0.shortcut.conv.weight')
+        'conv3.block1.downsampleconv.temporal_spatial_conv.weight'
+        >>> vcop_residual('stage1.1.conv2.bn.bias')
+        'conv2.blocks.0.conv2.bn.bias'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    place = ''
+    if stage is not None:
+        place = f'conv{stage + 1}.' + ('block1.' if block == 0 else f'blocks.{block - 1}.')
+    if 'conv' in layer:
+        rest = 'temporal_spatial_conv.weight' if rest == 'weight' else re.sub(r'^(spatial|temporal)\.', r'\1_conv.', rest)
+    layer = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsampleconv', 'shortcut.bn': 'downsamplebn'}.get(layer, layer)
+    return f'{place}{layer}.{rest}'
+
+
+def vcop_c3d(name: str) -> str:
+    """C3D of VCOP, VideoPace and RSPNet: flat, the batch norm named as its convolution.
+
+    Example:
+        >>> vcop_c3d('stage2.conv3b.bn.weight')
+        'bn3b.weight'
+    """
+    name = name.replace('stem.', 'stage0.conv1.')
+    _, conv, layer, rest = name.split('.', 3)
+    return f'{layer}{conv.removeprefix("conv")}.{rest}'
+
+
+def hara_resnet(name: str) -> str:
+    """3D ResNet of Hara et al., RSPNet's "ResNet18": as torchvision names an image ResNet.
+
+    Example:
+        >>> hara_resnet('stage2.0.shortcut.bn.weight')
+        'layer2.0.downsample.1.weight'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    place = '' if stage is None else f'layer{stage}.{block}.'
+    layer = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}.get(layer, layer)
+    return f'{place}{layer}.{rest}'
+
+
+def torchvision_residual(name: str) -> str:
+    """torchvision's ``r3d_18``: numbered parts of sequences.
+
+    Example:
+        >>> torchvision_residual('stage1.1.bn2.weight')
+        'layer1.1.conv2.1.weight'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    place = 'stem.' if stage is None else f'layer{stage}.{block}.'
+    layer = {'conv': '0', 'bn': '1', 'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1',
+             'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}[layer]
+    return f'{place}{layer}.{rest}'
+
+
+def ctp_residual(name: str) -> str:
+    """CtP's R3D.
+
+    Example:
+        >>> ctp_residual('stage1.0.conv1.weight')
+        'layer1.0.conv1.conv.weight'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    place = 'stem.' if stage is None else f'layer{stage}.{block}.'
+    layer = {'conv1': 'conv1.conv', 'conv2': 'conv2.conv', 'shortcut.conv': 'downsample.conv',
+             'shortcut.bn': 'downsample_bn'}.get(layer, layer)
+    return f'{place}{layer}.{rest}'
+
+
+def rspnet_s3dg(name: str) -> str:
+    """S3D-G of RSPNet.
+
+    Example:
+        >>> rspnet_s3dg('stage3.block4b.branch1.separable.temporal.bn.weight')
+        'feature.sepInc_4b.branch1.1.sep_conv.1.bn.weight'
+    """
+    match = INCEPTION.match(name)
+    if match is None:
+        if name.startswith('stage1.conv2b.'):
+            return 'feature.basicConv3d.' + _conv3d(name.removeprefix('stage1.conv2b.'))
+        place, rest = ('sepConv1', name.removeprefix('stem.')) if name.startswith('stem.') else (
+            'sep_conv2', name.removeprefix('stage1.conv2c.'))
+        unit, rest = rest.split('.', 1)
+    else:
+        place = f'sepInc_{match["block"]}.branch{match["branch"]}'
+        unit, rest = match['unit'].removeprefix('separable.'), match['rest']
+        if unit == 'pointwise':  # behind the pooling in branch 3
+            return f'feature.{place}{".1" if match["branch"] == "3" else ""}.{_conv3d(rest)}'
+        if unit == 'reduce':
+            return f'feature.{place}.0.{_conv3d(rest)}'
+        place += '.1'
+    if unit == 'gate':
+        return f'feature.{place}.{rest}'
+    return f'feature.{place}.sep_conv.{("spatial", "temporal").index(unit)}.{_conv3d(rest)}'
+
+
+def pace_s3dg(name: str) -> str:
+    """S3D-G of VideoPace, which is HowTo100M's.
+
+    Example:
+        >>> pace_s3dg('stage3.block4b.branch1.separable.temporal.bn.weight')
+        'mixed_4b.conv_b1_b.bn2.weight'
+    """
+    match = INCEPTION.match(name)
+    if match is None:
+        place, unit, rest = _pace_outside_blocks(name)
+        if unit == 'gate':
+            return f'gating.{rest.replace("excitation.", "fc.")}'
+    else:
+        unit, rest, branch = match['unit'].removeprefix('separable.'), match['rest'], match['branch']
+        if unit == 'gate':
+            return f'mixed_{match["block"]}.gating_b{branch}.{rest.replace("excitation.", "fc.")}'
+        last = {'pointwise': {'0': '', '3': '_b'}.get(branch), 'reduce': '_a'}.get(unit, '_b')
+        place = f'mixed_{match["block"]}.conv_b{branch}{last}'
+    layer, rest = rest.split('.', 1)
+    return f'{place}.{layer}{2 if unit == "temporal" else 1}.{rest}'
+
+
+def _pace_outside_blocks(name: str) -> tuple[str, str, str]:
+    """Place, unit and rest of a name of the stem or of stage 1."""
+    if name.startswith('stem.'):
+        return 'conv1', '', name.removeprefix('stem.')
+    if name.startswith('stage1.conv2b.'):
+        return 'conv_2b', '', name.removeprefix('stage1.conv2b.')
+    unit, rest = name.removeprefix('stage1.conv2c.').split('.', 1)
+    return 'conv_2c', unit, rest
+
+
+def _conv3d(rest: str) -> str:
+    return re.sub(r'^conv\.', 'conv3d.', rest)
+
+
+def _residual_parts(name: str) -> tuple[int | None, int | None, str, str]:
+    match = RESIDUAL.fullmatch(name)
+    stage = match['stage']
+    return (None, None, match['layer'], match['rest']) if stage is None else (
+        int(stage), int(match['block']), match['layer'], match['rest'])
+
+
+R2PLUS1D_REFUSAL = (
+    'the R(2+1)D of {author} is another net than ours, which follows video clip order prediction: its stem has 45 middle '
+    'channels where ours has 83, its shortcuts are single 1x1x1 convolutions where ours are factorised{more}. No weights '
+    'can be carried over; use the net itself, for instance through mmaction2')
+LAYERS_10_18 = {1: 10, 2: 18}
+
+LAYOUTS = {
+    layout.name: layout for layout in (
+        Layout(
+            'vcop-r3d', 'R3D', ('conv1.temporal_spatial_conv.weight', 'conv2.block1.conv1.temporal_spatial_conv.weight'),
+            vcop_residual, depths=LAYERS_10_18),
+        Layout(
+            'vcop-r2plus1d', 'R2Plus1D', ('conv1.temporal_conv.weight', 'conv1.spatial_conv.weight',
+                                          'conv2.block1.conv1.spatial_conv.weight'),
+            vcop_residual, depths=LAYERS_10_18),
+        Layout('vcop-c3d', 'C3D', ('conv1.weight', 'conv3a.weight'), vcop_c3d),
+        Layout(
+            'hara-resnet3d', 'ResNet3D', ('conv1.weight', 'layer1.0.conv1.weight'), hara_resnet,
+            depths={1: 10, 2: 18, 3: 34}),
+        Layout(
+            'rspnet-s3dg', 'S3DG', ('feature.sepConv1.sep_conv.0.conv3d.weight', 'feature.sepInc_3b.branch0.conv3d.weight'),
+            rspnet_s3dg, decisive=True),
+        Layout(
+            'pace-s3dg', 'S3DG', ('conv1.conv1.weight', 'mixed_3b.conv_b0.conv1.weight'), pace_s3dg,
+            settings=dict(stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1),
+            decisive=True),
+        Layout(
+            'torchvision-r3d', 'R3D', ('stem.0.weight', 'layer1.0.conv1.0.weight'), torchvision_residual,
+            depths=LAYERS_10_18, decisive=True),
+        Layout(
+            'torchvision-r2plus1d', 'R2Plus1D', ('stem.0.weight', 'layer1.0.conv1.0.0.weight'), decisive=True,
+            refusal=R2PLUS1D_REFUSAL.format(
+                author='torchvision', more=', and the second convolution of a block has the middle width of the first')),
+        Layout(
+            'ctp-r3d', 'R3D', ('stem.conv.weight', 'layer1.0.conv1.conv.weight'), ctp_residual, depths=LAYERS_10_18,
+            bn_eps=1e-3, decisive=True),
+        Layout(
+            'ctp-r2plus1d', 'R2Plus1D', ('stem.conv_s.weight', 'layer1.0.conv1.conv_s.weight'), decisive=True,
+            refusal=R2PLUS1D_REFUSAL.format(author='CtP', more='')),
+    )
+}

@@ -1,0 +1,57 @@
+"""From a checkpoint of a training run to one for others to test and fine-tune with."""
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .weight_files import ConversionError, KeyReport, read_checkpoint, versions, write_weights
+
+TRAINING_ONLY = ('teacher.', 'memory_bank.', 'predictors.')
+META_KEYS = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'experiment_name', 'mmengine_version', 'time')
+LOCAL_PATH = re.compile(r"(?m)^(work_dir|load_from) = '[^'\n]*'$")
+
+
+def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tuple[Path, KeyReport]:
+    """Write what is needed to test a model, and nothing else, to a file named after its content.
+
+    Left out are the optimiser, the schedules, the message hub, the averaged teacher, the memory bank and the predictors;
+    of the config ``work_dir`` and ``load_from``.
+
+    Args:
+        checkpoint: of a run.
+        out: the new file without date and digits; None: beside the checkpoint, named after it. As in mmaction2,
+            ``NAME_YYYYMMDD-XXXXXXXX.pth`` comes of it: the date, and the first 8 digits of the file's SHA-256, by which
+            ``torch.hub.load_state_dict_from_url(check_hash=True)`` knows a damaged download.
+
+    Returns:
+        The path of the new file, and which names were taken and dropped.
+
+    Raises:
+        ConversionError: the file cannot be read, or nothing of it is left.
+    """
+    checkpoint = Path(checkpoint)
+    weights, beside = read_checkpoint(checkpoint)
+    out = Path(out) if out is not None else checkpoint.with_suffix('.pth')
+    if out.suffix not in ('.pth', '.pt'):
+        raise ConversionError(f'--out {out}: the name of a published model ends with .pth or .pt; other formats: '
+                              'tools/converters/export_backbone.py')
+    tensors = {name: value for name, value in weights.items() if not name.startswith(TRAINING_ONLY)}
+    if not tensors:
+        raise ConversionError(f'{checkpoint} holds nothing but parts that only training needs: '
+                              f'{", ".join(sorted({name.split(".")[0] for name in weights}))}')
+    old = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
+    meta = {key: old[key] for key in META_KEYS if key in old}
+    notes = [f'left out beside the weights: {", ".join(key for key in beside if key != "meta") or "nothing"}']
+    if isinstance(meta.get('cfg'), str):
+        meta['cfg'] = LOCAL_PATH.sub(r'\1 = None', meta['cfg'])
+        paths = sorted(set(re.findall(r"'(/[^'\n]+)'", meta['cfg'])))
+        if paths:
+            notes.append(f'the config in the file still names paths of this machine: {", ".join(paths)}')
+    meta['versions'] = versions()
+
+    temporary = out.with_name(f'{out.stem}.unnamed{out.suffix}')
+    digest = write_weights(temporary, tensors, meta)
+    date = datetime.now(timezone.utc).strftime('%Y%m%d')
+    final = out.with_name(f'{out.stem}_{date}-{digest[:8]}{out.suffix}')
+    temporary.replace(final)
+    notes.append(f'{final}: SHA-256 {digest}')
+    return final, KeyReport(list(tensors), [name for name in weights if name not in tensors], notes=notes)
