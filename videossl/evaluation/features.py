@@ -23,7 +23,8 @@ class ClipFeatures:
         paths: N paths, as in the list.
         readable: bool [N]; False: the video could not be read, and its features are zeros.
         protocol: how they were made, in plain types: ``clips`` and ``crops`` (of each video), ``clip_len``,
-            ``frame_interval``, ``size``, ``pooling``, ``split`` (the list's name), ``config``, ``checkpoint``, and more.
+            ``frame_interval``, ``size``, ``pooling``, ``split`` (the list's name), ``config``, ``checkpoint``, and
+            more.
 
     Raises:
         ValueError: the parts do not fit together.
@@ -81,8 +82,8 @@ class ClipFeatures:
         return views.reshape(len(views), -1, crops, views.shape[2]).mean(axis=2)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write a ``.npz`` (arrays ``features``, ``labels``, ``paths``, ``readable``, and ``protocol`` as JSON) or a ``.parquet``
-        file (one row a video); whole or not at all.
+        """Write a ``.npz`` (arrays ``features``, ``labels``, ``paths``, ``readable``, and ``protocol`` as JSON) or a
+        ``.parquet`` file (one row a video); whole or not at all.
 
         Raises:
             ValueError: the name ends otherwise, or the protocol is not of plain types.
@@ -199,5 +200,6 @@ def _import_pyarrow():
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ImportError('.parquet files need pyarrow: pip install pyarrow; or choose .npz, which needs nothing') from None
+        raise ImportError('.parquet files need pyarrow: pip install pyarrow; or choose .npz, which needs '
+                          'nothing') from None
     return pyarrow, pyarrow.parquet
