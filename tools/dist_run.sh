@@ -26,6 +26,7 @@ fi
 cores=$("$python" -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 share=$((cores / processes))
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((share > 1 ? share : 1))}
+export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
 
 exec "$python" -m torch.distributed.run \
     --nnodes "${NNODES:-1}" \

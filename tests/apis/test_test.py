@@ -49,7 +49,7 @@ def test_the_checkpoint_is_loaded_and_nothing_of_training_is_built(checkpoint):
     config = config_from(FINETUNE, checkpoint, '--data-root', 'mine', '--ann-file', 'test.txt', '--amp')
     assert config.load_from == str(checkpoint) and not config.resume
     assert config.train_dataloader is config.train_cfg is config.optim_wrapper is config.param_scheduler is None
-    assert config.custom_hooks == []
+    assert config.custom_hooks == [dict(type='videossl.WholeCheckpointHook')]
     dataset = config.test_dataloader.dataset
     assert (dataset.data_root, dataset.ann_file, dataset.data_prefix.video) == ('mine', 'test.txt', '')
     assert dataset.test_mode is True and dataset.num_classes == config.model.cls_head.num_classes

@@ -187,7 +187,10 @@ def use_gloo(config: Config, launcher: str) -> None:
                           f'{launcher}')
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
-    config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    # Each process keeps the batch-norm statistics of its own clips. torch 2.13 has renamed the option.
+    arguments = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
+    option = 'forward_sync_buffers' if 'forward_sync_buffers' in arguments else 'broadcast_buffers'
+    config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, **{option: False})
 
 
 def build_runner(config: Config) -> Runner:

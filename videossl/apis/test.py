@@ -37,7 +37,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
         config.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
     config.load_from = args.checkpoint
     config.train_dataloader = config.train_cfg = config.optim_wrapper = config.param_scheduler = None
-    config.custom_hooks = []  # those of training
+    config.custom_hooks = [dict(type='videossl.WholeCheckpointHook')]  # instead of those of training
     return finish_config(config, args)
 
 

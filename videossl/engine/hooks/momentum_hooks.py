@@ -2,6 +2,7 @@
 import torch
 from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from torch import nn
 
@@ -64,8 +65,10 @@ class MomentumTeacherHook(Hook):
             return
         if self.copy_student:
             model.copy_student_to_teacher()
+            print_log('the averaged teacher starts as a copy of the student', logger='current')
         else:
             model.initialise_teacher()
+            print_log('the averaged teacher starts from random weights of its own (copy_student=False)', logger='current')
             for tensor in model.teacher.state_dict().values():
                 broadcast(tensor)  # rank 0's for all: each process has drawn its own
 
