@@ -28,20 +28,67 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     return [by_step[step] for step in sorted(by_step)]
 
 
-def plot_curves(runs: dict[str, Sequence[dict]], path: str | Path, chance: dict[str, float] | None = None) -> None:
+def find_runs(folders: Sequence[str]) -> dict[str, Path]:
+    """Name and folder of each run.
+
+    Args:
+        folders: each the folder of a run, ``NAME=FOLDER`` to name it, or a folder of runs (such as a recipe's), which
+            stands for all of them. Without a name a run is called as its folder is; runs of one name get the folder
+            above it in front.
+
+    Raises:
+        ValueError: a folder without a run in it or right below, or two runs of one name.
+    """
+    found: list[tuple[str, Path]] = []
+    for entry in folders:
+        name, equals, rest = entry.partition('=')
+        named = bool(equals) and not Path(entry).exists()
+        folder = Path(rest if named else entry)
+        runs = [folder] if is_run(folder) else sorted(path for path in folder.glob('*/') if is_run(path))
+        if not runs:
+            raise ValueError(f'{folder} holds no run: there is no */vis_data/scalars.json in it or in a folder of it')
+        for run in runs:
+            run_name = run.resolve().name
+            found.append(((name if run is folder else f'{name}/{run_name}') if named else run_name, run))
+    names = [name for name, _ in found]
+    found = [(name if names.count(name) == 1 else f'{run.resolve().parent.name}/{name}', run) for name, run in found]
+    doubles = sorted({name for name, _ in found if [other for other, _ in found].count(name) > 1})
+    if doubles:
+        raise ValueError(f'several runs are called {", ".join(doubles)}; tell them apart with NAME=FOLDER')
+    return dict(found)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether mmengine logged a run there."""
+    return any(folder.glob('*/vis_data/scalars.json'))
+
+
+def plot_curves(runs: dict[str, Sequence[dict]],
+                path: str | Path,
+                chance: dict[str, float] | None = None,
+                keys: Sequence[str] | None = None) -> None:
     """Draw the curves of several runs, a panel per quantity, three in a row.
 
     Args:
         runs: name of each run and its scalars from :func:`read_scalars`.
         path: the picture to write.
         chance: for a quantity, the value that guessing gives; drawn as a dotted line.
+        keys: the quantities, as the log has them. None: the accuracies, and auxSKD's loss.
+
+    Raises:
+        ValueError: no run logged one of ``keys``.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    keys = {key: None for entries in runs.values() for entry in entries for key in entry}
-    panels = [key for key in PANELS if key in keys]
-    panels += [key for key in keys if key.startswith('acc_') and key not in PANELS]
+    logged = {key: None for entries in runs.values() for entry in entries for key in entry}
+    panels = [key for key in PANELS if key in logged]
+    panels += [key for key in logged if key.startswith('acc_') and key not in PANELS]
+    if keys is not None:
+        missing = [key for key in keys if key not in logged]
+        if missing:
+            raise ValueError(f'no run logged {", ".join(missing)}; they have {", ".join(logged) or "nothing"}')
+        panels = list(keys)
     columns = min(max(len(panels), 1), MOST_COLUMNS)
     rows = max(math.ceil(len(panels) / columns), 1)
     figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout='constrained')

@@ -1,0 +1,95 @@
+"""Maps laid over clips, as video and as contact sheet."""
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .clip_sheet import thumbnail_row
+
+SMALLEST_SIDE = 224  # of a frame in a video, in pixels; smaller ones are enlarged
+THUMBNAILS = 8
+
+
+def overlay(clip: np.ndarray, cam_map: np.ndarray, strength: float = 0.5) -> np.ndarray:
+    """Colour a clip by a map, from blue (0) to red (1).
+
+    Args:
+        clip: uint8 RGB [T, H, W, 3].
+        cam_map: [T, H, W], from 0 to 1.
+        strength: share of the colours in the mixture.
+
+    Returns:
+        uint8 RGB [T, H, W, 3].
+    """
+    if clip.shape[:3] != cam_map.shape:
+        raise ValueError(f'a map {cam_map.shape} does not go with a clip {clip.shape}')
+    if not 0 <= strength <= 1:
+        raise ValueError(f'strength must lie in 0..1, got {strength}')
+    levels = np.rint(np.clip(cam_map, 0, 1) * 255).astype(np.uint8)
+    colours = np.stack([cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1] for level in levels])
+    return np.rint(clip * (1 - strength) + colours * strength).astype(np.uint8)
+
+
+def write_video(path: str | Path, frames: np.ndarray, fps: float = 12.5) -> None:
+    """Write frames, uint8 RGB [T, H, W, 3], as H.264; odd sides lose a pixel. The file appears when it is whole."""
+    from fractions import Fraction
+
+    import av
+
+    height, width = (side // 2 * 2 for side in frames.shape[1:3])
+    temporary = f'{path}.part'
+    with av.open(temporary, 'w', format='mp4') as container:
+        stream = container.add_stream('libx264', rate=Fraction(fps).limit_denominator(1000), options=dict(crf='20'))
+        stream.height, stream.width, stream.pix_fmt = height, width, 'yuv420p'
+        for frame in frames:
+            picture = np.ascontiguousarray(frame[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
+        container.mux(stream.encode())
+    os.replace(temporary, path)
+
+
+def enlarged(frames: np.ndarray, smallest_side: int = SMALLEST_SIDE) -> np.ndarray:
+    """Frames [T, H, W, 3] whose smaller side is at least so long, by a whole factor, their pixels repeated."""
+    factor = -(-smallest_side // min(frames.shape[1:3]))
+    return frames.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def write_cam_video(path: str | Path, clips: np.ndarray, maps: np.ndarray, fps: float = 12.5, strength: float = 0.5) -> None:
+    """Write clips, uint8 RGB [N, T, H, W, 3], one after another, with their maps [N, T, H, W] over them to the right."""
+    frames = [np.concatenate([clip, overlay(clip, cam_map, strength)], axis=2) for clip, cam_map in zip(clips, maps)]
+    write_video(path, enlarged(np.concatenate(frames)), fps)
+
+
+def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], title: str = '', strength: float = 0.5):
+    """A contact sheet, as a matplotlib figure: of each clip a row of frames, and the same frames with the map over them.
+
+    Args:
+        clips: uint8 RGB [N, T, H, W, 3].
+        maps: [N, T, H, W], from 0 to 1.
+        shown: of each clip what its map shows, in words; see :class:`~.cam.CamResult`.
+        title: what stands above.
+        strength: see :func:`overlay`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not len(clips) == len(maps) == len(shown):
+        raise ValueError(f'{len(clips)} clips, {len(maps)} maps and {len(shown)} texts must be equally many')
+    num_frames = clips.shape[1]
+    places = np.unique(np.linspace(0, num_frames - 1, min(num_frames, THUMBNAILS)).round().astype(int))
+    row_height = 9 / len(places) * clips.shape[2] / clips.shape[3]
+    figure = Figure(figsize=(9, len(clips) * (2 * row_height + 0.4) + 0.6), layout='constrained')
+    FigureCanvasAgg(figure)
+    figure.suptitle('\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
+                    fontsize=9)
+    grid = figure.add_gridspec(len(clips), 1)
+    for number, (clip, cam_map, text) in enumerate(zip(clips, maps, shown)):
+        plain = [False] * len(places)
+        rows = [thumbnail_row(clip[places], plain), thumbnail_row(overlay(clip, cam_map, strength)[places], plain)]
+        axes = figure.add_subplot(grid[number], label=f'clip {number}')
+        axes.imshow(np.concatenate(rows))
+        axes.set_title(text, fontsize=9, loc='left')
+        axes.set_axis_off()
+    return figure

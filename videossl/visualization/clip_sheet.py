@@ -1,0 +1,211 @@
+"""Clip sheets: what a sampler and the transforms made of a video, as pictures."""
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .clip_labels import Sampling, describe_sample, describe_view, frame_ranges, repaced_positions
+
+LABELS = ('gt_speed', 'gt_segment', 'gt_order')
+REPACED_COLOUR = '#ff9900'  # of what is played faster: a shaded stretch of time, the frame around a thumbnail
+FRAMES_IN_A_ROW = 16
+VIEW_COLOURS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
+
+
+@dataclass
+class ClipSample:
+    """One sample, as a model would get it.
+
+    Args:
+        clips: uint8 RGB [V, T, H, W, 3].
+        frame_inds: int [V, T], numbers of the frames in the file.
+        total_frames: frames in the video.
+        filename: the video.
+        labels: those of ``gt_speed`` [V], ``gt_segment`` [V], ``gt_order`` that there are.
+        start_index: number of the video's first frame.
+    """
+    clips: np.ndarray
+    frame_inds: np.ndarray
+    total_frames: int
+    filename: str
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    start_index: int = 0
+
+    @classmethod
+    def from_packed(cls, packed: dict) -> 'ClipSample':
+        """From what :class:`~videossl.datasets.transforms.PackClips` returns.
+
+        Raises:
+            ValueError: ``PackClips`` was told to forget what a sheet shows, or the pipeline ends with something else.
+        """
+        if not isinstance(packed, dict) or 'inputs' not in packed or getattr(packed['inputs'], 'ndim', 0) != 5:
+            raise ValueError('a clip sheet needs samples as PackClips packs them, clips [V, 3, T, H, W]; end the pipeline '
+                             "with dict(type='PackClips')")
+        sample = packed['data_samples']
+        missing = [key for key in ('frame_inds', 'total_frames', 'filename') if key not in sample.metainfo_keys()]
+        if missing:
+            raise ValueError(f'a clip sheet shows {", ".join(missing)}, which PackClips does not keep; name it in its '
+                             'meta_keys')
+        clips = packed['inputs'].permute(0, 2, 3, 4, 1).numpy()
+        frames = np.asarray(sample.frame_inds).reshape(-1, clips.shape[1])
+        if len(clips) % len(frames):
+            raise ValueError(f'{len(clips)} clips of {clips.shape[1]} frames do not go with {frames.size} frame numbers')
+        return cls(
+            clips=clips,
+            frame_inds=np.repeat(frames, len(clips) // len(frames), axis=0),  # several crops show the same frames
+            total_frames=int(sample.total_frames),
+            filename=str(sample.filename),
+            labels={key: sample.get(key).numpy() for key in LABELS if key in sample})
+
+
+def sampling_of(pipeline: Sequence, model: dict | None = None) -> Sampling:
+    """What the labels do not say, found in the transforms of a pipeline (built, or configs) and in the model's config.
+
+    A view's role is read from the model's ``student_views`` and ``teacher_views``.
+    """
+
+    def known(name: str):
+        values = [transform.get(name) if isinstance(transform, dict) else getattr(transform, name, None)
+                  for transform in pipeline]
+        return next((value for value in values if value is not None), None)
+
+    roles: dict[int, str] = {}
+    if model and str(model.get('type', '')).endswith('MomentumPretrainer'):
+        roles = {view: 'student' for view in model.get('student_views', (0, ))}
+        roles |= {view: 'teacher' for view in model.get('teacher_views', (1, )) if view not in roles}
+    return Sampling(num_segments=known('num_segments'), tuple_len=known('tuple_len'),
+                    roles=tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else ())
+
+
+def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> None:
+    """Draw the time line of a video on matplotlib axes: a row a view, a tick a picked frame, re-paced stretches shaded.
+
+    The x axis counts frames; a frame ``f`` covers ``f - 0.5`` to ``f + 0.5``. The first view is the uppermost row.
+    """
+    num_views, clip_len = sample.frame_inds.shape
+    first, last = sample.start_index, sample.start_index + sample.total_frames - 1
+    for view, frames in enumerate(sample.frame_inds):
+        row = num_views - 1 - view
+        repaced = repaced_positions(sample.labels, view, clip_len, sampling)
+        for start, end in frame_ranges(frames, repaced):
+            axes.fill_between([start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=REPACED_COLOUR, alpha=0.5,
+                              linewidth=0)
+        axes.vlines(frames, row - 0.3, row + 0.3, color=VIEW_COLOURS[view % len(VIEW_COLOURS)], linewidth=1)
+        axes.hlines(row, first, last, color='#999999', linewidth=0.6, zorder=0)
+    axes.set_xlim(first - 0.5, last + 0.5)
+    axes.set_ylim(-0.6, num_views - 0.4)
+    axes.set_yticks(range(num_views), [f'view {view + 1}' for view in reversed(range(num_views))], fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.set_xlabel('frame of the video' + ('; shaded: played faster' if 'gt_speed' in sample.labels else ''), fontsize=8)
+
+
+def thumbnail_row(frames: np.ndarray, framed: Sequence[bool], colour: str = REPACED_COLOUR, gap: int = 2) -> np.ndarray:
+    """Frames side by side, some of them framed in a colour.
+
+    Args:
+        frames: uint8 RGB [n, H, W, 3].
+        framed: n truth values.
+        colour: of the frames around these, ``#rrggbb``; the others' are white.
+        gap: width of a frame in pixels.
+
+    Returns:
+        uint8 RGB [H + 2 gap, n (W + 2 gap), 3].
+    """
+    rgb = np.array([int(colour[place:place + 2], 16) for place in (1, 3, 5)], dtype=np.uint8)
+    number, height, width = frames.shape[:3]
+    cells = np.full((number, height + 2 * gap, width + 2 * gap, 3), 255, dtype=np.uint8)
+    cells[np.asarray(framed, dtype=bool)] = rgb
+    cells[:, gap:gap + height, gap:gap + width] = frames
+    return cells.transpose(1, 0, 2, 3).reshape(height + 2 * gap, number * (width + 2 * gap), 3)
+
+
+def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: str = ''):
+    """A matplotlib figure of one sample: the time line, and below it each view's frames with their numbers.
+
+    Args:
+        sample: what to show.
+        sampling: what the labels do not say, see :func:`sampling_of`.
+        title: what stands above; the file's name and the labels of the sample follow.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    num_views, clip_len, height, width = sample.clips.shape[:4]
+    rows = [(view, start) for view in range(num_views) for start in range(0, clip_len, FRAMES_IN_A_ROW)]
+    columns = min(clip_len, FRAMES_IN_A_ROW)
+    sheet_width = 0.8 * max(columns, 10)  # inches
+    row_height = sheet_width / columns * height / width + 0.42
+    heights = [0.35 + 0.32 * num_views] + [row_height] * len(rows)
+    figure = Figure(figsize=(sheet_width, sum(heights) + 0.7), layout='constrained')
+    FigureCanvasAgg(figure)
+    lines = [title, f'{os.path.basename(sample.filename)}, {sample.total_frames} frames',
+             describe_sample(sample.labels, sampling)]
+    figure.suptitle('\n'.join(line for line in lines if line), fontsize=10)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    draw_timeline(figure.add_subplot(grid[0], label='timeline'), sample, sampling)
+    for number, (view, start) in enumerate(rows, 1):
+        part = slice(start, start + FRAMES_IN_A_ROW)
+        frames = sample.clips[view, part]
+        picture = thumbnail_row(frames, repaced_positions(sample.labels, view, clip_len, sampling)[part])
+        missing = columns * picture.shape[1] // len(frames) - picture.shape[1]
+        picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
+        axes = figure.add_subplot(grid[number], label=f'view {view}')
+        axes.imshow(picture)
+        cell = picture.shape[1] / columns
+        axes.set_xticks((np.arange(len(frames)) + 0.5) * cell - 0.5, [str(frame) for frame in sample.frame_inds[view, part]],
+                        fontsize=7)
+        axes.set_yticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        if start == 0:
+            axes.set_title(describe_view(sample.labels, view, sampling), fontsize=9, loc='left',
+                           color=VIEW_COLOURS[view % len(VIEW_COLOURS)])
+    return figure
+
+
+def write_clip_sheets(samples: Sequence[ClipSample], folder: str | Path, sampling: Sampling = Sampling(), title: str = '',
+                      dpi: int = 110) -> list[Path]:
+    """Write a picture a sample, ``sample_1.png`` and so on, and ``index.html`` that shows them all.
+
+    Args:
+        samples: any iterable; one is in memory at a time.
+        folder: made where it is missing.
+        sampling: see :func:`sampling_of`.
+        title: stands above every sheet and the page, e.g. the config's name.
+        dpi: dots per inch of the pictures.
+
+    Returns:
+        The pictures' paths.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures, entries = [], []
+    for number, sample in enumerate(samples, 1):
+        path = folder / f'sample_{number}.png'
+        draw_clip_sheet(sample, sampling, title).savefig(path, dpi=dpi)
+        pictures.append(path)
+        whole = describe_sample(sample.labels, sampling)
+        views = [describe_view(sample.labels, view, sampling) for view in range(len(sample.clips))]
+        entries.append((path.name, sample.filename, [whole, *views] if whole else views))
+    (folder / 'index.html').write_text(index_page(title or 'Clip sheets', entries), encoding='utf-8')
+    return pictures
+
+
+def index_page(title: str, entries: Sequence[tuple[str, str, Sequence[str]]]) -> str:
+    """A page that lists pictures, with nothing outside of it but these.
+
+    Args:
+        title: of the page.
+        entries: of each picture its path relative to the page, its heading, and lines of text.
+    """
+    parts = []
+    for picture, heading, lines in entries:
+        items = ''.join(f'<li>{html.escape(line)}</li>' for line in lines)
+        name = html.escape(picture, quote=True)
+        parts.append(f'<h2>{html.escape(heading)}</h2>\n<ul>{items}</ul>\n<a href="{name}"><img src="{name}" alt="{name}"></a>')
+    return (f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
+            '<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}h2{font-size:1em}</style></head>\n'
+            f'<body>\n<h1>{html.escape(title)}</h1>\n' + '\n'.join(parts) + '\n</body>\n</html>\n')

@@ -1,0 +1,111 @@
+"""Retrieval sheets: a query video a row, and its nearest neighbours beside it, framed by right and wrong."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
+from videossl.datasets.video_dataset import open_video
+from videossl.registry import TRANSFORMS
+
+RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'
+FRAME_WIDTH = 4  # pixels
+
+
+@dataclass
+class RetrievalRow:
+    """A query and its neighbours, nearest first.
+
+    Args:
+        query: the video.
+        query_class: its class in words.
+        neighbours: videos.
+        neighbour_classes: their classes in words.
+        right: whether each is of the query's class.
+        similarities: of each, cosine.
+    """
+    query: str
+    query_class: str
+    neighbours: list[str]
+    neighbour_classes: list[str]
+    right: list[bool]
+    similarities: list[float]
+
+
+def nearest(gallery: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest gallery vectors of each query by dot product, nearest first; of equal ones the first in the gallery.
+
+    Args:
+        gallery: [N, D] of length 1.
+        queries: [M, D] of length 1.
+        k: at least 1; more than N: N.
+
+    Returns:
+        Places in the gallery, int64 [M, k], and their similarities, [M, k].
+    """
+    if k < 1:
+        raise ValueError(f'k must be at least 1, got {k}')
+    similarities = queries @ gallery.T
+    places = np.argsort(-similarities, axis=1, kind='stable')[:, :k]
+    return places, np.take_along_axis(similarities, places, axis=1)
+
+
+def thumbnail(filename: str, size: int = 96) -> np.ndarray:
+    """The middle frame of a video, as a square with the whole frame in it: uint8 RGB [size, size, 3].
+
+    A video that cannot be read is grey, with a cross.
+    """
+    square = np.full((size, size, 3), 255, dtype=np.uint8)
+    try:
+        results = open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='videossl')),
+                             dict(filename=str(filename), start_index=0))
+        frame = DecodeClips()(dict(results, frame_inds=np.array([results['total_frames'] // 2])))['imgs'][0]
+    except VideoReadError:
+        square[:] = 190
+        cv2.line(square, (0, 0), (size - 1, size - 1), (90, 90, 90), 2)
+        cv2.line(square, (size - 1, 0), (0, size - 1), (90, 90, 90), 2)
+        return square
+    scale = size / max(frame.shape[:2])
+    height, width = (max(round(side * scale), 1) for side in frame.shape[:2])
+    top, left = (size - height) // 2, (size - width) // 2
+    square[top:top + height, left:left + width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    return square
+
+
+def framed(picture: np.ndarray, colour: str) -> np.ndarray:
+    """A picture, uint8 RGB, with a frame of a colour ``#rrggbb`` around it."""
+    rgb = [int(colour[place:place + 2], 16) for place in (1, 3, 5)]
+    height, width = picture.shape[:2]
+    whole = np.empty((height + 2 * FRAME_WIDTH, width + 2 * FRAME_WIDTH, 3), dtype=np.uint8)
+    whole[:] = rgb
+    whole[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = picture
+    return whole
+
+
+def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
+    """A retrieval sheet as a matplotlib figure: the query, grey-framed, then its neighbours, green right and red wrong.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not rows:
+        raise ValueError('there are no queries to show')
+    columns = 1 + max(len(row.neighbours) for row in rows)
+    figure = Figure(figsize=(1.4 * columns, 1.75 * len(rows) + 0.5), layout='constrained')
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=10)
+    for number, row in enumerate(rows):
+        texts = [f'query: {row.query_class}'] + [
+            f'{name}\n{similarity:.3f}' for name, similarity in zip(row.neighbour_classes, row.similarities)
+        ]
+        colours = [QUERY] + [RIGHT if right else WRONG for right in row.right]
+        for column, (video, text, colour) in enumerate(zip([row.query, *row.neighbours], texts, colours)):
+            axes = figure.add_subplot(len(rows), columns, number * columns + column + 1)
+            axes.imshow(framed(thumbnail(video), colour))
+            axes.set_axis_off()
+            axes.set_title(text, fontsize=7, color=colour)
+    return figure
