@@ -86,9 +86,11 @@ def test_every_nth_frame_of_every_video_is_stored_at_the_side_asked_for(all_vide
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob('*.npz'))
     assert files == [f'{video}.npz' for video in VIDEOS]
     assert report.bytes == sum(path.stat().st_size for path in tmp_path.rglob('*.npz'))
-    assert read_info(tmp_path / 'one.mp4.npz') == ParsingInfo(
+    info = read_info(tmp_path / 'one.mp4.npz')
+    assert info == ParsingInfo(
         class_names=SlopeTeacher.class_names, left_right_pairs=((1, 2), ), every=5, total_frames=NUM_FRAMES,
-        original_size=(HEIGHT, WIDTH), side=16, teacher='SlopeTeacher')
+        original_size=(HEIGHT, WIDTH), side=16, teacher=info.teacher)
+    assert info.teacher.startswith('SlopeTeacher (weights ')
     video = api.OpenedVideo(str(all_videos / 'one.mp4'))
     for frame in (0, 5, 10):
         stored, _ = read_map(tmp_path / 'one.mp4.npz', frame)
@@ -161,9 +163,21 @@ def test_maps_of_other_settings_are_neither_kept_nor_overwritten(all_videos, tea
     api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
     with pytest.raises(ConfigError, match='every: 5 there, 4 wanted; side: 16 there, 12 wanted.*--out'):
         api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=4, side=12, device='cpu')
-    with pytest.raises(ConfigError, match='teacher: SlopeTeacher there, SlopeTeacher new.pth wanted'):
+    with pytest.raises(ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher new.pth .* wanted'):
         api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu',
                             teacher_name='SlopeTeacher new.pth')
+    other = SlopeTeacher()
+    other.slopes.mul_(2)
+    with pytest.raises(ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher \(weights \w+\) wanted'):
+        api.extract_parsing(other, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
+
+
+def test_what_a_killed_run_left_half_written_is_removed(all_videos, teacher, tmp_path):
+    api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
+    leftover = tmp_path / 'a' / '.one.mp4.npz.0123abcd.tmp'
+    leftover.write_bytes(b'half')
+    api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
+    assert not leftover.exists() and len(list(tmp_path.rglob('*.npz'))) == 3
 
 
 # ------------------------------------------------------------------------------------------------------ broken videos

@@ -15,12 +15,14 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.datasets.parsing_store import ParsingInfo, ParsingStoreError, map_path, quantise, verify, write_parsing
+from videossl.datasets.parsing_store import (ParsingInfo, ParsingStoreError, map_path, quantise, remove_temporaries, verify,
+                                             write_parsing)
 from videossl.datasets.transforms import DecodeClips, VideoReadError
 from videossl.datasets.video_dataset import VideoDataset, open_video
 from videossl.models.hand_off import HandOffError
 from videossl.registry import MODELS, TRANSFORMS
 
+from .feature_extraction import digest_of
 from .launch import ConfigError
 
 PROBED_VIDEOS = 5  # opened, and one frame of each parsed, to estimate the size
@@ -90,7 +92,8 @@ def extract_parsing(teacher: nn.Module,
         side: length of the maps' short side, in pixels.
         device: where the teacher runs; None: the accelerator, if there is one.
         batch_size: frames at once.
-        teacher_name: what is written into the files as their maker; None: the class's name.
+        teacher_name: what is written into the files as their maker, before a digest of its weights, so that maps of two
+            teachers are never mixed; None: the class's name.
 
     Raises:
         ConfigError: an argument is out of range, or ``out`` holds maps of other settings or of another teacher.
@@ -106,10 +109,11 @@ def extract_parsing(teacher: nn.Module,
         left_right_pairs=tuple(tuple(pair) for pair in teacher.left_right_pairs),
         every=every,
         side=side,
-        teacher=teacher_name or type(teacher).__name__)
+        teacher=f'{teacher_name or type(teacher).__name__} (weights {digest_of(teacher)[:12]})')
 
     report = ExtractionReport()
     missing = []
+    remove_temporaries(out)
     for video in track(videos, description='Looking for maps', disable=not osp.isdir(out)):
         (report.skipped if _is_stored(map_path(out, video), settings) else missing).append(video)
     print(f'{len(videos)} videos, {len(report.skipped)} of them done; {settings["teacher"]} on {device}, frames 0, {every}, '
@@ -239,14 +243,17 @@ def build_teacher(args: argparse.Namespace) -> tuple[nn.Module, str]:
     try:
         teacher = MODELS.build({'_scope_': 'videossl', **config})
     except (HandOffError, ImportError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f'the parsing network cannot be built: {error}') from error
+        hint = '' if args.teacher_config else '; other networks than SCHP are described by a file, --teacher-config'
+        raise ConfigError(f'the parsing network cannot be built: {error}{hint}') from error
     if hasattr(teacher, 'init_weights'):
         teacher.init_weights()
     lacking = [name for name in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(teacher, name)]
     if lacking:
         raise ConfigError(f'{type(teacher).__name__} is no parsing network for this: it has no {", ".join(lacking)}')
     files = [osp.basename(osp.normpath(config[name])) for name in ('checkpoint', 'folder') if config.get(name)]
-    return teacher, ' '.join([type(teacher).__name__, *files])
+    others = [f'{name}={value}' for name, value in sorted(config.items())
+              if name not in ('type', 'checkpoint', 'folder') and isinstance(value, (str, int, float, bool, list, tuple))]
+    return teacher, ' '.join([type(teacher).__name__, *files, *others])
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

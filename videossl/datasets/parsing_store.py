@@ -114,6 +114,12 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(folder: str | os.PathLike) -> None:
+    """Remove what a run that was killed had not finished writing."""
+    for path in Path(folder).rglob('.*.npz.????????.tmp'):
+        path.unlink(missing_ok=True)
+
+
 def read_info(path: str | os.PathLike) -> ParsingInfo:
     """What a stored parsing says about itself.
 
