@@ -11,7 +11,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test wheel clean
+.PHONY: help env demo test faults wheel clean
 
 help: ## this list
 	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
@@ -30,6 +30,9 @@ demo: $(STAMP) ## pretrain, fine-tune and test on made-up videos, and print a ta
 
 test: $(STAMP) ## run the tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+faults: $(STAMP) ## run all fault-injection tests, the slow ones too
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults
 
 wheel: $(STAMP) ## build dist/videossl-*.whl
 	@rm -rf build

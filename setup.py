@@ -48,8 +48,8 @@ setup(
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require=dict(extras, all=sum(extras.values(), [])),
     entry_points=dict(console_scripts=[
-        'videossl-train = videossl.apis.train:main',
-        'videossl-test = videossl.apis.test:main',
+        'videossl-train = videossl.apis.train:command',
+        'videossl-test = videossl.apis.test:command',
         'videossl-recipe = videossl.apis.recipe:main',
     ]),
     cmdclass=dict(build_py=BuildWithConfigs),

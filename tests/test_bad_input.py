@@ -186,16 +186,16 @@ def test_an_option_that_does_not_exist(tmp_path, videos, option, words):
     assert_named(error, '--cfg-options', *words)
 
 
-@pytest.mark.parametrize('option, key', [
-    ('model.backbone.xyzzy=1', 'xyzzy'),
-    ('model.heads.speed.xyzzy=1', 'xyzzy'),
-    (f'{LOADER}.dataset.xyzzy=1', 'xyzzy'),
-    (f'{LOADER}.dataset.pipeline.1.xyzzy=1', 'xyzzy'),
+@pytest.mark.parametrize('option, place', [
+    ('model.backbone.xyzzy=1', 'model.backbone: R3D'),
+    ('model.heads.speed.xyzzy=1', 'model.heads.speed: SpeedHead'),
+    (f'{LOADER}.dataset.xyzzy=1', f'{LOADER}.dataset: VideoDataset'),
+    (f'{LOADER}.dataset.pipeline.1.xyzzy=1', f'{LOADER}.dataset.pipeline.1: SampleSegmentPace'),
 ])
-def test_an_argument_that_a_part_does_not_have(tmp_path, videos, option, key):
-    with pytest.raises(TypeError) as error:
+def test_an_argument_that_a_part_does_not_have(tmp_path, videos, option, place):
+    with pytest.raises(ConfigError) as error:
         main(arguments(tmp_path, '--data-root', videos, options=[option]))
-    assert_named(error, key, 'unexpected keyword argument')
+    assert_named(error, f'{place} has no argument "xyzzy"; it has ')
 
 
 def test_a_misspelt_key_in_a_config_file(tmp_path, videos):

@@ -122,8 +122,8 @@ def test_wheel_asks_for_ranges_and_offers_commands(installed):
     # A pin here would fight with what else a user has installed; constraints.txt has the pins.
     assert [line for line in required if '==' in line.split(';')[0]] == [line for line in required if 'mmaction2' in line]
     assert {name: entry.value for name, entry in ((entry.name, entry) for entry in distribution.entry_points)} == {
-        'videossl-train': 'videossl.apis.train:main',
-        'videossl-test': 'videossl.apis.test:main',
+        'videossl-train': 'videossl.apis.train:command',
+        'videossl-test': 'videossl.apis.test:command',
         'videossl-recipe': 'videossl.apis.recipe:main',
     }
 

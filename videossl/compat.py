@@ -3,8 +3,10 @@
 :func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, so with
 a mended release it does nothing; :data:`applied` lists what was done, for the log.
 """
+import functools
 import importlib.metadata
 import importlib.util
+import inspect
 import os.path as osp
 import sys
 import types
@@ -18,7 +20,8 @@ def apply() -> None:
     if applied:
         return
     check_mmcv_version()
-    for repair in (stub_missing_drn, leave_out_vindlu, replace_pkg_resources, know_videossl_configs, silence_file_client):
+    for repair in (stub_missing_drn, leave_out_vindlu, replace_pkg_resources, know_videossl_configs, silence_file_client,
+                   refuse_objects_in_checkpoints):
         if repair():
             applied.append(repair.__name__)
     import_mmaction()
@@ -161,4 +164,23 @@ def silence_file_client() -> bool:
     if not hasattr(file_client, 'print_log'):
         return False
     file_client.print_log = lambda *args, **kwargs: None
+    return True
+
+
+def refuse_objects_in_checkpoints() -> bool:
+    """mmengine 0.10.7 leaves it to PyTorch's defaults whether reading a checkpoint may run code that it brings along. For
+    a file on the disk that default can be switched off by an environment variable; for one from a URL it is that it may.
+    Let both read plain types alone, whoever asks: resuming, testing, ``init_cfg``. Not needed once mmengine's loaders
+    say ``weights_only=True``."""
+    from mmengine.runner import checkpoint
+    if 'weights_only' in inspect.getsource(checkpoint):
+        return False
+
+    def load_from_local(filename: str, map_location=None):
+        """The content of a file, of plain types alone; damage is noticed."""
+        from videossl.models.hand_off import read_plain
+        return read_plain(filename, map_location)
+
+    checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)
+    checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
     return True

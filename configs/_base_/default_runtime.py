@@ -8,8 +8,14 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='PlainCheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # A run that resumes goes on bit by bit; on SIGTERM it saves and ends.
+    exact_resume=dict(type='ExactResumeHook'),
+    save_and_stop=dict(type='SaveAndStopHook', signals=['SIGTERM']),
+    broken_videos=dict(type='BrokenVideosHook'),
     # The one switch for the precision of training, validation and test: auto, bf16, fp16 or fp32.
-    precision=dict(type='PrecisionHook', precision='auto'))
+    precision=dict(type='PrecisionHook', precision='auto'),
+    loss_guard=dict(type='LossGuardHook', max_in_a_row=10, max_total=100),
+    collapse=dict(type='CollapseHook', patience=200))
 
 env_cfg = dict(
     cudnn_benchmark=True,

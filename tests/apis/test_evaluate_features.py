@@ -10,10 +10,11 @@ import torch
 from mmengine.registry import DefaultScope
 
 from videossl.apis import evaluate_features as tool
-from videossl.apis import load_backbone
+from videossl.apis import extract_features, load_backbone
 from videossl.apis import test as testing
 from videossl.apis.launch import ConfigError
 from videossl.evaluation import protocol_of
+from videossl.models.conversion import export_backbone
 from videossl.models.hand_off import HandOffError
 from videossl.registry import MODELS
 
@@ -107,7 +108,8 @@ def test_one_extraction_of_each_split_serves_all_evaluations(pretrained, videos,
     assert list(results) == ['retrieval', 'knn', 'linear_probe']
     assert results['retrieval']['R@1'] == results['linear_probe']['top1'] == 1.0, 'three colours are easy to tell apart'
     for result in results.values():
-        for words in ('auxskd: 2 clips x 1 crops', '4 frames at interval 1', '32 px', 'avg pooling', 'train.txt (6 videos)',
+        for words in ('auxskd, changed: clips 2, clip len 4, size 32, resize 36: 2 clips x 1 crop,',
+                      '4 frames at interval 1', '32 px', 'avg pooling', 'train.txt (6 videos)',
                       'test.txt (3 videos)'):
             assert words in result['protocol']
 
@@ -147,6 +149,49 @@ def test_a_list_without_labels_is_refused_before_anything_is_extracted(pretraine
     monkeypatch.setattr(tool, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
     with pytest.raises(ConfigError, match='train: unlabelled.txt has no labels'):
         tool.evaluate_model(load_backbone(pretrained), videos / 'unlabelled.txt', videos / 'test.txt', videos)
+
+
+@pytest.mark.parametrize('split', ['gone.txt', 'unlabelled.txt', 'empty.txt'])
+@pytest.mark.parametrize('place', ['train', 'test'])
+def test_both_splits_are_looked_at_before_the_first_is_extracted(pretrained, videos, monkeypatch, split, place):
+    (videos / 'empty.txt').write_text('')
+    monkeypatch.setattr(tool, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
+    splits = {**dict(train=videos / 'train.txt', test=videos / 'test.txt'), place: videos / split}
+    with pytest.raises(ConfigError, match=f'^{place}: '):
+        tool.evaluate_model(load_backbone(pretrained), splits['train'], splits['test'], videos)
+
+
+def test_a_net_that_was_trained_on_other_clips_than_the_protocols_has_a_note(videos, tmp_path):
+    train = ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='SampleFrames', clip_len=8, frame_interval=1), "
+             "dict(type='CenterCrop', crop_size=64)]))")
+    model = build(dict(type='Pretrainer', backbone=BACKBONE, heads={}))
+    net = load_backbone(save(model, tmp_path / 'net.pth', f'model = dict(type="Pretrainer", backbone={BACKBONE})\n{train}'))
+    results = tool.evaluate_model(net, videos / 'train.txt', videos / 'test.txt', videos, protocol=protocol_of('auxskd', **SMALL),
+                                  evaluations=['knn'], num_workers=0, progress=False)
+    assert results['knn']['notes'][-1] == ('trained on 64 px, 8 frames a clip, evaluated at 32 px, 4 frames a clip; --size 64 '
+                                           '--clip-len 8 evaluates as it was trained')
+    assert tool.notes_on_training(net, protocol_of('auxskd', size=64, clip_len=8)) == []
+    assert tool.notes_on_training(load_backbone(save(model.backbone, tmp_path / 'bare.pth'), BACKBONE), protocol_of()) == []
+
+
+@pytest.mark.parametrize('form', ['.pth', '.safetensors'])
+def test_an_exported_net_is_evaluated_as_the_checkpoint_it_came_from_and_with_its_pixels(form, videos, tmp_path):
+    pixels = dict(type='ClipDataPreprocessor', mean=[0, 0, 0], std=[1, 1, 1], to_bgr=True)
+    model = build(dict(type='Pretrainer', backbone=BACKBONE, heads={}, data_preprocessor=pixels))
+    run = save(model, tmp_path / 'run.pth', f'model = dict(type="Pretrainer", backbone={BACKBONE}, data_preprocessor={pixels})')
+    export_backbone(run, tmp_path / f'clean{form}')
+    views = dict(num_clips=1, clip_len=4, size=32, resize=36, num_workers=0, progress=False)
+    before, after = (extract_features(load_backbone(path), videos / 'test.txt', **views)
+                     for path in (run, tmp_path / f'clean{form}'))
+    np.testing.assert_array_equal(before.features, after.features)
+    assert before.protocol['pixels'] == after.protocol['pixels'] == dict(
+        type='ClipDataPreprocessor', mean=[0, 0, 0], std=[1, 1, 1], to_bgr=True)
+    guessed = extract_features(load_backbone(save(model.backbone, tmp_path / 'bare.pth'), BACKBONE), videos / 'test.txt', **views)
+    assert guessed.protocol['pixels']['assumed'] is True
+    text = tool.evaluate_features(guessed, guessed, evaluations=['knn'], k=1)['knn']['protocol']
+    assert "pixels assumed to be RGB with ImageNet's mean and std" in text and 'resized to 36, 32 px' in text
+    assert f', {guessed.protocol["precision"]},' in text
+
 
 
 # --------------------------------------------------------------------------------------------------------------- the tool

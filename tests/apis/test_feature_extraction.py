@@ -512,7 +512,7 @@ def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, t
     main([*trained, '--ann-file', str(tmp_path / 'list.txt'), '--out', str(tmp_path / 'out.npz'), '--num-clips', '2',
           '--resize', '40'])
     printed = capsys.readouterr().out
-    for part in ('2 videos of list.txt, 2 views each, 32 numbers a view', '2 clips x 1 crops of 4 frames at interval 2',
+    for part in ('2 videos of list.txt, 2 views each, 32 numbers a view', '2 clips x 1 crop of 4 frames at interval 2',
                  'resized to 40, cropped to 32 px, avg pooling, fp32', '1 could not be read', 'missing.mp4'):
         assert part in printed
     features = ClipFeatures.load(tmp_path / 'out.npz')

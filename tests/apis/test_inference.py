@@ -8,10 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from videossl.apis import init_model, load_backbone
+from videossl.apis.clip_encoder import build_preprocessor, says_pixels
 from videossl.apis.inference import read_config_text
 from videossl.apis.launch import ConfigError
 from videossl.models import C3D, R3D, BranchedBackbone
 from videossl.models import hand_off
+from videossl.models.conversion import write_weights
 from videossl.models.hand_off import HandOffError
 
 R3D_10 = dict(type='R3D', depth=10, base_channels=4)
@@ -271,3 +273,60 @@ def test_a_configs_text_gives_the_config_back_as_far_as_it_is_data():
         most=float('inf'))
     assert read_config_text(config.pretty_text)._cfg_dict == config._cfg_dict
     assert dict(read_config_text("a = 1\nb = open('x')\nfilename = 'x'\nc = {**d}\nd = -2")) == dict(a=1, d=-2)
+
+
+def own_file(path, model, form, **meta):
+    """A file as the converters write it."""
+    described = dict(backbone=dict(R3D_10, type='videossl.R3D'), **meta)
+    write_weights(path / f'own{form}', {f'{meta.get("prefix", "")}{name}': value
+                                        for name, value in model.backbone.state_dict().items()}, described)
+    return path / f'own{form}'
+
+
+@pytest.mark.parametrize('form', ['.pth', '.safetensors'])
+@pytest.mark.parametrize('prefix', ['', 'backbone.', 'encoder.'])
+def test_an_imported_or_exported_file_says_what_net_it_is_of_and_its_pixels(form, prefix, tmp_path):
+    model = random_model(config_of(PRETRAINER))
+    pixels = dict(type='videossl.ClipDataPreprocessor', mean=[0., 0., 0.], std=[1., 1., 1.], to_bgr=True)
+    net = load_backbone(own_file(tmp_path, model, form, prefix=prefix, data_preprocessor=pixels))
+    assert_equal(net, model.backbone)
+    preprocessor = build_preprocessor(net)
+    assert preprocessor.to_bgr and preprocessor.std.flatten().tolist() == [1, 1, 1] and says_pixels(net)
+
+
+def test_one_branch_is_loaded_as_what_its_file_says_and_not_as_the_training_config_in_it(tmp_path):
+    text = config_of(dict(PRETRAINER, backbone=BRANCHED), train_batch=7).pretty_text
+    net = load_backbone(own_file(tmp_path, random_model(config_of(PRETRAINER)), '.pth', cfg=text))
+    assert type(net) is R3D and net.cfg.train_batch == 7
+
+
+def test_nothing_is_built_from_a_file_that_describes_something_else_than_a_registered_part(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tensors = random_model(config_of(PRETRAINER)).backbone.state_dict()
+    bad = dict(type='os.mkdir', path='exploded')
+    for name, meta in (('net', dict(backbone=bad)), ('pixels', dict(backbone=R3D_10, data_preprocessor=bad))):
+        for form in ('.pth', '.safetensors'):
+            write_weights(tmp_path / (name + form), tensors, meta)
+            with pytest.raises(HandOffError, match="type 'os.mkdir', which no registry has"):
+                build_preprocessor(load_backbone(tmp_path / (name + form)))
+    assert not (tmp_path / 'exploded').exists()
+
+
+def test_the_pixels_of_a_foreign_file_can_be_named_and_a_guess_is_said_to_be_one(save, monkeypatch):
+    path, warnings = save(None, random_model(config_of(PRETRAINER)).backbone.state_dict()), []
+    monkeypatch.setattr('videossl.apis.clip_encoder.print_log', lambda text, **others: warnings.append(text))
+    guessed = load_backbone(path, backbone=R3D_10)
+    assert guessed.cfg is None and not says_pixels(guessed)
+    assert build_preprocessor(guessed).mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
+    assert len(warnings) == 1 and 'data_preprocessor=' in warnings[0] and '\n' not in warnings[0]
+    named = load_backbone(path, backbone=R3D_10, data_preprocessor=dict(mean=[0, 0, 0], std=[255] * 3))
+    assert build_preprocessor(named).std.flatten().tolist() == [255] * 3 and len(warnings) == 1
+    for wrong, words in ((dict(means=[0] * 3), 'means'), (dict(std=[0] * 3), 'std must'), (dict(type='os.mkdir'), 'os.mkdir')):
+        with pytest.raises(ConfigError, match=words):
+            load_backbone(path, backbone=R3D_10, data_preprocessor=wrong)
+
+
+def test_a_pretrainer_without_a_word_on_pixels_has_the_default_and_no_warning(save, monkeypatch):
+    monkeypatch.setattr('videossl.apis.clip_encoder.print_log', lambda *args, **others: pytest.fail('warned'))
+    config = config_of(PRETRAINER)
+    assert not build_preprocessor(load_backbone(save(config, random_model(config).state_dict()))).to_bgr

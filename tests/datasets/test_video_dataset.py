@@ -207,7 +207,8 @@ def test_samples_replacements_and_scanned_folders_keep_to_the_part(tmp_path, goo
     for number in range(3):
         (tmp_path / f'good_{number}.mp4').symlink_to(good_videos / f'{number}.mp4')
         (tmp_path / f'text_{number}.mp4').write_text('no video')
-    parts = [VideoDataset(data_root=str(tmp_path), pipeline=TRAIN_PIPELINE, hold_out=dict(number=3, seed=1, use=use))
+    parts = [VideoDataset(data_root=str(tmp_path), pipeline=TRAIN_PIPELINE, max_broken_share=1,
+                          hold_out=dict(number=3, seed=1, use=use))
              for use in ('train', 'held_out')]
     names = [{part.get_data_info(index)['filename'] for index in range(3)} for part in parts]
     assert len(names[0] | names[1]) == 6

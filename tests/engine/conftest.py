@@ -30,7 +30,8 @@ class RandomClips(Dataset):
     def __getitem__(self, index: int) -> dict:
         # As a random augmentation would, this differs from epoch to epoch, and is the same after a resume.
         clips = self.clips[index].roll(index.position, dims=-1)
-        return dict(inputs=clips, data_samples=ActionDataSample(gt_speed=self.speeds[index]))
+        sample = ActionDataSample(metainfo=dict(filename=f'{int(index)}.mp4'), gt_speed=self.speeds[index])
+        return dict(inputs=clips, data_samples=sample)
 
 
 class Recorder(Hook):

@@ -73,7 +73,7 @@ def test_one_extraction_gives_retrieval_knn_and_linear_probe_each_with_its_proto
     assert flat_metrics(results) == {name: pytest.approx(5 / 6) for name in (
         'retrieval/R@1', 'retrieval/R@5', 'knn/top1', 'knn/top5', 'linear_probe/top1', 'linear_probe/top5')}
     for result in results.values():
-        assert result['protocol'].startswith('auxskd: 2 clips x 1 crops')
+        assert result['protocol'].startswith('auxskd: 2 clips x 1 crop,')
         assert 'train.txt (12 videos)' in result['protocol'] and 'test.txt (6 videos)' in result['protocol']
 
 
@@ -100,3 +100,14 @@ def test_the_report_has_every_number_its_protocol_and_the_names_of_unreadable_vi
 def test_unknown_evaluations_are_refused(sets, evaluations):
     with pytest.raises(ValueError, match='evaluations must name'):
         evaluate_features(*sets, evaluations=evaluations)
+
+
+def test_the_title_of_a_changed_protocol_says_what_was_changed(sets):
+    assert protocol_of('auxskd').title == protocol_of('auxskd', size=112).title == 'auxskd'
+    changed = protocol_of('auxskd', size=64, resize=72)
+    assert changed.title == 'auxskd, changed: size 64, resize 72'
+    assert protocol_of(changed, resize=(98, 73), centre=True).title == 'auxskd, changed: size 64, resize 98x73, centre on'
+    for result in evaluate_features(*sets, protocol=changed, k=3).values():
+        assert result['protocol'].startswith('auxskd, changed: size 64, resize 72: 2 clips x 1 crop,')
+    text = evaluate_features(*sets, evaluations=['linear_probe'])['linear_probe']['protocol']
+    assert 'standardised features' in text and 'features standardise' not in text

@@ -105,7 +105,7 @@ def test_the_protocol_says_how_the_number_came_about():
     gallery = features_of(np.ones((4, 10, 3)), [0, 1, 0, 1], clips=10, split='train_1.txt', pooling='max')
     queries = features_of(np.ones((2, 10, 3)), [0, 1], clips=10, split='test_1.txt', pooling='max')
     protocol = clip_retrieval(gallery, queries)['protocol']
-    for words in ('10 clips x 1 crops', '16 frames at interval 1', '112 px', 'max pooling', 'cosine', 'mean of the views',
+    for words in ('10 clips x 1 crop', '16 frames at interval 1', '112 px', 'max pooling', 'cosine', 'mean of the views',
                   'gallery train_1.txt (4 videos)', 'queries test_1.txt (2 videos)'):
         assert words in protocol, (words, protocol)
 

@@ -247,3 +247,21 @@ def test_the_tool_refuses_to_explain_a_classifier_that_was_never_trained(analysi
     arguments = [CONFIG, str(tmp_path / 'backbone.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'), '--head', 'speed']
     with pytest.raises(ValueError, match='no weights of speed'):
         analysis_tool('cam').main(arguments)
+
+
+def test_the_tool_names_the_heads_there_are(analysis_tool, small_pretrainer, tmp_path):
+    torch.save(small_pretrainer.state_dict(), tmp_path / 'vspp.pth')
+    heads = ', '.join(small_pretrainer.heads)
+    with pytest.raises(ValueError, match=f'no weights of order; it has the heads {heads}: name one'):
+        analysis_tool('cam').main([CONFIG, str(tmp_path / 'vspp.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'),
+                                   '--head', 'order'])
+
+
+def test_numbers_of_the_frames_shown_stand_below_them():
+    clips, maps = np.zeros((1, 16, 8, 8, 3), np.uint8), np.zeros((1, 16, 8, 8))
+    figure = draw_cam_sheet(clips, maps, ['this'], frame_inds=100 + 2 * np.arange(16)[None])
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert len(shown) == 8 and shown[0] == '100' and shown[-1] == '130'
+    assert not draw_cam_sheet(clips, maps, ['this']).axes[0].get_xticklabels()
+    with pytest.raises(ValueError, match='frame numbers'):
+        draw_cam_sheet(clips, maps, ['this'], frame_inds=np.arange(16))

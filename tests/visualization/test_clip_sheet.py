@@ -132,3 +132,23 @@ def test_the_tool_refuses_what_it_cannot_show(analysis_tool, tmp_path, arguments
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         analysis_tool('browse_clips').main([CONFIG, '--out', str(tmp_path / 'out'), *arguments])
     assert not (tmp_path / 'out').exists()
+
+
+def test_the_legend_speaks_of_shading_only_where_there_is_some():
+    legends = []
+    for speed in (0, 2):
+        sample = ClipSample(np.zeros((1, 16, 8, 8, 3), np.uint8), np.arange(16)[None], 50, 'x.mp4',
+                            dict(gt_speed=np.array([speed])))
+        timeline, = axes_named(draw_clip_sheet(sample), 'timeline')
+        legends.append(timeline.get_xlabel())
+    assert legends == ['frame of the video', 'frame of the video; shaded: played faster']
+
+
+def test_the_sheet_of_a_fine_tuning_gives_the_class(videos):
+    (videos / 'labelled.txt').write_text('a.mp4 7\n')
+    data = VideoDataset(data_root=str(videos), ann_file='labelled.txt', pipeline=[
+        dict(type='DecordInit'), dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1), dict(type='DecodeClips'),
+        dict(type='PackClips')
+    ])
+    figure = draw_clip_sheet(ClipSample.from_packed(data[0]), title='name')
+    assert figure.get_suptitle().splitlines() == ['name', 'a.mp4, 60 frames', 'class 7']

@@ -65,3 +65,16 @@ def test_more_than_three_panels_stand_in_rows_of_three(tmp_path):
     height, width = shapes[3]
     assert shapes[4] == shapes[6] == (2 * height, width)
     assert shapes[7] == (3 * height, width)
+
+
+def test_what_the_evaluation_hook_measured_is_on_the_curve_at_its_step(tmp_path):
+    write_run(tmp_path, '20250101_120000', [
+        dict(loss=3.0, step=1), {'epoch': 1, 'eval/R@1': 0.25, 'eval/knn_top1': 0.5, 'step': 2}, dict(loss=2.0, step=2),
+        {'epoch': 2, 'eval/R@1': 0.75, 'eval/knn_top1': 0.625, 'step': 3}])
+    entries = read_scalars(tmp_path)
+    assert [(entry['step'], entry.get('loss'), entry.get('eval/R@1')) for entry in entries] == [
+        (1, 3.0, None), (2, 2.0, 0.25), (3, None, 0.75)]
+    plot_curves(dict(hook=entries), tmp_path / 'curves.png', keys=['eval/knn_top1', 'eval/R@1'])
+    assert cv2.imread(str(tmp_path / 'curves.png')) is not None
+    with pytest.raises(ValueError, match='eval/knn_top5; they have .*loss.*eval/R@1, eval/knn_top1'):
+        plot_curves(dict(hook=entries), tmp_path / 'curves.png', keys=['eval/knn_top5'])

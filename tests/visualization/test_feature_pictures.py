@@ -1,6 +1,9 @@
 """Maps of embeddings, retrieval sheets, confusion matrices and the plot of several runs."""
 import json
 import pickle
+import runpy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,7 +74,7 @@ def test_a_retrieval_sheet_frames_right_green_and_wrong_red(videos, tmp_path):
     for number in range(3):
         assert pictures[3 * number + 1][0, 0].tolist() == rgb(RIGHT)
         assert pictures[3 * number + 2][0, 0].tolist() == rgb(WRONG)
-    assert [axes.get_title() for axes in figure.axes[:3]] == ['query: run', 'run\n0.900', 'sit\n0.500']
+    assert [axes.get_title() for axes in figure.axes[:3]] == ['query: run', 'run\n0.9000', 'sit\n0.5000']
     middle = pictures[0][30:70, 30:70]
     assert np.abs(middle - 4.0 * 30).max() < 4  # the frame in the middle of 60, each four times its number
     with pytest.raises(ValueError, match='no queries'):
@@ -173,3 +176,40 @@ def test_the_curve_tool_draws_a_panel_for_each_quantity(analysis_tool, run_folde
         tool.main([str(run_folders / 'recipe'), '--out', out, '--keys', 'acc_sped'])
     with pytest.raises(ValueError, match='--chance acc_speed'):
         tool.main([str(run_folders / 'recipe'), '--out', out, '--chance', 'acc_speed'])
+
+
+def test_titles_name_checkpoint_and_pooling(analysis_tool, tmp_path, monkeypatch, videos):
+    path = features_file(tmp_path / 'set.npz', [0, 1, 2, 3, 0, 1], ['b.mp4'])
+    features = ClipFeatures.load(path)
+    features.protocol.update(checkpoint='/home/me/vspp/epoch_20.pth', pooling='max')
+    features.save(path)
+    for name, drawn, arguments in (('plot_embeddings', 'draw_embedding_map', [path]),
+                                   ('retrieval_sheet', 'draw_retrieval_sheet', [path, path, '--data-root', str(videos)])):
+        module, titles = analysis_tool(name), []
+        monkeypatch.setattr(module, drawn, lambda *args, draw=getattr(module, drawn): titles.append(args[-1]) or draw(*args))
+        module.main([*arguments, '--out', str(tmp_path / 'picture.png')])
+        assert titles[0].splitlines()[1] == 'vspp/epoch_20.pth, max pooling'
+
+
+@pytest.mark.parametrize(('name', 'arguments', 'words'), [
+    ('browse_clips', ['gone.py'], 'gone.py'),
+    ('cam', ['gone.py', 'gone.pth', '--videos', 'a.mp4', '--out', 'out'], 'gone.py'),
+    ('plot_curves', ['gone'], 'holds no run'),
+    ('confusion_matrix', ['gone.pkl'], 'gone.pkl'),
+    ('confusion_matrix', ['wrong.pkl'], 'holds no predictions'),
+    ('plot_embeddings', ['gone.npz'], 'gone.npz'),
+    ('plot_embeddings', ['wrong.npz'], 'wrong.npz'),
+    ('retrieval_sheet', ['wrong.npz', 'wrong.npz'], 'wrong.npz'),
+])
+def test_an_error_of_the_user_is_one_line_without_traceback(name, arguments, words, tmp_path, monkeypatch, capsys):
+    script = Path(__file__).parents[2] / 'tools' / 'analysis' / f'{name}.py'
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('VIDEOSSL_DEBUG', raising=False)
+    for wrong in ('wrong.pkl', 'wrong.npz'):
+        Path(wrong).write_text('something else')
+    monkeypatch.setattr(sys, 'argv', [str(script), *arguments])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(script), run_name='__main__')
+    printed = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 1 and len(printed) == 2, printed  # the error, and how to see where it was raised
+    assert printed[0].startswith('error: ') and words in printed[0]

@@ -10,6 +10,7 @@ from mmengine.config import DictAction
 
 import videossl  # noqa: F401  (registers everything)
 from videossl.apis.launch import ConfigError, innermost_dataset, load_config, point_at_data
+from videossl.apis.user_errors import run_command
 from videossl.engine.samplers import Draw
 from videossl.registry import DATASETS
 from videossl.visualization import ClipSample, sampling_of, write_clip_sheets
@@ -50,4 +51,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

@@ -16,6 +16,7 @@ import videossl  # noqa: F401  (registers everything)
 from videossl.apis import init_model
 from videossl.apis.clip_protocol import ClipProtocol
 from videossl.apis.launch import ConfigError, load_config
+from videossl.apis.user_errors import run_command
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip
@@ -54,10 +55,13 @@ def load_model(config: Config, checkpoint: str, method: str, head: str | None, s
     if not os.path.isfile(checkpoint):
         raise ConfigError(f'there is no checkpoint {checkpoint}')
     if method == 'grad-cam':
-        prefix = f'heads.{head}.' if head is not None else ('cls_head.', 'heads.')
-        if not any(name.startswith(prefix) for name in read_state_dict(checkpoint)):
-            raise ConfigError(f'{checkpoint} has no weights of {head or "a classifier"}, so there is no class to explain; use '
-                              '--method activation')
+        names = list(read_state_dict(checkpoint))
+        heads = dict.fromkeys(name.split('.')[1] for name in names if name.startswith('heads.'))
+        heads.update(dict.fromkeys(['cls_head'] if any(name.startswith('cls_head.') for name in names) else []))
+        if not heads or (head is not None and head not in heads):
+            raise ConfigError(f'{checkpoint} has no weights of {head or "a classifier"}' + (
+                f'; it has the heads {", ".join(heads)}: name one with --head' if heads else
+                ', so there is no class to explain; use --method activation'))
     return init_model(config, checkpoint)
 
 
@@ -114,7 +118,8 @@ def main(argv: list[str] | None = None) -> None:
         stems.add(stem)
         clips = packed['inputs'].permute(0, 2, 3, 4, 1).numpy()
         write_cam_video(os.path.join(args.out, f'{stem}.mp4'), clips, result.maps)
-        draw_cam_sheet(clips, result.maps, result.shown, os.path.basename(video)).savefig(
+        frames = np.asarray(packed['data_samples'].frame_inds).reshape(clips.shape[:2])
+        draw_cam_sheet(clips, result.maps, result.shown, os.path.basename(video), frame_inds=frames).savefig(
             os.path.join(args.out, f'{stem}.png'), dpi=110)
     if args.out is not None:
         print(f'{len(stems)} videos and contact sheets: {args.out}')
@@ -125,4 +130,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.fileio import load
 
+from videossl.apis.user_errors import run_command
 from videossl.visualization import count_confusions, draw_confusion_matrix
 
 
@@ -22,8 +23,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    samples = load(args.predictions)
-    if not samples or 'pred_score' not in samples[0] or 'gt_label' not in samples[0]:
+    try:
+        samples = load(args.predictions)
+        is_dump = len(samples) > 0 and all(key in samples[0] for key in ('pred_score', 'gt_label'))
+    except OSError:
+        raise
+    except Exception:  # whatever was in the file
+        is_dump = False
+    if not is_dump:
         raise ValueError(f'{args.predictions} holds no predictions with labels as tools/test.py --dump writes them')
     scores = np.stack([np.asarray(sample['pred_score']) for sample in samples])
     labels = np.array([int(np.asarray(sample['gt_label']).reshape(-1)[0]) for sample in samples])
@@ -34,4 +41,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

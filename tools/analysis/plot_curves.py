@@ -6,6 +6,7 @@
 import argparse
 
 from videossl.apis.launch import ConfigError
+from videossl.apis.user_errors import run_command
 from videossl.visualization import find_runs, plot_curves, read_scalars
 
 
@@ -33,4 +34,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from videossl.evaluation.feature_sets import AVERAGES, prepare, unit_videos
+from videossl.apis.user_errors import run_command
+from videossl.evaluation.feature_sets import AVERAGES, made_with, prepare, unit_videos
 from videossl.evaluation.features import ClipFeatures
 from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
 
@@ -61,9 +62,10 @@ def main(argv: list[str] | None = None) -> None:
     rows = retrieval_rows(gallery, queries, args, names)
     right = sum(row.right[0] for row in rows)
     title = f'nearest of {len(gallery.paths)} videos by cosine; the nearest one is right for {right} of {len(rows)} queries shown'
+    title += f'\n{made_with(queries)}'
     draw_retrieval_sheet(rows, title).savefig(args.out, dpi=110)
     print(f'{len(rows)} queries: {args.out}')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

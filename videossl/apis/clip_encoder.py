@@ -30,6 +30,7 @@ class ClipEncoder:
 
     Attributes:
         precision: what it came to: ``'fp32'``, ``'bf16'`` or ``'fp16'``.
+        pixels_assumed: whether nothing says which pixels the backbone was trained on.
     """
 
     def __init__(self, model: nn.Module, protocol: ClipProtocol, batch_size: int, precision: str | None = None) -> None:
@@ -38,6 +39,7 @@ class ClipEncoder:
         self.backbone = model.backbone if is_whole else model
         parameter = next(self.backbone.parameters(), None)
         self.device = torch.device('cpu') if parameter is None else parameter.device
+        self.pixels_assumed = not is_whole and not says_pixels(model)
         self.preprocessor = model.data_preprocessor if is_whole else build_preprocessor(model)
         self.preprocessor.to(self.device)
         config = getattr(model, 'cfg', None) or {}
@@ -104,14 +106,22 @@ def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: st
     return F.max_pool3d(feature_map, (1, 2, 2)).flatten(1)
 
 
+def says_pixels(backbone: nn.Module) -> bool:
+    """Whether a bare backbone's config says how its pixels are normalised. A pretrainer's does without a word, since the
+    default is one of ours; what names a backbone alone, or a model of others, does not."""
+    model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
+    is_ours = str(model.get('type', '')).rpartition('.')[2] in ('Pretrainer', 'MomentumPretrainer')
+    return model.get('data_preprocessor') is not None or is_ours
+
+
 def build_preprocessor(backbone: nn.Module) -> nn.Module:
     """The data preprocessor that a bare backbone was trained with, as far as its config says."""
-    config = getattr(backbone, 'cfg', None)
-    preprocessor = ((config or {}).get('model') or {}).get('data_preprocessor')
+    preprocessor = ((getattr(backbone, 'cfg', None) or {}).get('model') or {}).get('data_preprocessor')
     if preprocessor is None:
-        if config is None:
-            print_log('the backbone comes without a config: its pixels are taken to be normalised with the mean and '
-                      'standard deviation of ImageNet', logger='current', level=logging.WARNING)
+        if not says_pixels(backbone):
+            print_log('nothing says which pixels the backbone expects: they are taken to be RGB, normalised with the mean '
+                      'and standard deviation of ImageNet; else load_backbone(..., data_preprocessor=dict(mean=..., '
+                      'std=..., to_bgr=...))', logger='current', level=logging.WARNING)
         preprocessor = dict(type='ClipDataPreprocessor')
     check_registered(preprocessor, getattr(backbone, 'checkpoint', None) or 'the checkpoint')
     return build(preprocessor)

@@ -114,14 +114,20 @@ class ClipProtocol:
         return dict(values, resize=self.resize if isinstance(self.resize, int) else list(self.resize))
 
 
+def training_clips(config: Config | None) -> dict:
+    """``size``, ``clip_len`` and ``frame_interval`` of the clips that a config trains on, as far as it says."""
+    values = {} if config is None else _read_pipeline(config, ('train', ))
+    return {name: values[name] for name in ('size', 'clip_len', 'frame_interval') if type(values.get(name)) is int}
+
+
 def _check_whole_number(name: str, value) -> None:
     if type(value) is not int or value < 1:
         raise ConfigError(f'{name} must be an integer of at least 1, got {value!r}')
 
 
-def _read_pipeline(config: Config) -> dict:
+def _read_pipeline(config: Config, loaders: Sequence[str] = ('test', 'val', 'train')) -> dict:
     """Values of :class:`ClipProtocol` as far as they can be read from a config's pipelines."""
-    for name in ('test', 'val', 'train'):
+    for name in loaders:
         loader = config.get(f'{name}_dataloader')
         dataset = innermost_dataset(loader.dataset) if loader is not None and 'dataset' in loader else {}
         transforms = list(_flat(dataset.get('pipeline') or config.get(f'{name}_pipeline') or []))

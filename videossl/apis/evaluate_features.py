@@ -18,10 +18,11 @@ from videossl.evaluation.report import (EVALUATIONS, check_evaluations, evaluate
                                         report_table)
 from videossl.models.hand_off import HandOffError
 
-from .clip_protocol import CROPS, POOLINGS, ClipProtocol
+from .clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
 from .feature_extraction import digest_of, extract_features, list_videos
 from .inference import init_model, load_backbone
 from .launch import ConfigError
+from .video_list import VideoList
 
 REPORTS = dict(json=report_json, md=report_markdown)
 
@@ -66,19 +67,48 @@ def evaluate_model(model: nn.Module,
     views = protocol.views()
     ClipProtocol(**views)  # refuses what cannot be extracted
     views['num_clips'] = views.pop('clips')
+    splits = dict(train=train, test=test)
+    lists = {name: _list_split(name, videos, data_root) for name, videos in splits.items()}  # before hours of extraction
     features = []
-    for name, videos in (('train', train), ('test', test)):
-        listed = list_videos(videos, data_root)
-        if listed.labels is None:  # before hours of extraction
-            raise ConfigError(f'{name}: {listed.name} has no labels, and without them nothing can be right or wrong')
-        out = None
+    for name, videos in splits.items():
+        listed, out = lists[name], None
         if features_dir is not None:
             backbone = getattr(unwrap(model), 'backbone', model)
             key = json.dumps([views, listed.digest(), digest_of(backbone)])
             out = osp.join(features_dir, f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz')
         features.append(extract_features(model, videos, data_root, **views, out=out, **extraction))
-    return evaluate_features(*features, protocol=protocol, evaluations=evaluations, ks=ks, k=k, temperature=temperature,
-                             probe=probe, train_on=train_on)
+    results = evaluate_features(*features, protocol=protocol, evaluations=evaluations, ks=ks, k=k,
+                                temperature=temperature, probe=probe, train_on=train_on)
+    notes = notes_on_training(model, protocol)
+    return {name: dict(result, notes=[*result['notes'], *notes]) for name, result in results.items()}
+
+
+def _list_split(name: str, videos: Any, data_root: str | os.PathLike | None) -> VideoList:
+    try:
+        listed = list_videos(videos, data_root)
+    except ConfigError as error:
+        raise ConfigError(f'{name}: {error}') from error
+    if listed.labels is None:
+        raise ConfigError(f'{name}: {listed.name} has no labels, and without them nothing can be right or wrong')
+    return listed
+
+
+def notes_on_training(model: nn.Module, protocol: Protocol) -> list[str]:
+    """A note where the clips that a net was trained on, as its checkpoint's config has them, are not the protocol's."""
+    model = unwrap(model)
+    configs = (getattr(part, 'cfg', None) for part in (getattr(model, 'backbone', None), model))
+    trained = next((values for values in map(training_clips, configs) if values), {})
+    kinds = dict(size=('px', '--size'), clip_len=('frames a clip', '--clip-len'),
+                 frame_interval=('as interval of frames', '--frame-interval'))
+    there, here, options = [], [], []
+    for key, (unit, option) in kinds.items():
+        if key in trained and trained[key] != getattr(protocol, key):
+            there.append(f'{trained[key]} {unit}')
+            here.append(f'{getattr(protocol, key)} {unit}')
+            options.append(f'{option} {trained[key]}')
+    if not there:
+        return []
+    return [f'trained on {", ".join(there)}, evaluated at {", ".join(here)}; {" ".join(options)} evaluates as it was trained']
 
 
 def write_report(results: dict[str, dict], path: str | os.PathLike) -> None:

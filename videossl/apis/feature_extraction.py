@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from videossl.datasets.video_dataset import VideoDataset
 from videossl.engine.hooks.momentum_hooks import unwrap
 from videossl.engine.hooks.precision_hook import PRECISIONS
+from videossl.evaluation.feature_sets import numbered
 from videossl.evaluation.features import ClipFeatures, file_format
 from videossl.models.hand_off import HandOffError
 
@@ -92,7 +93,8 @@ def extract_features(model: nn.Module,
     if device is not None:
         model.to(device)
     encoder = ClipEncoder(model, protocol, batch_size, precision)
-    record = dict(protocol.record(), precision=encoder.precision, pixels=describe_pixels(encoder.preprocessor),
+    pixels = dict(describe_pixels(encoder.preprocessor), **dict(assumed=True) if encoder.pixels_assumed else {})
+    record = dict(protocol.record(), precision=encoder.precision, pixels=pixels,
                   split=split or listed.name, config=osp.basename(getattr(config, 'filename', None) or '') or None,
                   checkpoint=getattr(model, 'checkpoint', None), videos_sha256=listed.digest(),
                   weights_sha256=digest_of(encoder.backbone))
@@ -200,9 +202,11 @@ def summary(features: ClipFeatures, out: str) -> str:
     count, views, channels = features.features.shape
     how = features.protocol
     lines = [f'{out}: {count} videos of {how["split"]}, {views} views each, {channels} numbers a view',
-             f'  {how["clips"]} clips x {how["crops"]} crops of {how["clip_len"]} frames at interval '
+             f'  {numbered(how["clips"], "clip")} x {numbered(how["crops"], "crop")} of {how["clip_len"]} frames at interval '
              f'{how["frame_interval"]}, resized to {how["resize"]}, cropped to {how["size"]} px, {how["pooling"]} pooling, '
              f'{how["precision"]}']
+    if how['pixels'].get('assumed'):
+        lines.append("  nothing says which pixels the net expects; assumed are RGB with ImageNet's mean and std")
     if features.unreadable:
         lines.append(f'  {len(features.unreadable)} could not be read; their features are zeros:')
         lines += [f'    {path}' for path in features.unreadable[:SHOWN_VIDEOS]]

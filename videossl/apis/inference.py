@@ -18,7 +18,9 @@ from torch import nn
 
 from videossl.compat import config_directory
 from videossl.models import hand_off
-from videossl.models.hand_off import HandOffError, HandOffReport, backbone_mapping, load_mapped, read_state_dict
+from videossl.models.hand_off import (HandOffError, HandOffReport, backbone_mapping, load_mapped, read_plain,
+                                      read_state_dict, state_dict_in)
+from videossl.models.pretrainers.pretrainer import build
 from videossl.registry import MODELS
 
 from .launch import ConfigError, load_config
@@ -72,30 +74,42 @@ def init_model(config: str | os.PathLike | Config,
 
 def load_backbone(checkpoint: str | os.PathLike,
                   backbone: nn.Module | dict | None = None,
-                  device: str | torch.device = 'cpu') -> nn.Module:
+                  device: str | torch.device = 'cpu',
+                  data_preprocessor: dict | None = None) -> nn.Module:
     """The backbone in a checkpoint, without a config file: a bare module, in eval mode, from clips [N, 3, T, H, W]
     (normalised as in its training) to its map [N, C, t, h, w].
 
-    Checkpoints of our tools, and of mmaction2 1.x, hold their config as text. It is read as data: nothing in it is
-    executed or imported, and only types that are registered are built. So a checkpoint from elsewhere runs no code.
+    Checkpoints of our tools, and of mmaction2 1.x, hold their config as text; imported and exported files say in
+    ``meta`` (or safetensors' metadata) what builds the backbone and which pixels it expects. All that is read as data:
+    nothing in it is executed or imported, and only types that are registered are built. So a checkpoint from elsewhere
+    runs no code.
 
     Args:
-        checkpoint: path of a checkpoint of plain types.
+        checkpoint: path of a checkpoint of plain types, or of a safetensors file.
         backbone: where the checkpoint has no config, its backbone: ``dict(type='R3D', depth=10)``, or a module, which
             is filled in place.
         device: where to put it.
+        data_preprocessor: how pixels are normalised for it, where the checkpoint does not say, or is to be contradicted:
+            ``dict(mean=[0, 0, 0], std=[255, 255, 255], to_bgr=True)``, of a
+            :class:`~videossl.models.ClipDataPreprocessor` unless ``type`` names another.
 
     Returns:
-        The backbone, with the config as ``backbone.cfg`` (None if there is none) and the path as
-        ``backbone.checkpoint``.
+        The backbone, with the config as ``backbone.cfg`` (None if there is none), whose ``model.data_preprocessor`` says
+        which pixels :func:`~videossl.apis.extract_features` gives it, and the path as ``backbone.checkpoint``.
 
     Raises:
+        ConfigError: ``data_preprocessor`` cannot be built.
         videossl.models.hand_off.HandOffError: the checkpoint cannot be read, has no config and ``backbone`` is None,
             its config names a type that nobody has registered, or the backbone in it is another.
     """
     checkpoint = os.fspath(checkpoint)
-    names = read_state_dict(checkpoint)
-    config = _config_in(checkpoint)
+    content = read_plain(checkpoint)
+    names = state_dict_in(content, checkpoint)
+    config = _config_in(content, checkpoint)
+    if data_preprocessor is not None:
+        data_preprocessor = dict(dict(type='videossl.ClipDataPreprocessor'), **data_preprocessor)
+        _try_preprocessor(data_preprocessor)
+        config = _with_model(config, data_preprocessor=data_preprocessor)
     scope = 'videossl'
     if backbone is None:
         backbone = (config or {}).get('model', {}).get('backbone')
@@ -108,8 +122,8 @@ def load_backbone(checkpoint: str | os.PathLike,
     if isinstance(backbone, dict):
         with DefaultScope.overwrite_default_scope(scope):
             backbone = MODELS.build(_without_initialisation(backbone))
-    source_prefix = _backbone_prefix(names)
-    report = hand_off.load_backbone(backbone, checkpoint, source_prefix)
+    source_prefix = _described_prefix(content, names) or _backbone_prefix(names)
+    report = hand_off.load_backbone(backbone, checkpoint, source_prefix, names)
     _check_whole(report, backbone, checkpoint, '', source_prefix, names)
     backbone.cfg = config
     backbone.checkpoint = checkpoint
@@ -195,7 +209,7 @@ def _fill_model(model: nn.Module, checkpoint: str) -> None:
     fitting = {name.partition('.')[0] for name, value in names.items()
                if value.ndim > 1 and name in target and target[name].shape == value.shape}
     mapping.update({f'{part}.': f'{part}.' for part, _ in model.named_children() if part in fitting - {'backbone'}})
-    report = load_mapped(model, checkpoint, mapping)
+    report = load_mapped(model, checkpoint, mapping, names)
     _check_whole(report, model.backbone, checkpoint, 'backbone.', source_prefix, names)
 
 
@@ -229,17 +243,43 @@ def _few(names: list[str]) -> str:
     return ', '.join(names[:SHOWN_NAMES]) + (f' and {rest} more' if rest > 0 else '')
 
 
-def _config_in(checkpoint: str) -> Config | None:
-    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+def _config_in(content: Any, checkpoint: str) -> Config | None:
     meta = content.get('meta') if isinstance(content, dict) else None
-    text = meta.get('cfg') if isinstance(meta, dict) else None
-    if not isinstance(text, str):
+    if not isinstance(meta, dict):
         return None
+    config, text = None, meta.get('cfg')
+    if isinstance(text, str):
+        try:
+            config = read_config_text(text)
+        except ValueError as error:
+            print_log(f'{checkpoint}: {error}', logger='current')
+    if isinstance(meta.get('backbone'), dict):  # imported or exported: perhaps one branch of what the config builds
+        described = {key: meta[key] for key in ('backbone', 'data_preprocessor') if isinstance(meta.get(key), dict)}
+        config = _with_model(config, **described)
+    return config
+
+
+def _with_model(config: Config | None, **parts: dict) -> Config:
+    """A config with other parts of its model."""
+    entries = {} if config is None else config.to_dict()
+    model = entries.get('model')
+    return Config({**entries, 'model': {**(model if isinstance(model, dict) else {}), **copy.deepcopy(parts)}})
+
+
+def _described_prefix(content: Any, names: dict[str, torch.Tensor]) -> str:
+    """What the names of an exported backbone begin with, as its file says."""
+    meta = content.get('meta') if isinstance(content, dict) else None
+    prefix = meta.get('prefix') if isinstance(meta, dict) and isinstance(meta.get('backbone'), dict) else None
+    return prefix if isinstance(prefix, str) and any(name.startswith(prefix) for name in names) else ''
+
+
+def _try_preprocessor(config: dict) -> None:
+    if not _is_registered(config['type']):
+        raise ConfigError(f'data_preprocessor: there is no type {config["type"]!r}')
     try:
-        return read_config_text(text)
-    except ValueError as error:
-        print_log(f'{checkpoint}: {error}', logger='current')
-        return None
+        build(config)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'data_preprocessor={config}: {error}') from error
 
 
 def _without_initialisation(config: Any) -> Any:

@@ -32,6 +32,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
                         help='override settings of the config, e.g. train_dataloader.batch_size=8; lists as '
                         'key="[a,b]" or key=a,b')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--debug', action='store_true', help='show the full traceback of every error')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 

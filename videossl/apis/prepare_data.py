@@ -137,7 +137,8 @@ def _find_kinetics(args: argparse.Namespace, root: str) -> tuple[dict[str, _Kine
         matched = match_clips(clips, index)
         found[split] = _KineticsSplit(folder, matched.videos, matched.missing, classes)
         if matched.repeated:
-            remarks.append(f'{csv_file}: {matched.repeated} rows repeat another one, and were taken once')
+            verb = 'row repeats' if matched.repeated == 1 else 'rows repeat'
+            remarks.append(f'{csv_file}: {matched.repeated} {verb} another one, taken once')
         if matched.contradictory:
             remarks.append(f'{csv_file}: {len(matched.contradictory)} videos are left out, as rows give them several classes: '
                            f'{_some(matched.contradictory, SHOWN_CLASSES)}')
@@ -160,7 +161,8 @@ def _kinetics_lists(name: str, found: dict[str, _KineticsSplit], classes: list[s
         folders[list_name] = f'videos_{split}'
         unseen = sorted(set(classes) - {class_name for _, class_name in made.videos})
         if unseen and split == 'train':
-            remarks.append(f'{len(unseen)} classes have no training video: {_some(unseen, SHOWN_CLASSES)}')
+            remarks.append(f'{len(unseen)} {"class has" if len(unseen) == 1 else "classes have"} no training video: '
+                           f'{_some(unseen, SHOWN_CLASSES)}')
     return Preparation(lists, classes, remarks, source, folders, looked_for)
 
 

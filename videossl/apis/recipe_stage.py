@@ -9,6 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from videossl.datasets import scan_videos
+from videossl.engine.checkpoint_files import numbered_checkpoints
+from videossl.models.hand_off import damage
 
 from .launch import ConfigError, innermost_dataset, load_config, point_at_data, point_at_validation
 
@@ -43,20 +45,33 @@ class Stage:
         return self.folder / 'stage.json'
 
     def read_state(self) -> dict:
-        """What is done: ``fingerprint``, ``seconds``, ``trained``, ``metrics``."""
-        return json.loads(self.state_file.read_text()) if self.state_file.exists() else dict(seconds=0.0)
+        """What is done: ``fingerprint``, ``seconds``, ``trained``, ``metrics``.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        if not self.state_file.exists():
+            return dict(seconds=0.0)
+        try:
+            state = json.loads(self.state_file.read_bytes())
+            if not isinstance(state, dict):
+                raise ValueError('it is no object')
+        except ValueError as error:
+            raise ConfigError(f'{self.state_file} is damaged ({error}). Delete it: the stage goes on from its newest '
+                              'checkpoint') from None
+        return dict(dict(seconds=0.0), **state)
 
     def write_state(self, state: dict) -> None:
         write_whole(self.state_file, json.dumps(state, indent=2))
 
     def has_checkpoint(self) -> bool:
-        return (self.folder / 'last_checkpoint').exists()
+        return (self.folder / 'last_checkpoint').exists() or any(numbered_checkpoints(str(self.folder)))
 
     def checkpoint(self, epoch: int | None = None) -> str:
         """Path of the checkpoint after an epoch, or of the last.
 
         Raises:
-            ConfigError: it is not there.
+            ConfigError: it is not there, or damaged.
         """
         if epoch is not None:
             name = f'epoch_{epoch}.pth'
@@ -69,6 +84,11 @@ class Stage:
             raise ConfigError(f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
                               'the whole folder to run the stage anew. Or the stage does not keep this epoch; see '
                               'max_keep_ckpts and interval in default_hooks.checkpoint')
+        reason = damage(path)
+        if reason is not None:
+            raise ConfigError(f'stage {self.name}: its checkpoint {path} cannot be used: {reason}. Put a good copy in its '
+                              f'place; or delete {self.state_file}, and the stage goes on from the newest checkpoint '
+                              'that is whole')
         return str(path)
 
     @cached_property
@@ -147,5 +167,8 @@ class Stage:
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(path.name + '.part')
-    temporary.write_text(text)
+    with temporary.open('w') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)

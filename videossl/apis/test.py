@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
+from .user_errors import building, run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -59,13 +60,22 @@ def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/test.py`` and ``videossl-test``."""
+    """Test; errors are raised as they are."""
     args = parse_args(argv)
-    metrics = build_runner(config_for_testing(args)).test()
+    config = config_for_testing(args)
+    with building(config) as watch:
+        runner = build_runner(config)
+        watch(runner)
+        metrics = runner.test()
     if args.metrics_file is not None and is_main_process():
         with open(args.metrics_file, 'w') as file:
             json.dump({name: float(value) for name, value in metrics.items()}, file, indent=2)
 
 
+def command() -> None:
+    """Entry point of ``tools/test.py`` and ``videossl-test``."""
+    run_command(main)
+
+
 if __name__ == '__main__':
-    main()
+    command()

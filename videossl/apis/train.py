@@ -3,10 +3,11 @@ import argparse
 import os.path as osp
 
 from mmengine.config import ConfigDict
-from mmengine.runner import Runner
 
+from .check_training import check_batches, check_training  # noqa: F401
 from .launch import (ConfigError, add_common_arguments, build_runner, finish_config, innermost_dataset, load_config,
                      point_at_data, point_at_validation)
+from .user_errors import building, run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -51,6 +52,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     if args.resume is not None:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume
+    make_resumable(config)
     if args.auto_scale_lr:
         config.auto_scale_lr = dict(config.get('auto_scale_lr') or {}, enable=True)
     randomness = dict(config.get('randomness') or dict(seed=None))  # mmengine wants the key
@@ -65,20 +67,38 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Train; errors are raised as they are."""
+    config = config_for_training(parse_args(argv))
+    with building(config) as watch:
+        runner = build_runner(config)
+        watch(runner)
+        check_training(runner)
+        runner.train()
+
+
+RESUMABLE_HOOKS = dict(exact_resume='ExactResumeHook', save_and_stop='SaveAndStopHook')
+
+
+def make_resumable(config: ConfigDict) -> None:
+    """Let a config that names mmengine's loops, such as one of mmaction2's, train in ours, in which a resumed run goes
+    on exactly where it stopped, and give it the hooks that this takes."""
+    loop = config.train_cfg
+    if 'type' not in loop:
+        loop.type = 'EpochBasedTrainLoop' if loop.pop('by_epoch', True) else 'IterBasedTrainLoop'
+    kind = str(loop.type).removeprefix('mmengine.')
+    if kind not in ('EpochBasedTrainLoop', 'IterBasedTrainLoop'):
+        return
+    loop.type = f'videossl.Resumable{kind}'
+    if config.get('default_hooks') is None:
+        config.default_hooks = {}
+    for name, hook in RESUMABLE_HOOKS.items():
+        config.default_hooks.setdefault(name, dict(type=f'videossl.{hook}'))
+
+
+def command() -> None:
     """Entry point of ``tools/train.py`` and ``videossl-train``."""
-    runner = build_runner(config_for_training(parse_args(argv)))
-    check_batches(runner)
-    runner.train()
-
-
-def check_batches(runner: Runner) -> None:
-    """Refuse to train on nothing: with ``drop_last``, fewer samples than a batch give an epoch without an iteration."""
-    loader = runner.train_loop.dataloader
-    if len(loader) == 0:
-        raise ConfigError(f'{len(loader.dataset)} samples make no batch of {loader.batch_size}: lower '
-                          'train_dataloader.batch_size, or let small batches count with '
-                          'train_dataloader.drop_last=False')
+    run_command(main)
 
 
 if __name__ == '__main__':
-    main()
+    command()

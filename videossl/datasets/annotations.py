@@ -1,5 +1,7 @@
 """Reading lists of videos."""
+import codecs
 import csv
+import io
 import json
 import os
 import os.path as osp
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ogv')
 
 PATH_COLUMNS = ('path', 'filename', 'video')
+LABEL_DIGITS = 18  # a label has 64 bits
 
 
 def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int | None]]:
@@ -15,21 +18,23 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
 
     By the file's ending: ``.csv`` (a header with ``path`` and, perhaps, ``label``; or no header and these two columns),
     ``.jsonl`` (one object with ``path`` and, perhaps, ``label`` a line), anything else: ``path label`` or ``path`` on
-    each line. A path may hold spaces: the label is what follows the last delimiter, if that is a whole number.
+    each line. A path may hold spaces: the label is what follows the last delimiter, if that is a whole number. A path may
+    be absolute or lead upwards (``..``): a list says which files are read, and no file is written by what is in it.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is empty, a line cannot be read, or some lines have a label and some have none.
+        ValueError: the file is empty, a line cannot be read, or some lines have a label and some have none. The message
+            names the file and the line.
     """
     if not osp.isfile(ann_file):
         raise FileNotFoundError(f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
                                 '--data-root); with --data-root alone the folder is scanned and no list is needed')
     reader = dict(csv=_read_csv, jsonl=_read_json_lines).get(ann_file.rpartition('.')[2].lower())
-    try:
-        with open(ann_file, encoding='utf-8-sig', newline='') as file:  # with or without a byte order mark
-            entries = list(_read_text(file, delimiter) if reader is None else reader(file, ann_file))
-    except UnicodeDecodeError as error:
-        raise ValueError(f'annotation file {ann_file} is not a text in UTF-8 ({error}); save it as UTF-8') from None
+    with open(ann_file, 'rb') as file:
+        content = file.read()
+    check_text(content, ann_file)
+    lines = io.StringIO(content.decode('utf-8-sig'), newline='')  # with or without a byte order mark
+    entries = list(_read_text(lines, delimiter) if reader is None else reader(lines, ann_file))
     if not entries:
         raise ValueError(f'annotation file {ann_file} lists no video')
     first_has_label = entries[0][1] is not None
@@ -38,6 +43,30 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
             raise ValueError(f'{ann_file}: entry 1 has {"a" if first_has_label else "no"} label, but entry {number}, '
                              f'"{path}", has {"none" if first_has_label else "one"}; give all entries a label, or none')
     return entries
+
+
+def check_text(content: bytes, name: str) -> None:
+    """Refuse what is no text in UTF-8, with the line that gives it away.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f'annotation file {name} is a text in UTF-16; save it as UTF-8')
+    zero = content.find(b'\0')
+    if zero >= 0:
+        raise ValueError(f'annotation file {name}, line {line_at(content, zero)}: there is a zero byte, which no path can '
+                         'have. Is it a text at all? If it is, save it as UTF-8')
+    try:
+        content.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'annotation file {name}, line {line_at(content, error.start)}, is not a text in UTF-8 ({error}); '
+                         'save it as UTF-8') from None
+
+
+def line_at(content: bytes, position: int) -> int:
+    """The number, from 1, of the line that a byte is on."""
+    return len(content[:position].splitlines()) + (position == 0 or content[position - 1:position] in b'\r\n')
 
 
 def _read_text(file, delimiter: str) -> Iterator[tuple[str, int | None]]:
@@ -49,10 +78,22 @@ def _read_text(file, delimiter: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _read_csv(file, name: str) -> Iterator[tuple[str, int | None]]:
-    rows = ((number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(file), 1))
-    rows = [(number, row) for number, row in rows if any(row)]
-    header = [column.lower() for column in rows[0][1]] if rows else []
+    reader = csv.reader(file, strict=True)
+    rows = []
+    try:
+        for number, row in enumerate(reader, 1):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                rows.append((number, cells))
+    except csv.Error as error:
+        raise ValueError(f'{name}, line {reader.line_num}: {error}. A cell in quotes ends with a quote, and a quote in it is '
+                         'written twice') from None
+    if not rows:
+        return
+    header = [column.lower() for column in rows[0][1]]
     path_column = next((column for column in PATH_COLUMNS if column in header), None)
+    if path_column is None:
+        _check_first_row(rows[0][1], f'{name}, row {rows[0][0]}')
     path_at = header.index(path_column) if path_column else 0
     label_at = (header.index('label') if 'label' in header else None) if path_column else 1
     for number, row in rows[1 if path_column else 0:]:
@@ -60,6 +101,17 @@ def _read_csv(file, name: str) -> Iterator[tuple[str, int | None]]:
             raise ValueError(f'{name}, row {number}: there is no path')
         label = row[label_at] if label_at is not None and label_at < len(row) else ''
         yield row[path_at], _to_label(label, f'{name}, row {number}') if label else None
+
+
+def _check_first_row(row: list[str], place: str) -> None:
+    """Refuse a header that names no column of paths, or that other marks than commas divide."""
+    for mark, words in ((';', 'semicolons'), ('\t', 'tabs')):
+        if {column.strip().lower() for column in row[0].split(mark)} & {*PATH_COLUMNS} and mark in row[0]:
+            raise ValueError(f'{place}: the columns are divided by {words}; save the list with commas')
+    names = [column.lower() for column in row]
+    if 'label' in names or (len(row) > 1 and row[1] and not _is_label(row[1]) and not osp.splitext(row[0])[1]):
+        raise ValueError(f'{place}: a header needs a column {" or ".join(PATH_COLUMNS)}, and this has {", ".join(row)}; '
+                         'without a header a row is a path and a label, which is a whole number')
 
 
 def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
@@ -71,19 +123,25 @@ def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
             path = next(entry[column] for column in PATH_COLUMNS if column in entry)
             if not isinstance(path, str):
                 raise TypeError
-        except (json.JSONDecodeError, TypeError, StopIteration):
+        except (ValueError, TypeError, StopIteration, RecursionError):
             raise ValueError(f'{name}, line {number}: not a JSON object with a "path": {line.strip()[:80]}') from None
+        if not path or '\0' in path:
+            raise ValueError(f'{name}, line {number}: the path is empty or has a zero byte in it')
         label = entry.get('label')
         yield path, None if label is None else _to_label(label, f'{name}, line {number}')
 
 
 def _is_label(text: str) -> bool:
-    return text.isascii() and text.removeprefix('-').isdigit()
+    return len(text) <= LABEL_DIGITS and text.isascii() and text.removeprefix('-').isdigit()
 
 
 def _to_label(value: int | str, place: str) -> int:
-    if not _is_label(str(value)):
-        raise ValueError(f'{place}: the label must be a whole number, got "{value}"')
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        text = 'a number of thousands of digits'
+    if not _is_label(text):
+        raise ValueError(f'{place}: the label must be a whole number, got "{text[:80]}"')
     return int(value)
 
 

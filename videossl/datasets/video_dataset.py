@@ -1,5 +1,5 @@
 """Videos, from a list or a folder."""
-import logging
+import os
 import os.path as osp
 import random
 from collections.abc import Callable, Sequence
@@ -8,14 +8,17 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from mmaction.datasets import VideoDataset as MMActionVideoDataset
-from mmengine.logging import print_log
+from torch.utils.data import get_worker_info
 
 from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import read_annotations, scan_videos
-from .transforms.decoding import DecodeClips, VideoReadError
+from .broken_videos import BrokenVideos
+from .opening import decode_video, decodes_video, open_video, opens_video, video_exists
+from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
 
 CHECKED_PATHS = 100
+GUARDS = ('workers', 'always', 'never')
 
 
 @DATASETS.register_module()
@@ -26,8 +29,12 @@ class VideoDataset(MMActionVideoDataset):
     :class:`~videossl.engine.DrawSampler` sends with the index; NumPy's, Python's and torch's generators are put back
     afterwards. With another sampler they go on from wherever they are.
 
-    A video that cannot be read is named in the log. In training another one takes its place. In test mode it stays,
-    as black frames with a label that no prediction equals, so that it counts as wrong.
+    A video that cannot be read is named, once, in the log and, if ``BrokenVideosHook`` is there, in the work folder's
+    ``broken_videos.txt``. In training another one takes its place, which is also a function of seed and position. In test
+    mode it stays, as black frames with a label that no prediction equals, so that it counts as wrong.
+
+    The loader's workers read videos in a process that each has for it, so that a decoder that crashes or hangs costs one
+    video and not the run. Such a video is not opened again.
 
     Args:
         ann_file: list of videos, relative to ``data_root``; see :func:`videossl.datasets.read_annotations`. None or
@@ -41,6 +48,12 @@ class VideoDataset(MMActionVideoDataset):
         delimiter: between path and label in a text list.
         data_root: folder that the list, and the paths in it, are relative to.
         max_replacements: so many videos in a row may be unreadable before training stops.
+        max_broken_share: training stops when more than this share of the videos that were tried cannot be read, as soon
+            as 100 were tried, or all of a smaller data set.
+        guard: read videos in a process beside this one: ``'workers'``, in the loader's workers (with none a decoder that
+            crashes or hangs takes the run with it); ``'always'``; ``'never'``. It is for mmaction2's ``DecordInit`` with
+            ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
+        decoder_timeout: seconds that this process may take for opening a video, and for decoding frames of it.
         hold_out: divide the list at random, once and for all, into ``number`` held-out videos and the others, and
             take the part that ``use`` names: ``dict(number=800, seed=632, use='train')`` to train on and the same with
             ``use='held_out'`` to validate on. The parts depend on number, seed and the length of the list alone. None:
@@ -60,8 +73,21 @@ class VideoDataset(MMActionVideoDataset):
                  data_root: str | None = None,
                  max_replacements: int = 100,
                  hold_out: dict | None = None,
+                 max_broken_share: float = 0.5,
+                 guard: str = 'workers',
+                 decoder_timeout: float = 120.0,
                  **kwargs) -> None:
+        if not 0 <= max_broken_share <= 1:
+            raise ValueError(f'max_broken_share must lie in 0..1, but is {max_broken_share}')
+        if guard not in GUARDS:
+            raise ValueError(f'guard must be one of {GUARDS}, but is {guard!r}')
+        if not decoder_timeout > 0:
+            raise ValueError(f'decoder_timeout must be a positive number of seconds, but is {decoder_timeout}')
         self.max_replacements = max_replacements
+        self.max_broken_share = max_broken_share
+        self.guard = guard
+        self.decoder_timeout = decoder_timeout
+        self._guard = None  # the process, of this process
         if hold_out is not None:
             check_hold_out(hold_out)
         self.hold_out = hold_out
@@ -88,8 +114,15 @@ class VideoDataset(MMActionVideoDataset):
         """Read the list, once."""
         if not self._fully_initialized:
             super().full_init()
-            # Which videos the log has named already; in memory that the loader's workers share.
-            self.named = torch.zeros(len(self), dtype=torch.bool).share_memory_()
+            self.broken = BrokenVideos(len(self))
+
+    @property
+    def named(self) -> torch.Tensor:
+        """Which videos were found unreadable, bool [len(self)]."""
+        return self.broken.named
+
+    def __getstate__(self) -> dict:
+        return dict(self.__dict__, _guard=None)  # a process cannot be sent to another one
 
     def load_data_list(self) -> list[dict]:
         """Read the list, or scan the folder."""
@@ -141,27 +174,32 @@ class VideoDataset(MMActionVideoDataset):
     def prepare_data(self, idx: int) -> dict:
         """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
         numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
-        with seeded(idx):
-            for _ in range(self.max_replacements):
-                info = {**self.get_data_info(int(idx)), **numbered}
+        if not self.test_mode:
+            self.broken.check_share(self.max_broken_share)
+        index = int(idx)
+        for attempt in range(self.max_replacements):
+            with seeded(idx, attempt):
+                if attempt:
+                    index = np.random.randint(len(self))
                 try:
-                    return self._run_pipeline(info)
+                    return self._run_pipeline({**self.get_data_info(index), **numbered})
                 except VideoReadError as error:
-                    self._name_unreadable(int(idx), error)
-                    if self.test_mode:
-                        return self._run_pipeline(self._with_wrong_label(self.get_data_info(int(idx))), blank=True)
                     last = error
-                    idx = np.random.randint(len(self))
-            raise RuntimeError(f'{self.max_replacements} videos in a row could not be read, so training stops; check '
-                               f'data_root and the files. The last: {last}')
+                    self._name_unreadable(index, error)
+                    if self.test_mode:
+                        return self._run_pipeline(self._with_wrong_label(self.get_data_info(index)), blank=True)
+            if attempt == 0:
+                self.broken.count_replaced()
+        raise RuntimeError(f'{self.max_replacements} videos in a row could not be read, so training stops; check data_root '
+                           f'and the files. The last: {last}')
 
     def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
-        for transform in self.pipeline.transforms:
+        for place, transform in enumerate(self.pipeline.transforms):
             if opens_video(transform):
                 if blank:
                     results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
                 else:
-                    results = open_video(transform, results)
+                    results = self._open_video(place, transform, results)
             elif decodes_video(transform):
                 results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
@@ -170,17 +208,37 @@ class VideoDataset(MMActionVideoDataset):
                 return None
         return results
 
+    def _open_video(self, place: int, transform: Callable, results: dict) -> dict:
+        index = results['sample_idx']
+        self.broken.tried[index] = True
+        if self.broken.excluded[index]:
+            raise VideoReadError(results['filename'], 'it has crashed or blocked the decoder before')
+        if not self._is_guarded(transform):
+            return open_video(transform, results)
+        if self._guard is None:
+            from .guarded_reading import DecoderGuard  # needs a system that can fork
+            transforms = self.pipeline.transforms
+            self._guard = DecoderGuard(lambda place, name: open_video(transforms[place], dict(filename=name)),
+                                       self.decoder_timeout)
+        return {**results, **self._guard.open(place, results['filename'])}
+
+    def _is_guarded(self, transform: Callable) -> bool:
+        return (hasattr(os, 'fork') and type(transform).__name__ == 'DecordInit' and
+                (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None) and
+                all(type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
+                    for other in self.pipeline.transforms if decodes_video(other)))
+
     def _with_wrong_label(self, info: dict) -> dict:
         if self.multi_class:
             return dict(info, label=torch.zeros(self.num_classes))
         # Not -1 where another will do: mmaction2's confusion matrix takes -1 for the last class.
         return dict(info, label=-1 if self.num_classes is None else self.num_classes) if 'label' in info else info
 
-    def _name_unreadable(self, idx: int, error: VideoReadError) -> None:
-        if not self.named[idx]:
-            self.named[idx] = True
-            consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
-            print_log(f'cannot read {error}; {consequence}', logger='current', level=logging.WARNING)
+    def _name_unreadable(self, index: int, error: VideoReadError) -> None:
+        if isinstance(error, DecoderLost):
+            self.broken.excluded[index] = True
+        consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
+        self.broken.name(index, error.filename, error.reason, consequence)
 
 
 HOLD_OUT_USES = ('train', 'held_out')
@@ -215,59 +273,6 @@ def divided(length: int, number: int, seed: int, use: str) -> list[int]:
     return sorted((order[:number] if use == 'held_out' else order[number:]).tolist())
 
 
-def opens_video(transform: Callable) -> bool:
-    """Whether a transform is one of mmaction2's that open a file (``DecordInit``, ``PyAVInit``, ``OpenCVInit``)."""
-    return type(transform).__name__.endswith('Init')
-
-
-def decodes_video(transform: Callable) -> bool:
-    """Whether a transform is one of mmaction2's that decode a file (``DecordDecode``, ``PyAVDecode``,
-    ``OpenCVDecode``)."""
-    return type(transform).__name__ in ('DecordDecode', 'PyAVDecode', 'OpenCVDecode')
-
-
-def video_exists(path: str) -> bool:
-    """Whether there is such a file; mmaction2 reads ``name.mp4`` where a path has no ending."""
-    return osp.exists(path) or (not osp.splitext(path)[1] and osp.exists(f'{path}.mp4'))
-
-
-def open_video(transform: Callable, results: dict) -> dict:
-    """Open a file; whatever a decoder raises for it becomes one kind of error that names it."""
-    filename = results['filename']
-    if type(transform).__name__ == 'DecordInit' and is_cut_avi(filename):
-        raise VideoReadError(filename, 'the file is cut off: it is shorter than its header says')
-    try:
-        results = transform(results)
-    except ImportError:  # the decoder is missing, not the video
-        raise
-    except Exception as error:
-        reason = f'{type(error).__name__}: {error}' if video_exists(filename) else 'the file does not exist'
-        raise VideoReadError(filename, reason) from error
-    if results['total_frames'] < 1:
-        raise VideoReadError(filename, 'it has no frames')
-    return results
-
-
-def decode_video(transform: Callable, results: dict) -> dict:
-    """Decode with one of mmaction2's transforms; whatever it raises becomes an error that names the file."""
-    filename = results['filename']
-    try:
-        return transform(results)
-    except Exception as error:
-        raise VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}') from error
-
-
-def is_cut_avi(filename: str) -> bool:
-    """Whether an AVI file ends before its first chunk does. decord 0.6.0 does not raise an error for such a file when
-    it reads it from memory, as ``DecordInit`` lets it, but takes the whole process down."""
-    if not osp.isfile(filename):
-        return False
-    with open(filename, 'rb') as file:
-        head = file.read(12)
-    return (head[:4] == b'RIFF' and head[8:12] == b'AVI ' and
-            8 + int.from_bytes(head[4:8], 'little') > osp.getsize(filename))
-
-
 class BlankVideo:
     """Stands in for a video that cannot be read, where its place has to be kept: black frames."""
 
@@ -282,15 +287,15 @@ class BlankVideo:
 
 
 @contextmanager
-def seeded(draw: int):
+def seeded(draw: int, attempt: int = 0):
     """Seed NumPy's, Python's and torch's generators from a draw's seed and position, and put them back afterwards; do
-    nothing for a plain index."""
+    nothing for a plain index. Each attempt has draws of its own, wherever the one before it failed."""
     position = getattr(draw, 'position', None)
     if position is None:
         yield
         return
     numpy_state, python_state, torch_state = np.random.get_state(), random.getstate(), torch.get_rng_state()
-    words = np.random.SeedSequence([draw.seed, position]).generate_state(4)
+    words = np.random.SeedSequence([draw.seed, position] + [attempt] * (attempt > 0)).generate_state(4)
     np.random.seed(words)
     random.seed(int(words[0]))
     torch.default_generator.manual_seed(int(words[1]))  # torch.manual_seed would also seed the accelerator's

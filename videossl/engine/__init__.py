@@ -1,12 +1,15 @@
 from .feature_loops import FeatureTestLoop
-from .hooks import (FeatureEvaluationHook, HandOffHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook,
-                    PrecisionHook, ProgressHook, WholeCheckpointHook)
+from .hooks import (BrokenVideosHook, CollapseHook, ExactResumeHook, FeatureEvaluationHook, HandOffHook, LossGuardHook,
+                    MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook, ProgressHook,
+                    SaveAndStopHook, WholeCheckpointHook)
 from .loops import PretextTestLoop
 from .optim_wrappers import TrainableOptimWrapperConstructor
+from .resumable_loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from .samplers import Draw, DrawSampler
 
 __all__ = [
-    'Draw', 'DrawSampler', 'FeatureEvaluationHook', 'FeatureTestLoop', 'HandOffHook', 'MemoryBankHook',
-    'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook', 'PretextTestLoop', 'ProgressHook',
-    'TrainableOptimWrapperConstructor', 'WholeCheckpointHook'
+    'BrokenVideosHook', 'CollapseHook', 'Draw', 'DrawSampler', 'ExactResumeHook', 'FeatureEvaluationHook',
+    'FeatureTestLoop', 'HandOffHook', 'LossGuardHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
+    'PrecisionHook', 'PretextTestLoop', 'ProgressHook', 'ResumableEpochBasedTrainLoop', 'ResumableIterBasedTrainLoop',
+    'SaveAndStopHook', 'TrainableOptimWrapperConstructor', 'WholeCheckpointHook'
 ]

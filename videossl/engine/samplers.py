@@ -1,4 +1,5 @@
 """A sampler that numbers its draws."""
+import itertools
 from collections.abc import Iterator, Sized
 
 import numpy as np
@@ -47,31 +48,50 @@ class DrawSampler(Sampler):
     With several processes each rank takes every world-size-th; the last ones are padded with the first, so that all
     ranks have the same number.
 
+    ``start`` may be set before a pass: so many of this rank's draws are left out of the next pass, and of no other. A
+    resumed run goes on there without reading what it has seen.
+
     Args:
         dataset: anything with a length.
         shuffle: False keeps the order of the data set.
         seed: of the order and of the draws; all ranks need the same. None: a common random one.
+        endless: a pass goes on from epoch to epoch and never ends, for iteration-based training (what mmengine's
+            ``InfiniteSampler`` is for, but every sample once an epoch): all batches are full.
     """
 
-    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None, endless: bool = False) -> None:
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
+        self.endless = endless
         self.epoch = 0
+        self.start = 0
 
     def __len__(self) -> int:
+        """This rank's draws of one epoch."""
         return -(-len(self.dataset) // self.world_size)
 
     def __iter__(self) -> Iterator[Draw]:
+        start, self.start = self.start, 0
+        yield from self._endless_draws(start) if self.endless and len(self) else self._draws(self.epoch, start)
+
+    def _draws(self, epoch: int, start: int = 0) -> Iterator[Draw]:
         size = len(self.dataset)
-        total = len(self) * self.world_size
         if self.shuffle:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(size)
+            order = np.random.default_rng([self.seed, epoch]).permutation(size)
         else:
             order = np.arange(size)
-        for turn, place in enumerate(range(self.rank, total, self.world_size), self.epoch * len(self)):
-            yield Draw(int(order[place % size]), self.epoch * total + place, self.seed, turn)
+        for turn in range(start, len(self)):
+            place = self.rank + turn * self.world_size
+            position = epoch * len(self) * self.world_size + place
+            yield Draw(int(order[place % size]), position, self.seed, epoch * len(self) + turn)
+
+    def _endless_draws(self, start: int) -> Iterator[Draw]:
+        epochs, start = divmod(start, len(self))
+        for epoch in itertools.count(self.epoch + epochs):
+            yield from self._draws(epoch, start)
+            start = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Begin with this epoch."""

@@ -70,8 +70,9 @@ def prepare(gallery: 'ClipFeatures', queries: 'ClipFeatures', names: tuple[str, 
     missing = sorted(set(queries.labels.tolist()) - set(labels.tolist()))
     if missing:
         count = int(np.isin(queries.labels, missing).sum())
-        notes.append(f'{len(missing)} classes of the {names[1]} are not in the {names[0]}, so that {count} of '
-                     f'{len(queries.labels)} videos cannot be right: classes {shortened(missing)}')
+        verb, noun = ('is', 'class') if len(missing) == 1 else ('are', 'classes')
+        notes.append(f'{len(missing)} {noun} of the {names[1]} {verb} not in the {names[0]}, so that {count} of '
+                     f'{len(queries.labels)} videos cannot be right: {noun} {shortened(missing)}')
     differing = [key for key in ('clip_len', 'frame_interval', 'size', 'pooling', 'checkpoint')
                  if gallery.protocol.get(key) != queries.protocol.get(key)]
     if differing:
@@ -116,14 +117,38 @@ def described(gallery: 'ClipFeatures', queries: 'ClipFeatures', names: Sequence[
     def value(key: str, otherwise='?') -> str:
         return str(made.get(key, otherwise))
 
-    clips = f'{value("clips", queries.features.shape[1])} clips x {value("crops", 1)} crops'
-    parts = [clips, f'{value("clip_len")} frames at interval {value("frame_interval")}', f'{value("size")} px',
+    clips = (f'{numbered(made.get("clips", queries.features.shape[1]), "clip")} x '
+             f'{numbered(made.get("crops", 1), "crop")}')
+    pixels = f'{value("size")} px' if 'resize' not in made else f'resized to {sides(made["resize"])}, {value("size")} px'
+    parts = [clips, f'{value("clip_len")} frames at interval {value("frame_interval")}', pixels,
              f'{value("pooling")} pooling', *how]
+    if 'precision' in made:
+        parts.append(value('precision'))
+    if isinstance(made.get('pixels'), dict) and made['pixels'].get('assumed'):
+        parts.append("pixels assumed to be RGB with ImageNet's mean and std")
     if gallery.features.shape[1] != queries.features.shape[1]:
         parts.insert(1, f'{gallery.features.shape[1]} views of each {names[0]} video')
     parts += [f'{name} {listed(features)} ({len(features.paths)} videos)'
               for name, features in zip(names, (gallery, queries))]
     return ', '.join(parts)
+
+
+def made_with(features: 'ClipFeatures') -> str:
+    """Checkpoint and pooling of a set, for a title."""
+    checkpoint = features.protocol.get('checkpoint')
+    # Folder and name: by its name alone one epoch_20.pth is like the other.
+    where = 'an unnamed checkpoint' if checkpoint is None else '/'.join(str(checkpoint).split('/')[-2:])
+    return f'{where}, {features.protocol.get("pooling", "?")} pooling'
+
+
+def numbered(number: int, noun: str) -> str:
+    """``1 clip``, ``10 clips``."""
+    return f'{number} {noun}' + ('' if number == 1 else 's')
+
+
+def sides(resize: int | Sequence[int]) -> str:
+    """A short side, or width and height, in words: ``128``, ``171x128``."""
+    return str(resize) if isinstance(resize, int) else 'x'.join(map(str, resize))
 
 
 def listed(features: 'ClipFeatures') -> str:

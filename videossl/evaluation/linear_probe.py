@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .features import ClipFeatures
 
 SOLVERS = ('logistic', 'sgd')
-NORMALISATIONS = ('none', 'standardise', 'l2', 'bn', 'l2+bn')
+NORMALISATIONS = {'none': 'features as they are', 'standardise': 'standardised features', 'l2': 'features of length 1',
+                  'bn': 'batch-normalised features', 'l2+bn': 'features of length 1, batch-normalised'}
 TRAIN_ON = ('views', 'mean')
 CLIP_AVERAGES = ('prob', 'score', 'features')
 
@@ -59,9 +60,9 @@ class LinearProbe:
 
     def __str__(self) -> str:
         if self.solver == 'logistic':
-            return f'logistic regression (C = {1 / self.penalty:g}, features {self.normalise})'
+            return f'logistic regression (C = {1 / self.penalty:g}, {NORMALISATIONS[self.normalise]})'
         return (f'SGD (lr {self.lr:g}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {self.epochs} epochs, '
-                f'x0.1 at {"/".join(map(str, self.milestones))}, features {self.normalise})')
+                f'x0.1 at {"/".join(map(str, self.milestones))}, {NORMALISATIONS[self.normalise]})')
 
 
 PROBES = dict(

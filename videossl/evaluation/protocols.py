@@ -1,6 +1,7 @@
 """The papers' ways of testing, under names."""
 from dataclasses import dataclass, fields, replace
 
+from .feature_sets import sides
 from .linear_probe import CLIP_AVERAGES
 
 
@@ -45,10 +46,27 @@ class Protocol:
             if getattr(self, key) not in known:
                 raise ValueError(f'protocol {self.name}: {key} must be one of {known}, got {getattr(self, key)!r}')
 
+    @property
+    def title(self) -> str:
+        """The name, and what differs from the protocol of that name: ``auxskd, changed: size 64, resize 72``."""
+        preset = PROTOCOLS.get(self.name)
+        if preset is None:
+            return self.name
+        changed = [f'{field.name.replace("num_clips", "clips").replace("_", " ")} {_in_words(getattr(self, field.name))}'
+                   for field in fields(self) if field.name not in ('name', 'source') and
+                   getattr(self, field.name) != getattr(preset, field.name)]
+        return f'{self.name}, changed: {", ".join(changed)}' if changed else self.name
+
     def views(self) -> dict:
         """What concerns the extraction: the arguments of :class:`~videossl.apis.clip_protocol.ClipProtocol`."""
         return dict(clips=self.num_clips, crops=self.crops, clip_len=self.clip_len, frame_interval=self.frame_interval,
                     size=self.size, resize=self.resize, pooling=self.pooling)
+
+
+def _in_words(value: int | str | bool | tuple[int, int]) -> str:
+    if isinstance(value, bool):
+        return 'on' if value else 'off'
+    return sides(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 PROTOCOLS = {protocol.name: protocol for protocol in (

@@ -38,7 +38,8 @@ def evaluate_features(train: 'ClipFeatures',
         probe, train_on: of :func:`~videossl.evaluation.linear_probe`.
 
     Returns:
-        For each evaluation what its function returns, and whose ``protocol`` begins with the protocol's name.
+        For each evaluation what its function returns, and whose ``protocol`` begins with the protocol's title: its name,
+        and what was changed.
 
     Raises:
         ValueError: there is no such evaluation, or one of the functions refuses.
@@ -50,7 +51,7 @@ def evaluate_features(train: 'ClipFeatures',
         knn=lambda: knn(train, test, k, temperature, centre=protocol.centre),
         linear_probe=lambda: linear_probe(train, test, probe, average=protocol.average, train_on=train_on))
     results = {name: calls[name]() for name in evaluations}
-    return {name: {**result, 'protocol': f'{protocol.name}: {result["protocol"]}'} for name, result in results.items()}
+    return {name: {**result, 'protocol': f'{protocol.title}: {result["protocol"]}'} for name, result in results.items()}
 
 
 def check_evaluations(evaluations: Sequence[str]) -> None:

@@ -62,7 +62,8 @@ def write_cam_video(path: str | Path, clips: np.ndarray, maps: np.ndarray, fps: 
     write_video(path, enlarged(np.concatenate(frames)), fps)
 
 
-def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], title: str = '', strength: float = 0.5):
+def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], title: str = '', strength: float = 0.5,
+                   frame_inds: np.ndarray | None = None):
     """A contact sheet, as a matplotlib figure: of each clip a row of frames, and the same frames with the map over them.
 
     Args:
@@ -71,16 +72,19 @@ def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], ti
         shown: of each clip what its map shows, in words; see :class:`~.cam.CamResult`.
         title: what stands above.
         strength: see :func:`overlay`.
+        frame_inds: int [N, T], the frames' numbers in the video, which then stand below them. None: no numbers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if not len(clips) == len(maps) == len(shown):
         raise ValueError(f'{len(clips)} clips, {len(maps)} maps and {len(shown)} texts must be equally many')
+    if frame_inds is not None and np.shape(frame_inds) != clips.shape[:2]:
+        raise ValueError(f'frame numbers {np.shape(frame_inds)} do not go with clips {clips.shape[:2]}')
     num_frames = clips.shape[1]
     places = np.unique(np.linspace(0, num_frames - 1, min(num_frames, THUMBNAILS)).round().astype(int))
     row_height = 9 / len(places) * clips.shape[2] / clips.shape[3]
-    figure = Figure(figsize=(9, len(clips) * (2 * row_height + 0.4) + 0.6), layout='constrained')
+    figure = Figure(figsize=(9, len(clips) * (2 * row_height + 0.6) + 0.6), layout='constrained')
     FigureCanvasAgg(figure)
     figure.suptitle('\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
                     fontsize=9)
@@ -91,5 +95,10 @@ def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], ti
         axes = figure.add_subplot(grid[number], label=f'clip {number}')
         axes.imshow(np.concatenate(rows))
         axes.set_title(text, fontsize=9, loc='left')
-        axes.set_axis_off()
+        axes.set_yticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        cell = rows[0].shape[1] / len(places)
+        numbers = [] if frame_inds is None else [str(frame) for frame in np.asarray(frame_inds)[number, places]]
+        axes.set_xticks((np.arange(len(numbers)) + 0.5) * cell - 0.5, numbers, fontsize=7)
     return figure

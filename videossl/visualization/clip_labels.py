@@ -93,12 +93,23 @@ def describe_view(labels: dict[str, np.ndarray], view: int, sampling: Sampling =
 
 
 def describe_sample(labels: dict[str, np.ndarray], sampling: Sampling = Sampling()) -> str:
-    """What the labels say of the sample as a whole; empty where they are about single views alone.
+    """What the labels say of the sample as a whole: its class, its order; empty where they are about single views alone.
 
     Examples:
         >>> describe_sample(dict(gt_order=3), Sampling(tuple_len=3))
         'order 4 of 6: shown are the 2nd, the 3rd, the 1st in time'
+        >>> describe_sample(dict(gt_label=[7]))
+        'class 7'
     """
+    said = [describe_order(labels, sampling)]
+    if 'gt_label' in labels:
+        classes = np.atleast_1d(labels['gt_label']).tolist()
+        said.insert(0, ('class ' if len(classes) == 1 else 'classes ') + ', '.join(map(str, classes)))
+    return '; '.join(part for part in said if part)
+
+
+def describe_order(labels: dict[str, np.ndarray], sampling: Sampling = Sampling()) -> str:
+    """The label of a sample's order in words; empty where there is none."""
     if 'gt_order' not in labels or not sampling.tuple_len:
         return ''
     order = int(labels['gt_order'])

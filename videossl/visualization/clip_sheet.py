@@ -9,7 +9,7 @@ import numpy as np
 
 from .clip_labels import Sampling, describe_sample, describe_view, frame_ranges, repaced_positions
 
-LABELS = ('gt_speed', 'gt_segment', 'gt_order')
+LABELS = ('gt_speed', 'gt_segment', 'gt_order', 'gt_label')
 REPACED_COLOUR = '#ff9900'  # of what is played faster: a shaded stretch of time, the frame around a thumbnail
 FRAMES_IN_A_ROW = 16
 VIEW_COLOURS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
@@ -24,7 +24,8 @@ class ClipSample:
         frame_inds: int [V, T], numbers of the frames in the file.
         total_frames: frames in the video.
         filename: the video.
-        labels: those of ``gt_speed`` [V], ``gt_segment`` [V], ``gt_order`` that there are.
+        labels: those of ``gt_speed`` [V], ``gt_segment`` [V], ``gt_order``, ``gt_label`` (the action class or classes) that
+            there are.
         start_index: number of the video's first frame.
     """
     clips: np.ndarray
@@ -87,9 +88,11 @@ def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> 
     """
     num_views, clip_len = sample.frame_inds.shape
     first, last = sample.start_index, sample.start_index + sample.total_frames - 1
+    shaded = False
     for view, frames in enumerate(sample.frame_inds):
         row = num_views - 1 - view
         repaced = repaced_positions(sample.labels, view, clip_len, sampling)
+        shaded |= bool(repaced.any())
         for start, end in frame_ranges(frames, repaced):
             axes.fill_between([start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=REPACED_COLOUR, alpha=0.5,
                               linewidth=0)
@@ -99,7 +102,7 @@ def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> 
     axes.set_ylim(-0.6, num_views - 0.4)
     axes.set_yticks(range(num_views), [f'view {view + 1}' for view in reversed(range(num_views))], fontsize=8)
     axes.tick_params(labelsize=8)
-    axes.set_xlabel('frame of the video' + ('; shaded: played faster' if 'gt_speed' in sample.labels else ''), fontsize=8)
+    axes.set_xlabel('frame of the video' + ('; shaded: played faster' if shaded else ''), fontsize=8)
 
 
 def thumbnail_row(frames: np.ndarray, framed: Sequence[bool], colour: str = REPACED_COLOUR, gap: int = 2) -> np.ndarray:

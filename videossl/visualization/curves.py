@@ -10,22 +10,30 @@ PANELS = {
     'loss_distill': 'similarity distillation, KL',
     'acc_nearest_anchor': 'student and teacher agree on the nearest anchor',
     'top1_acc': 'fine-tuning, accuracy on training clips',
+    'eval/knn_top1': 'kNN on the features, top-1',
+    'eval/R@1': 'clip retrieval, R@1',
 }
 MOST_COLUMNS = 3  # more are too small to read where a page shows the picture 1000 pixels wide
 
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
-    """The logged training scalars of a run, in order of its steps; where a run was resumed, the newest of each step."""
-    by_step: dict[int, dict] = {}
+    """The logged scalars of a training run, in order of its steps; where a run was resumed, the newest of each step. What
+    :class:`~videossl.engine.FeatureEvaluationHook` measured (``eval/...``) stands at the step it was measured at."""
+    trained: dict[int, dict] = {}
+    evaluated: dict[int, dict] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
             try:
                 entry = json.loads(line)
             except json.JSONDecodeError:  # the last line of a killed run
                 continue
-            if 'loss' in entry and 'step' in entry:
-                by_step[entry['step']] = entry
-    return [by_step[step] for step in sorted(by_step)]
+            if 'step' not in entry:
+                continue
+            if 'loss' in entry:
+                trained[entry['step']] = entry
+            elif any(key.startswith('eval/') for key in entry):
+                evaluated[entry['step']] = entry
+    return [{**evaluated.get(step, {}), **trained.get(step, {})} for step in sorted({*trained, *evaluated})]
 
 
 def find_runs(folders: Sequence[str]) -> dict[str, Path]:

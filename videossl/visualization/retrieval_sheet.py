@@ -100,7 +100,7 @@ def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
     figure.suptitle(title, fontsize=10)
     for number, row in enumerate(rows):
         texts = [f'query: {row.query_class}'] + [
-            f'{name}\n{similarity:.3f}' for name, similarity in zip(row.neighbour_classes, row.similarities)
+            f'{name}\n{similarity:.4f}' for name, similarity in zip(row.neighbour_classes, row.similarities)
         ]
         colours = [QUERY] + [RIGHT if right else WRONG for right in row.right]
         for column, (video, text, colour) in enumerate(zip([row.query, *row.neighbours], texts, colours)):

@@ -213,7 +213,7 @@ def test_kinetics_from_csv_files_without_class_folders(tmp_path, capsys):
     assert (tmp_path / 'kinetics400_train_list_videos.txt').read_text() == 'A_000000_000010.mp4 1\nB.mp4 0\n'
     assert (tmp_path / 'classes.txt').read_text().split() == ['air_drumming', 'yawning', 'zumba']
     assert (tmp_path / 'missing.txt').read_text() == 'kinetics400_train_list_videos zumba/C_000000_000010.mp4\n'
-    assert '1 rows repeat another one' in printed and '1 classes have no training video: zumba' in printed
+    assert '1 row repeats another one' in printed and '1 class has no training video: zumba' in printed
     printed = run(capsys, 'kinetics400', '--train-csv', csv_file, '--no-videos', '--out', tmp_path / 'other')
     assert 'air_drumming/B_000005_000015.mp4 0\n' in (tmp_path / 'other' / 'kinetics400_train_list_videos.txt').read_text()
     assert '--train-csv' in refused('kinetics400', '--train-videos', tmp_path / 'in', '--out', tmp_path / 'third')

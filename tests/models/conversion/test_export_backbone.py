@@ -73,8 +73,10 @@ def test_an_export_says_what_it_is(run, tmp_path):
     content = torch.load(tmp_path / 'r3d.pth', weights_only=True)
     meta = content['meta']
     assert meta['backbone'] == dict(type='videossl.R3D', depth=10, base_channels=4)  # no freezing, no preprocessor
-    assert (meta['config'], meta['method'], meta['epoch'], meta['part']) == ('aux-skd_r3d-10', 'MomentumPretrainer', 20,
-                                                                             'student')
+    assert (meta['config'], meta['method'], meta['model'], meta['epoch'], meta['part']) == (
+        'aux-skd_r3d-10', 'aux-skd', 'MomentumPretrainer', 20, 'student')
+    config = read_literal(meta['cfg'], 'model', 'work_dir')
+    assert config['model']['backbone'] == R3D_CONFIG and config['work_dir'] is None, 'the training config, without paths'
     assert meta['data_preprocessor'] == dict(type='videossl.ClipDataPreprocessor', to_bgr=True)
     assert set(meta['versions']) == {'videossl', 'torch', 'mmengine', 'mmaction2'}
     assert meta['versions']['torch'] == torch.__version__
@@ -290,3 +292,16 @@ def test_the_tools_print_what_they_did_or_one_sentence(run, tmp_path, capsys):
         tool('publish_model.py')(['none.pth'])
     with pytest.raises(SystemExit, match='there is no file'):
         tool('converters/export_backbone.py')(['none.pth', '--out', out])
+
+
+def test_the_default_pixels_of_a_pretrainer_are_written_out_and_a_run_without_a_name_has_the_models_type(tmp_path):
+    config = momentum(R3D_CONFIG)
+    del config['data_preprocessor']
+    save_run(tmp_path / 'run.pth', config)
+    content = torch.load(tmp_path / 'run.pth', weights_only=True)
+    content['meta']['experiment_name'] = 'default_20260101_120000'
+    torch.save(content, tmp_path / 'run.pth')
+    export_backbone(tmp_path / 'run.pth', tmp_path / 'out.pth')
+    meta = torch.load(tmp_path / 'out.pth', weights_only=True)['meta']
+    assert meta['data_preprocessor'] == dict(type='videossl.ClipDataPreprocessor')
+    assert (meta['method'], meta['config']) == ('MomentumPretrainer', 'run')

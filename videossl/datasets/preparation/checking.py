@@ -74,7 +74,7 @@ def check_videos(paths: Sequence[str],
         if file.tell() and not _ends_with_line(cache):
             file.write('\n')
         task = progress.add_task(f'Checking {len(todo)} of {len(states)} videos', total=len(todo))
-        for path, outcome in _read_all(todo, workers or _processors(), timeout, read):
+        for path, outcome in read_all(todo, workers or processors(), timeout, read):
             if outcome.error is not None:
                 unreadable[path] = outcome.error
             if not outcome.process_lost and states[path] is not None:
@@ -120,7 +120,8 @@ def _ends_with_line(cache: Path) -> bool:
         return file.read() == b'\n'
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
@@ -168,8 +169,10 @@ def _serve(connection: Connection, read: Callable[[str], int]) -> None:
         connection.send(outcome)
 
 
-def _read_all(paths: Sequence[str], number: int, timeout: float, read: Callable) -> Iterator[tuple[str, Outcome]]:
-    """(path, outcome) of each video, in the order in which they are done."""
+def read_all(paths: Sequence[str], number: int, timeout: float, read: Callable) -> Iterator[tuple[str, Outcome]]:
+    """(path, outcome) of each video, in the order in which they are done. A process that ends or hangs costs the video that it
+    was at, and another takes its place. ``read`` may be any function of one argument that pickles and returns a number; an
+    entry of ``paths`` is what it is given."""
     # Not forked off this process, whose threads may hold locks; the server imports what is needed once.
     method = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
     context = multiprocessing.get_context(method)

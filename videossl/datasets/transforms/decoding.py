@@ -27,6 +27,10 @@ class VideoReadError(RuntimeError):
         return f'{self.filename}: {self.reason}'
 
 
+class DecoderLost(VideoReadError):
+    """A video took its decoder's process down, or kept it for too long."""
+
+
 @TRANSFORMS.register_module()
 class DecodeClips(BaseTransform):
     """Decodes the frames of all clips of a sample, each frame of the video once.
@@ -73,7 +77,9 @@ class DecodeClips(BaseTransform):
             raise VideoReadError(filename, f'frame {outside} was asked for, but the video has frames 0 to {total - 1}')
 
         try:
-            decoded = _read_frames(reader, union.tolist())
+            decoded = read_frames(reader, union.tolist())
+        except VideoReadError:
+            raise
         except Exception as error:  # decoders raise errors of many types, StopIteration among them
             raise VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}') from error
         if len(decoded) != len(union):
@@ -104,8 +110,10 @@ class DecodeClips(BaseTransform):
         return f'{type(self).__name__}(scale={self.scale})'
 
 
-def _read_frames(reader: Any, indices: List[int]) -> Sequence[np.ndarray]:
+def read_frames(reader: Any, indices: List[int]) -> Sequence[np.ndarray]:
     """Frames of strictly increasing indices, each as a writable array of its own."""
+    if hasattr(reader, 'read_frames'):
+        return reader.read_frames(indices)
     successors = int(np.sum(np.diff(indices) == 1))
     if hasattr(reader, 'seek_accurate') and hasattr(reader, 'next') and 2 * successors >= len(indices):
         return _read_in_runs(reader, indices)

@@ -155,6 +155,11 @@ class EachClip(BaseTransform):
             raise ValueError(f'keep_middle_frame: {type(late).__name__} moves pixels after a colour transform, so no '
                              'frame has the final geometry and the original colours; put the colour transforms last')
 
+    @property
+    def fields_written(self) -> tuple[str, ...]:
+        """The fields of a data sample that come of this."""
+        return ('middle_frames', ) if self.keep_middle_frame else ()
+
     def _check_groups(self) -> None:
         if self.groups is None:
             return

@@ -42,6 +42,8 @@ class LoadParsingMap(BaseTransform):
         ParsingStoreError: In use, if a file is damaged or of another video.
     """
 
+    fields_written = ('parsing_logits', )
+
     def __init__(self,
                  folder: str,
                  view: int = 0,
@@ -116,6 +118,8 @@ class LoadShapeMask(BaseTransform):
         FileNotFoundError: In use, if the video has no mask beside it as :func:`videossl.datasets.write_moving_shapes`
             writes it.
     """
+
+    fields_written = ('parsing_mask', )
 
     def __init__(self, view: int = 0, size: int | tuple[int, int] | None = None) -> None:
         self.view = _checked_view(view, type(self).__name__)

@@ -1,12 +1,18 @@
+from .broken_videos_hook import BrokenVideosHook
+from .collapse_hook import CollapseHook
+from .exact_resume_hook import ExactResumeHook
 from .feature_evaluation_hook import FeatureEvaluationHook
 from .hand_off_hook import HandOffHook
+from .loss_guard_hook import LossGuardHook, TrainingStopped
 from .momentum_hooks import MemoryBankHook, MomentumTeacherHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .precision_hook import PrecisionHook
 from .progress_hook import ProgressHook
+from .save_and_stop_hook import SaveAndStopHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
-    'FeatureEvaluationHook', 'HandOffHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook',
-    'PrecisionHook', 'ProgressHook', 'WholeCheckpointHook'
+    'BrokenVideosHook', 'CollapseHook', 'ExactResumeHook', 'FeatureEvaluationHook', 'HandOffHook', 'LossGuardHook',
+    'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook', 'ProgressHook', 'SaveAndStopHook',
+    'TrainingStopped', 'WholeCheckpointHook'
 ]

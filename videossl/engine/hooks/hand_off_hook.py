@@ -34,8 +34,7 @@ class HandOffHook(Hook):
     def before_train(self, runner) -> None:
         if runner.iter > 0:
             return
-        model, mapping = unwrap(runner.model), self.mapping
+        model, mapping, weights = unwrap(runner.model), self.mapping, read_state_dict(self.checkpoint)
         if mapping is None:
-            names = read_state_dict(self.checkpoint)
-            mapping = backbone_mapping(model.backbone, names, prefix='backbone.', source_prefix='backbone.')
-        load_mapped(model, self.checkpoint, mapping)
+            mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix='backbone.')
+        load_mapped(model, self.checkpoint, mapping, weights)

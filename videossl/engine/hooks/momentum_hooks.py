@@ -26,6 +26,11 @@ def loss_scale(runner) -> float:
     return 1.0 if scaler is None else scaler.get_scale()
 
 
+def skipped_by_guard(runner) -> bool:
+    """Whether :class:`~videossl.engine.LossGuardHook` has left out the last step."""
+    return getattr(runner.optim_wrapper, 'step_skipped', False)
+
+
 @HOOKS.register_module()
 class MomentumTeacherHook(Hook):
     """Moves a model's teacher: theta_T <- m theta_T + (1 - m) theta_S, once per optimiser step.
@@ -88,8 +93,8 @@ class MemoryBankHook(Hook):
     that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
     rank's bank stays the same.
 
-    A step that fp16's loss scaling skips, because a gradient was not finite, enqueues nothing, and the teacher does not
-    move for it.
+    A step that fp16's loss scaling or :class:`~videossl.engine.LossGuardHook` skips, because a loss or a gradient was
+    not finite, enqueues nothing, and the teacher does not move for it.
     """
 
     # Before the checkpoint hook: a checkpoint holds the bank as the next iteration will see it.
@@ -102,6 +107,8 @@ class MemoryBankHook(Hook):
                             'MomentumPretrainer or remove the hook')
         model.attached_hooks.add('MemoryBankHook')
         model.pending_keys.clear()
+        if runner.iter == 0:
+            model.step_skipped = False
         self.scale = loss_scale(runner)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
@@ -114,9 +121,15 @@ class MemoryBankHook(Hook):
         model = unwrap(runner.model)
         keys = torch.cat(model.pending_keys)
         model.pending_keys.clear()
-        model.step_skipped = loss_scale(runner) < self.scale
+        model.step_skipped = skipped_by_guard(runner) or loss_scale(runner) < self.scale
         if model.step_skipped:
             return
         if get_world_size() > 1:
             keys = torch.cat(all_gather(keys))
         model.memory_bank.enqueue(keys)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['step_skipped'] = unwrap(runner.model).step_skipped
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        unwrap(runner.model).step_skipped = checkpoint.get('step_skipped', False)

@@ -1,29 +1,74 @@
 """Checkpoints of plain types, written whole or not at all."""
 import os
 import os.path as osp
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 
+from videossl.models.conversion.weight_files import file_sha256
+from videossl.models.hand_off import HandOffError, read_plain
 from videossl.registry import HOOKS
+
+from ..checkpoint_files import (POINTER, TEMPORARY, iterations_in, newest_whole, put_in_place, read_pointer,
+                                remove_temporaries, write_pointer)
 
 
 @HOOKS.register_module()
 class PlainCheckpointHook(CheckpointHook):
-    """mmengine's checkpoint hook, with two differences.
+    """mmengine's checkpoint hook, with three differences.
 
     Only plain types go in, so that ``torch.load(weights_only=True)``, the default since torch 2.6, can read them:
     mmengine 0.10.7 puts its logging history in as objects, and then cannot resume from its own files
     (open-mmlab/mmengine#1655).
 
-    A checkpoint is written to a temporary name, flushed to the disk and renamed; older ones are removed only then. A
-    run killed at any moment leaves the last whole checkpoint.
+    A checkpoint, the best one by some metric included, is written to a temporary name, flushed to the disk and renamed;
+    older ones are removed only then. A run killed at any moment leaves the last whole checkpoint. What killed runs left
+    half-written is removed when training starts.
 
-    Arguments: mmengine's.
+    A run that resumes by itself (``resume=True`` without ``load_from``) goes on from the newest checkpoint that is whole,
+    and the log names those that are not.
+
+    Arguments: mmengine's. ``out_dir`` must be a folder of this machine's file system.
     """
+
+    def before_run(self, runner) -> None:
+        """Decide where a training goes on from.
+
+        Raises:
+            videossl.models.hand_off.HandOffError: the checkpoint that was named, or every one there is, is of no use.
+        """
+        if runner._train_loop is None or not runner._resume or runner._has_loaded:
+            return
+        shared = [None]
+        if is_main_process():
+            shared = [self._checkpoint_to_resume(runner)]
+        broadcast_object_list(shared)  # all processes go on from the same, and all of them stop where there is none
+        runner._load_from, error = shared[0]
+        if error is not None:
+            raise HandOffError(error)
+        runner._resume = runner._load_from is not None
+
+    def before_train(self, runner) -> None:
+        """Remove what killed runs left half-written.
+
+        Raises:
+            ValueError: checkpoints are to be written elsewhere than to this machine's file system.
+        """
+        super().before_train(runner)
+        if not isinstance(self.file_backend, LocalBackend):
+            raise ValueError(f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) '
+                             'is none')
+        if is_main_process():
+            for folder in {self.out_dir, runner.work_dir}:
+                removed = remove_temporaries(folder)
+                if removed:
+                    runner.logger.info(f'removed from {folder}, left half-written by a run that was killed: '
+                                       f'{", ".join(removed)}')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         hub = checkpoint.get('message_hub')
@@ -58,33 +103,114 @@ class PlainCheckpointHook(CheckpointHook):
         path = osp.join(self.out_dir, self.filename_tmpl.format(step))
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
-        runner.save_checkpoint(
-            self.out_dir,
-            osp.basename(path) + '.part',
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            meta=meta,
-            by_epoch=self.by_epoch,
-            backend_args=self.backend_args,
-            **self.args)
+        self._write(runner, path, meta, self.by_epoch, save_optimizer=self.save_optimizer,
+                    save_param_scheduler=self.save_param_scheduler, **self.args)
+        if is_main_process():
+            with names_the_disk(osp.join(runner.work_dir, POINTER), runner.work_dir):
+                write_pointer(runner.work_dir, path)
+            for old in outdated:
+                self._remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """Write a new best checkpoint where a metric has improved. The old one stays until the new one is in place and
+        the checkpoint that training resumes from knows of it."""
+        if not self.save_best:
+            return
+        step = runner.epoch if self.by_epoch else runner.iter
+        meta = dict(epoch=runner.epoch, iter=runner.iter)
+        if 'auto' in self.key_indicators:
+            self._init_rule(self.rules, [next(iter(metrics))])
+        hub, is_only, outdated, improved = runner.message_hub, len(self.key_indicators) == 1, [], False
+        for key, rule in zip(self.key_indicators, self.rules):
+            ending = '' if is_only else f'_{key}'
+            best = hub.runtime_info.get(f'best_score{ending}', self.init_value_map[rule])
+            score = metrics[key]
+            if score is None or not self.is_better_than[key](score, best):
+                continue
+            path = osp.join(self.out_dir, f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_'))
+            old = self.best_ckpt_path if is_only else self.best_ckpt_path_dict[key]
+            if old and old != path:
+                outdated.append(old)
+            if is_only:
+                self.best_ckpt_path = path
+            else:
+                self.best_ckpt_path_dict[key] = path
+            hub.update_info(f'best_score{ending}', score)
+            hub.update_info(f'best_ckpt{ending}', path)
+            self._write(runner, path, dict(meta), by_epoch=False, save_optimizer=False, save_param_scheduler=False)
+            runner.logger.info(f'the best checkpoint by {key}, {float(score):.4f}, is {osp.basename(path)}')
+            improved = True
+        if not improved:
+            return
+        if self.last_ckpt is not None:
+            self._save_checkpoint_with_step(runner, step, meta)
+        if is_main_process():
+            for old in outdated:
+                self._remove(old)
+
+    def _publish_model(self, runner, ckpt_path: str) -> None:
+        """Write a copy with the ``published_keys`` alone, named by the start of its SHA-256."""
         if not is_main_process():
             return
-        put_in_place(path + '.part', path)
-        pointer = osp.join(runner.work_dir, 'last_checkpoint')
-        with open(pointer + '.part', 'w') as file:
-            file.write(path)
-        put_in_place(pointer + '.part', pointer)
-        for old in outdated:
-            old_path = osp.join(self.out_dir, self.filename_tmpl.format(old))
-            if osp.isfile(old_path):
-                os.remove(old_path)
+        content = {key: value for key, value in read_plain(ckpt_path).items() if key in self.published_keys}
+        temporary = f'{osp.splitext(ckpt_path)[0]}-published.pth{TEMPORARY}'
+        with names_the_disk(temporary, runner.work_dir):
+            with open(temporary, 'wb') as file:  # by a file's name, PyTorch would write that name into the file
+                torch.save(content, file)
+            path = f'{osp.splitext(ckpt_path)[0]}-{file_sha256(temporary)[:8]}.pth'
+            put_in_place(temporary, path)
+        runner.logger.info(f'{ckpt_path} is published as {path}')
+
+    def _checkpoint_to_resume(self, runner) -> tuple[str | None, str | None]:
+        """The checkpoint to go on from, or None for a start from nothing; and what stands in the way."""
+        folder = runner.work_dir
+        if self.out_dir not in (None, folder):
+            folder = osp.join(self.out_dir, osp.basename(folder.rstrip(osp.sep)))
+        named, reasons = runner._load_from, []
+        try:
+            if named is None:
+                path, reasons = newest_whole(runner.work_dir, folder)
+            else:
+                path = named
+                if '://' not in named:
+                    iterations_in(named)
+        except HandOffError as error:
+            return None, str(error)
+        if reasons:
+            runner.logger.warning('passed over: ' + '; '.join(reasons))
+        runner.logger.info(f'training starts: there is no checkpoint in {folder} to go on from' if path is None else
+                           f'training goes on from {path}')
+        return path, None
+
+    def _write(self, runner, path: str, meta: dict, by_epoch: bool, **arguments) -> None:
+        with names_the_disk(path, runner.work_dir):
+            runner.save_checkpoint(osp.dirname(path), osp.basename(path) + TEMPORARY, meta=meta, by_epoch=by_epoch,
+                                   backend_args=self.backend_args, **arguments)
+            if is_main_process():
+                put_in_place(path + TEMPORARY, path)
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        if osp.isfile(path):
+            os.remove(path)
 
 
-def put_in_place(temporary: str, final: str) -> None:
-    """Give a written file its name, after its bytes are on the disk."""
-    with open(temporary, 'rb+') as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, final)
+@contextmanager
+def names_the_disk(path: str, work_dir: str):
+    """Let an error in writing a checkpoint, such as that of a full disk, say what is lost and what is not, and leave no
+    half of a file."""
+    try:
+        yield
+    except OSError as error:
+        temporary = path.removesuffix(TEMPORARY) + TEMPORARY
+        if osp.exists(temporary):
+            os.remove(temporary)
+        last = read_pointer(work_dir)
+        kept = (f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
+                if last is not None and osp.isfile(last) else 'There is none before it')
+        failure = OSError(error.errno, f'{path} could not be written: {error.strerror or error}. {kept}')
+        failure.for_users = True
+        raise failure from error
 
 
 def plain_entries(entries: dict) -> dict:

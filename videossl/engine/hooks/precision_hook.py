@@ -1,10 +1,12 @@
 """One switch for the precision of training, validation and test."""
 import functools
+import warnings
 from collections.abc import Callable
 
 import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
@@ -70,6 +72,10 @@ class PrecisionHook(Hook):
             if isinstance(wrapper, OptimWrapper) and not isinstance(wrapper, AmpOptimWrapper):
                 raise ValueError('precision fp16 needs loss scaling: set optim_wrapper.type to AmpOptimWrapper')
         use_precision(model, precision, device_type, channels_last)
+        if channels_last and is_model_wrapper(runner.model):
+            # The wrapper, which is older than the layout, has made its buckets for the old one. It warns in the first
+            # backward pass, where it copies each such gradient, then makes them anew, and from the second on they fit.
+            warnings.filterwarnings('ignore', 'Grad strides do not match bucket view strides')
         runner.logger.info(f'precision: {precision} on {device_type}, '
                            f'{"channels-last" if channels_last else "contiguous"}')
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from videossl.models.pretrainers.pretrainer import build
 
 from .literal_config import read_literal
+from .publish import notes_on_paths, without_local_paths
 from .weight_files import (ConversionError, KeyReport, check_format, read_checkpoint, versions, weights_sha256,
                            write_weights)
 
@@ -65,6 +66,7 @@ def export_backbone(checkpoint: str | Path,
 
     if prefix and not prefix.endswith('.'):
         prefix += '.'
+    notes: list[str] = []
     tensors = {f'{prefix}{name}': value for name, value in tensors.items()}
     new_meta: dict[str, Any] = dict(
         backbone=architecture,
@@ -74,14 +76,21 @@ def export_backbone(checkpoint: str | Path,
         versions=versions(),
         weights_sha256=weights_sha256(tensors))
     if described:
-        new_meta.update({key: meta[key] for key in ('family', 'encoder', 'config', 'method', 'epoch', 'iter', 'part',
-                                                    'data_preprocessor') if key in meta})
+        new_meta.update({key: meta[key] for key in ('family', 'encoder', 'config', 'cfg', 'method', 'model', 'epoch', 'iter',
+                                                    'part', 'data_preprocessor') if key in meta})
     else:
-        new_meta.update(config=_config_name(meta, config, checkpoint), method=model.get('type', 'unknown'),
+        name, kind = _config_name(meta, config), model.get('type', 'unknown')
+        new_meta.update(config=name or Path(checkpoint).stem, method=name.partition('_')[0] if name else kind, model=kind,
                         part='teacher' if teacher else 'student')
+        text = Config.fromfile(config).pretty_text if config is not None else meta['cfg']
+        new_meta['cfg'] = without_local_paths(text)
+        notes += notes_on_paths(new_meta['cfg'])
         new_meta.update({key: meta[key] for key in ('epoch', 'iter') if isinstance(meta.get(key), int)})
-        if 'data_preprocessor' in model:
-            new_meta['data_preprocessor'] = _scoped(model['data_preprocessor'], model.get('_scope_') or 'videossl')
+        pixels = model.get('data_preprocessor')
+        if pixels is None and kind.split('.')[-1] in ('Pretrainer', 'MomentumPretrainer'):
+            pixels = dict(type='videossl.ClipDataPreprocessor')  # theirs where the config is silent
+        if pixels is not None:
+            new_meta['data_preprocessor'] = _scoped(pixels, model.get('_scope_') or 'videossl')
     if branch is not None:
         new_meta['branch'] = branch
     digest = write_weights(out, tensors, new_meta)
@@ -89,7 +98,7 @@ def export_backbone(checkpoint: str | Path,
     return KeyReport(
         taken=list(tensors),
         dropped=[name for name in weights if not name.startswith(root) or name in kept],
-        notes=[f'backbone: {architecture}', f'licence: {new_meta["licence"]}', f'{out}: SHA-256 {digest}'])
+        notes=[f'backbone: {architecture}', f'licence: {new_meta["licence"]}', *notes, f'{out}: SHA-256 {digest}'])
 
 
 def _model_config(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
@@ -159,8 +168,10 @@ def _check(config: dict, tensors: dict[str, Tensor], checkpoint: str | Path) -> 
         raise ConversionError(f'the weights of {checkpoint} are not those of its config {config}; ' + '; '.join(faults))
 
 
-def _config_name(meta: dict, config: str | None, checkpoint: str | Path) -> str:
+def _config_name(meta: dict, config: str | None) -> str | None:
+    """The name of the config that a checkpoint is of, whose first word is the method; None: unknown."""
     if config is not None:
         return Path(config).stem
     name = meta.get('experiment_name')
-    return re.sub(r'_\d{8}_\d{6}$', '', name) if isinstance(name, str) else Path(checkpoint).stem
+    name = re.sub(r'_\d{8}_\d{6}$', '', name) if isinstance(name, str) else None
+    return None if name == 'default' else name  # mmengine's word for a config that is no file

@@ -42,10 +42,8 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
     meta = {key: old[key] for key in META_KEYS if key in old}
     notes = [f'left out beside the weights: {", ".join(key for key in beside if key != "meta") or "nothing"}']
     if isinstance(meta.get('cfg'), str):
-        meta['cfg'] = LOCAL_PATH.sub(r'\1 = None', meta['cfg'])
-        paths = sorted(set(re.findall(r"'(/[^'\n]+)'", meta['cfg'])))
-        if paths:
-            notes.append(f'the config in the file still names paths of this machine: {", ".join(paths)}')
+        meta['cfg'] = without_local_paths(meta['cfg'])
+        notes += notes_on_paths(meta['cfg'])
     meta['versions'] = versions()
 
     temporary = out.with_name(f'{out.stem}.unnamed{out.suffix}')
@@ -55,3 +53,14 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
     temporary.replace(final)
     notes.append(f'{final}: SHA-256 {digest}')
     return final, KeyReport(list(tensors), [name for name in weights if name not in tensors], notes=notes)
+
+
+def without_local_paths(text: str) -> str:
+    """A config's text without ``work_dir`` and ``load_from``."""
+    return LOCAL_PATH.sub(r'\1 = None', text)
+
+
+def notes_on_paths(text: str) -> list[str]:
+    """A note where a config's text names paths of the machine."""
+    paths = sorted(set(re.findall(r"'(/[^'\n]+)'", text)))
+    return [f'the config in the file still names paths of this machine: {", ".join(paths)}'] if paths else []

@@ -63,7 +63,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     path = Path(path)
     if not path.is_file():
         raise ConversionError(f'there is no file {path}')
-    content = _read_safetensors(path) if path.suffix == '.safetensors' else _read_pickle(path)
+    content = read_safetensors(path) if path.suffix == '.safetensors' else _read_pickle(path)
     weights, beside = content, {}
     if isinstance(content, dict):
         key = next((key for key in WEIGHTS_KEYS if isinstance(content.get(key), dict)), None)
@@ -151,10 +151,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _read_safetensors(path: Path) -> dict[str, Any]:
+def read_safetensors(path: str | Path, device: str = 'cpu') -> dict[str, Any]:
+    """The tensors of a safetensors file, as ``state_dict``, and its metadata, decoded, as ``meta``.
+
+    Raises:
+        ConversionError: it is no such file, or a damaged one.
+    """
     from safetensors import SafetensorError, safe_open
     try:
-        with safe_open(str(path), framework='pt') as file:
+        with safe_open(str(path), framework='pt', device=device) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             texts = file.metadata() or {}
     except SafetensorError as error:

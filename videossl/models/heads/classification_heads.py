@@ -47,6 +47,11 @@ class ClipClassificationHead(BaseModule):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(in_channels, num_classes)
 
+    @property
+    def labels_read(self) -> tuple[str, ...]:
+        """The fields of a data sample that the loss needs."""
+        return (self.label, )
+
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [..., num_classes] of embeddings [..., in_channels], in fp32."""
         with in_float32(embedding):

@@ -100,6 +100,11 @@ class NTXentHead(BaseModule):
         self.embedding = embedding
         self.loss_weight = loss_weight
 
+    @property
+    def labels_read(self) -> tuple[str, ...]:
+        """The fields of a data sample that the loss needs."""
+        return ('gt_speed', ) if self.positives == 'same_pace' else ()
+
     def loss(self, embedding: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Loss and accuracy.
 

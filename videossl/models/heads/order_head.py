@@ -36,6 +36,8 @@ class OrderHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
+    labels_read = ('gt_order', )
+
     def __init__(self,
                  in_channels: int = 512,
                  tuple_len: int = 3,

@@ -151,6 +151,11 @@ class ParsingDistillHead(BaseModule):
         """The parsing network, None where the targets come with the data."""
         return None if self._teacher is None else self._teacher.module
 
+    @property
+    def labels_read(self) -> tuple:
+        """The fields of a data sample that the loss needs; of those in one tuple, one."""
+        return ('middle_frames', ) if self._teacher is not None else (('parsing_logits', 'parsing_mask'), )
+
     def _apply(self, fn, recurse: bool = True):
         """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
         super()._apply(fn, recurse)

@@ -1,0 +1,230 @@
+"""Trainings that are killed or asked to stop, as processes on real videos, and resumed: they end bit by bit as one that
+went through."""
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+from videossl.apis.train import main
+from videossl.engine import SaveAndStopHook
+
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / 'configs' / 'aux_skd' / 'aux-skd_r3d-10_16x1x1-20e_k100-rgb.py')
+EPOCHS, BATCHES = 4, 5  # batches an epoch
+RUNS = itertools.count()
+OPTIONS = [
+    'model.backbone.base_channels=4', 'model.necks.projection.in_channels=32', 'model.memory_bank.size=20',
+    f'train_cfg.max_epochs={EPOCHS}', 'param_scheduler.0.step_size=1', 'train_dataloader.batch_size=2',
+    'default_hooks.logger.interval=1', 'default_hooks.precision.precision=fp32',
+    'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
+    'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
+]
+BY_ITERATION = ['default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkpoint.interval=1']
+# The tool, with as many workers as it is told, whatever the machine has.
+WITH_WORKERS = ['-c', 'import os; os.sched_getaffinity = lambda process: range(64)\n'
+                'from videossl.apis.train import main; main()']
+
+
+@pytest.fixture(autouse=True)
+def scope_of_each_run():
+    """A runner sets mmengine's default scope for the whole process; put it back."""
+    with DefaultScope.overwrite_default_scope('videossl'):
+        yield
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory) -> Path:
+    """A folder of ten videos of 40 frames."""
+    folder = tmp_path_factory.mktemp('videos')
+    for number in range(2 * BATCHES):
+        blocks = np.random.default_rng(number).integers(0, 256, size=(40, 8, 8, 3), dtype=np.uint8)
+        writer = cv2.VideoWriter(str(folder / f'{number}.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25, (64, 64))
+        for frame in blocks.repeat(8, axis=1).repeat(8, axis=2):
+            writer.write(frame)
+        writer.release()
+    return folder
+
+
+@pytest.fixture(scope='module')
+def straight(videos, tmp_path_factory) -> dict:
+    """The last checkpoint of a training without a break."""
+    folder = tmp_path_factory.mktemp('straight')
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with DefaultScope.overwrite_default_scope('videossl'):
+        main(arguments(folder, videos))
+    torch.set_num_threads(threads)
+    return torch.load(folder / f'epoch_{EPOCHS}.pth', weights_only=True)
+
+
+def arguments(work_dir: Path, videos: Path, *others: str, options: list[str] = []) -> list[str]:
+    return [CONFIG, '--work-dir', str(work_dir), '--data-root', str(videos), *others, '--cfg-options',
+            f'experiment_name=run{next(RUNS)}', *OPTIONS, *options]
+
+
+def begin(work_dir: Path, videos: Path, options: list[str] = [], program: list[str] | None = None) -> subprocess.Popen:
+    """A training in a process group of its own."""
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    work_dir.mkdir(exist_ok=True)
+    with open(work_dir / 'output.txt', 'w') as output:
+        return subprocess.Popen([sys.executable, *(program or [str(ROOT / 'tools' / 'train.py')]),
+                                 *arguments(work_dir, videos, options=options)], env=environment, stdout=output,
+                                stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def wait_for(work_dir: Path, name: str, process: subprocess.Popen, seconds: float = 100) -> None:
+    end = time.monotonic() + seconds
+    while not (work_dir / name).exists():
+        assert process.poll() is None and time.monotonic() < end, (work_dir / 'output.txt').read_text()[-3000:]
+        time.sleep(0.005)
+
+
+def assert_same_training(work_dir: Path, straight: dict, name: str = f'epoch_{EPOCHS}.pth') -> None:
+    """Weights, teacher, bank, optimiser, and every loss of the log since the first iteration."""
+    checkpoint = torch.load(work_dir / name, weights_only=True)
+    assert checkpoint['state_dict'].keys() == straight['state_dict'].keys()
+    for key, value in straight['state_dict'].items():
+        assert torch.equal(checkpoint['state_dict'][key], value), key
+    for number, state in straight['optimizer']['state'].items():
+        assert torch.equal(checkpoint['optimizer']['state'][number]['momentum_buffer'], state['momentum_buffer'])
+    logs, expected = (run['message_hub']['log_scalars'] for run in (checkpoint, straight))
+    for key in expected:
+        if not key.endswith('time'):
+            assert len(logs[key]['log']) == EPOCHS * BATCHES and logs[key]['log'] == expected[key]['log'], key
+
+
+def test_a_training_that_is_killed_and_resumed_ends_bit_by_bit_as_one_that_went_through(videos, straight, tmp_path):
+    process = begin(tmp_path, videos, BY_ITERATION)
+    wait_for(tmp_path, 'iter_7.pth', process)
+    process.kill()
+    assert process.wait(20) == -signal.SIGKILL
+    assert not (tmp_path / f'iter_{EPOCHS * BATCHES}.pth').exists(), 'it was over before'
+    main(arguments(tmp_path, videos, '--resume', options=BY_ITERATION))
+    assert_same_training(tmp_path, straight, f'iter_{EPOCHS * BATCHES}.pth')
+
+
+def test_on_sigterm_a_training_saves_amid_the_epoch_and_ends_and_resumes_bit_by_bit(videos, straight, tmp_path):
+    process = begin(tmp_path, videos)
+    wait_for(tmp_path, 'epoch_1.pth', process)
+    process.terminate()
+    assert process.wait(30) == 143, (tmp_path / 'output.txt').read_text()[-3000:]
+    output = (tmp_path / 'output.txt').read_text()
+    assert 'SIGTERM: training stops after' in output and 'Traceback' not in output
+    saved = Path((tmp_path / 'last_checkpoint').read_text())
+    iterations = torch.load(saved, weights_only=True)['meta']['iter']
+    assert BATCHES <= iterations < EPOCHS * BATCHES
+    main(arguments(tmp_path, videos, '--resume'))
+    assert_same_training(tmp_path, straight)
+    assert not list(tmp_path.glob('iter_*.pth')), 'the checkpoint of the signal is outdated'
+    kept = sorted(path.name for path in tmp_path.glob('epoch_*.pth'))
+    assert kept == [f'epoch_{EPOCHS - 1}.pth', f'epoch_{EPOCHS}.pth']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', range(4))
+def test_a_signal_to_the_whole_group_ends_the_workers_too_and_loses_nothing(videos, straight, tmp_path, number):
+    workers = ['train_dataloader.num_workers=2', 'train_dataloader.persistent_workers=True']
+    process = begin(tmp_path, videos, workers, WITH_WORKERS)
+    wait_for(tmp_path, 'epoch_1.pth', process)
+    time.sleep(0.05 * number)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 143, (tmp_path / 'output.txt').read_text()[-3000:]
+    main(arguments(tmp_path, videos, '--resume'))
+    assert_same_training(tmp_path, straight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', range(6))
+def test_kills_at_six_other_moments_lose_nothing(videos, straight, tmp_path, number):
+    killed = 0
+    for after in (2 + 3 * number, 3 + 3 * number):
+        process = begin(tmp_path, videos, [*BY_ITERATION, 'resume=True'])
+        wait_for(tmp_path, f'iter_{after}.pth', process)
+        time.sleep(0.013 * number)  # perhaps amid the writing of the next
+        process.kill()
+        killed += process.wait(20) == -signal.SIGKILL
+    main(arguments(tmp_path, videos, '--resume', options=BY_ITERATION))
+    assert killed
+    assert_same_training(tmp_path, straight, f'iter_{EPOCHS * BATCHES}.pth')
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_iteration(videos, tmp_path):
+    launcher = ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29617', '-m', 'videossl.apis.train',
+                '--launcher', 'pytorch']
+    process = begin(tmp_path, videos, ['default_hooks.save_and_stop.agree_every=2', 'train_cfg.max_epochs=300',
+                                       'train_dataloader.sampler.seed=3'], launcher)
+    wait_for(tmp_path, 'epoch_2.pth', process)
+    children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(int(children[-1]), signal.SIGTERM)
+    process.wait(60)
+    output = (tmp_path / 'output.txt').read_text()
+    saved = Path((tmp_path / 'last_checkpoint').read_text())
+    checkpoint = torch.load(saved, weights_only=True)
+    iterations = checkpoint['meta']['iter']
+    assert saved.name == f'iter_{iterations}.pth' and iterations % 2 == 0, output[-3000:]
+    assert len(checkpoint['exact_resume']['processes']) == 2
+    first, second = (state['random_states'] for state in checkpoint['exact_resume']['processes'])
+    assert first.keys() == second.keys()
+
+
+# ------------------------------------------------------------------------------------------------------- the handler
+HANDLER = '''
+import time
+from types import SimpleNamespace
+from videossl.engine import SaveAndStopHook
+hook = SaveAndStopHook()
+hook.before_train(SimpleNamespace())
+print('ready', flush=True)
+time.sleep(60)
+'''
+
+
+def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_only_passes_on():
+    process = subprocess.Popen([sys.executable, '-c', HANDLER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    assert process.stdout.readline() == 'ready\n'
+    for _ in range(2):  # the second within a second
+        process.terminate()
+        time.sleep(0.2)
+        assert process.poll() is None
+    time.sleep(SaveAndStopHook.repeat_seconds + 0.1)
+    process.terminate()
+    assert process.wait(5) == -signal.SIGTERM
+    assert process.stderr.read().count('SIGTERM: saving a checkpoint after this iteration') == 1
+
+
+def test_a_forked_worker_dies_of_the_signal_as_ever():
+    before = signal.getsignal(signal.SIGTERM)
+    hook = SaveAndStopHook()
+    hook.before_train(None)
+    try:
+        child = os.fork()
+        if child == 0:
+            time.sleep(20)
+            os._exit(0)
+        time.sleep(0.05)
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+        assert hook.received == 0
+    finally:
+        hook.after_train(None)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (dict(signals=['SIGTREM']), "names such as 'SIGTERM', got \\['SIGTREM'\\]"),
+    (dict(signals='SIGTERM'), "must be a list of names such as 'SIGTERM'"),
+    (dict(agree_every=0), 'agree_every must be a whole number of at least 1, got 0')])
+def test_signals_that_do_not_exist_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SaveAndStopHook(**arguments)

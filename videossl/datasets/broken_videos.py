@@ -1,0 +1,114 @@
+"""A data set's account of the videos that cannot be read, which its loader's workers share."""
+import logging
+import os
+import os.path as osp
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from torch.utils.data import get_worker_info
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+FILE_NAME = 'broken_videos.txt'
+MAX_WORKERS = 512
+LEAST_TRIED = 100  # videos, before a share of them means anything
+
+
+class BrokenVideos:
+    """Which videos could not be read, how many samples others had to take the place in, and where they are listed.
+
+    All of it is memory that the loader's workers share, whether they were started before or after a change.
+
+    Args:
+        length: number of videos in the data set.
+
+    Attributes:
+        named: bool [length], those that could not be read and stand in the log.
+        tried: bool [length], those that were tried.
+        excluded: bool [length], those that took a decoder's process down or kept it too long: not to be opened again.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.named, self.tried, self.excluded = torch.zeros(3, length, dtype=torch.bool).share_memory_()
+        # One place for each worker, which alone writes there.
+        self._replaced = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()
+        self._file = torch.zeros(4096, dtype=torch.uint8).share_memory_()
+
+    @property
+    def replaced(self) -> int:
+        """How many samples another video has taken the place in."""
+        return int(self._replaced.sum())
+
+    def count_replaced(self) -> None:
+        """Another video takes the place in a sample."""
+        worker = get_worker_info()
+        self._replaced[0 if worker is None else 1 + worker.id % (MAX_WORKERS - 1)] += 1
+
+    @property
+    def file(self) -> str | None:
+        """The list that broken videos are added to; None: they stand in the log only."""
+        return bytes(self._file.numpy()).rstrip(b'\0').decode('utf-8', 'surrogateescape') or None
+
+    @file.setter
+    def file(self, path: str | os.PathLike | None) -> None:
+        path = b'' if path is None else os.fsencode(osp.abspath(path))
+        if len(path) > len(self._file):
+            raise ValueError(f'the path of the list of broken videos is too long: {len(path)} bytes')
+        self._file.zero_()
+        self._file[:len(path)] = torch.from_numpy(np.frombuffer(path, np.uint8).copy())
+
+    def name(self, index: int, filename: str, reason: str, consequence: str) -> None:
+        """Name a video in the log and in the list, unless that was done.
+
+        Args:
+            index: of the video in the data set.
+            filename: of the video.
+            reason: why it cannot be read.
+            consequence: what becomes of it, for the log.
+        """
+        if self.named[index]:
+            return
+        self.named[index] = True
+        print_log(f'cannot read {filename}: {reason}; {consequence}', logger='current', level=logging.WARNING)
+        if self.file is not None:
+            try:
+                add_line(self.file, filename, reason)
+            except OSError as error:  # no reason to end a run
+                print_log(f'{self.file} lacks {filename}: {error}', logger='current', level=logging.WARNING)
+
+    def check_share(self, share: float) -> None:
+        """Raise a RuntimeError if more than a share of the videos that were tried are broken. 100 of them, or all of a
+        smaller data set, must have been tried first."""
+        if not self.named.any():
+            return
+        tried, broken = int(self.tried.sum()), int(self.named.sum())
+        if tried >= min(len(self.tried), LEAST_TRIED) and broken > share * tried:
+            listed = f' {self.file} names them.' if self.file is not None else ' The log names them.'
+            raise RuntimeError(
+                f'{broken} of the {tried} videos that were tried cannot be read, more than the allowed share of {share:g}, '
+                f'so training stops.{listed} Check data_root and the files (tools/data/check_videos.py tries them all), or '
+                'allow more with train_dataloader.dataset.max_broken_share')
+
+
+def line_of(filename: str, reason: str) -> str:
+    """A line of the list: path, tab, reason. Line breaks, tabs and backslashes in a path are escaped as in Python."""
+    path = filename.replace('\\', '\\\\').replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')
+    return f'{path}\t{" ".join(reason.split())}\n'
+
+
+def add_line(file: str, filename: str, reason: str) -> None:
+    """Add a video to a list of broken ones, unless it is there; workers, ranks and earlier runs write to the same."""
+    line = line_of(filename, reason).encode('utf-8', 'surrogateescape')
+    os.makedirs(osp.dirname(file), exist_ok=True)
+    with open(file, 'ab+', buffering=0) as out:
+        if fcntl is not None:
+            fcntl.flock(out, fcntl.LOCK_EX)  # given back when the file is closed
+        out.seek(0)
+        content = out.read()
+        if (b'\n' + content).find(b'\n' + line.partition(b'\t')[0] + b'\t') >= 0:
+            return
+        out.write((b'\n' if content and not content.endswith(b'\n') else b'') + line)

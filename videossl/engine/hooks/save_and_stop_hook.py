@@ -1,0 +1,159 @@
+"""Saves and ends the run when the system asks it to."""
+import os
+import os.path as osp
+import signal
+import threading
+import time
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_reduce, barrier, get_world_size, is_main_process
+from mmengine.hooks import Hook
+
+from videossl.registry import HOOKS
+
+from .exact_resume_hook import ExactResumeHook, checkpoint_hooks
+
+
+@HOOKS.register_module()
+class SaveAndStopHook(Hook):
+    """On SIGTERM (Slurm's time limit, spot machines, ``kill``): finishes the iteration, saves a checkpoint and ends the
+    process with status 143, that is 128 + the signal's number. ``--resume`` goes on from there.
+
+    In the middle of an epoch the checkpoint is called ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``,
+    and is removed when the resumed run has saved one of its own. A signal in validation ends the run at once if the
+    checkpoint before it is there, otherwise when training goes on. A second signal ends the run at once, as it would
+    without this hook. Several processes agree on the iteration; any of them may have got the signal.
+
+    A loader's worker that gets the signal too, as all processes of a job do, ends; the run stops with the last
+    iteration whose batch it has.
+
+    Args:
+        signals: names of signals that mean so. Slurm can send another one some time before SIGTERM:
+            ``#SBATCH --signal=USR1@300`` and ``signals=('SIGTERM', 'SIGUSR1')``.
+        agree_every: several processes look every so many iterations whether one of them has got a signal.
+    """
+
+    # After the checkpoint hook.
+    priority = 'LOWEST'
+    repeat_seconds = 1.0  # launchers pass a signal on that everyone has got already
+
+    def __init__(self, signals: Sequence[str] = ('SIGTERM', ), agree_every: int = 10) -> None:
+        unknown = [name for name in signals if name not in signal.Signals.__members__]
+        if unknown or isinstance(signals, str):
+            raise ValueError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
+        if type(agree_every) is not int or agree_every < 1:
+            raise ValueError(f'SaveAndStopHook: agree_every must be a whole number of at least 1, got {agree_every!r}')
+        self.signals = [signal.Signals[name] for name in signals]
+        self.agree_every = agree_every
+        self.received = 0
+        self.before: dict = {}
+        self.saving_as: str | None = None
+        self.outdated: str | None = None
+
+    # ------------------------------------------------------------------------------------------------------ the signal
+    def before_train(self, runner) -> None:
+        self.received = 0
+        self.process = os.getpid()
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._note) for number in self.signals}
+
+    def after_train(self, runner) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}
+
+    after_failed_training = after_train
+
+    def _note(self, number: int, frame) -> None:
+        """The handler. Everything else waits for the end of the iteration."""
+        again = self.received and time.monotonic() - self.noted > self.repeat_seconds
+        if again or os.getpid() != self.process:  # a worker has its handlers from this process
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif not self.received:
+            self.received, self.noted = int(number), time.monotonic()
+            # The signal may end the workers as well; torch would then raise an error amid the step.
+            if hasattr(signal, 'SIGCHLD'):
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.write(2, f'{signal.Signals(number).name}: saving a checkpoint after this iteration; once more ends at '
+                     'once\n'.encode())
+
+    # ---------------------------------------------------------------------------------------------------- the places
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._remove_outdated(runner)
+        if get_world_size() == 1 or (runner.iter + 1) % self.agree_every == 0:
+            self._stop_if_asked(runner, runner.iter + 1)
+
+    def after_train_epoch(self, runner) -> None:
+        self._remove_outdated(runner)
+        if saved(runner, runner.epoch + 1, by_epoch=True):
+            self._stop_if_asked(runner)
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        in_training = self.before and get_world_size() == 1  # processes may have unequal parts of it
+        if in_training and (saved(runner, runner.epoch, by_epoch=True) or saved(runner, runner.iter, by_epoch=False)):
+            self._stop_if_asked(runner)
+
+    def after_failed_batch(self, runner) -> None:
+        """There is no next batch. If it is the signal that has ended the loader's workers, all is well."""
+        if get_world_size() == 1:
+            self._stop_if_asked(runner, runner.iter)
+
+    def _stop_if_asked(self, runner, iterations: int | None = None) -> None:
+        """End the run if a process was asked to; before that save it, as being after so many iterations."""
+        received = torch.tensor(float(self.received))
+        all_reduce(received, 'max')
+        if not received:
+            return
+        number = int(received)
+        if iterations:
+            self._save(runner, iterations)
+        runner.logger.info(f'{signal.Signals(number).name}: training stops after {iterations or runner.iter} '
+                           'iterations; --resume goes on')
+        barrier()  # a launcher ends all processes as soon as one has ended
+        raise SystemExit(128 + number)
+
+    def _save(self, runner, iterations: int) -> None:
+        hooks = checkpoint_hooks(runner)
+        if not hooks or saved(runner, iterations, by_epoch=False):
+            return
+        for hook in runner.hooks:
+            if isinstance(hook, ExactResumeHook):
+                hook.gather(runner)
+        hook, settings = hooks[0], {}
+        if hook.by_epoch:
+            # Not one of those that the hook counts and keeps.
+            settings = dict(by_epoch=False, filename_tmpl='iter_{}.pth', max_keep_ckpts=-1)
+            self.saving_as = f'iter_{iterations}.pth'
+        before = {name: getattr(hook, name) for name in settings}
+        vars(hook).update(settings)
+        try:
+            hook._save_checkpoint_with_step(runner, iterations, meta=dict(epoch=runner.epoch, iter=iterations))
+        finally:
+            vars(hook).update(before)
+            self.saving_as = None
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        if self.saving_as is not None:
+            checkpoint['saved_by_signal'] = self.saving_as
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if runner._resume:
+            self.outdated = checkpoint.get('saved_by_signal')
+
+    def _remove_outdated(self, runner) -> None:
+        """Remove the checkpoint that this run has gone on from, if a signal made it and there is a newer one."""
+        for hook in checkpoint_hooks(runner):
+            if self.outdated is not None and hook.last_ckpt is not None:
+                path = osp.join(hook.out_dir, self.outdated)
+                if osp.basename(hook.last_ckpt) != self.outdated and is_main_process() and osp.isfile(path):
+                    os.remove(path)
+                self.outdated = None
+
+
+def saved(runner, number: int, by_epoch: bool) -> bool:
+    """Whether the last checkpoint is that after so many epochs or iterations."""
+    return any(
+        hook.by_epoch == by_epoch and hook.last_ckpt is not None
+        and osp.basename(hook.last_ckpt) == hook.filename_tmpl.format(number) for hook in checkpoint_hooks(runner))
