@@ -7,9 +7,12 @@ import time
 
 import av
 import numpy as np
+import pytest
 
 from videossl.apis.compact import compact
 from videossl.datasets.preparation.checking import read_video
+
+pytestmark = pytest.mark.slow
 
 
 def write(path, frames=12):

@@ -17,6 +17,9 @@ from mmengine.registry import DefaultScope
 from videossl.apis.train import main
 from videossl.engine import SaveAndStopHook
 
+# Whole runs of tools/train.py; tests/engine/test_resume.py has the same in one process.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs' / 'aux_skd' / 'aux-skd_r3d-10_16x1x1-20e_k100-rgb.py')
 EPOCHS, BATCHES = 4, 5  # batches an epoch
