@@ -1,4 +1,5 @@
 """What all tests share."""
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -16,6 +17,24 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='session')
+def run_two_processes() -> Callable[..., None]:
+    """A function that runs ``function(rank, *args)`` in two processes. A child that does not come to its end is killed, so
+    that the test fails instead of the whole suite standing still."""
+
+    def run(function: Callable, *args, seconds: float = 120) -> None:
+        children = torch.multiprocessing.spawn(function, args=args, nprocs=2, join=False)
+        end = time.monotonic() + seconds
+        try:
+            while not children.join(timeout=1):
+                assert time.monotonic() < end, f'{function.__name__} has not ended after {seconds} seconds'
+        finally:
+            for process in children.processes:
+                process.kill()
+
+    return run
 
 
 @pytest.fixture

@@ -280,3 +280,37 @@ def test_an_mmengine_that_logs_nothing_is_left_alone(monkeypatch):
     monkeypatch.delattr(file_client, 'print_log')
     assert compat.silence_file_client() is False
     assert not hasattr(file_client, 'print_log')
+
+
+# ---------------------------------------------------------------------------------------------------------- checkpoints
+READ_A_PICKLE = '''
+import os, pickle
+class Attack:
+    def __reduce__(self):
+        return print, ('the attack ran', )
+with open('evil.pth', 'wb') as file:
+    pickle.dump(dict(state_dict={}, attack=Attack()), file)
+from mmengine.runner import checkpoint
+for name, load in (('file', lambda: checkpoint.CheckpointLoader.load_checkpoint('evil.pth')),
+                   ('url', lambda: checkpoint.load_url('file://' + os.path.abspath('evil.pth'), model_dir='.'))):
+    try:
+        load()
+    except Exception as error:
+        print(name, 'refused')
+'''
+
+
+def test_no_checkpoint_that_mmengine_reads_runs_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    assert run_python(READ_A_PICKLE).stdout.count('the attack ran') == 2, 'the repair is no longer needed'
+    output = run_python(f'import videossl\n{READ_A_PICKLE}').stdout
+    assert 'the attack ran' not in output and 'file refused' in output and 'url refused' in output
+
+
+def test_mended_loaders_of_checkpoints_are_let_be(monkeypatch):
+    from mmengine.runner import checkpoint
+    before = checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']
+    monkeypatch.setattr(compat.inspect, 'getsource', lambda module: 'torch.load(filename, weights_only=True)')
+    assert compat.refuse_objects_in_checkpoints() is False
+    assert (checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']) == before

@@ -264,3 +264,9 @@ def test_several_processes_without_gpus_need_torchrun(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ConfigError, match='--launcher pytorch.*slurm'):
         finish_config(load_config(VSPP), arguments(launcher='slurm'))
+
+
+def test_a_hook_of_ours_is_taken_out_as_mmengines_are():
+    config = load_config(VSPP, {'default_hooks.loss_guard': None, 'default_hooks.timer': None})
+    hooks = finish_config(config, arguments()).default_hooks
+    assert 'loss_guard' not in hooks and 'collapse' in hooks and hooks.timer is None, 'mmengine sees to its own'

@@ -139,3 +139,33 @@ def test_a_terminal_of_80_columns_shows_one_bar_a_line(stand_in, data, tmp_path,
     for line, what in ((training, 'training'), (test, 'test')):
         assert f'finetune_after_aux: {what}' in line and '10/10' in line and 'speed 0.25' in line
     assert not any('everything it prints' in line for line in lines)
+
+
+def test_a_damaged_checkpoint_stops_the_next_stage_and_says_how_to_go_on(stand_in, run, tmp_path):
+    run(stage='vspp')
+    folder = tmp_path / 'work' / 'vspp'
+    (folder / 'epoch_1.pth').write_bytes(b'PK\3\4 cut off')
+    status, output = run()
+    assert status == 1 and [call['stage'] for call in stand_in()] == ['vspp']
+    assert 'stage vspp: its checkpoint' in output and 'epoch_1.pth cannot be used: the file is damaged' in output
+    assert f'delete {folder / "stage.json"}' in output
+    (folder / 'stage.json').unlink()
+    assert run()[0] == 0
+    assert [(call['tool'], call['stage']) for call in stand_in()[1:3]] == [('train', 'vspp'), ('train', 'finetune_vspp')]
+    assert stand_in()[1]['arguments'][1] == '--resume'
+
+
+@pytest.mark.parametrize('content', [b'', bytes(30), b'{"seconds": 1', b'[]', b'\xff\xff'])
+def test_a_damaged_note_of_what_is_done_is_named_with_what_to_do(stand_in, run, tmp_path, content):
+    run(stage='vspp')
+    (tmp_path / 'work' / 'vspp' / 'stage.json').write_bytes(content)
+    status, output = run()
+    assert status == 1 and len(stand_in()) == 1
+    assert 'stage.json is damaged' in output and 'Delete it: the stage goes on from its newest checkpoint' in output
+
+
+def test_a_checkpoint_without_its_pointer_counts_as_one_of_the_stages_settings(stand_in, run, tmp_path):
+    run(stage='vspp')
+    (tmp_path / 'work' / 'vspp' / 'last_checkpoint').unlink()
+    status, output = run('--cfg-options', 'vspp.train_cfg.max_epochs=7', stage='vspp')
+    assert status == 1 and 'holds stage "vspp" of other settings' in output

@@ -1,4 +1,7 @@
 """Lists of videos and folders of videos."""
+import csv
+import io
+import json
 import os
 
 import pytest
@@ -164,3 +167,81 @@ def test_a_folder_without_videos_and_a_missing_folder_are_named(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         scan_videos(str(tmp_path / 'nowhere'))
     assert str(tmp_path / 'nowhere') in str(error.value) and '--data-root' in str(error.value)
+
+
+AWKWARD = ['a b.mp4', ' leading and trailing .mp4 ', '-rf.mp4', '--option', '../outside/x.mp4', '/absolute/x.mp4',
+           'new\nline.mp4', 'carriage\rreturn.mp4', 'tab\t.mp4', '跳远/größe.mp4', 'a"b\'c.mp4', 'a,b;c.mp4', '\u2028.mp4',
+           'part 2', '\ufeffmark.mp4', 'x' * 5000 + '.mp4', os.fsdecode(b'latin-\xf6.mp4'), '$(touch x) `y`.mp4']
+
+
+@pytest.mark.parametrize('path', AWKWARD)
+def test_json_lines_carry_any_path_that_a_file_system_knows(tmp_path, path):
+    entries = [(path, 3), ('plain.mp4', 4)]
+    text = ''.join(json.dumps(dict(path=path, label=label)) + '\n' for path, label in entries)
+    assert read_annotations(written(tmp_path, text, 'list.jsonl')) == entries
+
+
+@pytest.mark.parametrize('path', [path for path in AWKWARD if path == path.strip() and '\ufeff' not in path
+                                  and path.isprintable() or path == 'new\nline.mp4'])
+def test_csv_carries_any_path_in_quotes(tmp_path, path):
+    text = io.StringIO()
+    csv.writer(text).writerows([('path', 'label'), (path, 3)])
+    assert read_annotations(written(tmp_path, text.getvalue(), 'list.csv')) == [(path, 3)]
+
+
+@pytest.mark.parametrize('path', ['a b.mp4', '-rf.mp4', '--option', '../outside/x.mp4', '/absolute/x.mp4', 'a"b.mp4',
+                                  'x' * 200_000 + '.mp4'])
+def test_a_text_list_takes_a_path_as_it_is(tmp_path, path):
+    assert read_annotations(written(tmp_path, f'{path} 3\n')) == [(path, 3)]
+
+
+def refused(tmp_path, content: bytes, name: str) -> str:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read_annotations(str(path))
+    assert str(path) in str(error.value) and len(str(error.value)) < 1000
+    return str(error.value)
+
+
+@pytest.mark.parametrize('name', ['list.txt', 'list.csv', 'list.jsonl'])
+@pytest.mark.parametrize('end', [b'\n', b'\r\n', b'\r'])
+@pytest.mark.parametrize('content, words', [(b'gr\xf6\xdfe.mp4 1', 'UTF-8'), (b'a\0b.mp4 1', 'zero byte'),
+                                            (b'\xed\xb2\x80.mp4', 'UTF-8')])
+def test_what_is_no_text_is_named_with_its_line(tmp_path, name, end, content, words):
+    message = refused(tmp_path, end.join([b'{"path": "a.mp4"}', b'', content, b'b.mp4 1']), name)
+    assert 'line 3' in message and words in message
+    assert 'line 1' in refused(tmp_path, content, name)
+
+
+@pytest.mark.parametrize('encoding', ['utf-16', 'utf-16-le'])
+def test_another_unicode_is_named(tmp_path, encoding):
+    assert 'UTF-8' in refused(tmp_path, 'a.mp4 1\nb.mp4 2\n'.encode(encoding), 'list.txt')
+
+
+@pytest.mark.parametrize('text, words', [
+    ('file,label\na.mp4,1\n', ['row 1', 'header', 'path or filename or video', 'file, label']),
+    ('name,fps,width\na.mp4,25,320\n', ['row 1', 'header', 'name, fps, width']),
+    ('path;label\na.mp4;1\n', ['row 1', 'semicolons', 'commas']),
+    ('label\tpath\n1\ta.mp4\n', ['row 1', 'tabs', 'commas']),
+    ('path,label\n"a.mp4,1\nb.mp4,2\n', ['line 3', 'quote']),
+    ('path,label\na.mp4,1\n"b"c.mp4,2\n', ['line 3', 'quote']),
+    ('path,label\na.mp4,1\n' + 'x' * 200_000 + ',2\n', ['line 3', 'limit']),
+    (f'path,label\na.mp4,{10**18}\n', ['row 2', 'whole number']),
+])
+def test_a_csv_list_that_cannot_be_read_is_named_with_its_row_and_what_to_do(tmp_path, text, words):
+    message = refused(tmp_path, text.encode(), 'list.csv')
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize('line', [
+    '{"path": ""}', '{"path": "a\\u0000.mp4"}', '{"label": 1}', '{"path": ["a.mp4"]}', '["path"]', '3', 'null', '{', '{}{}',
+    '[' * 100_000, '{"path": "a.mp4", "label": 1e400}', '{"path": "a.mp4", "label": [1]}',
+    '{"path": "a.mp4", "label": ' + '9' * 5000 + '}', '{"path": "a.mp4", "label": ' + '9' * 19 + '}'
+], ids=lambda line: line[:30])
+def test_a_json_line_that_cannot_be_read_is_named_with_its_number(tmp_path, line):
+    assert 'line 3' in refused(tmp_path, f'{{"path": "a.mp4", "label": 1}}\n\n{line}\n'.encode(), 'list.jsonl')
+
+
+def test_a_number_that_no_label_can_be_belongs_to_the_path(tmp_path):
+    assert read_annotations(written(tmp_path, f'a.mp4 {"9" * 19}\n')) == [(f'a.mp4 {"9" * 19}', None)]

@@ -1,6 +1,12 @@
 """Two processes that talk over gloo are one process with the joint batch; so are accumulated gradients; every method."""
 import copy
 import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +18,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
@@ -37,6 +43,42 @@ METHODS = dict(
     human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3))
 # What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.
 WITHIN_THE_BATCH = {'video_pace_same_context', 'video_pace_same_pace'}
+
+ILL = '''
+import os, signal, time
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.hooks import Hook
+from videossl.registry import DATASETS, HOOKS
+
+
+@HOOKS.register_module()
+class IllHook(Hook):
+    def __init__(self, how):
+        self.how = how
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 1 and os.environ['RANK'] == '1':
+            print('ill at', time.time(), flush=True)
+            if self.how == 'kill':
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.how == 'hang':
+                time.sleep(80)
+            raise RuntimeError('it broke')
+
+
+@DATASETS.register_module()
+class NoiseClips(torch.utils.data.Dataset):
+    metainfo = {}
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        zero = torch.zeros(1, dtype=torch.long)
+        return dict(inputs=torch.zeros(1, 3, 8, 16, 16, dtype=torch.uint8),
+                    data_samples=ActionDataSample(gt_speed=zero, gt_segment=zero))
+'''
 
 
 def build(method: str) -> nn.Module:
@@ -169,7 +211,8 @@ def refusal_of_uneven() -> str:
 
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
+                                   timeout=timedelta(seconds=60))
     half = slice(4 * rank, 4 * rank + 4)
     quarters = [slice(4 * rank, 4 * rank + 2), slice(4 * rank + 2, 4 * rank + 4)]
     found = {method: train(method, parallel, [half]) for method in METHODS}
@@ -177,14 +220,15 @@ def one_of_two(rank: int, folder: str) -> None:
     found['guarded'] = train('rspnet', parallel, [half], guard=True, spoil=spoiled_on(rank=1))
     found.update(uneven=uneven(rank), refusal=refusal_of_uneven())
     torch.save(found, f'{folder}/{rank}.pth')
+    distributed.barrier()  # or one ends the meeting while the other is still in it
     distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
-def found(tmp_path_factory) -> list[dict]:
+def found(tmp_path_factory, run_two_processes) -> list[dict]:
     """What two processes found, started once for all tests."""
     folder = tmp_path_factory.mktemp('two_processes')
-    multiprocessing.spawn(one_of_two, args=(str(folder), ), nprocs=2)
+    run_two_processes(one_of_two, str(folder))
     return [torch.load(folder / f'{rank}.pth') for rank in (0, 1)]
 
 
@@ -262,6 +306,41 @@ def test_a_loss_that_is_no_number_on_one_process_skips_the_step_on_both(found):
         assert len(process['warnings']) == 1
         assert ', '.join(f'1-{number}.mp4' for number in range(4, 8)) in process['warnings'][0], 'the other one\'s videos'
         assert '1-3.mp4' not in process['warnings'][0]
+
+
+@pytest.mark.parametrize(('how', 'reason', 'absent'), [
+    ('kill', ['Root Cause', 'rank      : 1', 'SIGKILL'], 'JSONDecodeError'),
+    pytest.param('raise', ['[rank1]: RuntimeError: it broke', 'Root Cause', 'rank      : 1'], 'Connection closed by peer',
+                 marks=pytest.mark.slow),
+    pytest.param('hang', ['Timed out waiting'], 'Connection closed by peer', marks=pytest.mark.slow),
+])
+def test_a_process_that_dies_ends_the_run_within_a_minute_with_the_reason(tmp_path, how, reason, absent):
+    (tmp_path / 'ill.py').write_text(ILL)
+    (tmp_path / 'config.py').write_text(f"""_base_ = {str(Path(config_directory()) / LAPTOP.format('vspp'))!r}
+custom_imports = dict(imports=['videossl', 'ill'], allow_failed_imports=False)
+custom_hooks = [dict(type='IllHook', how={how!r})]
+model = dict(backbone=dict(base_channels=4), heads=dict(speed=dict(in_channels=32), segment=dict(in_channels=32)))
+train_dataloader = dict(
+    batch_size=2, num_workers=0, dataset=dict(_delete_=True, type='NoiseClips'), persistent_workers=False)
+env_cfg = dict(dist_cfg=dict(timeout=10))
+""")
+    tools = Path(__file__).parents[2] / 'tools'
+    environment = dict(os.environ, PYTHON=sys.executable, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='',
+                       OMP_NUM_THREADS='1')
+    # In a process group of its own, so that a failing test leaves nobody behind.
+    started = subprocess.Popen(
+        ['bash', str(tools / 'dist_train.sh'), str(tmp_path / 'config.py'), '2', '--work-dir', str(tmp_path / 'work')],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        printed, _ = started.communicate(timeout=90)
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+    assert started.returncode != 0
+    fell_ill = next(line for line in printed.splitlines() if line.startswith('ill at '))
+    assert time.time() - float(fell_ill.split()[-1]) < 60, printed
+    assert all(words in printed for words in reason), printed
+    assert absent not in printed, printed
 
 
 def test_uneven_last_batches_are_even_between_the_processes(found):

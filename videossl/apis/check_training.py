@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.runner import Runner
 from torch import nn
@@ -152,7 +153,8 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
     size, samples = loader.batch_size, len(loader.sampler)
     if size is None:
         return
-    rest = 0 if loader.drop_last else samples % size
+    endless = isinstance(loader.sampler, InfiniteSampler)
+    rest = 0 if loader.drop_last or endless else samples % size
     if 1 not in (size, rest):
         return
     model.train()

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import os
 import os.path as osp
+from datetime import timedelta
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
@@ -16,6 +17,7 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type',
     'efficient_conv_bn_eval'
 }
+MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 
 
 class ConfigError(ValueError):
@@ -132,6 +134,7 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
         config.work_dir = args.work_dir
     elif config.get('work_dir') is None:
         config.work_dir = osp.join('work_dirs', osp.splitext(osp.basename(args.config))[0])
+    leave_out_hooks(config)
     if args.amp:
         use_mixed_precision(config)
     num_classes = config.get('model', {}).get('cls_head', {}).get('num_classes')
@@ -146,6 +149,13 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
     if args.launcher != 'none' and not torch.cuda.is_available():
         use_gloo(config, args.launcher)
     return config
+
+
+def leave_out_hooks(config: Config) -> None:
+    """Let ``default_hooks.NAME=None`` take out a hook of ours, as mmengine does with its own."""
+    hooks = config.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in MMENGINE_HOOKS]:
+        hooks.pop(name)
 
 
 def use_mixed_precision(config: Config) -> None:
@@ -182,12 +192,14 @@ def share_cores(loader: ConfigDict, name: str) -> None:
 
 def use_gloo(config: Config, launcher: str) -> None:
     """Several processes on CPUs. mmengine 0.10.7's set-up touches torch.cuda, and its default wrapper names a device;
-    so the group is made here, and the wrapper told otherwise."""
+    so the group is made here, and the wrapper told otherwise. A process that dies ends the run at once; one that hangs
+    ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes."""
     if launcher != 'pytorch':
         raise ConfigError('several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not '
                           f'{launcher}')
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
+        seconds = ((config.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
+        torch.distributed.init_process_group('gloo', timeout=None if seconds is None else timedelta(seconds=seconds))
     # Each process keeps the batch-norm statistics of its own clips. torch 2.13 has renamed the option.
     arguments = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
     option = 'forward_sync_buffers' if 'forward_sync_buffers' in arguments else 'broadcast_buffers'

@@ -23,6 +23,8 @@ DEBUG = 'VIDEOSSL_DEBUG'
 REGISTRIES = [part for part in vars(registry).values() if isinstance(part, Registry)]
 UNEXPECTED = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 MISSING = re.compile(r"(?:(\w+)\.)?(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
+# What gloo and NCCL say where the process at the other end has died.
+LOST_PROCESS = re.compile(r'Connection (?:closed|reset) by peer|remote process exited|Broken pipe')
 UNREGISTERED = re.compile(r'([\w.]+) is not in the [\w.-]+::([\w .-]+) registry')
 
 
@@ -37,13 +39,23 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
     try:
         main()
     except Exception as error:
+        rank = f'[rank {os.environ["RANK"]}] ' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
+        if rank and LOST_PROCESS.search(str(error)):
+            # The launcher's summary is left to the process that is the reason.
+            print(f'{rank}another process has ended, and this one ends with it; see what that one, or the launcher\'s '
+                  'summary below, says', file=sys.stderr, flush=True)
+            raise SystemExit(1) from (error if debugging() else None)
         record_for_launcher(error)
         is_own = own_errors and (isinstance(error, OSError) or raised_by_us(error))
-        if not (is_for_users(error) or is_own) or os.environ.get(DEBUG, '0') not in ('', '0') or '--debug' in sys.argv:
+        if not (is_for_users(error) or is_own) or debugging():
             raise
-        rank = f'[rank {os.environ["RANK"]}] ' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
         print(f'{rank}error: {error}\n({DEBUG}=1 shows where it was raised)', file=sys.stderr, flush=True)
         raise SystemExit(1) from None
+
+
+def debugging() -> bool:
+    """Whether every error is to be shown with its traceback."""
+    return os.environ.get(DEBUG, '0') not in ('', '0') or '--debug' in sys.argv
 
 
 def is_for_users(error: BaseException) -> bool:
@@ -61,10 +73,20 @@ def raised_by_us(error: BaseException) -> bool:
 
 
 def record_for_launcher(error: Exception) -> None:
-    """Let torchrun's summary say why this process ended."""
-    if 'TORCHELASTIC_ERROR_FILE' in os.environ:
-        from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+    """Let torchrun's summary say why this process ended. Whole or not at all: torchrun, which may end this process at any
+    moment when another one has died, itself fails over half a file, and then says nothing of that one."""
+    path = os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if path is None:
+        return
+    from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+    os.environ['TORCHELASTIC_ERROR_FILE'] = f'{path}.part'
+    try:
         get_error_handler().record_exception(error)
+        os.replace(f'{path}.part', path)
+    except OSError:
+        pass  # the traceback is printed all the same
+    finally:
+        os.environ['TORCHELASTIC_ERROR_FILE'] = path
 
 
 class BeginHook(Hook):

@@ -44,7 +44,8 @@ def write_pointer(folder: str, checkpoint: str) -> None:
 
 
 def read_pointer(folder: str) -> str | None:
-    """The checkpoint that ``last_checkpoint`` in a folder names, as a path, or None where there is no such file.
+    """The checkpoint that ``last_checkpoint`` in a folder names, as a path; empty where it names none, None where there
+    is no such file.
 
     A file of that name in the folder itself goes before: the folder may have been moved or copied, with all in it.
     """
@@ -54,7 +55,7 @@ def read_pointer(folder: str) -> str | None:
     with open(pointer, errors='replace') as file:
         named = file.read().strip('\0 \r\n')  # what a power cut leaves may be zeros
     here = osp.join(folder, osp.basename(named))
-    return named if named and osp.isfile(named) and not osp.isfile(here) else here
+    return named if not named or osp.isfile(named) and not osp.isfile(here) else here
 
 
 def remove_temporaries(folder: str) -> list[str]:
@@ -82,7 +83,9 @@ def newest_whole(work_dir: str, out_dir: str | None = None) -> tuple[str | None,
         HandOffError: there are checkpoints, and none can be gone on from.
     """
     pointed, reasons = read_pointer(work_dir), []
-    if pointed is not None:
+    if pointed == '':
+        reasons.append(f'{osp.join(work_dir, POINTER)} names no checkpoint')
+    elif pointed is not None:
         try:
             iterations_in(pointed)
             return pointed, reasons

@@ -1,5 +1,6 @@
 """Hand-off: a stage starts from the weights of the stage before it, and says what it took."""
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ def read_plain(checkpoint: str | os.PathLike, map_location: Any = 'cpu') -> Any:
     except Exception as error:
         # torch's message goes on to recommend switching the protection off.
         reason = next((line for line in str(error).splitlines() if 'GLOBAL' in line), str(error).partition('\n')[0])
+        reason = re.split(r' In PyTorch 2\.6| Re-running| Please use', reason)[0].strip()
         raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain types, and nothing else is read, since '
                            'a pickle can run any code. If you trust the file, save its "state_dict" alone to another file '
                            'with torch.save. (mmengine\'s own CheckpointHook writes its log into checkpoints as objects; '
@@ -98,6 +100,8 @@ def damage(checkpoint: str | os.PathLike) -> str | None:
             head = file.read(4)
             if not head:
                 return 'the file is empty'
+            if not any(head):
+                return 'the file is damaged (it begins with zeros, as what a power cut leaves)'
             if head != b'PK\3\4':  # PyTorch's format since 1.6 is a zip archive
                 return None
             with zipfile.ZipFile(file) as archive:

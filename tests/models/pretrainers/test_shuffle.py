@@ -2,12 +2,13 @@
 import itertools
 import re
 from collections import OrderedDict
+from datetime import timedelta
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from videossl.engine import MemoryBankHook, MomentumTeacherHook
@@ -109,7 +110,8 @@ def random_teacher(rank: int) -> dict:
 
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
+                                   timeout=timedelta(seconds=60))
     found = {}
     for shuffled in (False, True):
         model = rspnet(shuffled)
@@ -119,14 +121,15 @@ def one_of_two(rank: int, folder: str) -> None:
     model = rspnet(True, nn.BatchNorm3d)
     found['statistics'] = model.embed_with_teacher(batch(0)[4 * rank:4 * rank + 4, 1:], ['appearance'])['appearance']
     torch.save(found, f'{folder}/{rank}.pth')
+    distributed.barrier()  # or one ends the meeting while the other is still in it
     distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
-def found(tmp_path_factory) -> list[dict]:
+def found(tmp_path_factory, run_two_processes) -> list[dict]:
     """What two processes found, started once for all tests."""
     folder = tmp_path_factory.mktemp('two_processes')
-    multiprocessing.spawn(one_of_two, args=(str(folder), ), nprocs=2)
+    run_two_processes(one_of_two, str(folder))
     return [torch.load(folder / f'{rank}.pth') for rank in (0, 1)]
 
 

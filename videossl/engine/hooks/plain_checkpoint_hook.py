@@ -1,6 +1,7 @@
 """Checkpoints of plain types, written whole or not at all."""
 import os
 import os.path as osp
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -64,6 +65,8 @@ class PlainCheckpointHook(CheckpointHook):
             raise ValueError(f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) '
                              'is none')
         if is_main_process():
+            # What the run that is gone on from was about to remove.
+            self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
             for folder in {self.out_dir, runner.work_dir}:
                 removed = remove_temporaries(folder)
                 if removed:
@@ -93,23 +96,24 @@ class PlainCheckpointHook(CheckpointHook):
             known = hub['log_scalars'].keys() | hub['runtime_info'].keys()
             hub['resumed_keys'] = {key: value for key, value in hub['resumed_keys'].items() if key in known}
 
-    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        keep = self.max_keep_ckpts > 0
-        outdated = []
-        if keep and step not in self.keep_ckpt_ids:
-            outdated = list(self.keep_ckpt_ids)[:max(0, len(self.keep_ckpt_ids) + 1 - self.max_keep_ckpts)]
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict, outdated: Sequence[str] = ()) -> None:
+        """Save where training is; then remove files named in ``outdated``, and checkpoints that are too many."""
+        outdated = list(outdated)
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            too_many = max(0, len(self.keep_ckpt_ids) + 1 - self.max_keep_ckpts)
+            outdated += [self.filename_tmpl.format(old) for old in list(self.keep_ckpt_ids)[:too_many]]
             self.keep_ckpt_ids.append(step)  # a deque that forgets the oldest
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
         path = osp.join(self.out_dir, self.filename_tmpl.format(step))
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
+        runner.message_hub.update_info('outdated_ckpts', outdated)
         self._write(runner, path, meta, self.by_epoch, save_optimizer=self.save_optimizer,
                     save_param_scheduler=self.save_param_scheduler, **self.args)
         if is_main_process():
             with names_the_disk(osp.join(runner.work_dir, POINTER), runner.work_dir):
                 write_pointer(runner.work_dir, path)
-            for old in outdated:
-                self._remove(osp.join(self.out_dir, self.filename_tmpl.format(old)))
+            self._remove(outdated)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         """Write a new best checkpoint where a metric has improved. The old one stays until the new one is in place and
@@ -130,7 +134,7 @@ class PlainCheckpointHook(CheckpointHook):
             path = osp.join(self.out_dir, f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_'))
             old = self.best_ckpt_path if is_only else self.best_ckpt_path_dict[key]
             if old and old != path:
-                outdated.append(old)
+                outdated.append(osp.basename(old))
             if is_only:
                 self.best_ckpt_path = path
             else:
@@ -143,10 +147,9 @@ class PlainCheckpointHook(CheckpointHook):
         if not improved:
             return
         if self.last_ckpt is not None:
-            self._save_checkpoint_with_step(runner, step, meta)
-        if is_main_process():
-            for old in outdated:
-                self._remove(old)
+            self._save_checkpoint_with_step(runner, step, meta, outdated)
+        elif is_main_process():
+            self._remove(outdated)
 
     def _publish_model(self, runner, ckpt_path: str) -> None:
         """Write a copy with the ``published_keys`` alone, named by the start of its SHA-256."""
@@ -189,10 +192,10 @@ class PlainCheckpointHook(CheckpointHook):
             if is_main_process():
                 put_in_place(path + TEMPORARY, path)
 
-    @staticmethod
-    def _remove(path: str) -> None:
-        if osp.isfile(path):
-            os.remove(path)
+    def _remove(self, names: Sequence[str]) -> None:
+        for path in (osp.join(self.out_dir, name) for name in names):
+            if osp.isfile(path):
+                os.remove(path)
 
 
 @contextmanager

@@ -1,0 +1,170 @@
+"""What is a user's to mend comes as a message with the place in the config; a bug keeps its traceback."""
+import json
+import os
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+from videossl.apis.launch import ConfigError, load_config
+from videossl.apis.user_errors import arguments_of, building, run_command
+from videossl.compat import config_directory
+from videossl.engine.hooks import TrainingStopped
+from videossl.models import SpeedHead
+from videossl.models.hand_off import HandOffError
+from videossl.registry import DATASETS, HOOKS, MODELS, OPTIMIZERS
+
+VSPP, RSPNET, AUX_SKD = (os.path.join(config_directory(), name) for name in (
+    'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py', 'rspnet/rspnet_r3d-10_16x1x1-200e_k100-rgb.py',
+    'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py'))
+PIPELINE = 'train_dataloader.dataset.pipeline'
+BUILDERS = dict(
+    data=lambda config: DATASETS.build(config.train_dataloader.dataset),
+    model=lambda config: MODELS.build(config.model),
+    hooks=lambda config: [HOOKS.build(hook) for hook in config.custom_hooks],
+    optimizer=lambda config: OPTIMIZERS.build(dict(config.optim_wrapper.optimizer, params=[torch.nn.Parameter(torch.ones(1))])))
+
+
+def error_of(path: str, key: str, value, builder: str) -> ConfigError:
+    """What comes of building a part of a config in which one key is changed, or taken out."""
+    config = load_config(path)
+    *parents, last = key.split('.')
+    place = config
+    for parent in parents:
+        place = place[int(parent)] if isinstance(place, list) else place[parent]
+    if value is None:
+        place.pop(last)
+    else:
+        place[last] = value
+    with pytest.raises(ConfigError) as error, DefaultScope.overwrite_default_scope('videossl'), building(config):
+        BUILDERS[builder](config)
+    return error.value
+
+
+@pytest.mark.parametrize(('config', 'key', 'builder', 'message'), [
+    (RSPNET, f'{PIPELINE}.1.balancd', 'data', f'{PIPELINE}.1: SampleRelativeSpeed has no argument "balancd"; did you mean '
+     '"balanced"?'),
+    (VSPP, f'{PIPELINE}.3.transforms.1.sizee', 'data', f'{PIPELINE}.3.transforms.1: RandomCrop has no argument "sizee"; did '
+     'you mean "size"?'),
+    (VSPP, 'train_dataloader.dataset.test_modde', 'data', 'train_dataloader.dataset: VideoDataset has no argument "test_modde"; '
+     'did you mean "test_mode"?'),
+    (VSPP, 'model.backbone.dept', 'model', 'model.backbone: R3D has no argument "dept"; did you mean "depth"?'),
+    (VSPP, 'model.heads.speed.los_weight', 'model', 'model.heads.speed: SpeedHead has no argument "los_weight"; did you mean '
+     '"loss_weight"?'),
+    (AUX_SKD, 'custom_hooks.0.momentun', 'hooks', 'custom_hooks.0: MomentumTeacherHook has no argument "momentun"; did you mean '
+     '"momentum"?'),
+    (VSPP, 'optim_wrapper.optimizer.momentm', 'optimizer', 'optim_wrapper.optimizer: SGD has no argument "momentm"; did you mean '
+     '"momentum"?'),
+    (VSPP, 'model.backbone.xyzzy', 'model', 'model.backbone: R3D has no argument "xyzzy"; it has base_channels'),
+])
+def test_an_argument_that_a_part_does_not_have(config, key, builder, message):
+    assert str(error_of(config, key, 3, builder)).startswith(message)
+
+
+@pytest.mark.parametrize(('key', 'name', 'builder', 'message'), [
+    (f'{PIPELINE}.1.type', 'SampleSegmentPase', 'data', f'{PIPELINE}.1: there is no transform "SampleSegmentPase"; did you mean '
+     '"SampleSegmentPace"?'),
+    ('model.backbone.type', 'r3d', 'model', 'model.backbone: there is no model "r3d"; did you mean "R3D"?'),
+    ('model.backbone.type', 'videossl.R2Plus1d', 'model', 'model.backbone: there is no model '),
+    ('model.backbone.type', 'Xyzzy', 'model', 'model.backbone: there is no model "Xyzzy"; if it is your own, import its module '
+     'with custom_imports'),
+])
+def test_a_type_that_nobody_knows(key, name, builder, message):
+    assert str(error_of(VSPP, key, name, builder)).startswith(message)
+
+
+def test_an_argument_that_a_part_needs():
+    assert str(error_of(VSPP, 'model.heads.speed.in_channels', None, 'model')) == 'model.heads.speed: SpeedHead needs in_channels'
+
+
+def test_arguments_are_those_of_the_whole_line_of_parents():
+    assert {'num_speeds', 'in_channels', 'dropout', 'ignore_index'} <= arguments_of(SpeedHead)
+    assert 'self' not in arguments_of(SpeedHead) and 'kwargs' not in arguments_of(SpeedHead)
+
+
+@pytest.mark.parametrize('error', [TypeError('f() takes 2 positional arguments but 3 were given'), KeyError('gt_speed'),
+                                   TypeError("f() got an unexpected keyword argument 'x'"), IndexError('list'),
+                                   RuntimeError('CUDA error')])
+def test_a_bug_stays_what_it_is(error):
+    with pytest.raises(type(error)) as found, building({'model': {'type': 'R3D', 'x': 1}}):
+        raise error
+    assert found.value is error and not getattr(error, 'for_users', False)
+
+
+def begin(watch) -> None:
+    """What a runner does when its first epoch begins."""
+    hooks = []
+    watch(type('Runner', (), dict(register_hook=lambda self, hook, priority: hooks.append(hook)))())
+    hooks[0].before_train_epoch(None)
+
+
+def shown(error: Exception, has_begun: bool, capsys, monkeypatch) -> tuple[str, object]:
+    """What a command prints of an error, and the exception that comes out of it."""
+
+    def main() -> None:
+        with building({}) as watch:
+            if has_begun:
+                begin(watch)
+            raise error
+
+    monkeypatch.setattr('sys.argv', ['train.py'])
+    try:
+        run_command(main)
+    except (Exception, SystemExit) as out:
+        return capsys.readouterr().err, out
+
+
+@pytest.mark.parametrize(('error', 'while_building', 'later'), [
+    (ConfigError('no such key'), True, True),
+    (HandOffError('nothing matches'), True, True),
+    (TrainingStopped('the loss is NaN'), True, True),
+    (ValueError('size must be positive'), True, False),
+    (FileNotFoundError('no list'), True, False),
+    (RuntimeError('bug'), False, False),
+])
+def test_a_message_stands_alone_where_it_says_all(error, while_building, later, capsys, monkeypatch):
+    # The later time first, as an error that was the user's once is marked so.
+    for has_begun, alone in ((True, later), (False, while_building)):
+        printed, out = shown(error, has_begun, capsys, monkeypatch)
+        if alone:
+            assert isinstance(out, SystemExit) and out.code == 1
+            assert printed == f'error: {error}\n(VIDEOSSL_DEBUG=1 shows where it was raised)\n'
+        else:
+            assert out is error and printed == ''
+
+
+@pytest.mark.parametrize('how', ['variable', 'option'])
+def test_whoever_debugs_gets_the_traceback(how, capsys, monkeypatch):
+    error = ConfigError('no such key')
+    if how == 'variable':
+        monkeypatch.setenv('VIDEOSSL_DEBUG', '1')
+    printed, out = shown(error, False, capsys, monkeypatch) if how == 'variable' else (None, None)
+    if how == 'option':
+        monkeypatch.setattr('sys.argv', ['train.py', '--debug'])
+        with pytest.raises(ConfigError):
+            run_command(lambda: (_ for _ in ()).throw(error))
+    else:
+        assert out is error
+
+
+def test_each_of_several_processes_says_which_it_is(capsys, monkeypatch):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    monkeypatch.setenv('RANK', '1')
+    printed, _ = shown(ConfigError('no such key'), False, capsys, monkeypatch)
+    assert printed.startswith('[rank 1] error: no such key\n')
+    printed, out = shown(RuntimeError('gloo: Connection closed by peer [127.0.0.1]:1'), True, capsys, monkeypatch)
+    assert printed.startswith('[rank 1] another process has ended') and isinstance(out, SystemExit)
+
+
+def test_on_a_single_process_a_lost_connection_is_an_error_like_others(capsys, monkeypatch):
+    error = RuntimeError('Connection closed by peer')
+    assert shown(error, True, capsys, monkeypatch) == ('', error)
+
+
+def test_the_launcher_is_told_the_reason_in_a_file_that_is_whole(tmp_path, capsys, monkeypatch):
+    path = tmp_path / 'error.json'
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(path))
+    shown(RuntimeError('the reason'), True, capsys, monkeypatch)
+    assert 'the reason' in json.dumps(json.loads(path.read_text()))
+    assert [file.name for file in tmp_path.iterdir()] == ['error.json']
+    assert os.environ['TORCHELASTIC_ERROR_FILE'] == str(path)
