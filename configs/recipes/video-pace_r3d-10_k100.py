@@ -1,17 +1,18 @@
-# Table 1, rows 25 and 26. The auxiliary stage's views are VideoPace's clips: two draws of a video.
+# Table 1, rows 25 and 26.
+_base_ = './video-pace_r2plus1d-10_k100.py'
+__pretext = '../video_pace/video-pace_r3d-10_16x1x1-18e_k100-rgb.py'
+__ucf101 = '../downstream/finetune_r3d-10_16x1x1-25e_ucf101-rgb.py'
+__hmdb51 = '../downstream/finetune_r3d-10_16x1x1-25e_hmdb51-rgb.py'
 stages = dict(
     aux=dict(config='../aux_skd/aux-skd_r3d-10_video-pace-views_16x1x1-20e_k100-rgb.py'),
-    video_pace=dict(config='../video_pace/video-pace_r3d-10_16x1x1-18e_k100-rgb.py', init_from='aux'),
-    video_pace_alone=dict(config='../video_pace/video-pace_r3d-10_16x1x1-18e_k100-rgb.py'),
-    finetune_ucf101=dict(config='../downstream/finetune_r3d-10_16x1x1-25e_ucf101-rgb.py', init_from='video_pace'),
-    finetune_hmdb51=dict(config='../downstream/finetune_r3d-10_16x1x1-25e_hmdb51-rgb.py', init_from='video_pace'),
-    finetune_ucf101_video_pace_alone=dict(
-        config='../downstream/finetune_r3d-10_16x1x1-25e_ucf101-rgb.py', init_from='video_pace_alone'),
-    finetune_hmdb51_video_pace_alone=dict(
-        config='../downstream/finetune_r3d-10_16x1x1-25e_hmdb51-rgb.py', init_from='video_pace_alone'),
+    video_pace=dict(config=__pretext),
+    video_pace_alone=dict(config=__pretext),
+    finetune_ucf101=dict(config=__ucf101),
+    finetune_hmdb51=dict(config=__hmdb51),
+    finetune_ucf101_video_pace_alone=dict(config=__ucf101),
+    finetune_hmdb51_video_pace_alone=dict(config=__hmdb51),
 )
 table = dict(
-    chance=dict(acc_speed=0.25),
     rows=[
         dict(
             name='VideoPace, R3D, K-100, UCF101',

@@ -114,7 +114,8 @@ def test_output_that_goes_to_a_file_tells_where_the_run_is(stand_in, run, tmp_pa
     monkeypatch.setattr(recipe_runner, 'LINE_SECONDS', 0.6)
     _, output = run(stage='vspp')
     lines = output.splitlines()
-    assert lines[0] == f'vspp: training: starting; everything it prints goes to {tmp_path}/work/vspp/output.log'
+    log = tmp_path / 'work' / 'vspp' / 'output.log'
+    assert lines[0] == f'vspp: training: starting; everything it prints goes to {log}'
     progress = [line for line in lines if line.startswith('vspp: training: ') and '/10' in line]
     assert 2 <= len(progress) <= 4 and all(line.endswith('loss 1.50  speed 0.25') for line in progress)
     assert 'minutes left' in progress[1]

@@ -300,16 +300,6 @@ def test_set_that_was_cut_off_is_completed_and_equals_one_made_at_once(written_s
     assert files == complete
 
 
-def test_file_that_fails_half_way_is_not_left_under_its_name(tmp_path):
-    def fail_half_way(path):
-        path.write_text('half')
-        raise OSError('disk full')
-
-    with pytest.raises(OSError, match='disk full'):
-        moving_shapes._write_whole(tmp_path / 'file', fail_half_way)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize('other', [dict(seed=1), dict(num_train=4), dict(size=96)])
 def test_set_with_other_parameters_is_not_touched(written_set, other):
     with pytest.raises(FileExistsError, match=f'{next(iter(other))}: .* wanted.*delete the folder'):

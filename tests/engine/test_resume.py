@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from identical import assert_identical
 from mmaction.structures import ActionDataSample
 from mmengine.config import ConfigDict
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -67,23 +68,6 @@ class KillAt(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         if runner.iter == self.iteration:
             raise KeyboardInterrupt
-
-
-def assert_identical(value, other, path: str = '') -> None:
-    """Equal bit by bit, however deep, types included."""
-    assert type(value) is type(other), path
-    if isinstance(value, dict):
-        assert value.keys() == other.keys(), path
-        for key in value:
-            assert_identical(value[key], other[key], f'{path}.{key}')
-    elif isinstance(value, (list, tuple)):
-        assert len(value) == len(other), path
-        for index, (item, other_item) in enumerate(zip(value, other)):
-            assert_identical(item, other_item, f'{path}[{index}]')
-    elif isinstance(value, torch.Tensor):
-        assert value.dtype == other.dtype and torch.equal(value, other), path
-    else:
-        assert value == other, f'{path}: {value} {other}'
 
 
 def content(path: Path) -> dict:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 

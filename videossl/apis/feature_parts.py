@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from videossl.evaluation.features import write_whole
+from videossl.whole_files import whole_file
 
 SETTINGS = 'settings.json'
 # The same numbers can come from a file of another name, so these do not tell whether an extraction goes on as it began.
@@ -51,11 +51,8 @@ class PartialFeatures:
             self.kept[part.start] = features, readable
             return
 
-        def write(path: Path) -> None:
-            with open(path, 'wb') as file:
-                np.savez(file, features=features, readable=readable)
-
-        write_whole(self._path(part), write)
+        with whole_file(self._path(part), flush=True) as temporary, open(temporary, 'wb') as file:
+            np.savez(file, features=features, readable=readable)
 
     def merged(self) -> tuple[np.ndarray, np.ndarray]:
         """All parts as one: float32 [N, K, D] and bool [N]."""
@@ -98,7 +95,8 @@ class PartialFeatures:
             raise ValueError(f'{self.folder} is no unfinished extraction, but is in its place; move it away or choose '
                              'another file (--out)')
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: temporary.write_text(json.dumps(settings, indent=2)))
+        with whole_file(path, flush=True) as temporary:
+            temporary.write_text(json.dumps(settings, indent=2))
 
     def _path(self, part: range) -> Path:
         return self.folder / f'{part.start:07d}-{part.stop:07d}.npz'

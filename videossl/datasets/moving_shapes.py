@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Callable, NamedTuple
-from uuid import uuid4
 
 import cv2
 import numpy as np
 from rich.progress import track
+
+from videossl.whole_files import whole_file
 
 SPLITS = ('train', 'test')
 # Lengths below are in pixels of a frame of this side, and scale with the frame.
@@ -385,7 +386,8 @@ def write_moving_shapes(root: str | os.PathLike,
                                  for index, video in enumerate(videos)]
     for name, lines in lists.items():
         if not (root / name).exists():
-            _write_whole(root / name, lambda path: path.write_text(''.join(f'{line}\n' for line in lines)))
+            with whole_file(root / name) as path:
+                path.write_text(''.join(f'{line}\n' for line in lines))
     return root
 
 
@@ -423,7 +425,8 @@ def _claim_folder(root: Path, record: dict) -> None:
         raise FileExistsError(f'{root} holds {", ".join(taken)} but no {RECORD_NAME}: it seems to be another data set. '
                               'Choose another folder.')
     root.mkdir(parents=True, exist_ok=True)
-    _write_whole(record_path, lambda path: path.write_text(json.dumps(record, indent=2) + '\n'))
+    with whole_file(record_path) as path:
+        path.write_text(json.dumps(record, indent=2) + '\n')
 
 
 def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Path, Path]:
@@ -435,8 +438,10 @@ def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Pa
 def _write_video(root: Path, shapes: MovingShapes, split: str, index: int) -> None:
     frames, masks, _ = shapes.render(index, split)
     video_path, masks_path = _paths(root, shapes, split, index)
-    _write_whole(masks_path, lambda path: _save_masks(path, masks))
-    _write_whole(video_path, lambda path: _encode(path, frames, shapes.fps))
+    with whole_file(masks_path) as path:
+        _save_masks(path, masks)
+    with whole_file(video_path) as path:
+        _encode(path, frames, shapes.fps)
 
 
 def _save_masks(path: Path, masks: np.ndarray) -> None:
@@ -466,14 +471,3 @@ def _import_av():
     except ImportError as error:
         raise ImportError('Writing the MovingShapes videos needs PyAV: pip install av') from error
     return av
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, and give it its name only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

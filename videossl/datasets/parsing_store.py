@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
+
+from videossl.whole_files import whole_file
 
 FORMAT = 'videossl parsing'
 VERSION = 1
@@ -91,27 +92,20 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
     Raises:
         ValueError: If the maps are of other frames, or of another number of classes, than the information says.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
-    try:
-        with zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive:
-            content = json.dumps(dict(format=FORMAT, version=VERSION, **asdict(info)))
-            _write_member(archive, 'info', np.frombuffer(content.encode(), dtype=np.uint8))
-            expected = iter(info.frames)
-            for frame, log_probabilities in maps:
-                if frame != next(expected, None):
-                    raise ValueError(f'{path}: frame {frame} does not belong there; stored are the frames {info.frames}')
-                if len(log_probabilities) != len(info.class_names):
-                    raise ValueError(f'{path}: frame {frame} has {len(log_probabilities)} classes instead of '
-                                     f'{len(info.class_names)}')
-                _write_member(archive, _member(frame), quantise(log_probabilities))
-            missing = next(expected, None)
-            if missing is not None:
-                raise ValueError(f'{path}: frame {missing} is missing; stored are the frames {info.frames}')
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, zipfile.ZipFile(temporary, 'w', zipfile.ZIP_DEFLATED) as archive:
+        content = json.dumps(dict(format=FORMAT, version=VERSION, **asdict(info)))
+        _write_member(archive, 'info', np.frombuffer(content.encode(), dtype=np.uint8))
+        expected = iter(info.frames)
+        for frame, log_probabilities in maps:
+            if frame != next(expected, None):
+                raise ValueError(f'{path}: frame {frame} does not belong there; stored are the frames {info.frames}')
+            if len(log_probabilities) != len(info.class_names):
+                raise ValueError(f'{path}: frame {frame} has {len(log_probabilities)} classes instead of '
+                                 f'{len(info.class_names)}')
+            _write_member(archive, _member(frame), quantise(log_probabilities))
+        missing = next(expected, None)
+        if missing is not None:
+            raise ValueError(f'{path}: frame {missing} is missing; stored are the frames {info.frames}')
 
 
 def remove_temporaries(folder: str | os.PathLike) -> None:

@@ -2,11 +2,12 @@
 import json
 import os
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from videossl.whole_files import whole_file
 
 AVERAGED_OVER = ('clips', 'crops')
 
@@ -95,8 +96,8 @@ class ClipFeatures:
             protocol = json.dumps(self.protocol, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f'the protocol must be of plain types, which JSON has: {error}') from None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: write(self, temporary, protocol))
+        with whole_file(path, flush=True) as temporary:
+            write(self, temporary, protocol)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> 'ClipFeatures':
@@ -132,18 +133,6 @@ def file_format(path: str | os.PathLike) -> str:
     if ending == 'parquet':
         _import_pyarrow()
     return ending
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file under a temporary name beside it, flush it to the disk, and rename it."""
-    temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    try:
-        write(temporary)
-        with open(temporary, 'rb+') as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_npz(features: ClipFeatures, path: Path, protocol: str) -> None:

@@ -33,15 +33,15 @@ class HandOffReport:
     def __str__(self) -> str:
         lines = [f'{len(self.taken)} tensors taken, {len(self.dropped)} dropped, {len(self.left_random)} left as '
                  f'initialised, {len(self.mismatched)} of another shape']
-        for title, names in (('taken', _by_module(self.taken)), ('dropped', _by_module(self.dropped)),
-                             ('left as initialised', _by_module(self.left_random)),
+        for title, names in (('taken', by_module(self.taken)), ('dropped', by_module(self.dropped)),
+                             ('left as initialised', by_module(self.left_random)),
                              ('of another shape', self.mismatched)):
             if names:
                 lines.append(f'  {title}: ' + ', '.join(names))
         return '\n'.join(lines)
 
 
-def _by_module(names: Sequence[str], depth: int = 2) -> list[str]:
+def by_module(names: Sequence[str], depth: int = 2) -> list[str]:
     """Shorten a list of parameter names to their modules with counts."""
     counts: dict[str, int] = {}
     for name in names:

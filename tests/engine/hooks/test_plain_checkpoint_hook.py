@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from identical import assert_identical
 from mmaction.structures import ActionDataSample
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
@@ -19,23 +20,6 @@ EVERY_EPOCH = dict(type='PlainCheckpointHook', interval=1, max_keep_ckpts=2)
 
 def files_in(work_dir) -> list[str]:
     return sorted(name for name in os.listdir(work_dir) if name.endswith(('.pth', '.part')))
-
-
-def assert_identical(value, other, path: str = '') -> None:
-    """Equal bit by bit, however deep."""
-    assert type(value) is type(other), path
-    if isinstance(value, dict):
-        assert value.keys() == other.keys(), path
-        for key in value:
-            assert_identical(value[key], other[key], f'{path}.{key}')
-    elif isinstance(value, (list, tuple)):
-        assert len(value) == len(other), path
-        for index, (item, other_item) in enumerate(zip(value, other)):
-            assert_identical(item, other_item, f'{path}[{index}]')
-    elif isinstance(value, torch.Tensor):
-        assert value.dtype == other.dtype and torch.equal(value, other), path
-    else:
-        assert value == other, path
 
 
 @pytest.fixture

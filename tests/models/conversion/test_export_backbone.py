@@ -257,7 +257,7 @@ def test_a_checkpoint_without_a_teacher_or_backbone_says_so(tmp_path):
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 def test_a_file_is_written_whole_or_not_at_all(suffix, run, tmp_path, monkeypatch):
     def break_off(*_, **__):
-        next(iter(tmp_path.glob('*.part')), tmp_path / 'none').write_bytes(b'half')
+        next(iter(tmp_path.glob('*.tmp')), tmp_path / 'none').write_bytes(b'half')
         raise OSError('no space left')
 
     out = tmp_path / f'r3d{suffix}'
@@ -267,7 +267,7 @@ def test_a_file_is_written_whole_or_not_at_all(suffix, run, tmp_path, monkeypatc
     with pytest.raises(OSError, match='no space left'):
         export_backbone(run[1], out)
     assert out.read_bytes() == b'the old one'
-    assert not list(tmp_path.glob('*.part'))
+    assert not list(tmp_path.glob('*.tmp'))
 
 
 def tool(name):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from videossl.models.backbones.base import Stage, VideoBackbone
+from videossl.models.backbones.base import Stage, VideoBackbone, as_list
 from videossl.registry import MODELS
 
 
@@ -79,7 +79,7 @@ class BranchedBackbone(VideoBackbone):
             [Stage('shared', shared, shared_channels),
              Stage('branches', ParallelBranches(chains, output), plain.out_channels)],
             norm_eval=plain.norm_eval,
-            init_cfg=_as_list(plain.init_cfg) + _as_list(init_cfg))
+            init_cfg=as_list(plain.init_cfg) + as_list(init_cfg))
         self.num_shared_stages = num_shared_stages
         self.branch_channels = plain.out_channels
         self._count_channels()
@@ -212,7 +212,3 @@ def _check_branches(names: Sequence[str]) -> None:
         raise ValueError(f"branches must be a list of at least one name such as ['human', 'contrast'], got {names!r}")
     if len(set(names)) != len(names):
         raise ValueError(f'each branch needs a name of its own, got {list(names)}')
-
-
-def _as_list(init_cfg: dict | list[dict] | None) -> list[dict]:
-    return [] if not init_cfg else [init_cfg] if isinstance(init_cfg, dict) else list(init_cfg)

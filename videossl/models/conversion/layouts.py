@@ -88,10 +88,8 @@ def hara_resnet(name: str) -> str:
         >>> hara_resnet('stage2.0.shortcut.bn.weight')
         'layer2.0.downsample.1.weight'
     """
-    stage, block, layer, rest = _residual_parts(name)
-    place = '' if stage is None else f'layer{stage}.{block}.'
-    layer = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}.get(layer, layer)
-    return f'{place}{layer}.{rest}'
+    layers = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
+    return _renamed_residual(name, layers, stem='')
 
 
 def torchvision_residual(name: str) -> str:
@@ -101,11 +99,9 @@ def torchvision_residual(name: str) -> str:
         >>> torchvision_residual('stage1.1.bn2.weight')
         'layer1.1.conv2.1.weight'
     """
-    stage, block, layer, rest = _residual_parts(name)
-    place = 'stem.' if stage is None else f'layer{stage}.{block}.'
-    layer = {'conv': '0', 'bn': '1', 'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1',
-             'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}[layer]
-    return f'{place}{layer}.{rest}'
+    layers = {'conv': '0', 'bn': '1', 'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1',
+              'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
+    return _renamed_residual(name, layers)
 
 
 def ctp_residual(name: str) -> str:
@@ -115,11 +111,9 @@ def ctp_residual(name: str) -> str:
         >>> ctp_residual('stage1.0.conv1.weight')
         'layer1.0.conv1.conv.weight'
     """
-    stage, block, layer, rest = _residual_parts(name)
-    place = 'stem.' if stage is None else f'layer{stage}.{block}.'
-    layer = {'conv1': 'conv1.conv', 'conv2': 'conv2.conv', 'shortcut.conv': 'downsample.conv',
-             'shortcut.bn': 'downsample_bn'}.get(layer, layer)
-    return f'{place}{layer}.{rest}'
+    layers = {'conv1': 'conv1.conv', 'conv2': 'conv2.conv', 'shortcut.conv': 'downsample.conv',
+              'shortcut.bn': 'downsample_bn'}
+    return _renamed_residual(name, layers)
 
 
 def rspnet_s3dg(name: str) -> str:
@@ -190,6 +184,13 @@ def _residual_parts(name: str) -> tuple[int | None, int | None, str, str]:
     stage = match['stage']
     return (None, None, match['layer'], match['rest']) if stage is None else (
         int(stage), int(match['block']), match['layer'], match['rest'])
+
+
+def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') -> str:
+    """A name of a net whose blocks are ``layerSTAGE.BLOCK.``: its layers by their other names, where they have one."""
+    stage, block, layer, rest = _residual_parts(name)
+    place = stem if stage is None else f'layer{stage}.{block}.'
+    return f'{place}{layers.get(layer, layer)}.{rest}'
 
 
 R2PLUS1D_REFUSAL = (

@@ -3,7 +3,6 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from videossl.models.hand_off import by_module
 from videossl.version import __version__
+from videossl.whole_files import whole_file
 
 WEIGHTS_KEYS = ('state_dict', 'model', 'model_state_dict', 'net')
 FORMATS = ('.pth', '.pt', '.safetensors')
@@ -40,7 +41,7 @@ class KeyReport:
         lines = [f'{len(self.taken)} tensors taken, {len(self.dropped)} dropped, {len(self.missing)} missing']
         for title, names in (('taken', self.taken), ('dropped', self.dropped), ('missing', self.missing)):
             if names:
-                lines.append(f'  {title}: ' + ', '.join(_by_module(names)))
+                lines.append(f'  {title}: ' + ', '.join(by_module(names)))
         return '\n'.join(lines + [f'  {note}' for note in self.notes])
 
 
@@ -93,12 +94,10 @@ def write_weights(path: str | Path, tensors: dict[str, Tensor], meta: dict[str, 
     """
     path = Path(path)
     check_format(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Copies: tensors that share memory, or are parts of others, would be stored with more than themselves.
     tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
                for name, value in tensors.items()}
-    temporary = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
+    with whole_file(path, flush=True) as temporary:
         if path.suffix == '.safetensors':
             from safetensors.torch import save_file
             texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in meta.items()}
@@ -106,12 +105,7 @@ def write_weights(path: str | Path, tensors: dict[str, Tensor], meta: dict[str, 
         else:
             with temporary.open('wb') as file:  # by a file's name, PyTorch would write that name into the file
                 torch.save(dict(state_dict=tensors, meta=meta), file)
-        with temporary.open('rb+') as file:
-            os.fsync(file.fileno())
         digest = file_sha256(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return digest
 
 
@@ -190,11 +184,3 @@ def _read_pickle(path: Path) -> Any:
             f"    content = torch.load('{path.name}', map_location='cpu', weights_only=False)\n"
             "    torch.save(content.get('state_dict', content.get('model', content)), 'weights_only.pth')\n"
             f'and convert that file. The reason: {reason}') from error
-
-
-def _by_module(names: list[str], depth: int = 2) -> list[str]:
-    counts: dict[str, int] = {}
-    for name in names:
-        module = '.'.join(name.split('.')[:-1][:depth]) or name
-        counts[module] = counts.get(module, 0) + 1
-    return [f'{module} ({count})' for module, count in counts.items()]

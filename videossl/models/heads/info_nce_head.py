@@ -30,9 +30,13 @@ def info_nce(student: Tensor, teacher: Tensor, bank: Tensor, temperature: float)
         A scalar; V log(1 + H) where all similarities are the same.
     """
     with in_float32(student):
-        positives, negatives = similarities(student, teacher, bank)
-        hardness = torch.logsumexp(negatives / temperature, dim=1, keepdim=True)
-        return F.softplus(hardness - positives / temperature).sum(dim=1).mean()
+        return loss_of_similarities(*similarities(student, teacher, bank), temperature)
+
+
+def loss_of_similarities(positives: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """:func:`info_nce` of the similarities [B, V] to the teacher's views and [B, H] to the bank."""
+    hardness = torch.logsumexp(negatives / temperature, dim=1, keepdim=True)
+    return F.softplus(hardness - positives / temperature).sum(dim=1).mean()
 
 
 def similarities(student: Tensor, teacher: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,9 +89,9 @@ class InfoNCEHead(BaseModule):
         """
         if student.shape[1] != 1:
             raise ValueError(f'InfoNCEHead takes one student view, got {student.shape[1]}; name one in student_views')
-        student = student[:, 0]
-        loss = info_nce(student, teacher, bank, self.temperature)
-        with torch.no_grad(), in_float32(student):
-            positives, negatives = similarities(student, teacher, bank)
+        with in_float32(student):
+            positives, negatives = similarities(student[:, 0], teacher, bank)
+            loss = loss_of_similarities(positives, negatives, self.temperature)
+        with torch.no_grad():
             accuracy = (positives > negatives.amax(dim=1, keepdim=True) + TIE).float().mean()
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
