@@ -145,7 +145,10 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
         dataset = innermost_dataset(loader.dataset)
         if num_classes is not None and dataset.get('type') in ('VideoDataset', 'videossl.VideoDataset'):
             dataset.num_classes = num_classes
-        share_cores(loader, name)
+        asked = f'{name}_dataloader.num_workers' in (args.cfg_options or {})
+        cores = share_cores(loader, name, asked)
+        if name == 'train':
+            share_threads(cores)
     if args.launcher != 'none' and not torch.cuda.is_available():
         use_gloo(config, args.launcher)
     return config
@@ -172,22 +175,50 @@ def use_mixed_precision(config: Config) -> None:
     config.default_hooks.precision.precision = precision
 
 
-def share_cores(loader: ConfigDict, name: str) -> None:
-    """Fit the number of workers to the machine: without an accelerator the cores are needed for the training step, and
-    one busy worker beside it slows it several times."""
+def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
+    """Fit the number of workers to the machine, and say so where that changes it.
+
+    Without an accelerator the cores are needed for the training step, and one busy worker beside it slows it several
+    times: a quarter of the cores goes to workers, none where there are fewer than four. With one, all but one may.
+
+    Args:
+        loader: the loader's settings; changed in place.
+        name: of the loader, for the log.
+        asked: the user has named this number in the command line, and gets it.
+
+    Returns:
+        cores of this process that its workers leave to computing, at least 1.
+    """
     wanted = loader.get('num_workers', 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    cores //= int(os.environ.get('LOCAL_WORLD_SIZE', 1))  # torchrun's processes on this machine
-    workers = min(wanted, cores // 4 if get_device() == 'cpu' else max(cores - 1, 0))
+    cores = cores_of_process()
+    on_cpu = get_device() == 'cpu'
+    workers = wanted if asked else min(wanted, cores // 4 if on_cpu else max(cores - 1, 0))
     if workers < wanted:
-        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}',
-                  logger='current')
+        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}; '
+                  f'--cfg-options {name}_dataloader.num_workers={wanted} asks for them all the same', logger='current')
     loader.num_workers = workers
     if workers == 0:
         loader.persistent_workers = False
         loader.pop('prefetch_factor', None)
-    if get_device() == 'cpu':
+    if on_cpu:
         loader.pin_memory = False
+    return max(cores - workers, 1)
+
+
+def cores_of_process() -> int:
+    """Cores that this process may use; torchrun's processes on this machine share them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
+
+
+def share_threads(cores: int) -> None:
+    """On a CPU, compute with as many threads as workers leave cores: threads that wait for each other at the end of each
+    layer are slowed several times by one that has to share its core. ``OMP_NUM_THREADS``, where it is set, decides."""
+    if get_device() != 'cpu' or 'OMP_NUM_THREADS' in os.environ or torch.get_num_threads() <= cores:
+        return
+    print_log(f'computing with {cores} threads instead of {torch.get_num_threads()}: the loader workers take the other cores '
+              '(OMP_NUM_THREADS sets another number)', logger='current')
+    torch.set_num_threads(cores)
 
 
 def use_gloo(config: Config, launcher: str) -> None:
