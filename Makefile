@@ -1,6 +1,8 @@
 PYTHON ?= python3
-PYTEST_ARGS ?= -q --durations=10
+# A process for each core, up to eight. A file's tests stay together, so that what they share is made once.
+PYTEST_ARGS ?= -q --durations=10 -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 PIP_OPTIONS ?=
 
 VENV := .venv
@@ -8,10 +10,12 @@ STAMP := $(VENV)/installed
 UNFINISHED := $(VENV)/unfinished
 LOG := $(VENV)/install.log
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
+# The other files in benchmarks/ are what these share.
+BENCHMARKS := $(sort $(shell grep -l '__main__' benchmarks/*.py))
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test faults wheel clean
+.PHONY: help env demo test faults bench wheel clean
 
 help: ## this list
 	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
@@ -21,6 +25,7 @@ help: ## this list
 	@echo '  PYTHON       the Python (3.10 or newer) that $(VENV) is made with; after a change: make clean'
 	@echo '  PIP_OPTIONS  more options for pip install, e.g. an index with CPU builds of PyTorch'
 	@echo '  DEMO_ARGS    arguments of tools/demo.py'
+	@echo '  BENCH_ARGS   arguments of all benchmarks, e.g. --quick'
 	@echo '  PYTEST_ARGS  arguments of pytest instead of $(PYTEST_ARGS)'
 
 env: $(STAMP) ## install videossl and all it needs into .venv
@@ -33,6 +38,13 @@ test: $(STAMP) ## run the tests
 
 faults: $(STAMP) ## run all fault-injection tests, the slow ones too
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults
+
+# Figures to compare need a machine that does nothing else meanwhile.
+bench: $(STAMP) ## run the benchmarks one after another; about four minutes each
+	@failed=; for script in $(BENCHMARKS); do \
+	  echo; echo "== $$script $(BENCH_ARGS)"; \
+	  $(VENV)/bin/python $$script $(BENCH_ARGS) || failed="$$failed $$script"; \
+	done; [ -z "$$failed" ] || { echo; echo "failed:$$failed"; exit 1; }
 
 wheel: $(STAMP) ## build dist/videossl-*.whl
 	@rm -rf build

@@ -17,22 +17,22 @@ has them.
 """
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before the libraries start their threads
 
-import av  # noqa: E402
 import cv2  # noqa: E402
-import decord  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from measuring import machine, ratios, take_turns, with_spread  # noqa: E402
 from mmaction.datasets import VideoDataset as StockVideoDataset  # noqa: E402
 from mmengine.config import Config  # noqa: E402
+from rendered_videos import render_videos  # noqa: E402
 
 from videossl.apis.compact import compact  # noqa: E402
 from videossl.compat import config_directory  # noqa: E402
@@ -56,32 +56,6 @@ STOCK, STOCK_ON_OUR_CLIPS = 'mmaction2', 'mmaction2, our clips'
 WIDTH = len(STOCK_ON_OUR_CLIPS)
 
 
-def render_videos(folder: Path, number: int = 8, num_frames: int = 300) -> None:
-    """Texture that moves over a moving background, with noise as cameras have it."""
-    for index in range(number):
-        generator = np.random.default_rng(index)
-        # Detail at all sizes, brightest at the coarse ones, as in photographs.
-        textures = []
-        for _ in range(2):
-            layers = [cv2.resize(generator.normal(size=(side, side, 3)), (768, 768), interpolation=cv2.INTER_CUBIC) * 40 / level
-                      for level, side in enumerate((6, 24, 96, 384), 1)]
-            textures.append(np.clip(sum(layers) + 110, 0, 255).astype(np.uint8))
-        noise = generator.normal(scale=3, size=(4, 256, 340, 3))
-        speed = generator.uniform(-3, 3, size=(2, 2))
-        with av.open(str(folder / f'{index}.mp4'), 'w') as container:
-            stream = container.add_stream('libx264', rate=30, options=dict(preset='veryfast', g='250'))
-            stream.width, stream.height, stream.pix_fmt = 340, 256, 'yuv420p'
-            for time_index in range(num_frames):
-                back, front = (np.roll(texture, (step * time_index).astype(int), axis=(0, 1))[:256, :340]
-                               for texture, step in zip(textures, speed))
-                frame = back.copy()
-                left = int(110 + 80 * np.sin(time_index / 20))
-                frame[60:200, left:left + 110] = front[60:200, left:left + 110]
-                frame = np.clip(frame + noise[time_index % 4], 0, 255).astype(np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
-            container.mux(stream.encode())
-
-
 def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
     """The data sets, by their names."""
     pipeline = Config.fromfile(Path(config_directory(), CONFIG)).train_dataloader.dataset.pipeline
@@ -100,15 +74,12 @@ def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
     }
 
 
-def measure(dataset: StockVideoDataset, samples: int, seed: int) -> tuple[float, float]:
-    """Seconds for a sample: on the clock, and of processors."""
+def run_through(dataset: StockVideoDataset, samples: int, seed: int) -> None:
+    """Make so many samples."""
     np.random.seed(seed)
-    began, processors_began = time.perf_counter(), time.process_time()
     for index in range(samples):
         inputs = dataset[index % len(dataset)]['inputs']
-    spent = time.perf_counter() - began, time.process_time() - processors_began
     assert tuple(inputs.shape) == SHAPE and inputs.dtype == torch.uint8, (inputs.shape, inputs.dtype)
-    return spent[0] / samples, spent[1] / samples
 
 
 def profile(dataset: StockVideoDataset, samples: int) -> dict[str, float]:
@@ -131,7 +102,7 @@ def profile(dataset: StockVideoDataset, samples: int) -> dict[str, float]:
         for child in getattr(transform, 'transforms', ()):
             watch(child)
     began = time.perf_counter()
-    measure(dataset, samples, seed=0)
+    run_through(dataset, samples, seed=0)
     total = time.perf_counter() - began
     for transform in dataset.pipeline.transforms:
         for child in getattr(transform, 'transforms', ()):
@@ -139,33 +110,21 @@ def profile(dataset: StockVideoDataset, samples: int) -> dict[str, float]:
         vars(transform).pop('transform')
         for child in getattr(transform, 'transforms', ()):
             vars(child).pop('transform')
-    spent['opening and the rest' if 'DecordInit' not in spent else 'the rest'] = total - sum(spent.values())
+    opening_seen = any(name.endswith('Init') for name in spent)
+    spent['the rest' if opening_seen else 'opening and the rest'] = total - sum(spent.values())
     return {name: 1000 * seconds / samples for name, seconds in spent.items()}
 
 
-def report_line(name: str, spent: dict[str, list[tuple[float, float]]]) -> str:
+def report_line(name: str, spent: dict[str, list[tuple[float, float]]], samples: int) -> str:
     """What one pipeline took, and how that compares with mmaction2's."""
-    clock, processors = (statistics.median(values) for values in zip(*spent[name]))
+    clock, processors = (statistics.median(values) / samples for values in zip(*spent[name]))
     line = f'{name:{WIDTH}} {1 / clock:6.1f} samples/s {1000 * clock:6.1f} ms a sample ({1000 * processors:.1f} of processors)'
     if name in GOALS:
         for other in (STOCK, STOCK_ON_OUR_CLIPS):
-            ratios, of_processors = zip(*((theirs[0] / own[0], theirs[1] / own[1])
-                                          for theirs, own in zip(spent[other], spent[name])))
-            line += (f'\n{"":{WIDTH}}   {statistics.median(ratios):.2f} times {other} ({min(ratios):.2f} to '
-                     f'{max(ratios):.2f}; by processors {statistics.median(of_processors):.2f})')
+            line += (f'\n{"":{WIDTH}}   {with_spread(ratios(spent[other], spent[name]))} times {other}; by processors '
+                     f'{with_spread(ratios(spent[other], spent[name], 1))}')
             line += f'; goal {GOALS[name]:g}' if other == STOCK else ''
     return line
-
-
-def machine() -> str:
-    """The processor and the versions of what decodes and computes."""
-    name = platform.processor() or platform.machine()
-    if os.path.exists('/proc/cpuinfo'):
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-        name = next((line.partition(':')[2].strip() for line in lines if line.startswith('model name')), name)
-    load = f'; load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
-    return (f'{name}, {os.cpu_count()} processors{load}; Python {platform.python_version()}, decord '
-            f'{decord.__version__}, PyAV {av.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}, torch {torch.__version__}')
 
 
 def parse_args() -> argparse.Namespace:
@@ -173,7 +132,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered')
     parser.add_argument('--runs', type=int, default=5, help='alternating runs; default: 5')
     parser.add_argument('--samples', type=int, default=36, help='samples a run and pipeline; default: 36')
-    return parser.parse_args()
+    parser.add_argument('--quick', action='store_true', help='2 rendered videos, 1 run of 2 samples: whether it works at all')
+    args = parser.parse_args()
+    if args.quick:
+        args.runs, args.samples = 1, 2
+    return args
 
 
 def main() -> None:
@@ -187,21 +150,18 @@ def main() -> None:
         if videos is None:
             videos = scratch / 'rendered'
             videos.mkdir()
-            render_videos(videos)
+            render_videos(videos, **dict(number=2, num_frames=80) if args.quick else {})
         report = compact(str(videos), str(scratch / 'compacted'))
         print(report)
         if report.failed:
             raise SystemExit('the files that failed would be in one pipeline and not in another; take them out')
         datasets = build_pipelines(videos, scratch / 'compacted', scratch)
         for dataset in datasets.values():  # files into the page cache, code into memory
-            measure(dataset, min(args.samples, len(dataset)), seed=0)
-        spent = {name: [] for name in datasets}
-        for run in range(args.runs):
-            for name, dataset in datasets.items():
-                spent[name].append(measure(dataset, args.samples, seed=run))
+            run_through(dataset, min(args.samples, len(dataset)), seed=0)
+        spent = take_turns({name: partial(run_through, dataset, args.samples) for name, dataset in datasets.items()}, args.runs)
         print(f'\n{args.runs} runs of {args.samples} samples; one thread')
         for name in datasets:
-            print(report_line(name, spent))
+            print(report_line(name, spent, args.samples))
         print('\nmilliseconds a sample')
         for name, dataset in datasets.items():
             spent = profile(dataset, args.samples)

@@ -125,13 +125,16 @@ def test_wheel_asks_for_ranges_and_offers_commands(installed):
         'videossl-train': 'videossl.apis.train:command',
         'videossl-test': 'videossl.apis.test:command',
         'videossl-recipe': 'videossl.apis.recipe:main',
+        'videossl-features': 'videossl.apis.feature_extraction:main',
+        'videossl-compact': 'videossl.apis.compact:main',
+        'videossl-doctor': 'videossl.apis.doctor:command',
     }
 
 
-def test_every_command_has_a_main():
-    for name in ('train', 'test', 'recipe'):
-        tree = ast.parse((ROOT / 'videossl' / 'apis' / f'{name}.py').read_text())
-        assert 'main' in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+@pytest.mark.parametrize('name', ['train', 'test', 'recipe', 'feature_extraction', 'compact', 'doctor'])
+def test_every_command_has_a_main(name):
+    tree = ast.parse((ROOT / 'videossl' / 'apis' / f'{name}.py').read_text())
+    assert {'main', 'command'} & {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_requirement_has_a_release_in_the_constraints():

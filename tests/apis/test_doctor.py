@@ -289,7 +289,7 @@ def test_every_section_is_printed(measured):
     for heading in ('versions', 'machine', 'repaired in this process', 'known traps', 'data, ms per sample', 'from the disk',
                     'training step, ms per sample', 'samples/s', 'the wall:', 'time:', 'peak memory:', 'what to change:'):
         assert heading in text
-    for part in ('DecordInit', 'SampleSegmentPace', 'DecodeClips', 'EachClip: Resize', 'EachClip: Flip', 'PackClips',
+    for part in ('VideoReaderInit', 'SampleSegmentPace', 'DecodeClips', 'EachClip: Resize', 'EachClip: Flip', 'PackClips',
                  'transfer', 'forward', 'backward', 'optimiser', 'teacher, bank and hooks'):
         assert part in text
 
@@ -371,7 +371,9 @@ def test_a_list_of_broken_videos_alone_ends_with_their_names(aux_skd, videos, ca
 
 def test_a_run_counted_in_iterations_with_workers_is_measured_and_its_schedule_told(capsys, videos, tmp_path, monkeypatch):
     """Two workers on however few cores, so that their part of the report is there."""
-    monkeypatch.setattr(launch, 'share_cores', lambda loader, name: loader.update(num_workers=2, pin_memory=False))
+    monkeypatch.setattr(
+        launch, 'share_cores',
+        lambda loader, name, asked=False: loader.update(num_workers=2, pin_memory=False) or torch.get_num_threads())
     config = tmp_path / 'three_iterations.py'
     config.write_text(f"_base_ = ['{LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'}']\n"
                       "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n")

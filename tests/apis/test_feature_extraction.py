@@ -13,7 +13,7 @@ from mmengine.config import Config
 from torch import nn
 
 from videossl.apis import extract_features, feature_extraction, init_model, load_backbone
-from videossl.apis.clip_encoder import pool
+from videossl.apis.clip_encoder import ClipEncoder, pool
 from videossl.apis.feature_extraction import main
 from videossl.apis.launch import ConfigError
 from videossl.apis.video_list import list_videos
@@ -361,20 +361,20 @@ def test_a_broken_video_in_the_middle_keeps_its_place_and_label(run, videos, tmp
 
 # ---------------------------------------------------------------------------------------------------------- resumption
 @pytest.fixture
-def interrupt(model, monkeypatch):
-    """A function that lets the backbone stop the process in its n-th batch from now on."""
+def interrupt(monkeypatch):
+    """A function that lets the encoder stop the process in its n-th batch from now on."""
 
     def interrupt(after, how):
-        original, calls = type(model.backbone).forward, []
+        original, calls = ClipEncoder._encode, []
 
-        def forward(self, clips):
+        def encode(self, views):
             calls.append(1)
             if len(calls) > after:
                 how()
-            return original(self, clips)
+            return original(self, views)
 
-        monkeypatch.setattr(type(model.backbone), 'forward', forward)
-        return lambda: monkeypatch.setattr(type(model.backbone), 'forward', original)
+        monkeypatch.setattr(ClipEncoder, '_encode', encode)
+        return lambda: monkeypatch.setattr(ClipEncoder, '_encode', original)
 
     return interrupt
 

@@ -8,7 +8,8 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from videossl.apis import launch
-from videossl.apis.launch import ConfigError, check_option, finish_config, load_config, point_at_data, share_cores
+from videossl.apis.launch import (ConfigError, check_option, cores_of_process, finish_config, load_config, point_at_data,
+                                  share_cores, share_threads)
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')
@@ -16,8 +17,8 @@ FINETUNE = str(CONFIGS / 'downstream' / 'finetune_r3d-10_16x1x1-25e_ucf101-rgb.p
 
 
 def arguments(**kwargs):
-    return Namespace(**dict(dict(config='some/where/name.py', work_dir=None, launcher='none', local_rank=0, amp=False),
-                            **kwargs))
+    return Namespace(**dict(dict(config='some/where/name.py', work_dir=None, launcher='none', local_rank=0, amp=False,
+                                 cfg_options=None), **kwargs))
 
 
 # -------------------------------------------------------------------------------------------------------------- options
@@ -220,6 +221,94 @@ def test_a_loader_that_says_nothing_of_workers_gets_none():
     changed = ConfigDict(persistent_workers=True)
     share_cores(changed, 'train')
     assert changed.num_workers == 0 and changed.persistent_workers is False
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A function that pretends a number of cores, a device, and threads; what torch is told then stands in the list it
+    returns."""
+
+    def pretend(cores: int, device: str = 'cpu', threads: int | None = None, processes: int | None = None,
+                omp: str | None = None) -> list[int]:
+        monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(cores)), raising=False)
+        monkeypatch.setattr(launch, 'get_device', lambda: device)
+        for name, value in (('LOCAL_WORLD_SIZE', processes), ('OMP_NUM_THREADS', omp)):
+            monkeypatch.delenv(name, raising=False)
+            if value is not None:
+                monkeypatch.setenv(name, str(value))
+        told: list[int] = []
+        monkeypatch.setattr(torch, 'get_num_threads', lambda: told[-1] if told else threads or cores)
+        monkeypatch.setattr(torch, 'set_num_threads', told.append)
+        return told
+
+    return pretend
+
+
+@pytest.mark.parametrize('wanted, asked, workers, left', [
+    (8, False, 4, 12), (8, True, 8, 8), (3, False, 3, 13), (15, True, 15, 1), (40, True, 40, 1), (0, True, 0, 16)])
+def test_a_number_typed_by_the_user_is_kept_and_the_cores_that_workers_leave_are_told(machine, wanted, asked, workers, left):
+    machine(16)
+    changed = ConfigDict(num_workers=wanted, persistent_workers=True)
+    assert share_cores(changed, 'train', asked) == left
+    assert changed.num_workers == workers
+
+
+@pytest.mark.parametrize('cores, processes, expected', [(16, None, 16), (16, 4, 4), (2, 4, 1), (7, 2, 3)])
+def test_processes_of_one_machine_share_its_cores(machine, cores, processes, expected):
+    machine(cores, processes=processes)
+    assert cores_of_process() == expected
+
+
+@pytest.mark.parametrize('pretended, cores, expected', [
+    (dict(cores=8), 6, [6]),
+    (dict(cores=8, threads=4), 6, []),  # fewer than that already
+    (dict(cores=8, device='cuda'), 1, []),  # computes elsewhere
+    (dict(cores=8, omp='8'), 6, []),
+    (dict(cores=1), 1, []),
+])
+def test_on_a_cpu_threads_take_the_cores_that_workers_leave_unless_the_environment_decides(machine, pretended, cores,
+                                                                                          expected):
+    told = machine(**pretended)
+    share_threads(cores)
+    assert told == expected
+
+
+@pytest.mark.parametrize('options, workers, threads', [(None, 2, [6]), ({'train_dataloader.num_workers': 5}, 5, [3])])
+def test_a_config_that_is_about_to_train_shares_the_cores_as_its_training_loader_has_them(machine, options, workers,
+                                                                                         threads):
+    told = machine(8)
+    config = load_config(VSPP, options)
+    assert (options or config.train_dataloader.num_workers > 2), 'asks for more than it gets'
+    finish_config(config, arguments(cfg_options=options))
+    assert config.train_dataloader.num_workers == workers and told == threads
+
+
+def test_workers_of_other_loaders_leave_the_threads_alone(machine):
+    told = machine(8)
+    config = load_config(FINETUNE)
+    config.train_dataloader.num_workers = 0
+    config.test_dataloader.num_workers = 2
+    finish_config(config, arguments())
+    assert config.test_dataloader.num_workers == 2 and told == []
+
+
+# --------------------------------------------------------------------------------------------------------- torch.compile
+@pytest.mark.parametrize('value, options', [(True, dict()), (dict(mode='max-autotune'), dict(mode='max-autotune'))])
+def test_compile_puts_the_hook_that_compiles_backbones_in_the_place_of_mmengines(value, options):
+    config = finish_config(load_config(VSPP, {'compile': value}), arguments())
+    assert config.default_hooks.compile == dict(type='videossl.CompileHook', **options)
+    assert 'compile' not in config
+
+
+@pytest.mark.parametrize('value', [False, None])
+def test_without_compile_nothing_is_compiled(value):
+    config = finish_config(load_config(VSPP, {'compile': value}), arguments())
+    assert 'compile' not in config and 'compile' not in config.default_hooks
+
+
+def test_compile_is_neither_a_word_nor_a_number():
+    with pytest.raises(ConfigError, match="compile must be True, or a dict of options of torch.compile, got 'yes'"):
+        finish_config(load_config(VSPP, {'compile': 'yes'}), arguments())
 
 
 # ------------------------------------------------------------------------------------------------------- what is left

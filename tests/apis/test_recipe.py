@@ -63,14 +63,14 @@ def killed_and_gone_on(tmp_path_factory):
     with open(folder / 'first', 'w') as output:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         try:
-            wait_for(lambda: (work / 'aux' / 'last_checkpoint').exists() or process.poll() is not None, 120)
+            wait_for(lambda: (work / 'aux' / 'last_checkpoint').exists() or process.poll() is not None, 300)
             if process.poll() is not None:
                 pytest.fail((folder / 'first').read_text())
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
     log = work / 'aux' / 'output.log'
-    wait_for(lambda: 'the process that started this run has ended' in log.read_text(), 60)
+    wait_for(lambda: 'the process that started this run has ended' in log.read_text(), 120)
     result.first_output = (folder / 'first').read_text()
     result.state_after_kill = json.loads((work / 'aux' / 'stage.json').read_text())
     result.checkpoint_after_kill = (work / 'aux' / 'last_checkpoint').read_text()

@@ -1,4 +1,5 @@
 """What is a user's to mend comes as a message with the place in the config; a bug keeps its traceback."""
+import errno
 import json
 import os
 
@@ -75,6 +76,54 @@ def test_a_type_that_nobody_knows(key, name, builder, message):
 
 def test_an_argument_that_a_part_needs():
     assert str(error_of(VSPP, 'model.heads.speed.in_channels', None, 'model')) == 'model.heads.speed: SpeedHead needs in_channels'
+
+
+@pytest.mark.parametrize(('key', 'value', 'builder', 'message'), [
+    ('model.backbone.depth', 11, 'model', 'model.backbone: depth must be one of [10, 18], got 11'),
+    ('model.data_preprocessor.mean', 'abc', 'model', "model.data_preprocessor: ClipDataPreprocessor cannot be built with these "
+     "values: mean='abc' (TypeError: "),
+    (f'{PIPELINE}.3.transforms.1.size', 'big', 'data', f"{PIPELINE}.3.transforms.1: RandomCrop cannot be built with these "
+     "values: size='big' (TypeError: "),
+    ('optim_wrapper.optimizer.lr', -1, 'optimizer', 'optim_wrapper.optimizer: Invalid learning rate: -1'),
+    ('model.backbone.type', None, 'model', 'model.backbone: there is no "type", the name of the part to build'),
+])
+def test_a_value_that_a_part_refuses_is_named_with_its_place(key, value, builder, message):
+    assert str(error_of(VSPP, key, value, builder)).startswith(message)
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    ('model = dict((', "line 1: '(' was never closed: model = dict(("),
+    ('x = 1\nmodel = dict(depth=deep)', "line 2: NameError: name 'deep' is not defined"),
+    ("_base_ = ['nowhere.py']", 'nowhere.py: there is no such config; the _base_ of another names it'),
+    ("custom_imports = dict(imports=['my_modul'], allow_failed_imports=False)",
+     "custom_imports: No module named 'my_modul'; the folder"),
+])
+def test_a_config_file_that_cannot_be_read_is_named_with_the_line(tmp_path, content, message, capsys, monkeypatch):
+    (tmp_path / 'mine.py').write_text(content)
+    monkeypatch.setattr('sys.argv', ['train.py'])
+    with pytest.raises(SystemExit):
+        run_command(lambda: load_config(str(tmp_path / 'mine.py')))
+    printed = capsys.readouterr().err
+    assert printed.startswith(f'error: {tmp_path}') and message in printed and 'Traceback' not in printed
+
+
+@pytest.mark.parametrize('has_begun', [False, True])
+def test_a_disk_without_room_for_logs_is_named_whenever_it_fills(tmp_path, has_begun, capsys, monkeypatch):
+    (tmp_path / 'epoch_1.pth').write_text('')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+
+    def main() -> None:
+        with building({'work_dir': str(tmp_path)}) as watch:
+            if has_begun:
+                begin(watch)
+            raise OSError(errno.ENOSPC, 'No space left on device', 'scalars.json')
+
+    monkeypatch.setattr('sys.argv', ['train.py'])
+    with pytest.raises(SystemExit):
+        run_command(main)
+    assert capsys.readouterr().err.startswith(
+        f'error: the run stops, since there is no room for its files in {tmp_path}: No space left on device. The last whole '
+        f'checkpoint is {tmp_path}/epoch_1.pth. Make room there and go on with --resume\n')
 
 
 def test_arguments_are_those_of_the_whole_line_of_parents():

@@ -77,7 +77,7 @@ def facts(config: Config) -> dict:
     dataset = innermost_dataset(loader.dataset)
     opens, sampler, decodes, each_clip, packs = dataset.pipeline
     kinds = [part.type for part in (opens, decodes, each_clip, *each_clip.transforms, packs)]
-    assert kinds == ['DecordInit', 'DecodeClips', 'EachClip', 'Resize', 'RandomCrop', 'Flip', 'VideoColorJitter',
+    assert kinds == ['VideoReaderInit', 'DecodeClips', 'EachClip', 'Resize', 'RandomCrop', 'Flip', 'VideoColorJitter',
                      'PackClips']
     kind, sampler = sampler.type, TRANSFORMS.build(sampler)
     resize, crop, flip, jitter = each_clip.transforms

@@ -1,4 +1,7 @@
-"""Every config: it loads, builds, runs, and says it in few lines; every recipe is a chain of such configs."""
+"""Every config: it loads, builds and runs, all without a network, and says it in few lines; every recipe is a chain of such
+configs."""
+import socket
+import urllib.request
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +22,29 @@ from videossl.registry import HOOKS, METRICS, MODELS
 
 BASE_CHANNELS = 4  # of 64
 SMALL_SCHP = dict(checkpoint=None, allow_random=True, layers=(1, 1, 1, 1), width=1 / 16, input_size=33)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Whoever asks the network is refused, and the test fails, also where the refusal is caught."""
+    asked = []
+
+    def refuse(*arguments, **settings):
+        asked.append(arguments)
+        raise OSError('the network was asked')
+
+    for owner, name in ((socket, 'getaddrinfo'), (socket, 'create_connection'), (socket.socket, 'connect'),
+                        (socket.socket, 'connect_ex'), (socket.socket, 'sendto')):
+        monkeypatch.setattr(owner, name, refuse)
+    yield asked
+    assert not asked, f'the network was asked: {asked}'
+
+
+def test_the_network_is_out_of_reach(no_network):
+    with pytest.raises(OSError, match='the network was asked'):
+        urllib.request.urlopen('https://localhost/', timeout=1)
+    assert no_network
+    no_network.clear()
 
 
 def small(name: str, videos: Path) -> dict:

@@ -200,7 +200,7 @@ def test_the_laptop_configs_are_small_and_keep_the_method():
         assert config.train_dataloader.batch_size == 32 and config.train_dataloader.drop_last
     pipelines = [innermost_dataset(config.train_dataloader.dataset).pipeline for config in (rspnet, videos, shapes)]
     assert pipelines[1][3] == {**pipelines[0][3], 'keep_middle_frame': True}
-    assert [part.type for part in pipelines[2]] == ['DecordInit', 'SampleRelativeSpeed', 'DecodeClips', 'EachClip',
+    assert [part.type for part in pipelines[2]] == ['VideoReaderInit', 'SampleRelativeSpeed', 'DecodeClips', 'EachClip',
                                                     'LoadShapeMask', 'PackClips']
     assert pipelines[2][3] == {**pipelines[0][3], 'keep_middle_frame': False}
     assert videos.model.heads.parsing.teacher == paper.model.heads.parsing.teacher

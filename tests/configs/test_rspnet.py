@@ -59,7 +59,7 @@ def test_the_released_codes_numbers_stand_in_the_merged_pretraining_config(name)
     sampler, each_clip = TRANSFORMS.build(dataset.pipeline[1]), dataset.pipeline[3]
     crop, resize, flip, grey, jitter = each_clip.transforms
     kinds = [part.type for part in (*dataset.pipeline[::2], crop, resize, flip, grey, jitter)]
-    assert kinds == ['DecordInit', 'DecodeClips', 'PackClips', 'RandomResizedCrop', 'Resize', 'Flip', 'RandomGray',
+    assert kinds == ['VideoReaderInit', 'DecodeClips', 'PackClips', 'RandomResizedCrop', 'Resize', 'Flip', 'RandomGray',
                      'VideoColorJitter']
     assert resize.keep_ratio is False and optimizer.type == 'SGD' and 'nesterov' not in optimizer
     jitter = TRANSFORMS.build(jitter)

@@ -72,7 +72,7 @@ def steady(dataset: dict, prefix: str) -> dict:
     """What a test or a validation looks at: nothing in it is drawn."""
     opens, sampler, decodes, resize, crop, packs = dataset.pipeline
     assert [part.type for part in (opens, sampler, decodes, resize, crop, packs)] == [
-        'DecordInit', 'SampleFrames', 'DecodeClips', 'Resize', 'CenterCrop', 'PackClips']
+        'VideoReaderInit', 'SampleFrames', 'DecodeClips', 'Resize', 'CenterCrop', 'PackClips']
     assert dataset.test_mode and sampler.test_mode
     found = dict(data=list_of(dataset), clips=sampler.num_clips, clip_len=sampler.clip_len,
                  frame_interval=sampler.frame_interval, scale=tuple(resize.scale), crop=crop.crop_size)
@@ -86,7 +86,7 @@ def facts(config: Config) -> dict:
     dataset = innermost_dataset(loader.dataset)
     opens, sampler, decodes, each_clip, packs = dataset.pipeline
     assert [part.type for part in (opens, decodes, each_clip, packs)] == [
-        'DecordInit', 'DecodeClips', 'EachClip', 'PackClips']
+        'VideoReaderInit', 'DecodeClips', 'EachClip', 'PackClips']
     assert each_clip.get('groups') is None, 'each clip has a crop of its own'
     assert 'paramwise_cfg' not in config.optim_wrapper
     resize, crop = each_clip.transforms[:2]

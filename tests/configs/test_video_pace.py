@@ -48,7 +48,7 @@ def facts(config: Config) -> dict:
     dataset = innermost_dataset(loader.dataset)
     opens, sampler, decodes, each_clip, packs = dataset.pipeline
     kinds = [part.type for part in (opens, sampler, decodes, each_clip, *each_clip.transforms, packs)]
-    assert kinds == ['DecordInit', 'SamplePace', 'DecodeClips', 'EachClip', 'Resize', 'RandomCrop', 'Flip',
+    assert kinds == ['VideoReaderInit', 'SamplePace', 'DecodeClips', 'EachClip', 'Resize', 'RandomCrop', 'Flip',
                      'VideoColorJitter', 'PackClips']
     sampler, (resize, crop, flip, jitter) = TRANSFORMS.build(sampler), map(TRANSFORMS.build, each_clip.transforms)
     preprocessor = MODELS.build(model.data_preprocessor)

@@ -22,7 +22,7 @@ from videossl.engine import Draw, DrawSampler
 from videossl.registry import DATASETS
 
 TRAIN_PIPELINE = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleSegmentPace', clip_len=16, num_segments=4, num_speeds=4),
     dict(type='DecodeClips'),
     dict(
@@ -35,7 +35,7 @@ TRAIN_PIPELINE = [
     dict(type='PackClips'),
 ]
 TEST_PIPELINE = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=10, test_mode=True),
     dict(type='DecodeClips'),
     dict(type='Resize', scale=(40, 36), keep_ratio=False),
@@ -394,7 +394,7 @@ def test_in_training_an_unreadable_video_is_named_once_and_replaced_deterministi
     bad = str(bad_videos / name)
     ann_file = write_list(tmp_path, f'{bad} 0', *[f'{good_videos}/{number}.mp4 1' for number in range(4)])
     # Evenly spread over the whole video, so that the damaged part is met.
-    pipeline = [dict(type='DecordInit'), dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
+    pipeline = [dict(type='VideoReaderInit'), dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
                 *TRAIN_PIPELINE[2:]]
     dataset = VideoDataset(ann_file, pipeline, num_classes=2)
     with logged() as messages:
@@ -458,7 +458,7 @@ def test_a_mistake_in_a_transform_is_not_taken_for_an_unreadable_video(good_vide
     def mistaken(results):
         raise ValueError('a mistake')
 
-    dataset = VideoDataset(data_root=str(good_videos), pipeline=[dict(type='DecordInit'), mistaken])
+    dataset = VideoDataset(data_root=str(good_videos), pipeline=[dict(type='VideoReaderInit'), mistaken])
     with pytest.raises(ValueError, match='a mistake'):
         dataset[Draw(0, 0, 0)]
 
@@ -541,5 +541,16 @@ def test_a_pipeline_that_gives_none_gets_another_sample_as_in_mmengine(good_vide
         calls.append(results['filename'])
         return None if len(calls) < 3 else results
 
-    dataset = VideoDataset(data_root=str(good_videos), pipeline=[refuse_twice, dict(type='DecordInit')])
+    dataset = VideoDataset(data_root=str(good_videos), pipeline=[refuse_twice, dict(type='VideoReaderInit')])
     assert dataset[0]['total_frames'] == 40 and len(calls) == 3
+
+
+def test_a_reader_of_ours_before_a_decoder_of_mmaction2_is_refused_when_built(tmp_path):
+    def build(**reader):
+        return VideoDataset(data_root=str(tmp_path), pipeline=[
+            dict(type='VideoReaderInit', **reader), dict(type='SampleFrames', clip_len=2), dict(type='DecordDecode')])
+
+    with pytest.raises(ValueError, match='VideoReaderInit needs DecodeClips behind it, not DecordDecode'):
+        build()
+    (tmp_path / 'a.mp4').touch()
+    build(backend='decord')  # opens with decord what mmaction2 reads with it

@@ -7,8 +7,8 @@ from torch import nn
 from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
-def wrap(model: nn.Module, paramwise_cfg: dict | None = None):
-    optimizer = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.01)
+def wrap(model: nn.Module, paramwise_cfg: dict | None = None, **options):
+    optimizer = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.01, **options)
     with DefaultScope.overwrite_default_scope('videossl'):
         constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(
@@ -74,3 +74,60 @@ def test_a_model_that_is_frozen_as_a_whole_is_refused(build_vspp):
 def test_a_frozen_model_is_refused_with_paramwise_settings_too(build_vspp, paramwise_cfg):
     with pytest.raises(ValueError, match='no trainable parameter'):
         wrap(build_vspp().requires_grad_(False), paramwise_cfg)
+
+
+def to_channels_last(model: nn.Module) -> nn.Module:
+    for module in model.modules():
+        if isinstance(module, nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)
+    return model
+
+
+def take_steps(model: nn.Module, wrapper, first: int, last: int) -> None:
+    """Steps with gradients that depend on the step alone."""
+    for step in range(first, last):
+        generator = torch.Generator().manual_seed(step)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                # As backward passes leave them: in the layout of the weight.
+                parameter.grad = torch.empty_like(parameter).copy_(torch.randn(parameter.shape, generator=generator))
+        wrapper.step()
+
+
+def trained(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+
+
+@pytest.mark.parametrize('option', ['fused', 'foreach'])
+@pytest.mark.parametrize('layout', ['channels-last', 'contiguous'])
+def test_the_fused_and_the_grouped_step_are_the_plain_one(build_aux_skd, option, layout):
+    models = []
+    for options in ({option: True}, dict(foreach=False)):
+        model = build_aux_skd()
+        model = to_channels_last(model) if layout == 'channels-last' else model
+        take_steps(model, wrap(model, **options), 0, 4)
+        models.append(trained(model))
+    for name, value in models[0].items():
+        # The fused one rounds once where the others round twice.
+        tolerance = 1e-5 if option == 'fused' else 0
+        torch.testing.assert_close(value, models[1][name], rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.parametrize('fused', [False, True])
+@pytest.mark.parametrize(('before', 'after'), [(False, False), (False, True), (True, False), (True, True)])
+def test_a_run_resumed_in_another_layout_takes_the_steps_of_the_plain_optimiser(build_aux_skd, tmp_path, fused, before,
+                                                                              after):
+    plain = build_aux_skd()
+    take_steps(plain, wrap(plain), 0, 4)
+    first = to_channels_last(build_aux_skd()) if before else build_aux_skd()
+    wrapper = wrap(first, fused=fused)
+    take_steps(first, wrapper, 0, 2)
+    torch.save(dict(model=first.state_dict(), optimizer=wrapper.state_dict()), tmp_path / 'saved.pth')
+    second = to_channels_last(build_aux_skd()) if after else build_aux_skd()
+    wrapper, saved = wrap(second, fused=fused), torch.load(tmp_path / 'saved.pth')
+    second.load_state_dict(saved['model'])
+    wrapper.load_state_dict(saved['optimizer'])
+    take_steps(second, wrapper, 2, 4)
+    tolerance = 1e-5 if fused else 0
+    for name, value in trained(second).items():
+        torch.testing.assert_close(value, trained(plain)[name], rtol=tolerance, atol=tolerance, msg=name)

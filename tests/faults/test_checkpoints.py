@@ -8,6 +8,7 @@ import random
 import re
 import resource
 import signal
+import subprocess
 import time
 import zipfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
 
+from videossl.engine import PlainCheckpointHook
 from videossl.engine.checkpoint_files import iterations_in, newest_whole
 from videossl.models import HandOffError, load_backbone
 
@@ -245,6 +247,27 @@ def test_a_full_disk_before_the_first_checkpoint_says_that_there_is_none(build, 
     assert names(folder) == []
 
 
+@pytest.fixture
+def small_disk(folder):
+    """The folder on a disk of 2.5 MiB of its own."""
+    folder.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2560k', 'tmpfs', str(folder)], capture_output=True).returncode:
+        pytest.skip('only root mounts a disk')
+    yield
+    subprocess.run(['umount', '--lazy', str(folder)], check=True)
+
+
+def test_a_small_disk_that_fills_up_keeps_the_last_checkpoint_and_the_run_goes_on_when_there_is_room(build, folder, small_disk):
+    with pytest.raises(OSError, match=r'iter_3.pth could not be written: No space left on device. The last whole checkpoint '
+                                      r'is \S+iter_2.pth; when there is room again'):
+        build(5, size=250_000).train()  # 1 MB each, and the third is written before the first is removed
+    assert names(folder) == ['iter_1.pth', 'iter_2.pth'] and check_whole(folder) == 2
+    subprocess.run(['mount', '-o', 'remount,size=8m', str(folder)], check=True)
+    runner = build(5, size=250_000, resume=True)
+    runner.train()
+    assert (runner.model.weight == 5).all() and check_whole(folder) == 5
+
+
 # -------------------------------------------------------------------------------------------------------------- damage
 def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
@@ -335,6 +358,17 @@ def test_a_checkpoint_cut_or_altered_at_thousands_of_places_is_noticed_or_the_sa
         assert iterations == 1 and torch.equal(torch.load(path, weights_only=True)['state_dict']['weight'], weight)
     print(f'4000 damaged files, {noticed} of which were noticed; the others have the same content')
     assert noticed > 3000
+
+
+def test_two_checkpoint_hooks_and_settings_that_come_to_nothing(build, folder):
+    second = dict(type='PlainCheckpointHook', by_epoch=False, interval=2, filename_tmpl='other_{}.pth')
+    build(2, hooks=[second]).train()
+    assert names(folder) == ['iter_1.pth', 'iter_2.pth', 'other_2.pth'] and check_whole(folder) == 2
+    for interval in (0, -2, 'often', 1.5):
+        with pytest.raises(ValueError, match='interval must be a whole number'):
+            PlainCheckpointHook(interval=interval)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'intervall'"):
+        PlainCheckpointHook(intervall=1)
 
 
 def test_a_copied_folder_goes_on_from_its_own_checkpoints(build, folder, tmp_path):

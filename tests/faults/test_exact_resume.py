@@ -160,12 +160,58 @@ def test_kills_at_six_other_moments_lose_nothing(videos, straight, tmp_path, num
     assert_same_training(tmp_path, straight, f'iter_{EPOCHS * BATCHES}.pth')
 
 
-@pytest.mark.slow
-def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_iteration(videos, tmp_path):
-    launcher = ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29617', '-m', 'videossl.apis.train',
-                '--launcher', 'pytorch']
-    process = begin(tmp_path, videos, ['default_hooks.save_and_stop.agree_every=2', 'train_cfg.max_epochs=300',
-                                       'train_dataloader.sampler.seed=3'], launcher)
+# ----------------------------------------------------------------------------------------------------- two processes
+TWO = ['train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True', 'train_dataloader.sampler.seed=3',
+       'train_dataloader.drop_last=True', 'train_cfg.max_epochs=12']  # of two batches, from five videos for each process
+
+
+def launcher(resume: bool = False) -> list[str]:
+    """What starts two processes; torchrun takes a free port."""
+    return ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone', '-m', 'videossl.apis.train', '--launcher',
+            'pytorch', *(['--resume=auto'] if resume else [])]
+
+
+@pytest.fixture(scope='module')
+def straight_of_two(videos, tmp_path_factory) -> dict:
+    """The last checkpoint of a training in two processes without a break."""
+    folder = tmp_path_factory.mktemp('straight_of_two')
+    assert begin(folder, videos, [*TWO, *BY_ITERATION], launcher()).wait(200) == 0, (folder / 'output.txt').read_text()[-3000:]
+    return torch.load(folder / 'iter_24.pth', weights_only=True)
+
+
+@pytest.mark.parametrize('who', ['launcher', 'one process', 'kill of one process'])
+def test_two_processes_that_are_stopped_or_killed_and_resumed_end_bit_by_bit_as_without_it(videos, straight_of_two, tmp_path,
+                                                                                           who):
+    process = begin(tmp_path, videos, [*TWO, *BY_ITERATION], launcher())
+    wait_for(tmp_path, 'iter_7.pth', process)
+    children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()
+    assert len(children) == 2
+    number = signal.SIGKILL if who.startswith('kill') else signal.SIGTERM
+    os.kill(process.pid if who == 'launcher' else int(children[1]), number)
+    begun = time.monotonic()
+    assert process.wait(60) != 0
+    seconds, output = time.monotonic() - begun, (tmp_path / 'output.txt').read_text()
+    assert not (tmp_path / 'iter_24.pth').exists(), 'it was over before'
+    if number == signal.SIGTERM:
+        assert 'SIGTERM: training stops after' in output and 'exited unexpectedly' not in output, output[-3000:]
+    print(f'{who}: ended after {seconds:.1f} s')
+    resumed = begin(tmp_path, videos, [*TWO, *BY_ITERATION], launcher(resume=True))
+    assert resumed.wait(200) == 0, (tmp_path / 'output.txt').read_text()[-3000:]
+    checkpoint = torch.load(tmp_path / 'iter_24.pth', weights_only=True)
+    for name, value in straight_of_two['state_dict'].items():
+        assert torch.equal(checkpoint['state_dict'][name], value), name
+    for state, expected in zip(*(part['exact_resume']['processes'] for part in (checkpoint, straight_of_two)), strict=True):
+        assert torch.equal(state['random_states']['torch'], expected['random_states']['torch'])
+        assert state['statistics'] and all(torch.equal(state['statistics'][name], value)
+                                           for name, value in expected['statistics'].items())
+    logs, expected = (run['message_hub']['log_scalars'] for run in (checkpoint, straight_of_two))
+    for name in expected:
+        assert name.endswith('time') or logs[name]['log'] == expected[name]['log'], name
+
+
+def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_iteration_amid_an_epoch(videos, tmp_path):
+    process = begin(tmp_path, videos, [*TWO, 'train_cfg.max_epochs=300',
+                                       'default_hooks.save_and_stop.agree_every=2'], launcher())
     wait_for(tmp_path, 'epoch_2.pth', process)
     children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(children[-1]), signal.SIGTERM)
@@ -176,8 +222,6 @@ def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_itera
     iterations = checkpoint['meta']['iter']
     assert saved.name == f'iter_{iterations}.pth' and iterations % 2 == 0, output[-3000:]
     assert len(checkpoint['exact_resume']['processes']) == 2
-    first, second = (state['random_states'] for state in checkpoint['exact_resume']['processes'])
-    assert first.keys() == second.keys()
 
 
 # ------------------------------------------------------------------------------------------------------- the handler
@@ -206,21 +250,34 @@ def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_on
     assert process.stderr.read().count('SIGTERM: saving a checkpoint after this iteration') == 1
 
 
-def test_a_forked_worker_dies_of_the_signal_as_ever():
+def forked_sleeper() -> int:
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    time.sleep(0.05)
+    return child
+
+
+def test_a_forked_worker_outlives_one_signal_in_training_and_dies_of_a_second_or_of_one_afterwards():
     before = signal.getsignal(signal.SIGTERM)
     hook = SaveAndStopHook()
     hook.before_train(None)
     try:
-        child = os.fork()
-        if child == 0:
-            time.sleep(20)
-            os._exit(0)
-        time.sleep(0.05)
-        os.kill(child, signal.SIGTERM)
-        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+        twice, afterwards = forked_sleeper(), forked_sleeper()
+        for child in (twice, afterwards):
+            os.kill(child, signal.SIGTERM)
+        time.sleep(hook.repeat_seconds + 0.1)
+        assert os.waitpid(twice, os.WNOHANG) == os.waitpid(afterwards, os.WNOHANG) == (0, 0)
+        os.kill(twice, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(twice, 0)[1]) == signal.SIGTERM
+        another = forked_sleeper()
         assert hook.received == 0
     finally:
         hook.after_train(None)
+    for child in (another, afterwards):
+        os.kill(child, signal.SIGTERM)  # as torch ends a worker that hangs
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 

@@ -23,6 +23,7 @@ from rich.progress import track
 from torch.utils.data import DataLoader
 
 from videossl.datasets import VideoDataset, opening
+from videossl.datasets.transforms.video_reader import BACKENDS
 from videossl.engine import DrawSampler
 
 # ending, codec
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument('--passes', type=int, default=1, help='how often each is read; default: 1')
     parser.add_argument('--workers', type=int, default=2, help='of the loader; default: 2')
     parser.add_argument('--timeout', type=float, default=20, help='seconds for a decoder; default: 20')
+    parser.add_argument('--backend', choices=tuple(BACKENDS), default='pyav', help='of the reader; default: pyav')
     parser.add_argument('--from-memory', action='store_true',
                         help="open files as mmaction2's DecordInit does by itself, over which decord 0.6.0 crashes often")
     parser.add_argument('--seed', type=int, default=0, help='of the damage')
@@ -175,9 +177,10 @@ def read_files(folder: Path, names: list[str], args: argparse.Namespace) -> tupl
     good = folder / 'good.mp4'  # there is always one to take another's place
     good.write_bytes(make_video(folder / 'source.mp4', 'libx264'))
     (folder / 'list.txt').write_text(''.join(f'{name}\n' for name in [*names, good.name]))
+    reader = dict(type='DecordInit') if args.from_memory else dict(type='VideoReaderInit', backend=args.backend)
     sampler = dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16)  # all over the video
     dataset = VideoDataset(
-        'list.txt', [dict(type='DecordInit'), sampler, dict(type='DecodeClips'), facts], data_root=str(folder),
+        'list.txt', [reader, sampler, dict(type='DecodeClips'), facts], data_root=str(folder),
         max_broken_share=1, max_replacements=10000, decoder_timeout=args.timeout)
     dataset.broken.file = folder / 'broken_videos.txt'
     order = DrawSampler(range(len(names)), seed=args.seed)

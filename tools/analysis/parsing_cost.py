@@ -99,6 +99,8 @@ def quiet(config: Config, args: argparse.Namespace, folder: str) -> Config:
     config.env_cfg.mp_cfg = dict(mp_start_method=multiprocessing.get_start_method())
     config.log_level = 'ERROR'
     config.work_dir = folder
+    # mmengine names what a run writes after the second it begins in: another run in the same second would write there too.
+    config.experiment_name = Path(folder).name
     return config
 
 

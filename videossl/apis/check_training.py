@@ -65,9 +65,12 @@ def check_ranks(loader) -> None:
 
 
 def check_hooks(model: nn.Module, hooks: Sequence) -> None:
-    """Refuse a model without the hooks that are a part of its method."""
+    """Refuse a model without the hooks, or the bank, that are a part of its method."""
     attached = {parent.__name__ for hook in hooks for parent in type(hook).__mro__}
     missing = [name for name in getattr(model, 'required_hooks', ()) if name not in attached]
+    if 'MemoryBankHook' in getattr(model, 'required_hooks', ()) and getattr(model, 'memory_bank', 0) is None:
+        raise ConfigError(f'model.memory_bank is None, but {type(model).__name__} compares with the embeddings in it; give it '
+                          "dict(type='MemoryBank', size=..., dim=...)")
     if missing:
         raise ConfigError(f'custom_hooks: {type(model).__name__} needs {" and ".join(missing)}; add ' +
                           ', '.join(f"dict(type='{name}')" for name in missing) + '. (A config that sets custom_hooks '

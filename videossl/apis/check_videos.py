@@ -8,11 +8,10 @@ import numpy as np
 
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.broken_videos import line_of
-from videossl.datasets.opening import open_video, video_exists
+from videossl.datasets.opening import open_as_training_does, video_exists
 from videossl.datasets.preparation import check_videos
 from videossl.datasets.preparation.checking import TIMEOUT, read_video
 from videossl.datasets.transforms import DecodeClips
-from videossl.registry import TRANSFORMS
 
 from .launch import ConfigError
 
@@ -26,7 +25,7 @@ def read_every_frame(path: str) -> int:
     Raises:
         VideoReadError: it cannot be read.
     """
-    opened = open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='mmaction')), dict(filename=path))
+    opened = open_as_training_does(path)
     reader, total = opened['video_reader'], int(opened['total_frames'])
     for start in range(0, total, FRAMES_AT_ONCE):
         frames = np.arange(start, min(start + FRAMES_AT_ONCE, total))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.engine.hooks.precision_hook import PRECISIONS, resolve_precision
+from videossl.models.folding import folded
 from videossl.models.pretrainers.pretrainer import build
 
 from .clip_protocol import POOLINGS, ClipProtocol
@@ -51,6 +52,7 @@ class ClipEncoder:
             raise ConfigError('precision fp16 is for GPUs; on a CPU use bf16, fp32 or auto')
         # As PrecisionHook has it; but here the model, which is somebody else's, stays as it is.
         self.channels_last = self.device.type == 'cpu' or self.precision != 'fp32'
+        self.net = folded(self.backbone)
 
     @torch.inference_mode()
     def __call__(self, videos: Sequence[Tensor]) -> np.ndarray:
@@ -71,7 +73,7 @@ class ClipEncoder:
             views = views.to(memory_format=torch.channels_last_3d)
         dtype = torch.float16 if self.precision == 'fp16' else torch.bfloat16
         with torch.autocast(self.device.type, dtype=dtype, enabled=self.precision != 'fp32'):
-            feature_map = self.backbone(views)
+            feature_map = self.net(views)
         return pool(feature_map, self.protocol.pooling).cpu()
 
 

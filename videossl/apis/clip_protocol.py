@@ -99,7 +99,7 @@ class ClipProtocol:
     def pipeline(self) -> list[dict]:
         """Transforms for :class:`~videossl.datasets.VideoDataset`; the views come crop after crop."""
         return [
-            dict(type='DecordInit'),
+            dict(type='VideoReaderInit'),
             dict(type='SampleFrames', clip_len=self.clip_len, frame_interval=self.frame_interval, num_clips=self.clips,
                  test_mode=True),
             # Resized here, each frame is resized once, also where clips overlap.

@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from videossl.engine import CompileHook
 from videossl.engine.hooks.momentum_hooks import unwrap
 
 from .doctor_data import RateMeter, endless_loader
@@ -159,7 +160,7 @@ class StepTimer:
     """Divides the time of an iteration; made once the runner has its optimiser. Milliseconds."""
 
     def __init__(self, runner: Runner) -> None:
-        self.compiled = bool(runner.cfg.get('compile'))
+        self.compiled = any(isinstance(hook, CompileHook) for hook in runner.hooks)
         self.times: dict[str, float] = {}
         self.began: dict[str, float] = {}
         model, wrapper = unwrap(runner.model), runner.optim_wrapper

@@ -15,12 +15,13 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.datasets.opening import open_as_training_does
 from videossl.datasets.parsing_store import (ParsingInfo, ParsingStoreError, map_path, quantise, remove_temporaries, verify,
                                              write_parsing)
 from videossl.datasets.transforms import DecodeClips, VideoReadError
-from videossl.datasets.video_dataset import VideoDataset, open_video
+from videossl.datasets.video_dataset import VideoDataset
 from videossl.models.hand_off import HandOffError
-from videossl.registry import MODELS, TRANSFORMS
+from videossl.registry import MODELS
 
 from .feature_extraction import digest_of
 from .launch import ConfigError
@@ -57,7 +58,7 @@ class OpenedVideo:
     """A video that frames are read from; whatever goes wrong is a :class:`VideoReadError`."""
 
     def __init__(self, filename: str) -> None:
-        opened = open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='mmaction')), dict(filename=filename))
+        opened = open_as_training_does(filename)
         self.filename = filename
         self.reader = opened['video_reader']
         self.total_frames = int(opened['total_frames'])

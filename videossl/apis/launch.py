@@ -137,6 +137,7 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
     leave_out_hooks(config)
     if args.amp:
         use_mixed_precision(config)
+    use_compile(config)
     num_classes = config.get('model', {}).get('cls_head', {}).get('num_classes')
     for name in ('train', 'val', 'test'):
         loader = config.get(f'{name}_dataloader')
@@ -175,6 +176,19 @@ def use_mixed_precision(config: Config) -> None:
     config.default_hooks.precision.precision = precision
 
 
+def use_compile(config: Config) -> None:
+    """``compile=True``, or a dict of torch.compile's options: the backbones are compiled, in the place of mmengine's
+    ``compile``, which would compile the iteration as a whole, log and optimiser included."""
+    options = config.pop('compile', None)
+    if not options:
+        return
+    if options is not True and not isinstance(options, dict):
+        raise ConfigError(f'compile must be True, or a dict of options of torch.compile, got {options!r}')
+    if config.get('default_hooks') is None:
+        config.default_hooks = {}
+    config.default_hooks.compile = dict(type='videossl.CompileHook', **({} if options is True else options))
+
+
 def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
     """Fit the number of workers to the machine, and say so where that changes it.
 
@@ -194,8 +208,9 @@ def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
     on_cpu = get_device() == 'cpu'
     workers = wanted if asked else min(wanted, cores // 4 if on_cpu else max(cores - 1, 0))
     if workers < wanted:
-        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}; '
-                  f'--cfg-options {name}_dataloader.num_workers={wanted} asks for them all the same', logger='current')
+        remedy = f'; --cfg-options {name}_dataloader.num_workers={wanted} asks for them all the same'
+        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}'
+                  + (remedy if name in ('train', 'val', 'test') else ''), logger='current')
     loader.num_workers = workers
     if workers == 0:
         loader.persistent_workers = False
@@ -216,8 +231,8 @@ def share_threads(cores: int) -> None:
     layer are slowed several times by one that has to share its core. ``OMP_NUM_THREADS``, where it is set, decides."""
     if get_device() != 'cpu' or 'OMP_NUM_THREADS' in os.environ or torch.get_num_threads() <= cores:
         return
-    print_log(f'computing with {cores} threads instead of {torch.get_num_threads()}: the loader workers take the other cores '
-              '(OMP_NUM_THREADS sets another number)', logger='current')
+    print_log(f'computing with {cores} thread(s) instead of {torch.get_num_threads()}: the loader workers take the other '
+              'cores (OMP_NUM_THREADS sets another number)', logger='current')
     torch.set_num_threads(cores)
 
 

@@ -7,6 +7,7 @@ import os.path as osp
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from .check_values import check_values
 from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
 from .user_errors import building, run_command
 
@@ -28,6 +29,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     if config.get('test_dataloader') is None:
         turn_into_pretext_test(config, args)
+    check_values(config)
     if not osp.isfile(args.checkpoint):
         raise ConfigError(f'there is no checkpoint {args.checkpoint}')
     point_at_data(config.test_dataloader, args.data_root, args.ann_file)

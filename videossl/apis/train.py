@@ -5,6 +5,7 @@ import os.path as osp
 from mmengine.config import ConfigDict
 
 from .check_training import check_batches, check_training  # noqa: F401
+from .check_values import check_values
 from .launch import (ConfigError, add_common_arguments, build_runner, finish_config, innermost_dataset, load_config,
                      point_at_data, point_at_validation)
 from .user_errors import building, run_command
@@ -35,6 +36,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
         if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
             raise ConfigError(f'{option}: there is no checkpoint {checkpoint}')
+    check_values(config)
     point_at_data(config.train_dataloader, args.data_root, args.ann_file)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None

@@ -5,11 +5,14 @@ import io
 import json
 import os
 import os.path as osp
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mkv', '.webm', '.mov', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ogv')
 
 PATH_COLUMNS = ('path', 'filename', 'video')
+HALF_CHARACTER = re.compile('[\ud800-\udc7f\udd00-\udfff]')  # others stand for bytes of a name that is no text
 LABEL_DIGITS = 18  # a label has 64 bits
 
 
@@ -26,6 +29,11 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
         ValueError: the file is empty, a line cannot be read, or some lines have a label and some have none. The message
             names the file and the line.
     """
+    return list(iterate_annotations(ann_file, delimiter))
+
+
+def iterate_annotations(ann_file: str, delimiter: str = ' ') -> Iterator[tuple[str, int | None]]:
+    """What :func:`read_annotations` returns, one pair after the other: a list of a million videos takes less memory so."""
     if not osp.isfile(ann_file):
         raise FileNotFoundError(f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
                                 '--data-root); with --data-root alone the folder is scanned and no list is needed')
@@ -33,16 +41,17 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
     with open(ann_file, 'rb') as file:
         content = file.read()
     check_text(content, ann_file)
-    lines = io.StringIO(content.decode('utf-8-sig'), newline='')  # with or without a byte order mark
-    entries = list(_read_text(lines, delimiter) if reader is None else reader(lines, ann_file))
-    if not entries:
-        raise ValueError(f'annotation file {ann_file} lists no video')
-    first_has_label = entries[0][1] is not None
-    for number, (path, label) in enumerate(entries, 1):
-        if (label is not None) != first_has_label:
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding='utf-8-sig', newline='')  # with or without a byte order mark
+    first_has_label = None
+    for number, (path, label) in enumerate(_read_text(lines, delimiter) if reader is None else reader(lines, ann_file), 1):
+        if first_has_label is None:
+            first_has_label = label is not None
+        elif (label is not None) != first_has_label:
             raise ValueError(f'{ann_file}: entry 1 has {"a" if first_has_label else "no"} label, but entry {number}, '
                              f'"{path}", has {"none" if first_has_label else "one"}; give all entries a label, or none')
-    return entries
+        yield path, label
+    if first_has_label is None:
+        raise ValueError(f'annotation file {ann_file} lists no video')
 
 
 def check_text(content: bytes, name: str) -> None:
@@ -78,29 +87,39 @@ def _read_text(file, delimiter: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _read_csv(file, name: str) -> Iterator[tuple[str, int | None]]:
-    reader = csv.reader(file, strict=True)
-    rows = []
-    try:
-        for number, row in enumerate(reader, 1):
-            cells = [cell.strip() for cell in row]
-            if any(cells):
-                rows.append((number, cells))
-    except csv.Error as error:
-        raise ValueError(f'{name}, line {reader.line_num}: {error}. A cell in quotes ends with a quote, and a quote in it is '
-                         'written twice') from None
-    if not rows:
+    rows = _csv_rows(file, name)
+    first = next(rows, None)
+    if first is None:
         return
-    header = [column.lower() for column in rows[0][1]]
+    header = [column.lower() for column in first[1]]
     path_column = next((column for column in PATH_COLUMNS if column in header), None)
     if path_column is None:
-        _check_first_row(rows[0][1], f'{name}, row {rows[0][0]}')
+        _check_first_row(first[1], f'{name}, row {first[0]}')
+        rows = chain([first], rows)
+    for column in (path_column, 'label') if path_column else ():
+        if header.count(column) > 1:
+            raise ValueError(f'{name}, row {first[0]}: {header.count(column)} columns are called {column}; rename those that '
+                             'are not meant')
     path_at = header.index(path_column) if path_column else 0
     label_at = (header.index('label') if 'label' in header else None) if path_column else 1
-    for number, row in rows[1 if path_column else 0:]:
+    for number, row in rows:
         if path_at >= len(row) or not row[path_at]:
             raise ValueError(f'{name}, row {number}: there is no path')
         label = row[label_at] if label_at is not None and label_at < len(row) else ''
         yield row[path_at], _to_label(label, f'{name}, row {number}') if label else None
+
+
+def _csv_rows(file, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, numbered from 1."""
+    reader = csv.reader(file, strict=True)
+    try:
+        for number, row in enumerate(reader, 1):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield number, cells
+    except csv.Error as error:
+        raise ValueError(f'{name}, line {reader.line_num}: {error}. A cell in quotes ends with a quote, and a quote in it is '
+                         'written twice') from None
 
 
 def _check_first_row(row: list[str], place: str) -> None:
@@ -127,6 +146,9 @@ def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
             raise ValueError(f'{name}, line {number}: not a JSON object with a "path": {line.strip()[:80]}') from None
         if not path or '\0' in path:
             raise ValueError(f'{name}, line {number}: the path is empty or has a zero byte in it')
+        if not path.isascii() and HALF_CHARACTER.search(path):
+            raise ValueError(f'{name}, line {number}: the path has half a character in it, which no file\'s name can have: '
+                             f'{line.strip()[:80]}')
         label = entry.get('label')
         yield path, None if label is None else _to_label(label, f'{name}, line {number}')
 

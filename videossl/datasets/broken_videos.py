@@ -2,9 +2,12 @@
 import logging
 import os
 import os.path as osp
+import re
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from mmengine.dist import all_reduce
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
@@ -73,12 +76,43 @@ class BrokenVideos:
         if self.named[index]:
             return
         self.named[index] = True
-        print_log(f'cannot read {filename}: {reason}; {consequence}', logger='current', level=logging.WARNING)
+        shown = escaped(f'{filename}: {reason}').encode('utf-8', 'backslashreplace').decode()  # whatever the log's encoding
+        print_log(f'cannot read {shown}; {consequence}', logger='current', level=logging.WARNING)
         if self.file is not None:
             try:
                 add_line(self.file, filename, reason)
             except OSError as error:  # no reason to end a run
-                print_log(f'{self.file} lacks {filename}: {error}', logger='current', level=logging.WARNING)
+                print_log(f'{self.file} lacks {shown}: {error}', logger='current', level=logging.WARNING)
+
+    def state(self, filename_of: Callable[[int], str]) -> dict:
+        """What a resumed run has to know of this, in plain types.
+
+        Args:
+            filename_of: from the index of a video in the data set to its path.
+        """
+        videos = [(index, filename_of(index)) for index in self.named.nonzero().flatten().tolist()]
+        return dict(
+            length=len(self.named),
+            tried=torch.from_numpy(np.packbits(self.tried.numpy())),
+            videos=[(index, path, bool(self.excluded[index]), stamp_of(path)) for index, path in videos])
+
+    def restore(self, state: dict, filename_of: Callable[[int], str]) -> None:
+        """Know again what :meth:`state` says. A video whose file has changed since is tried anew; so are all, where the
+        data set has another length."""
+        if state['length'] != len(self.named):
+            return
+        self.tried |= torch.from_numpy(np.unpackbits(state['tried'].numpy(), count=len(self.tried)).astype(bool))
+        for index, path, is_excluded, stamp in state['videos']:
+            if filename_of(index) == path and stamp_of(path) == stamp:
+                self.named[index] = True
+                self.excluded[index] = is_excluded
+
+    def share(self) -> None:
+        """Let all processes know what each has found. All have to call this."""
+        for own in (self.named, self.tried, self.excluded):
+            everyones = own.to(torch.uint8)
+            all_reduce(everyones, 'max')
+            own[everyones.bool()] = True  # nothing is written that workers may be changing
 
     def check_share(self, share: float) -> None:
         """Raise a RuntimeError if more than a share of the videos that were tried are broken. 100 of them, or all of a
@@ -94,10 +128,26 @@ class BrokenVideos:
                 'allow more with train_dataloader.dataset.max_broken_share')
 
 
+def stamp_of(path: str) -> tuple[int, int] | None:
+    """Length and time of a file, which tell whether it has changed; None: there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def line_of(filename: str, reason: str) -> str:
     """A line of the list: path, tab, reason. Line breaks, tabs and backslashes in a path are escaped as in Python."""
-    path = filename.replace('\\', '\\\\').replace('\n', '\\n').replace('\r', '\\r').replace('\t', '\\t')
-    return f'{path}\t{" ".join(reason.split())}\n'
+    path = escaped(filename.replace('\\', '\\\\')).replace('\t', '\\t')
+    return f'{path}\t{escaped(" ".join(reason.split()))}\n'
+
+
+def escaped(text: str) -> str:
+    """A text on one line, which can be written to a file: line breaks, and halves of characters that are no bytes of a
+    file's name either, are written as in Python."""
+    text = text.replace('\n', '\\n').replace('\r', '\\r')
+    return re.sub('[\ud800-\udc7f\udd00-\udfff]', lambda half: f'\\u{ord(half[0]):04x}', text)
 
 
 def add_line(file: str, filename: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
 import ctypes
+import gc
 import mmap
 import os
 import resource
@@ -203,13 +204,16 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
 def _detach(connection: int, memory: int, parent: int, in_main_thread: bool) -> None:
     """Keep nothing of the parent's but its memory: no open files (a pipe that stays open here hides its end), no signal
     handlers, no dumps of a crash."""
-    for number in FATAL_SIGNALS + (signal.SIGTERM, signal.SIGCHLD):
+    for number in FATAL_SIGNALS + (signal.SIGCHLD, ):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's affair
+    # Who asks a whole group of processes to end means training, which saves first and needs its videos until then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     kept = sorted({0, 1, 2, connection, memory})
     for before, after in zip(kept, [*kept[1:], os.sysconf('SC_OPEN_MAX')]):
         os.closerange(before + 1, after)
+    gc.freeze()  # what the parent has left to the collector may want to close its files, which are no longer there
     if in_main_thread:  # Linux: end with the parent, even amid decoding; to be exact, with the thread that has forked
         try:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

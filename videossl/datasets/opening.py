@@ -1,4 +1,4 @@
-"""Opening and decoding with mmaction2's transforms, such that whatever goes wrong is one kind of error that names the file."""
+"""Opening and decoding with transforms, such that whatever goes wrong is one kind of error that names the file."""
 import os
 import os.path as osp
 import stat
@@ -6,13 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from videossl.registry import TRANSFORMS
+
+from .readers.decord_reader import open_with_decord
 from .transforms.decoding import VideoReadError
 
 PLAYLISTS = (b'#EXTM3U', b'ffconcat')  # how they begin
 
 
 def opens_video(transform: Callable) -> bool:
-    """Whether a transform is one of mmaction2's that open a file (``DecordInit``, ``PyAVInit``, ``OpenCVInit``)."""
+    """Whether a transform opens a file: ``VideoReaderInit``, or one of mmaction2's (``DecordInit``, ``PyAVInit``,
+    ``OpenCVInit``)."""
     return type(transform).__name__.endswith('Init')
 
 
@@ -32,11 +36,11 @@ def open_video(transform: Callable, results: dict) -> dict:
     filename = results['filename']
     try:
         is_decord = type(transform).__name__ == 'DecordInit'
-        path = filename if osp.exists(filename) else f'{filename}.mp4'
-        if osp.exists(path):  # else the transform may know how to fetch it
+        path = next((path for path in (filename, f'{filename}.mp4') if osp.exists(path)), None)
+        if path is not None:  # else the transform may know how to fetch it
             check_file(filename, path)
         if is_decord and transform.io_backend in ('disk', 'local'):
-            results = open_by_path(transform, results, path if osp.exists(path) else filename)
+            results = open_by_path(transform, results, path or filename)
         else:
             results = transform(results)
     except (ImportError, VideoReadError):  # the decoder is missing, not the video; or the reason is known
@@ -73,26 +77,22 @@ def is_cut_avi(head: bytes, size: int) -> bool:
 
 
 def open_by_path(transform: Callable, results: dict, path: str) -> dict:
-    """What mmaction2's ``DecordInit`` does, by the file's path.
-
-    ``DecordInit`` reads the whole file and gives it to decord as bytes. Given so, decord 0.6.0 crashes over every
-    twentieth randomly damaged file, most of them AVI (tools/analysis/fuzz_videos.py; when it reads the file itself, over
-    one of 4,400), and FFmpeg lets a file that only looks like a video make requests in the network. It takes no longer
-    this way, and less memory.
-    """
+    """What mmaction2's ``DecordInit`` does, by the file's path; it itself reads the whole file and gives decord the bytes."""
     try:
-        import decord
+        reader = open_with_decord(path, transform.num_threads)
     except ImportError:
         return transform(results)  # which says what is missing
-    path = osp.abspath(path)  # begins with a slash, and so never with the name of a protocol
-    with open(path, 'rb') as file:  # decord does not say why it cannot open a file
-        try:
-            path.encode('utf-8')
-        except UnicodeEncodeError:  # decord knows no other names
-            path = f'/dev/fd/{file.fileno()}'
-        reader = decord.VideoReader(path, num_threads=transform.num_threads)
     results.update(video_reader=reader, total_frames=len(reader), avg_fps=reader.get_avg_fps())
     return results
+
+
+def open_as_training_does(filename: str) -> dict:
+    """Open a file with the reader of the shipped configs: ``video_reader``, ``total_frames``, ``avg_fps``.
+
+    Raises:
+        VideoReadError: it cannot be read.
+    """
+    return open_video(TRANSFORMS.build(dict(type='VideoReaderInit', _scope_='videossl')), dict(filename=filename))
 
 
 def decode_video(transform: Callable, results: dict) -> dict:

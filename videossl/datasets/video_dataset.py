@@ -1,6 +1,7 @@
 """Videos, from a list or a folder."""
 import os
 import os.path as osp
+import pickle
 import random
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from torch.utils.data import get_worker_info
 
 from videossl.registry import DATASETS, TRANSFORMS
 
-from .annotations import read_annotations, scan_videos
+from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos
 from .opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
@@ -51,8 +52,8 @@ class VideoDataset(MMActionVideoDataset):
         max_broken_share: training stops when more than this share of the videos that were tried cannot be read, as soon
             as 100 were tried, or all of a smaller data set.
         guard: read videos in a process beside this one: ``'workers'``, in the loader's workers (with none a decoder that
-            crashes or hangs takes the run with it); ``'always'``; ``'never'``. It is for mmaction2's ``DecordInit`` with
-            ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
+            crashes or hangs takes the run with it); ``'always'``; ``'never'``. It is for ``VideoReaderInit`` and
+            mmaction2's ``DecordInit``, with ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
         decoder_timeout: seconds that this process may take for opening a video, and for decoding frames of it.
         hold_out: divide the list at random, once and for all, into ``number`` held-out videos and the others, and
             take the part that ``use`` names: ``dict(number=800, seed=632, use='train')`` to train on and the same with
@@ -109,6 +110,11 @@ class VideoDataset(MMActionVideoDataset):
             delimiter=delimiter,
             data_root=data_root or '',
             **kwargs)
+        stock = next((type(transform).__name__ for transform in self.pipeline.transforms if decodes_video(transform)), None)
+        if stock and any(getattr(transform, 'backend', 'decord') != 'decord' for transform in self.pipeline.transforms
+                         if type(transform).__name__ == 'VideoReaderInit'):
+            raise ValueError(f'VideoReaderInit needs DecodeClips behind it, not {stock}, which reads what the "Init" of the same '
+                             'name has opened')
 
     def full_init(self) -> None:
         """Read the list, once."""
@@ -128,8 +134,10 @@ class VideoDataset(MMActionVideoDataset):
         """Read the list, or scan the folder."""
         folder = self.data_prefix['video']
         if self.ann_file and self.ann_file != self.data_root:
-            entries = read_annotations(self.ann_file, self.delimiter)
+            entries = iterate_annotations(self.ann_file, self.delimiter)
             if self.multi_class:
+                for _ in entries:  # says what is wrong with the list
+                    pass
                 videos = super().load_data_list()
             else:
                 videos = [dict(filename=osp.join(folder, path), label=label) if label is not None else
@@ -153,6 +161,16 @@ class VideoDataset(MMActionVideoDataset):
         except ValueError as error:
             raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
         return [videos[index] for index in indices]
+
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        """What mmengine makes of the list, so that workers share it: pickles of its entries one behind the other, uint8,
+        and where each ends, int64. mmengine 0.10.7 holds an array for each entry meanwhile, 0.3 GiB for a million."""
+        content, ends = bytearray(), np.empty(len(self.data_list), dtype=np.int64)
+        for index, video in enumerate(self.data_list):
+            content += pickle.dumps(video, protocol=4)
+            ends[index] = len(content)
+        self.data_list.clear()
+        return np.frombuffer(content, dtype=np.uint8), ends
 
     def _check_labels(self, videos: list[dict]) -> None:
         if self.num_classes is None:
@@ -223,7 +241,7 @@ class VideoDataset(MMActionVideoDataset):
         return {**results, **self._guard.open(place, results['filename'])}
 
     def _is_guarded(self, transform: Callable) -> bool:
-        return (hasattr(os, 'fork') and type(transform).__name__ == 'DecordInit' and
+        return (hasattr(os, 'fork') and type(transform).__name__ in ('VideoReaderInit', 'DecordInit') and
                 (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None) and
                 all(type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
                     for other in self.pipeline.transforms if decodes_video(other)))

@@ -1,4 +1,5 @@
 """Which parameters the optimiser gets."""
+import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
@@ -11,6 +12,9 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     mmengine's own hands frozen ones (an averaged or frozen teacher's) to the optimiser too, where they are walked over
     in every step and enter the checkpoint.
+
+    What the optimiser keeps of a weight (momentum) is brought into the weight's memory layout when a run is resumed in
+    another precision: torch's ``fused=True`` goes through both side by side, and on a CPU would silently mix them up.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
@@ -21,4 +25,14 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         for group in groups:
             group['params'] = [parameter for parameter in group['params'] if parameter.requires_grad]
         groups[:] = [group for group in groups if group['params']]
+        optim_wrapper.optimizer.register_load_state_dict_post_hook(follow_layouts)
         return optim_wrapper
+
+
+@torch.no_grad()
+def follow_layouts(optimizer: torch.optim.Optimizer) -> None:
+    """Give the optimiser's state of each parameter that parameter's memory layout."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

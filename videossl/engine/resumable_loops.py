@@ -4,6 +4,7 @@ from itertools import islice
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
+from mmengine.hooks import IterTimerHook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import BatchSampler, DataLoader, Sampler
@@ -153,6 +154,9 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
             'iterations are counted accordingly')
         self._iter = self._epoch * now + first
         self.runner.optim_wrapper.initialize_count_status(self.runner.model, self._iter, self._max_iters)
+        for hook in self.runner.hooks:
+            if isinstance(hook, IterTimerHook):
+                hook.start_iter = self._iter  # else mmengine divides by zero when it tells the time that is left
         return first
 
 

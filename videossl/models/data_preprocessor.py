@@ -54,5 +54,5 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             inputs = torch.stack(list(inputs))
         if self.to_bgr:
             inputs = inputs.flip(-4)
-        inputs = (inputs.float() - self.mean) / self.std
+        inputs = (inputs.float() - self.mean).div_(self.std)
         return dict(inputs=inputs, data_samples=data.get('data_samples'))

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from videossl.datasets.opening import open_as_training_does
 from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
-from videossl.datasets.video_dataset import open_video
-from videossl.registry import TRANSFORMS
 
 RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'
 FRAME_WIDTH = 4  # pixels
@@ -58,8 +57,7 @@ def thumbnail(filename: str, size: int = 96) -> np.ndarray:
     """
     square = np.full((size, size, 3), 255, dtype=np.uint8)
     try:
-        results = open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='videossl')),
-                             dict(filename=str(filename), start_index=0))
+        results = open_as_training_does(str(filename))
         frame = DecodeClips()(dict(results, frame_inds=np.array([results['total_frames'] // 2])))['imgs'][0]
     except VideoReadError:
         square[:] = 190

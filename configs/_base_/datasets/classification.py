@@ -1,6 +1,6 @@
 _base_ = './clips.py'
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleFrames', clip_len=_base_.clip_len, frame_interval=1, num_clips=1),
     dict(type='DecodeClips'),
     # "The same data augmentation [...] as the pretraining stage"
@@ -8,7 +8,7 @@ train_pipeline = [
     dict(type='PackClips'),
 ]
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleFrames', clip_len=_base_.clip_len, frame_interval=1, num_clips=10, test_mode=True),
     dict(type='DecodeClips'),
     dict(type='Resize', scale=_base_.video_scale, keep_ratio=False),

@@ -1,7 +1,7 @@
 # Some of the training videos are held out to choose the epoch by; the test split has no part in that.
 _base_ = './classification_vcop.py'
 val_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     # one clip from the middle
     dict(type='SampleFrames', clip_len=_base_.clip_len, frame_interval=1, num_clips=1, test_mode=True),
     *_base_.test_pipeline[2:],

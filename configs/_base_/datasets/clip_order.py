@@ -1,6 +1,6 @@
 _base_ = './clips.py'
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleClipOrder', tuple_len=3, clip_len=_base_.clip_len, gap=8),
     dict(type='DecodeClips'),
     # Each clip has a crop of its own; the released code neither flips nor changes colours.

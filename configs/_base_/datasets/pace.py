@@ -1,6 +1,6 @@
 _base_ = './clips.py'
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SamplePace', clip_len=_base_.clip_len, num_speeds=4),
     dict(type='DecodeClips'),
     dict(type='EachClip', transforms=_base_.clip_transforms),

@@ -1,6 +1,6 @@
 _base_ = './clips.py'
 train_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='VideoReaderInit'),
     dict(type='SampleRelativeSpeed', clip_len=_base_.clip_len, speeds=(2, )),
     dict(type='DecodeClips'),
     # One draw for each window, over all its frames: the two keys are of one window and share crop, flip and colours.

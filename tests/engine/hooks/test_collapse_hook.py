@@ -49,3 +49,24 @@ def test_a_student_whose_embeddings_are_all_the_same_is_found_in_training(build_
 def test_settings_that_mean_nothing_are_refused(arguments, word):
     with pytest.raises(ValueError, match=f'CollapseHook: {word} must'):
         CollapseHook(**arguments)
+
+
+def test_a_resumed_run_counts_on_and_a_new_one_from_nought(build_aux_skd, build_runner, monkeypatch, tmp_path):
+
+    def train(epochs: int, **arguments) -> list[str]:
+        model = build_aux_skd()
+        with torch.no_grad():
+            model.backbone.conv.weight.zero_()
+        model.backbone.conv.requires_grad_(False)
+        hooks = [dict(type='MomentumTeacherHook'), dict(type='MemoryBankHook'), dict(type='CollapseHook', patience=4)]
+        runner = build_runner(model, hooks=hooks, epochs=epochs, samples=6, checkpoint=dict(
+            type='PlainCheckpointHook', interval=1), **arguments)
+        found = []
+        monkeypatch.setattr(runner.logger, 'warning', found.append)
+        runner.train()
+        return [line for line in found if 'have collapsed' in line]
+
+    saved = dict(load_from=str(tmp_path / 'run' / 'epoch_1.pth'))
+    assert train(epochs=1) == [], 'two iterations'
+    assert len(train(epochs=2, work_dir='resumed', resume=True, **saved)) == 1
+    assert train(epochs=1, work_dir='new', **saved) == []

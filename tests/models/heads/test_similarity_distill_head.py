@@ -123,6 +123,29 @@ def test_bf16_embeddings_are_compared_in_fp32(unit_rows):
     assert loss.item() == pytest.approx(by_hand, rel=1e-4)
 
 
+def test_nothing_of_the_size_of_the_bank_is_kept_for_the_backward_pass(unit_rows):
+    student, teacher, anchors = unit_rows(4, 8).requires_grad_(), unit_rows(4, 8), unit_rows(1000, 8)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor):
+        similarity_distillation(student, teacher, anchors, 0.1, 0.05).backward()
+    assert kept and max(kept) <= 4 * 8
+
+
+def test_the_gradient_follows_what_the_loss_is_multiplied_by(unit_rows):
+    student, teacher, anchors = unit_rows(4, 8).requires_grad_(), unit_rows(4, 8), unit_rows(9, 8)
+    plain, = torch.autograd.grad(similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
+    scaled, = torch.autograd.grad(-3 * similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
+    torch.testing.assert_close(scaled, -3 * plain)
+
+
+def test_without_a_gradient_the_loss_is_the_same(unit_rows):
+    student, teacher, anchors = unit_rows(4, 8), unit_rows(4, 8), unit_rows(9, 8)
+    loss = similarity_distillation(student, teacher, anchors, 0.1, 0.05)
+    assert not loss.requires_grad
+    with_gradient = similarity_distillation(student.clone().requires_grad_(), teacher, anchors, 0.1, 0.05)
+    assert with_gradient.requires_grad and with_gradient.item() == loss.item()
+
+
 def test_the_weight_scales_the_loss_and_nothing_else(unit_rows):
     views = unit_rows(5, 8).unsqueeze(1), unit_rows(5, 8).unsqueeze(1), unit_rows(9, 8)
     plain = SimilarityDistillHead().loss(*views)

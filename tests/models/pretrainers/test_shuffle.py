@@ -91,7 +91,7 @@ def record_who_runs_what(rank: int) -> dict:
 def refusal(rank: int) -> str:
     model = rspnet(shuffle_teacher=True)
     try:
-        model.embed_with_teacher(batch(0)[:3 + rank, 1:], ['appearance'])
+        model.eval().loss(batch(0)[:3 + rank])
     except ValueError as error:
         return str(error)
     return ''

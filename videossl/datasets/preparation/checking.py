@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from videossl.registry import TRANSFORMS
-
+from ..opening import open_as_training_does
 from ..transforms.decoding import DecodeClips
-from ..video_dataset import open_video
 
 TIMEOUT = 120.0  # seconds for one video
 
@@ -30,7 +28,7 @@ def read_video(path: str) -> int:
     Raises:
         VideoReadError: it cannot be read.
     """
-    opened = open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='mmaction')), dict(filename=path))
+    opened = open_as_training_does(path)
     total = int(opened['total_frames'])
     frames = np.unique([0, total // 2, total - 1])
     DecodeClips()(dict(video_reader=opened['video_reader'], frame_inds=frames, filename=path))

@@ -12,15 +12,12 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from videossl.registry import TRANSFORMS
-
+from ..opening import open_as_training_does
 from ..transforms.decoding import VideoReadError
-from ..video_dataset import open_video
 from .checking import read_video
 
 PRESET = 'veryfast'  # of x264: files as small as with "medium", in half the time (measured on UCF101, HMDB51 and Kinetics)
 ESTIMATED_FRAMES = 48  # encoded of a video to estimate its size
-MAX_REPEATED = 1  # frames at the end that a reader may count and no decoder gives
 UNSPECIFIED = 2  # in FFmpeg's numbers of colour properties
 OLDEST_PYAV = 17  # tested; 12 does not tell which way up a video is
 
@@ -80,7 +77,7 @@ def is_delivered(width: int) -> bool:
 
 def count_frames(source: str) -> int:
     """How many frames a video has in the eyes of the reader that training uses."""
-    return int(open_video(TRANSFORMS.build(dict(type='DecordInit', _scope_='mmaction')), dict(filename=source))['total_frames'])
+    return int(open_as_training_does(source)['total_frames'])
 
 
 def reencode(source: str, target: str, settings: Reencoding) -> int:
@@ -165,7 +162,7 @@ def _chain(first: av.VideoFrame, others: Iterator[av.VideoFrame]) -> Iterator[av
 def _write(output: Any, frames: Iterator[av.VideoFrame], prepare: '_Preparation', times: '_Times', size: tuple[int, int],
            settings: Reencoding, source: Any, counted: int, limit: int | None) -> int:
     encoder = _add_stream(output, times, size, settings, source)
-    written, frame = 0, None
+    written = 0
     for decoded in frames:
         if written == (counted if limit is None else limit):
             if limit is None:
@@ -175,13 +172,6 @@ def _write(output: Any, frames: Iterator[av.VideoFrame], prepare: '_Preparation'
         frame.pts, frame.time_base = times(decoded), times.base
         output.mux(encoder.encode(frame))
         written += 1
-    if limit is None and 0 < counted - written <= MAX_REPEATED:
-        # XviD packs two frames into one packet, and at the end an empty one is left, for which decord repeats the last frame.
-        for _ in range(counted - written):
-            last = av.VideoFrame.from_ndarray(frame.to_ndarray(), format='yuv420p')
-            last.pts, last.time_base = times(None), times.base
-            output.mux(encoder.encode(last))
-            written += 1
     output.mux(encoder.encode())
     return written
 
@@ -247,8 +237,8 @@ class _Times:
         self.step = max(1, round(1 / Fraction(self.rate) / self.base))
         self.first = self.last = None
 
-    def __call__(self, frame: av.VideoFrame | None) -> int:
-        known = frame is not None and frame.pts is not None and not self.is_regular
+    def __call__(self, frame: av.VideoFrame) -> int:
+        known = frame.pts is not None and not self.is_regular
         if self.last is None:
             self.first, self.last = frame.pts if known else 0, 0
         elif known and frame.pts - self.first > self.last:

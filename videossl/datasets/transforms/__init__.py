@@ -8,8 +8,9 @@ from .parsing_maps import LoadParsingMap, LoadShapeMask
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
+from .video_reader import VideoReaderInit
 
 __all__ = [
     'DecodeClips', 'EachClip', 'LoadParsingMap', 'LoadShapeMask', 'PackClips', 'RandomGray', 'SampleClipOrder', 'SamplePace', 'SampleRelativeSpeed', 'SampleSegmentPace',
-    'TemporalJitter', 'VideoColorJitter', 'VideoReadError'
+    'TemporalJitter', 'VideoColorJitter', 'VideoReadError', 'VideoReaderInit'
 ]

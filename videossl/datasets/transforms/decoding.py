@@ -40,12 +40,14 @@ class DecodeClips(BaseTransform):
     of ``imgs`` share memory: the first use of a decoded frame is the decoder's array, every further use a copy, because
     mmaction2's ``Flip`` works in place and would flip a shared frame twice.
 
-    The reader is any object with ``__len__`` and ``get_batch(list of indices)``, which returns fresh pixels
-    [n, H, W, 3] (RGB, uint8) as an array or as decord's NDArray. If it also has decord's ``seek_accurate`` and
-    ``next``, indices that mostly follow each other are read by them: the frames are the same ones (tested), and on runs
-    of frames this is 5 to 20 % faster, since ``get_batch`` seeks anew at every key frame.
+    The reader is any object with ``__len__`` and ``read_frames(strictly increasing indices)``, which returns an array
+    [H, W, 3] (RGB, uint8) for each, or with ``get_batch(list of indices)``, which returns fresh pixels [n, H, W, 3] as an
+    array or as decord's NDArray. If it has decord's ``seek_accurate`` and ``next``, indices that mostly follow each other are
+    read by them: the frames are the same ones (tested), and on runs of frames this is 5 to 20 % faster, since ``get_batch``
+    seeks anew at every key frame.
 
-    Reads: ``video_reader`` (as mmaction2's ``DecordInit`` leaves it), ``frame_inds`` (flat, V * T), ``filename``.
+    Reads: ``video_reader`` (as ``VideoReaderInit`` or mmaction2's ``DecordInit`` leaves it), ``frame_inds`` (flat, V * T),
+    ``filename``.
     Writes: ``imgs`` (list of V * T uint8 arrays [H, W, 3]), ``original_shape`` (H, W of the video), ``img_shape``,
     ``scale_factor`` (width, height; only with ``scale``); ``video_reader`` becomes None.
 

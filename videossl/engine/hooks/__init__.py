@@ -1,5 +1,6 @@
 from .broken_videos_hook import BrokenVideosHook
 from .collapse_hook import CollapseHook
+from .compile_hook import CompileHook
 from .exact_resume_hook import ExactResumeHook
 from .feature_evaluation_hook import FeatureEvaluationHook
 from .hand_off_hook import HandOffHook
@@ -12,7 +13,7 @@ from .save_and_stop_hook import SaveAndStopHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
-    'BrokenVideosHook', 'CollapseHook', 'ExactResumeHook', 'FeatureEvaluationHook', 'HandOffHook', 'LossGuardHook',
-    'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook', 'ProgressHook', 'SaveAndStopHook',
-    'TrainingStopped', 'WholeCheckpointHook'
+    'BrokenVideosHook', 'CollapseHook', 'CompileHook', 'ExactResumeHook', 'FeatureEvaluationHook', 'HandOffHook',
+    'LossGuardHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook',
+    'ProgressHook', 'SaveAndStopHook', 'TrainingStopped', 'WholeCheckpointHook'
 ]

@@ -10,7 +10,7 @@ class CollapseHook(Hook):
 
     It reads ``std_student`` of the log, 1 for embeddings spread evenly over the sphere and 0 where all are the same;
     models without it are left alone. A warning comes when it has been low for ``patience`` iterations, and again after
-    as many further ones.
+    as many further ones. The count goes on where a run is resumed.
 
     Args:
         threshold: a lower ``std_student`` counts as a collapse. In runs that learnt something its average over 20
@@ -27,6 +27,10 @@ class CollapseHook(Hook):
         self.patience = patience
         self.iterations = 0
 
+    def before_train(self, runner) -> None:
+        if runner.iter == 0:
+            self.iterations = 0
+
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         spread = (outputs or {}).get('std_student')
         if spread is None:
@@ -39,3 +43,9 @@ class CollapseHook(Hook):
                 'follows will be worth little. What helps: a lower learning rate (optim_wrapper.optimizer.lr), a '
                 'slower teacher (momentum of MomentumTeacherHook in custom_hooks), a higher temperature of the student '
                 '(e.g. model.heads.distill.student_temperature). Start again: a collapse seldom heals')
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['collapse'] = dict(iterations=self.iterations)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        self.iterations = checkpoint.get('collapse', {}).get('iterations', 0)

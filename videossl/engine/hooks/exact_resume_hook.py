@@ -2,6 +2,8 @@
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from videossl.registry import HOOKS
 
@@ -16,7 +18,8 @@ class ExactResumeHook(Hook):
     """Saves in each checkpoint, and restores before the first iteration, what a run needs to go on bit by bit and
     mmengine 0.10.7 leaves out.
 
-    - The random states of every process, from which e.g. dropout draws.
+    - The random states of every process, from which e.g. dropout draws, and of several processes the batch-norm
+      statistics, which each takes of its own clips.
     - The sampler's seed, also where it was a random one.
     - With gradients accumulated over several iterations, those of a step that is not done yet, and the teacher's keys
       that wait for it: so a checkpoint may fall anywhere.
@@ -108,6 +111,8 @@ def process_state(runner) -> dict:
     """What each process has of its own: random states, and those parts of a step that wait for its other iterations."""
     state = dict(random_states=random_states())
     wrapper, model = runner.optim_wrapper, unwrap(runner.model)
+    if get_world_size() > 1:
+        state['statistics'] = {name: buffer.cpu() for name, buffer in own_statistics(model).items()}
     if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
         state['gradients'] = {name: parameter.grad.cpu() for name, parameter in model.named_parameters()
                               if parameter.grad is not None}
@@ -119,6 +124,9 @@ def restore_process(runner, state: dict) -> None:
     """Put this process where :func:`process_state` found it."""
     model = unwrap(runner.model)
     device = next(model.parameters()).device
+    statistics = own_statistics(model)
+    for name, value in state.get('statistics', {}).items():
+        statistics[name].copy_(value)
     for name, parameter in model.named_parameters():
         if name in state.get('gradients', {}):
             parameter.grad = state['gradients'][name].to(device)
@@ -127,6 +135,12 @@ def restore_process(runner, state: dict) -> None:
     if 'gradients' in state:
         runner.logger.info('the gradients of the step that was not done yet are restored')
     set_random_states(state['random_states'])
+
+
+def own_statistics(model: nn.Module) -> dict[str, Tensor]:
+    """The buffers of the batch norms, by name."""
+    return {f'{owner}.{name}': buffer for owner, module in model.named_modules() if isinstance(module, _NormBase)
+            for name, buffer in module.named_buffers(recurse=False)}
 
 
 def checkpoint_hooks(runner) -> list[CheckpointHook]:

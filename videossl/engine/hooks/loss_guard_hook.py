@@ -26,6 +26,11 @@ class LossGuardHook(Hook):
     move. With accumulated gradients the whole step is left out, with all of its batches; with several processes all of
     them skip it together. The log names the videos. Learning rates follow the iterations, skipped or not.
 
+    The decision is read back from the device between the backward pass and the step: from a bad step nothing may be
+    taken, and nobody but the host knows statistics, bank and teacher. On an accelerator the host waits there for the
+    backward pass, and queues the optimiser's few kernels after it. mmengine reads each number of the log right after
+    the step, so without the guard the host would wait a moment later.
+
     A gradient that fp16's loss scaling finds too large is no fault: the scaler skips such steps by itself, to lower its
     scale. There the guard looks at the loss alone.
 

@@ -34,8 +34,18 @@ class PlainCheckpointHook(CheckpointHook):
     A run that resumes by itself (``resume=True`` without ``load_from``) goes on from the newest checkpoint that is whole,
     and the log names those that are not.
 
-    Arguments: mmengine's. ``out_dir`` must be a folder of this machine's file system.
+    Args:
+        interval: epochs, or with ``by_epoch=False`` iterations, between two checkpoints; -1: none.
+        arguments: mmengine's. ``out_dir`` must be a folder of this machine's file system.
     """
+
+    def __init__(self, interval: int = -1, **arguments) -> None:
+        if type(interval) is not int or interval < 1 and interval != -1:
+            raise ValueError('PlainCheckpointHook: interval must be a whole number of at least 1, or -1 for none, got '
+                             f'{interval!r}')
+        super().__init__(interval, **arguments)
+        for name in self.args:  # mmengine would only refuse it when the first checkpoint is saved
+            raise TypeError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
 
     def before_run(self, runner) -> None:
         """Decide where a training goes on from.
@@ -78,8 +88,8 @@ class PlainCheckpointHook(CheckpointHook):
         if hub is not None:
             checkpoint['message_hub'] = dict(
                 log_scalars={
-                    key: dict(log=[float(value) for value in buffer.data[0]],
-                              count=[float(value) for value in buffer.data[1]])
+                    key: buffer if isinstance(buffer, dict) else  # a second hook of this kind comes to the same
+                    dict(log=[float(value) for value in buffer.data[0]], count=[float(value) for value in buffer.data[1]])
                     for key, buffer in hub['log_scalars'].items()
                 },
                 runtime_info=plain_entries(hub['runtime_info']),

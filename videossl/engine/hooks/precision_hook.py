@@ -1,6 +1,5 @@
 """One switch for the precision of training, validation and test."""
 import functools
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -73,9 +72,10 @@ class PrecisionHook(Hook):
                 raise ValueError('precision fp16 needs loss scaling: set optim_wrapper.type to AmpOptimWrapper')
         use_precision(model, precision, device_type, channels_last)
         if channels_last and is_model_wrapper(runner.model):
-            # The wrapper, which is older than the layout, has made its buckets for the old one. It warns in the first
-            # backward pass, where it copies each such gradient, then makes them anew, and from the second on they fit.
-            warnings.filterwarnings('ignore', 'Grad strides do not match bucket view strides')
+            # The wrapper has laid out its buckets for the old strides, and torch 2.13 averages wrong gradients in the first
+            # backward pass when they have changed. So another one; the old one takes its autograd hooks along.
+            runner.model = None
+            runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
         runner.logger.info(f'precision: {precision} on {device_type}, '
                            f'{"channels-last" if channels_last else "contiguous"}')
 

@@ -1,4 +1,5 @@
 """Saves and ends the run when the system asks it to."""
+import mmap
 import os
 import os.path as osp
 import signal
@@ -23,22 +24,25 @@ class SaveAndStopHook(Hook):
     In the middle of an epoch the checkpoint is called ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``,
     and is removed when the resumed run has saved one of its own. A signal in validation ends the run at once if the
     checkpoint before it is there, otherwise when training goes on. A second signal ends the run at once, as it would
-    without this hook. Several processes agree on the iteration; any of them may have got the signal.
+    without this hook. Several processes agree on the iteration; any of them may have got the signal. They have to be
+    quick: torchrun and Slurm kill what has not ended after 30 seconds.
 
-    A loader's worker that gets the signal too, as all processes of a job do, ends; the run stops with the last
-    iteration whose batch it has.
+    A loader's worker that gets the signal too, as all processes of a job do, goes on until its training process ends
+    it. (One that was spawned and not forked dies of it; then a single process stops with the last iteration whose batch
+    it has.)
 
     Args:
         signals: names of signals that mean so. Slurm can send another one some time before SIGTERM:
             ``#SBATCH --signal=USR1@300`` and ``signals=('SIGTERM', 'SIGUSR1')``.
-        agree_every: several processes look every so many iterations whether one of them has got a signal.
+        agree_every: several processes look every so many iterations whether one of them has got a signal. A look is one
+            number summed over them, and on GPUs a wait for the device, as ``LossGuardHook`` waits for it too.
     """
 
     # After the checkpoint hook.
     priority = 'LOWEST'
     repeat_seconds = 1.0  # launchers pass a signal on that everyone has got already
 
-    def __init__(self, signals: Sequence[str] = ('SIGTERM', ), agree_every: int = 10) -> None:
+    def __init__(self, signals: Sequence[str] = ('SIGTERM', ), agree_every: int = 1) -> None:
         unknown = [name for name in signals if name not in signal.Signals.__members__]
         if unknown or isinstance(signals, str):
             raise ValueError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
@@ -47,6 +51,7 @@ class SaveAndStopHook(Hook):
         self.signals = [signal.Signals[name] for name in signals]
         self.agree_every = agree_every
         self.received = 0
+        self.over = mmap.mmap(-1, 1)  # a byte that forked workers share: 1 when training has ended
         self.before: dict = {}
         self.saving_as: str | None = None
         self.outdated: str | None = None
@@ -54,11 +59,13 @@ class SaveAndStopHook(Hook):
     # ------------------------------------------------------------------------------------------------------ the signal
     def before_train(self, runner) -> None:
         self.received = 0
+        self.over[0] = 0
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self.before = {number: signal.signal(number, self._note) for number in self.signals}
 
     def after_train(self, runner) -> None:
+        self.over[0] = 1
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.before = {}
@@ -67,13 +74,16 @@ class SaveAndStopHook(Hook):
 
     def _note(self, number: int, frame) -> None:
         """The handler. Everything else waits for the end of the iteration."""
+        in_worker = os.getpid() != self.process  # it has its handlers from this process
         again = self.received and time.monotonic() - self.noted > self.repeat_seconds
-        if again or os.getpid() != self.process:  # a worker has its handlers from this process
+        if again or in_worker and self.over[0]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not self.received:
             self.received, self.noted = int(number), time.monotonic()
-            # The signal may end the workers as well; torch would then raise an error amid the step.
+            if in_worker:
+                return
+            # The signal may end spawned workers; torch would then raise an error amid the step.
             if hasattr(signal, 'SIGCHLD'):
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.write(2, f'{signal.Signals(number).name}: saving a checkpoint after this iteration; once more ends at '
@@ -96,7 +106,8 @@ class SaveAndStopHook(Hook):
             self._stop_if_asked(runner)
 
     def after_failed_batch(self, runner) -> None:
-        """There is no next batch. If it is the signal that has ended the loader's workers, all is well."""
+        """There is no next batch. If it is the signal that has ended the loader's workers, all is well. (Of several
+        processes the others may be amid a step, where they cannot be asked.)"""
         if get_world_size() == 1:
             self._stop_if_asked(runner, runner.iter)
 

@@ -2,7 +2,6 @@
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
-from torch.nn import functional as F
 
 from videossl.registry import MODELS
 
@@ -28,12 +27,40 @@ def similarity_distillation(student: Tensor, teacher: Tensor, anchors: Tensor, s
     Returns:
         A scalar, 0 where both distributions agree.
     """
+    return divergence_and_agreement(student, teacher, anchors, student_temperature, teacher_temperature)[0]
+
+
+def divergence_and_agreement(student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
+                             teacher_temperature: float) -> tuple[Tensor, Tensor]:
+    """:func:`similarity_distillation`, and the share of the batch in which student and teacher find the same anchor
+    nearest."""
     with in_float32(student):
-        anchors = anchors.detach().float()
-        student_log = F.log_softmax(student.float() @ anchors.t() / student_temperature, dim=1)
-        with torch.no_grad():
-            teacher_log = F.log_softmax(teacher.float() @ anchors.t() / teacher_temperature, dim=1)
-        return F.kl_div(student_log, teacher_log, reduction='batchmean', log_target=True)
+        return _Divergence.apply(student.float(), teacher.detach().float(), anchors.detach().float(), student_temperature,
+                                 teacher_temperature)
+
+
+class _Divergence(torch.autograd.Function):
+    """The divergence with its gradient, (p_S - p_T) . anchors / (B gamma^S), taken at once: of the matrices [B, H],
+    which a large bank makes the largest tensors there are, none is kept for the backward pass, and none is made twice."""
+
+    @staticmethod
+    def forward(ctx, student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
+                teacher_temperature: float) -> tuple[Tensor, Tensor]:
+        student_log = ((student / student_temperature) @ anchors.t()).log_softmax(dim=1)
+        teacher_log = ((teacher / teacher_temperature) @ anchors.t()).log_softmax(dim=1)
+        agreement = (student_log.argmax(dim=1) == teacher_log.argmax(dim=1)).float().mean()
+        teacher_share = teacher_log.exp()
+        divergence = torch.einsum('bh,bh->b', teacher_share, teacher_log.sub_(student_log)).mean()
+        ctx.mark_non_differentiable(agreement)
+        if ctx.needs_input_grad[0]:
+            gradient = student_log.exp_().sub_(teacher_share) @ anchors
+            ctx.save_for_backward(gradient / (student_temperature * len(student)))
+        return divergence, agreement
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, outer: Tensor, _) -> tuple:
+        return ctx.saved_tensors[0] * outer, None, None, None, None
 
 
 @MODELS.register_module()
@@ -78,7 +105,6 @@ class SimilarityDistillHead(BaseModule):
             raise ValueError('SimilarityDistillHead compares one student view with one teacher view, got '
                              f'{student.shape[1]} and {teacher.shape[1]}')
         student, teacher = student[:, 0], teacher[:, 0]
-        loss = similarity_distillation(student, teacher, bank, self.student_temperature, self.teacher_temperature)
-        with torch.no_grad(), in_float32(student):
-            agreement = ((student.float() @ bank.t()).argmax(1) == (teacher.float() @ bank.t()).argmax(1)).float().mean()
+        loss, agreement = divergence_and_agreement(student, teacher, bank, self.student_temperature,
+                                                   self.teacher_temperature)
         return dict(loss_distill=self.loss_weight * loss, acc_nearest_anchor=agreement)

@@ -30,8 +30,8 @@ class MomentumPretrainer(Pretrainer):
 
     The teacher starts as a copy of the student when training starts, not when this is built: weights are initialised
     or handed over in between. It has only what its embeddings need: the necks that heads read from it, and of a
-    backbone with branches those that these necks read. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
-    come from its own forward passes, one for each of its views.
+    backbone with branches those that these necks read. Only its parameters are averaged. It runs in train mode, and its
+    batch-norm statistics come from its own forward passes, one for each of its views.
 
     Args:
         backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. Here a head's loss is
@@ -151,7 +151,6 @@ class MomentumPretrainer(Pretrainer):
             return {name: F.normalize(run_neck(necks[name], feature_map).float(), dim=1) for name in names}
 
         if self.shuffle_teacher:
-            check_equal_batches(inputs)
             views = [with_shuffled_batch(embed, clips) for clips in inputs.unbind(1)]
         else:
             views = [embed(clips) for clips in inputs.unbind(1)]
@@ -167,6 +166,8 @@ class MomentumPretrainer(Pretrainer):
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
             raise ValueError(f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
                              f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler')
+        if self.shuffle_teacher:
+            check_equal_batches(inputs)
         student = self.embed(inputs[:, self.student_views], self.embeddings_in_use)
         for name, predictor in self.predictors.items():
             student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])

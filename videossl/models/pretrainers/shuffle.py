@@ -9,6 +9,9 @@ from torch import Tensor
 def check_equal_batches(batch: Tensor) -> None:
     """Raise a ValueError, on every process alike, unless all of them have batches of one size.
 
+    The sizes are read back from the device, so this belongs before the forward pass, when the device has nothing to do
+    yet. To ask only where a size has changed would not do: the processes whose own has not would not answer.
+
     Args:
         batch: [B, ...], this process's.
     """

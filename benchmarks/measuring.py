@@ -1,0 +1,68 @@
+"""What the benchmarks share: taking turns, ratios, and the machine."""
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import decord
+import numpy as np
+import torch
+
+
+def take_turns(rivals: dict[str, Callable[[int], None]], runs: int) -> dict[str, list[tuple[float, float]]]:
+    """Time rivals one after another, again and again, so that what changes on the machine meets them all.
+
+    Args:
+        rivals: functions of the number of the run, by their names. Warm them up beforehand.
+        runs: how often each.
+
+    Returns:
+        for each name ``runs`` pairs: seconds on the clock, and of processors (of this process and its threads, not of
+        its children).
+    """
+    spent = {name: [] for name in rivals}
+    for run in range(runs):
+        for name, function in rivals.items():
+            began, processors_began = time.perf_counter(), time.process_time()
+            function(run)
+            spent[name].append((time.perf_counter() - began, time.process_time() - processors_began))
+    return spent
+
+
+def ratios(slow: list[tuple[float, float]], fast: list[tuple[float, float]], which: int = 0) -> list[float]:
+    """How many times as long the first took as its neighbour in time: on the clock (0) or of processors (1)."""
+    return [a[which] / b[which] for a, b in zip(slow, fast)]
+
+
+def with_spread(values: list[float], digits: int = 2) -> str:
+    """The median, with the smallest and the largest."""
+    return f'{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})'
+
+
+def memory(process: int | str = 'self') -> dict[str, float]:
+    """MiB of a process, on Linux: ``resident`` now and at its ``peak``, the ``share`` of it where what several processes
+    have in common is divided among them, and what is its ``own`` alone."""
+    entries = {}
+    for name in ('status', 'smaps_rollup'):
+        for line in Path(f'/proc/{process}/{name}').read_text().splitlines():
+            key, _, value = line.partition(':')
+            if value.endswith(' kB'):
+                entries[key] = int(value[:-3]) / 1024
+    return dict(resident=entries['VmRSS'], peak=entries['VmHWM'], share=entries['Pss'],
+                own=entries['Private_Clean'] + entries['Private_Dirty'])
+
+
+def machine() -> str:
+    """The processor and the versions of what decodes and computes."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists('/proc/cpuinfo'):
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+        name = next((line.partition(':')[2].strip() for line in lines if line.startswith('model name')), name)
+    load = f'; load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
+    return (f'{name}, {os.cpu_count()} processors, {torch.get_num_threads()} threads{load}; '
+            f'Python {platform.python_version()}, torch {torch.__version__}, decord {decord.__version__}, '
+            f'PyAV {av.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}')

@@ -1,0 +1,171 @@
+"""Training as ``tools/train.py`` does it, with all hooks, in portions that a benchmark can time."""
+import functools
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from measuring import with_spread
+
+from videossl.apis.compact import compact
+from videossl.apis.doctor import leave_no_trace
+from videossl.apis.doctor_data import endless_loader
+from videossl.apis.doctor_step import synchronise
+from videossl.apis.launch import build_runner
+from videossl.apis.train import config_for_training, parse_args
+from videossl.compat import config_directory
+from videossl.engine.hooks.momentum_hooks import unwrap
+
+NARROW = 4  # channels of the stem in a quick run
+IDLE = 1.0  # seconds without a new batch after which workers are taken to be done
+
+
+class TrainingRun:
+    """A run of a shipped config that has begun and waits to be told how many iterations to do.
+
+    Args:
+        config: below ``configs/``.
+        videos: folder.
+        folder: for what a run writes.
+        batch: samples in a batch.
+        narrow: take a net of a sixteenth of the width.
+        held: batches of clips to keep in memory.
+        options: more settings, as ``--cfg-options`` has them.
+
+    Attributes:
+        loader: of the videos, without an end; its workers are those that training has on this machine.
+        threads: that training computes with on this machine.
+    """
+
+    def __init__(self, config: str, videos: Path, folder: Path, batch: int, narrow: bool = False, held: int = 0,
+                 options: dict | None = None) -> None:
+        args = parse_args([str(Path(config_directory(), config)), '--data-root', str(videos), '--no-validate'])
+        args.cfg_options = {
+            'train_dataloader.batch_size': batch,
+            **(narrow_options(config) if narrow else {}),
+            **(options or {}),
+        }
+        threads = torch.get_num_threads()
+        settings = config_for_training(args)
+        leave_no_trace(settings, str(folder))
+        self.runner = build_runner(settings)
+        loop = self.runner.train_loop
+        loop._max_iters = 10**9  # which the time that is left is computed from
+        loop._run = self._begin
+        self.runner.train()
+        self.threads = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        self.loader = endless_loader(loop.dataloader, batch)
+        self.batches = iter(self.loader)
+        self.held = [next(self.batches) for _ in range(held)]
+        self.count = 0
+
+    def _begin(self) -> torch.nn.Module:
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        return self.runner.model
+
+    def from_files(self, number: int) -> None:
+        """Train on the next batches of the loader."""
+        self._train(self.batches, number)
+
+    def from_memory(self, number: int) -> None:
+        """Train on batches that are held."""
+        self._train(itertools.cycle(self.held), number)
+
+    def use_up_prefetched(self) -> None:
+        """Train on the batches that workers have made while others had their turn: those that come after them take the
+        time that they take."""
+        if self.loader.num_workers:
+            self.from_files(self.loader.num_workers * self.loader.prefetch_factor)
+
+    def rest(self) -> None:
+        """Wait until workers have made all that they may make in advance."""
+        wait_for_workers(self.batches)
+
+    def _train(self, batches: Iterator[dict], number: int) -> None:
+        others = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        loop = self.runner.train_loop
+        for batch in itertools.islice(batches, number):
+            loop.run_iter(self.count, batch)
+            self.count += 1
+        synchronise()
+        torch.set_num_threads(others)
+
+    def parts(self, number: int) -> dict[str, float]:
+        """Milliseconds that each part of an iteration takes, of so many iterations from memory."""
+        spent: dict[str, float] = defaultdict(float)
+        model, runner = unwrap(self.runner.model), self.runner
+        watched = [(model.data_preprocessor, 'forward', 'to floats'), (runner.optim_wrapper, 'backward', 'backward'),
+                   (runner.optim_wrapper, 'step', 'optimiser'), (model, 'embed', 'forward'),
+                   *((head, 'loss', 'heads') for head in model.heads.values()),
+                   *((predictor, 'forward', 'forward') for predictor in getattr(model, 'predictors', {}).values())]
+        if hasattr(model, 'teacher'):
+            watched += [(model, 'embed_with_teacher', 'teacher forward'), (model, 'move_teacher', 'teacher moves'),
+                        (model.memory_bank, 'enqueue', 'bank enqueues')]
+        undo = [_watch(*entry, spent) for entry in watched]
+        try:
+            began = time.perf_counter()
+            self.from_memory(number)
+            whole = time.perf_counter() - began
+        finally:
+            for function in undo:
+                function()
+        spent['hooks and the rest'] = whole - sum(spent.values())
+        return {part: 1e3 * seconds / number for part, seconds in spent.items()}
+
+    def close(self) -> None:
+        """End the workers."""
+        del self.batches
+
+
+def wait_for_workers(batches: Iterator) -> None:
+    """Wait until the workers behind a loader's iterator, if it has any, have filled their queue."""
+    queue, waiting = getattr(batches, '_worker_result_queue', None), -1
+    while queue is not None and waiting != queue.qsize():
+        waiting = queue.qsize()
+        time.sleep(IDLE)
+
+
+def _watch(owner, name: str, part: str, spent: dict[str, float]) -> Callable[[], None]:
+    function = getattr(owner, name)
+    own = vars(owner).get(name)  # precision is switched by such a function of the instance
+
+    @functools.wraps(function)
+    def timed(*args, **kwargs):
+        synchronise()
+        began = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            synchronise()
+            spent[part] += time.perf_counter() - began
+
+    setattr(owner, name, timed)
+    return lambda: delattr(owner, name) if own is None else setattr(owner, name, own)
+
+
+def narrow_options(config: str) -> dict:
+    """Settings of a net of a sixteenth of the width: for trying a benchmark out."""
+    options = {'model.backbone.base_channels': NARROW}
+    places = ['necks.projection'] if 'aux-skd_' in config else ['heads.speed', 'heads.segment']
+    return {**options, **{f'model.{place}.in_channels': 8 * NARROW for place in places}}
+
+
+def compacted(videos: Path, folder: Path) -> Path:
+    """The videos as ``tools/data/compact.py`` writes them."""
+    report = compact(str(videos), str(folder))
+    print(report)
+    if report.failed:
+        raise SystemExit('the files that failed would be in one run and not in another; take them out')
+    return folder
+
+
+def clips_a_second(spent: list[tuple[float, float]], clips: int) -> str:
+    """Of turns of so many clips: on the clock, and how long a clip keeps processors busy."""
+    return (f'{with_spread([clips / seconds for seconds, _ in spent])} clips/s; of processors '
+            f'{with_spread([1e3 * processors / clips for _, processors in spent], 0)} ms a clip')

@@ -1,0 +1,99 @@
+import sys
+from types import ModuleType, SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from videossl.datasets.opening import opens_video
+from videossl.datasets.transforms import DecodeClips, VideoReaderInit
+from videossl.registry import TRANSFORMS
+
+NUM_FRAMES = 30
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp('videos') / 'blocks.mp4'
+    blocks = np.random.default_rng(0).integers(0, 256, (NUM_FRAMES, 4, 6, 3), dtype=np.uint8)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=20, options=dict(preset='medium', g='30', bf='2'))
+        stream.width, stream.height, stream.pix_fmt = 96, 64, 'yuv420p'
+        for picture in blocks.repeat(16, axis=1).repeat(16, axis=2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
+        container.mux(stream.encode())
+    return str(path)
+
+
+def decoded(path):
+    with av.open(path) as container:
+        return [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize('backend', ['pyav', 'decord'])
+@pytest.mark.parametrize('threads', [1, 2])
+def test_both_backends_give_the_same_frames(video, backend, threads):
+    if backend == 'decord':
+        pytest.importorskip('decord')
+    transform = TRANSFORMS.build(dict(type='VideoReaderInit', _scope_='videossl', backend=backend, num_threads=threads))
+    assert opens_video(transform)
+    results = transform(dict(filename=video))
+    assert (results['total_frames'], results['avg_fps']) == (NUM_FRAMES, 20)
+    inds = [29, 3, 4, 5, 3, 17]
+    results = DecodeClips()(dict(results, frame_inds=np.array(inds)))
+    expected = decoded(video)
+    assert all(np.array_equal(expected[index], frame) for index, frame in zip(inds, results['imgs'], strict=True))
+    assert results['video_reader'] is None
+
+
+def test_mmaction2s_transforms_that_open_still_work(video):
+    for kind in ('DecordInit', 'PyAVInit'):
+        transform = TRANSFORMS.build(dict(type=kind, _scope_='videossl'))
+        assert opens_video(transform) and transform(dict(filename=video))['total_frames'] == NUM_FRAMES
+
+
+def test_a_path_without_an_ending_means_mp4_as_in_mmaction2(video):
+    assert VideoReaderInit()(dict(filename=video.removesuffix('.mp4')))['total_frames'] == NUM_FRAMES
+    with pytest.raises(FileNotFoundError):
+        VideoReaderInit()(dict(filename=f'{video}.gone'))
+
+
+@pytest.mark.parametrize('settings, named', [(dict(backend='opencv'), "backend must be one of .*got 'opencv'"),
+                                             (dict(num_threads=-1), 'num_threads'), (dict(num_threads=1.5), 'num_threads')])
+def test_senseless_settings_are_refused_at_build_time(settings, named):
+    with pytest.raises(ValueError, match=named):
+        TRANSFORMS.build(dict(type='VideoReaderInit', _scope_='videossl', **settings))
+
+
+def test_a_missing_torchcodec_is_an_error_that_says_what_to_install(video, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torchcodec', None)
+    monkeypatch.setitem(sys.modules, 'torchcodec.decoders', None)
+    with pytest.raises(ImportError, match=r'pip install "torchcodec==0\.X.*torch 2\.X.*backend=\'pyav\''):
+        VideoReaderInit(backend='torchcodec')(dict(filename=video))
+
+
+def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):
+    asked, frames = [], decoded(video)
+
+    class VideoDecoder:
+        metadata = SimpleNamespace(average_fps=20)
+
+        def __init__(self, path, dimension_order, num_ffmpeg_threads):
+            assert (path, dimension_order, num_ffmpeg_threads) == (video, 'NHWC', 3)
+
+        def __len__(self):
+            return NUM_FRAMES
+
+        def get_frames_at(self, indices):
+            asked.append(indices)
+            return SimpleNamespace(data=torch.from_numpy(np.stack([frames[index] for index in indices])))
+
+    module = ModuleType('torchcodec.decoders')
+    module.VideoDecoder = VideoDecoder
+    monkeypatch.setitem(sys.modules, 'torchcodec', ModuleType('torchcodec'))
+    monkeypatch.setitem(sys.modules, 'torchcodec.decoders', module)
+    results = VideoReaderInit(backend='torchcodec', num_threads=3)(dict(filename=video))
+    assert (results['total_frames'], results['avg_fps']) == (NUM_FRAMES, 20)
+    results = DecodeClips()(dict(results, frame_inds=np.array([9, 2, 9])))
+    assert asked == [[2, 9]] and all(np.array_equal(frames[index], frame) for index, frame in zip([9, 2, 9], results['imgs']))

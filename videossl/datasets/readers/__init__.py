@@ -1,0 +1,3 @@
+from .pyav_reader import PyAVReader
+
+__all__ = ['PyAVReader']

@@ -1,0 +1,118 @@
+"""The backbone, compiled for training."""
+import functools
+import inspect
+
+import torch
+from mmengine.device import get_device
+from mmengine.hooks import Hook
+from torch import nn
+
+from videossl.registry import HOOKS
+
+from .momentum_hooks import unwrap
+
+OPTIONS = tuple(name for name in inspect.signature(torch.compile).parameters if name not in ('model', 'disable'))
+
+
+class CannotCompile(RuntimeError):
+    """``torch.compile`` does not work on this machine; the message says why and what to do."""
+
+    for_users = True  # the command-line tools print the message alone
+
+
+@HOOKS.register_module()
+class CompileHook(Hook):
+    """Trains with compiled backbones, the student's and the averaged teacher's. ``compile=True`` in a config asks for it.
+
+    A backbone is nearly all of an iteration's work. Necks, heads, memory bank and optimiser stay as they are: they read
+    data samples, which would break their graphs. (mmengine's own ``compile=True`` compiles ``train_step`` as a whole,
+    backward pass, log and optimiser included, in eleven pieces for auxSKD. The command-line tools put this hook in its
+    place.)
+
+    One shape is compiled, that of whole batches in training. The uneven last batch of an epoch, validation and what
+    follows training run as without this hook, so that nothing is compiled a second time in the middle of a run. The state
+    dict keeps its names. Results are those of the same operations in another order of rounding: equal within the
+    precision, not to the bit, to a run that is not compiled.
+
+    The first iteration compiles, which takes a minute or more on a CPU and is repeated when a run is resumed, but for
+    what torch has stored (``TORCHINDUCTOR_CACHE_DIR``).
+
+    Args:
+        options: of ``torch.compile``: ``backend``, ``mode``, ``options``, ``fullgraph``, ``dynamic`` (here False by default).
+
+    Raises:
+        ValueError: an option that ``torch.compile`` does not have.
+        CannotCompile: when training starts, where nothing can be compiled, such as without a C++ compiler on a CPU.
+    """
+
+    def __init__(self, **options) -> None:
+        unknown = sorted(set(options) - set(OPTIONS))
+        if unknown:
+            raise ValueError(f'CompileHook: torch.compile has no {", ".join(unknown)}; it has {", ".join(OPTIONS)}')
+        self.options = dict(dict(dynamic=False), **options)
+        self.in_whole_batch = False
+        self.eager: list[tuple] = []
+
+    def before_train(self, runner) -> None:
+        """Put compiled forward passes beside those of the backbones."""
+        model = unwrap(runner.model)
+        if not hasattr(model, 'backbone'):
+            raise TypeError(f'CompileHook compiles the backbone, and {type(model).__name__} has none; leave out compile')
+        check_compiler(get_device(), self.options)
+        if get_device() == 'cpu' and 'backend' not in self.options and lacks_vectors():
+            runner.logger.warning('torch.compile finds no vector instructions that work here, and what it compiles will '
+                                  'be several times slower than without it; leave out compile=True')
+        # None with a batch sampler of the user's: then every batch counts as a whole one.
+        self.batch_size = runner.train_dataloader.batch_size
+        for part in backbones(model):
+            eager = part.forward
+            self.eager.append((part, eager))
+            part.forward = self._choosing(part, eager, torch.compile(eager, **self.options))
+        runner.logger.info(f'{len(self.eager)} backbone(s) are compiled in the first iteration, which takes a while')
+
+    def _choosing(self, part: nn.Module, eager, compiled):
+
+        @functools.wraps(eager)
+        def forward(*args, **kwargs):
+            return (compiled if part.training and self.in_whole_batch else eager)(*args, **kwargs)
+
+        return forward
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        inputs = data_batch.get('inputs') if isinstance(data_batch, dict) else None
+        self.in_whole_batch = self.batch_size is None or inputs is not None and len(inputs) == self.batch_size
+
+    def after_train(self, runner) -> None:
+        """Leave the backbones as they were."""
+        for part, eager in self.eager:
+            part.forward = eager
+        self.eager.clear()
+
+
+def backbones(model: nn.Module) -> list[nn.Module]:
+    """A model's backbone and, where it has an averaged teacher, the teacher's."""
+    found = [model.backbone]
+    if hasattr(model, 'teacher_pairs'):
+        found.append(model.teacher['backbone'])
+    return found
+
+
+def lacks_vectors() -> bool:
+    """Whether torch's trial of the CPU's vector instructions fails, of which it says nothing."""
+    try:
+        from torch._inductor.cpu_vec_isa import pick_vec_isa
+        return not pick_vec_isa()
+    except (ImportError, AttributeError):  # private parts of torch 2.13
+        return False
+
+
+def check_compiler(device: str, options: dict) -> None:
+    """Compile next to nothing, so that a machine that cannot is found out before any video is read."""
+    try:
+        torch.compile(lambda numbers: numbers * 2 + 1, **options)(torch.ones(2, device=device))
+    except Exception as error:  # of the tracer, the code generator, or whatever lies below them
+        reason = ' '.join(str(error).split('\n\n')[0].split())
+        raise CannotCompile(
+            f'torch.compile does not work here ({type(error).__name__}: {reason}). On a CPU it needs a C++ compiler '
+            '(g++, or the one that CXX names) and the headers of Python, on a GPU triton. Install it, or leave out '
+            'compile=True') from error
