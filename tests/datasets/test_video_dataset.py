@@ -546,11 +546,12 @@ def test_a_pipeline_that_gives_none_gets_another_sample_as_in_mmengine(good_vide
 
 
 def test_a_reader_of_ours_before_a_decoder_of_mmaction2_is_refused_when_built(tmp_path):
+    (tmp_path / 'a.mp4').touch()
+
     def build(**reader):
         return VideoDataset(data_root=str(tmp_path), pipeline=[
             dict(type='VideoReaderInit', **reader), dict(type='SampleFrames', clip_len=2), dict(type='DecordDecode')])
 
     with pytest.raises(ValueError, match='VideoReaderInit needs DecodeClips behind it, not DecordDecode'):
         build()
-    (tmp_path / 'a.mp4').touch()
     build(backend='decord')  # opens with decord what mmaction2 reads with it

@@ -62,7 +62,9 @@ class PackClips(BaseTransform):
         for key, dtype, num_axes in (('parsing_logits', np.float32, 4), ('parsing_mask', np.int64, 3)):
             if results.get(key) is not None:
                 sample.set_field(_pack_maps(key, results[key], dtype, num_axes, num_clips), key)
-        sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        for key in self.meta_keys:
+            if key in results:  # set_metainfo would copy all of it, which nobody else holds
+                sample.set_field(results[key], key, field_type='metainfo')
         return dict(inputs=inputs, data_samples=sample)
 
     def _pack_label(self, key: str, label: Any, num_clips: int) -> torch.Tensor:
@@ -111,7 +113,5 @@ def _pack_frames(frames: Union[Sequence[np.ndarray], np.ndarray], clip_len: int)
 
 def _split(frame: np.ndarray, planes: np.ndarray) -> bool:
     """Write a frame [H, W, 3] to [3, H, W], in half of NumPy's time; whether it has been done."""
-    if not frame.flags.c_contiguous:
-        return False
-    red, _, _ = cv2.split(frame, list(planes))
-    return red.__array_interface__['data'] == planes.__array_interface__['data']  # OpenCV has taken the memory it was given
+    planes = list(planes)
+    return cv2.split(frame, planes)[0] is planes[0]  # OpenCV has taken the memory it was given

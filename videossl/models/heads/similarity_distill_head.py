@@ -46,8 +46,8 @@ class _Divergence(torch.autograd.Function):
     @staticmethod
     def forward(ctx, student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
                 teacher_temperature: float) -> tuple[Tensor, Tensor]:
-        student_log = ((student / student_temperature) @ anchors.t()).log_softmax(dim=1)
-        teacher_log = ((teacher / teacher_temperature) @ anchors.t()).log_softmax(dim=1)
+        student_log = (student @ anchors.t()).div_(student_temperature).log_softmax(dim=1)
+        teacher_log = (teacher @ anchors.t()).div_(teacher_temperature).log_softmax(dim=1)
         agreement = (student_log.argmax(dim=1) == teacher_log.argmax(dim=1)).float().mean()
         teacher_share = teacher_log.exp()
         divergence = torch.einsum('bh,bh->b', teacher_share, teacher_log.sub_(student_log)).mean()
