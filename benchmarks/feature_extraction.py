@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import machine, ratios, take_turns, with_spread
+from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config, ConfigDict
 from rendered_videos import render_videos
 from torch.utils.data import DataLoader
 
 from videossl.apis import extract_features, init_model
 from videossl.apis.compact import compact
-from videossl.apis.launch import share_cores
+from videossl.apis.launch import keep_freed_memory, share_cores
 from videossl.compat import config_directory
 from videossl.datasets import scan_videos
 
@@ -130,9 +130,11 @@ def main() -> None:
         found = {}
 
         def extract(name: str, num_videos: int | None = None) -> None:
+            keep_freed_memory()  # as tools/extract_features.py does
             found[name] = extract_features(model, lists[name][:num_videos], progress=False).features
 
         def extract_stock() -> None:
+            allocate_as_plain_scripts_do()
             found[STOCK] = stock()
 
         rivals = {STOCK: lambda run: extract_stock(), RAW: lambda run: extract(RAW), COMPACTED: lambda run: extract(COMPACTED)}

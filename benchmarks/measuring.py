@@ -1,4 +1,5 @@
 """What the benchmarks share: taking turns, ratios, and the machine."""
+import ctypes
 import os
 import platform
 import statistics
@@ -11,6 +12,8 @@ import cv2
 import decord
 import numpy as np
 import torch
+
+from videossl.apis.launch import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
 
 def take_turns(rivals: dict[str, Callable[[int], None]], runs: int) -> dict[str, list[tuple[float, float]]]:
@@ -36,6 +39,15 @@ def take_turns(rivals: dict[str, Callable[[int], None]], runs: int) -> dict[str,
 def ratios(slow: list[tuple[float, float]], fast: list[tuple[float, float]], which: int = 0) -> list[float]:
     """How many times as long the first took as its neighbour in time: on the clock (0) or of processors (1)."""
     return [a[which] / b[which] for a, b in zip(slow, fast)]
+
+
+def allocate_as_plain_scripts_do() -> None:
+    """Take back what ``videossl.apis.launch.keep_freed_memory`` has set in this process, so that others do not profit
+    from it: glibc's own thresholds, at what they grow to in a process that frees large pieces."""
+    if platform.libc_ver()[0] == 'glibc':
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def with_spread(values: list[float], digits: int = 2) -> str:

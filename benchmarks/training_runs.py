@@ -13,7 +13,7 @@ from videossl.apis.compact import compact
 from videossl.apis.doctor import leave_no_trace
 from videossl.apis.doctor_data import endless_loader
 from videossl.apis.doctor_step import synchronise
-from videossl.apis.launch import build_runner
+from videossl.apis.launch import build_runner, keep_freed_memory
 from videossl.apis.train import config_for_training, parse_args
 from videossl.compat import config_directory
 from videossl.engine.hooks.momentum_hooks import unwrap
@@ -89,6 +89,7 @@ class TrainingRun:
     def _train(self, batches: Iterator[dict], number: int) -> None:
         others = torch.get_num_threads()
         torch.set_num_threads(self.threads)
+        keep_freed_memory()  # as tools/train.py does; a rival may have taken it back
         loop = self.runner.train_loop
         for batch in itertools.islice(batches, number):
             loop.run_iter(self.count, batch)

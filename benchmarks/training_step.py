@@ -22,7 +22,7 @@ from pathlib import Path
 import decord
 import numpy as np
 import torch
-from measuring import machine, ratios, take_turns, with_spread
+from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config
 from mmengine.device import get_device
 from PIL import Image, ImageEnhance
@@ -140,6 +140,7 @@ class PlainTraining:
 
     def train(self, number: int) -> None:
         """Train on the next batches."""
+        allocate_as_plain_scripts_do()
         for _ in range(number):
             clips, *labels = (part.to(self.device) for part in next(self.batches))
             features = self.net(clips)

@@ -21,7 +21,7 @@ from videossl.models.hand_off import HandOffError
 from .clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
 from .feature_extraction import digest_of, extract_features, list_videos
 from .inference import init_model, load_backbone
-from .launch import ConfigError
+from .launch import ConfigError, keep_freed_memory
 from .video_list import VideoList
 
 REPORTS = dict(json=report_json, md=report_markdown)
@@ -187,6 +187,7 @@ def main(argv: list[str] | None = None) -> None:
             report_format(path)
         protocol = protocol_from(args)
         device = args.device or get_device()
+        keep_freed_memory()
         model = (load_backbone(args.checkpoint, device=device) if args.config is None else
                  init_model(args.config, args.checkpoint, device))
         train, test = (osp.join(args.data_root, name) for name in (args.train_list, args.test_list))

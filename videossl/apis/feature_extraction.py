@@ -26,7 +26,7 @@ from .clip_encoder import ClipEncoder, describe_pixels, digest_of
 from .clip_protocol import CROPS, POOLINGS, ClipProtocol
 from .feature_parts import NAMES_ONLY, PartialFeatures, differences
 from .inference import init_model
-from .launch import ConfigError, load_config, share_cores
+from .launch import ConfigError, keep_freed_memory, load_config, share_cores
 from .video_list import ListedVideos, list_videos
 
 SHOWN_VIDEOS = 10  # unreadable ones, in the summary
@@ -264,6 +264,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     resize = args.resize[0] if args.resize is not None and len(args.resize) == 1 else args.resize
     try:
+        keep_freed_memory()
         config = load_config(args.config, args.cfg_options)
         videos, data_root = videos_of(args)
         check_name(args.out)

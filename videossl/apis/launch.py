@@ -241,15 +241,15 @@ def share_threads(cores: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """On a CPU, let memory that is freed stay with the process.
+    """Let memory that is freed stay with the process, and with loader workers that it starts.
 
-    The activations of a step are freed and asked for again in the next one. glibc returns large pieces to the system each
-    time, which clears every page of them when it is touched anew: a tenth of R3D's step. Memory that many sizes have
-    scattered may add up to more this way. Whoever has chosen something for the allocator in the environment is left
-    alone, as is every other C library.
+    What a step or a sample needs is freed and asked for again by the next one. glibc returns large pieces to the system
+    each time, which clears every page of them when it is touched anew: that is a tenth of R3D's step on a CPU, and a fifth
+    of R(2+1)D's step and of a sample. Memory that many sizes have scattered may add up to more this way. Whoever has chosen
+    something for the allocator in the environment is left alone, as is every other C library.
     """
     chosen = any(name.startswith(('MALLOC_', 'GLIBC_TUNABLES', 'LD_PRELOAD')) for name in os.environ)
-    if get_device() != 'cpu' or chosen or platform.libc_ver()[0] != 'glibc':
+    if chosen or platform.libc_ver()[0] != 'glibc':
         return
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(M_MMAP_THRESHOLD, 2**30)

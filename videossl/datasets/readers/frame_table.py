@@ -67,13 +67,17 @@ class FrameTable:
 
     def is_sound(self) -> bool:
         """Whether frames can be told from each other, and all of them can be decoded as far as the packets say."""
-        if not len(self.when) or not self.keys[0] or len(set(self.positions.tolist())) < len(self.positions):
+        if not len(self.when) or not self.keys[0] or not _are_distinct(self.positions):
             return False
         if np.any(np.diff(self.when[self.starts]) <= 0):
             return False
         # What comes after the first key frame and is shown before it refers to what is not there.
         shown = self.when[self.shown]
-        return len(set(shown.tolist())) == len(shown) and (len(shown) == 0 or bool(shown.min() >= self.when[0]))
+        return _are_distinct(shown) and (len(shown) == 0 or bool(shown.min() >= self.when[0]))
+
+
+def _are_distinct(values: np.ndarray) -> bool:
+    return bool(np.all(values[1:] > values[:-1])) or len(np.unique(values)) == len(values)
 
 
 def frame_table(container: Any, stream: Any, size: int) -> FrameTable | None:
@@ -103,12 +107,13 @@ def _checked(table: FrameTable | None) -> FrameTable | None:
 
 def _of_index(container: Any, stream: Any) -> FrameTable | None:
     """By the container's index alone, which spares reading the file; None where it cannot be trusted."""
-    entries = [(entry.timestamp, entry.pos, entry.is_keyframe, entry.is_discard) for entry in stream.index_entries]
+    entries = list(stream.index_entries)
     first = next((packet for packet in container.demux(stream) if packet.size), None)
     # Its times are those of decoding. Without frames out of order the times of showing equal them, or are later.
-    if not entries or first is None or first.pts != entries[0][0] or first.pos != entries[0][1]:
+    if not entries or first is None or first.pts != entries[0].timestamp or first.pos != entries[0].pos:
         return None
-    times, positions, keys, discarded = (np.array(column) for column in zip(*entries))
+    times, positions = np.array([entry.timestamp for entry in entries]), np.array([entry.pos for entry in entries])
+    keys, discarded = np.array([entry.is_keyframe for entry in entries]), np.array([entry.is_discard for entry in entries])
     return _checked(FrameTable(np.arange(len(times)), times, keys, ~discarded, positions, times, is_guess=True))
 
 

@@ -5,20 +5,10 @@ guessed, and guessed wrongly. ISO/IEC 14496-2, 6.2.3 and 6.2.5, tells what is in
 """
 from collections.abc import Sequence
 
+from .bits import Bits
+
 VOP = b'\x00\x00\x01\xb6'  # what a frame (video object plane) begins with
 INTRA, PREDICTED, BIDIRECTIONAL, SPRITE = range(4)
-
-
-class _Bits:
-    """Reads bits from the first on; zeros behind the end."""
-
-    def __init__(self, content: bytes) -> None:
-        self.number = int.from_bytes(content, 'big')
-        self.left = 8 * len(content)
-
-    def read(self, count: int) -> int:
-        self.left -= count
-        return (self.number >> self.left if self.left >= 0 else self.number << -self.left) & ((1 << count) - 1)
 
 
 def bits_of_time(content: bytes) -> int | None:
@@ -29,7 +19,7 @@ def bits_of_time(content: bytes) -> int | None:
             break
     else:
         return None
-    bits, version = _Bits(content[place + 4:place + 44]), 1
+    bits, version = Bits(content[place + 4:place + 44]), 1
     bits.read(9)  # random access, kind of object
     if bits.read(1):
         version = bits.read(4)

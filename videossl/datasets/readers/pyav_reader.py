@@ -9,6 +9,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from .frame_table import FrameTable, frame_table, table_of_packets
+from .h264 import sequence_of
 
 # Containers of videos. FFmpeg also knows formats that name other files to read, playlists among them.
 CONTAINERS = ('3gp', 'amv', 'asf', 'avi', 'dv', 'flv', 'gif', 'h264', 'hevc', 'ivf', 'm4v', 'matroska', 'mjpeg', 'mov', 'mpeg',
@@ -36,8 +37,7 @@ class PyAVReader:
     def __init__(self, path: str, num_threads: int = 1) -> None:
         self.container = None  # for __del__
         path = os.path.abspath(path)  # begins with a slash, and so never with the name of a protocol
-        # XviD files carry titles that are not UTF-8.
-        self.container = av.open(path, metadata_errors='ignore', options=dict(OPTIONS))
+        self.container = _opened(path)
         stream = self.container.streams.best('video')
         if stream is None:
             raise ValueError('it has no pictures')
@@ -106,10 +106,10 @@ class PyAVReader:
         return found if len(found) == len(indices) else None
 
     def _starts(self, indices: list[int]) -> Iterator[tuple[int, int]]:
-        """(where decoding begins, number) of each frame. It goes on as long as no key frame is on the way."""
+        """(where decoding begins, number) of each frame. It goes on where no key frame spares decoding any."""
         start = reached = -1
         for index, nearest, place in zip(indices, self.table.starts_for(indices), self.table.order[indices].tolist()):
-            if nearest > reached:
+            if start < 0 or nearest > reached + 1:  # to the very next one decoding goes on by itself
                 start = nearest
             reached = max(reached, place)
             yield start, index
@@ -165,6 +165,32 @@ class PyAVReader:
     def __del__(self) -> None:
         if getattr(self, 'container', None) is not None:
             self.close()
+
+
+def _opened(path: str) -> Any:
+    """A container of PyAV, which knows the size of its pictures and by how many frames they are out of order.
+
+    FFmpeg finds that out by decoding some frames, and all other tracks', which takes as long as everything else that is done
+    to open a file. Where an MP4 file tells it in so many words nothing is decoded.
+    """
+    with open(path, 'rb') as file:
+        is_mp4 = file.read(8)[4:] == b'ftyp'
+    settings = dict(metadata_errors='ignore')  # XviD files carry titles that are not UTF-8
+    if is_mp4:
+        container = av.open(path, options=dict(OPTIONS, codec_whitelist='none'), **settings)
+        if _is_told(container.streams):
+            return container
+        container.close()
+    return av.open(path, options=dict(OPTIONS), **settings)
+
+
+def _is_told(streams: Any) -> bool:
+    if len(streams.video) != 1 or not streams.video[0].average_rate or streams.video[0].codec_context.name != 'h264':
+        return False
+    context = streams.video[0].codec_context
+    width, height, delay = sequence_of(context.extradata or b'') or (None, None, None)
+    # Frames out of order are known to the container, which has found out itself.
+    return (width, height) == (context.width, context.height) and bool(delay) == context.has_b_frames
 
 
 class _Surprise(Exception):

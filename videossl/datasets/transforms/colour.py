@@ -3,7 +3,7 @@
 They expect RGB (decord's order), never write into the frames they are given, and carry ``changes_colour_only = True``,
 by which :class:`~videossl.datasets.transforms.each_clip.EachClip` knows that they leave the geometry alone.
 """
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -16,12 +16,10 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of R, G, B
 _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
 
-_IDENTITY, _GREY = np.eye(3), np.tile(GREY_WEIGHTS, (3, 1))
-# A turn of the hue by an angle is the first of these, and its cosine and its sine times the others.
-_HUE_MEAN, _HUE_COSINE, _HUE_SINE = (_YIQ_TO_RGB @ np.array(turn) @ _RGB_TO_YIQ for turn in (
-    [[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, -1], [0, 1, 0]]))
-
-BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+# A turn of the hue by an angle is the first of these, and its cosine and its sine times the next two; the last gives grey.
+_PARTS = np.stack([*((_YIQ_TO_RGB @ np.array(turn) @ _RGB_TO_YIQ).reshape(-1) for turn in (
+    [[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, -1], [0, 1, 0]])),
+    np.tile(GREY_WEIGHTS, 3)])
 
 
 def saturation_matrix(factor: float) -> np.ndarray:
@@ -39,47 +37,27 @@ def hue_matrix(shift: float) -> np.ndarray:
     return _YIQ_TO_RGB @ rotation @ _RGB_TO_YIQ
 
 
-def jitter_matrix(factors: Sequence[float], order: Sequence[int], mean_colour: np.ndarray) -> np.ndarray:
-    """Composes the four operations, in the order given, into one 3x4 matrix [A | b]: colour -> A colour + b.
+def jitter_matrices(factors: np.ndarray, mean_colours: np.ndarray) -> np.ndarray:
+    """Composes the four operations into one 3x4 matrix [A | b] for each of n pictures: colour -> A colour + b.
+
+    Their order changes nothing as long as values are not clipped in between: a change of saturation and a turn of the hue
+    commute, since both leave grey, and the grey level of every colour, as they are. So what contrast blends with is the
+    picture's mean grey level times the brightness, or is multiplied by it later.
 
     Args:
-        factors: Brightness, contrast and saturation factor (1 changes nothing) and hue shift (0 changes nothing).
-        order: The operations in the order they are applied, as places in ``factors``.
-        mean_colour: Mean R, G, B of the picture (or of the clip). The mean grey level that contrast blends with is
-            taken at contrast's turn; for affine operations it follows from the mean colour before them.
-    """
-    return jitter_matrices(np.array([factors]), np.array([order]), np.array([mean_colour]))[0]
-
-
-def jitter_matrices(factors: np.ndarray, orders: np.ndarray, mean_colours: np.ndarray) -> np.ndarray:
-    """:func:`jitter_matrix` of n pictures at once, in a fifth of the time that 16 of them take one by one.
-
-    Args:
-        factors: [n, 4].
-        orders: [n, 4].
-        mean_colours: [n, 3].
+        factors: [n, 4], brightness, contrast and saturation factor (1 changes nothing) and hue shift (0 changes nothing).
+        mean_colours: [n, 3], mean R, G, B of each picture (or of the clip).
 
     Returns:
         float64 [n, 3, 4].
     """
-    count = len(factors)
-    brightness, contrast, saturation, hue = np.asarray(factors, dtype=float).T[..., None, None]
-    steps = np.empty((4, count, 3, 3))
-    steps[BRIGHTNESS], steps[CONTRAST] = brightness * _IDENTITY, contrast * _IDENTITY
-    steps[SATURATION] = saturation * _IDENTITY + (1 - saturation) * _GREY
+    brightness, contrast, saturation, hue = np.asarray(factors, dtype=float).T
     angle = -2 * np.pi * hue
-    steps[HUE] = _HUE_MEAN + np.cos(angle) * _HUE_COSINE + np.sin(angle) * _HUE_SINE
-    # Columns: the matrix, its offset, and what has become of the mean colour.
-    columns = np.zeros((count, 3, 5))
-    columns[:, :, :3], columns[:, :, 4] = _IDENTITY, mean_colours
-    pictures = np.arange(count)
-    for operation in np.asarray(orders).T:
-        stepped = steps[operation, pictures] @ columns
-        mean_grey = columns[:, :, 4] @ GREY_WEIGHTS
-        share = np.where(operation == CONTRAST, (1 - contrast[:, 0, 0]) * mean_grey, 0)
-        stepped[:, :, 3:] += share[:, None, None]
-        columns = stepped
-    return columns[:, :, :4]
+    shares = np.stack([saturation, saturation * np.cos(angle), saturation * np.sin(angle), 1 - saturation], axis=1)
+    matrices = np.empty((len(shares), 3, 4))
+    matrices[:, :, :3] = ((brightness * contrast)[:, None] * shares @ _PARTS).reshape(-1, 3, 3)
+    matrices[:, :, 3] = (brightness * (1 - contrast) * (mean_colours @ GREY_WEIGHTS))[:, None]
+    return matrices
 
 
 def _split_into_clips(results: Dict) -> List[List[np.ndarray]]:
@@ -91,7 +69,7 @@ def _split_into_clips(results: Dict) -> List[List[np.ndarray]]:
 
 @TRANSFORMS.register_module()
 class VideoColorJitter(BaseTransform):
-    """Random brightness, contrast, saturation and hue, in random order, per frame or per clip.
+    """Random brightness, contrast, saturation and hue, per frame or per clip.
 
     Factors are uniform in [max(0, 1 - strength), 1 + strength], the hue shift in [-hue, hue] of the colour circle, as
     in torchvision's ``ColorJitter``. Brightness multiplies; contrast blends with the mean grey level of the frame (of
@@ -147,31 +125,28 @@ class VideoColorJitter(BaseTransform):
         results['imgs'] = [frame for clip in _split_into_clips(results) for frame in jitter(clip)]
         return results
 
-    def _draw(self, count: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """``count`` independent draws: (chosen or not [n], factors [n, 4], orders [n, 4])."""
+    def _draw(self, count: int) -> Tuple[np.ndarray, np.ndarray]:
+        """``count`` independent draws: (chosen or not [n], factors [n, 4])."""
         chosen = np.random.random(count) < self.probability
         factors = np.random.uniform(self._lowest, self._highest, size=(count, 4))
-        orders = np.argsort(np.random.random((count, 4)), axis=1)
-        return chosen, factors, orders
+        np.random.random((count, 4))  # stands for the order, so that seeds go on giving the clips that they have given
+        return chosen, factors
 
     def _jitter_each(self, frames: List[np.ndarray]) -> List[np.ndarray]:
-        chosen, factors, orders = self._draw(len(frames))
-        # One block for the clip, since OpenCV is several times slower on the views that a crop leaves behind.
-        clip = np.stack(frames)
-        means = np.array([cv2.mean(frame)[:3] for frame in clip])
-        matrices = jitter_matrices(factors, orders, means)
-        for frame, is_chosen, matrix in zip(clip, chosen, matrices):
-            if is_chosen:
-                cv2.transform(frame, matrix, frame)
-        return list(clip)
+        chosen, factors = self._draw(len(frames))
+        # On the views that a crop leaves behind OpenCV is several times slower.
+        frames = [np.ascontiguousarray(frame) for frame in frames]
+        matrices = jitter_matrices(factors, np.array([cv2.mean(frame)[:3] for frame in frames]))
+        return [cv2.transform(frame, matrix) if is_chosen else frame
+                for frame, is_chosen, matrix in zip(frames, chosen, matrices)]
 
     def _jitter_together(self, frames: List[np.ndarray]) -> List[np.ndarray]:
-        chosen, factors, orders = self._draw(1)
+        chosen, factors = self._draw(1)
         if not chosen[0]:
             return frames
         clip = np.stack(frames)
         column = clip.reshape(-1, clip.shape[2], 3)  # the frames one below the other: OpenCV takes one picture
-        matrix = jitter_matrices(factors, orders, np.array([cv2.mean(column)[:3]]))[0]
+        matrix = jitter_matrices(factors, np.array([cv2.mean(column)[:3]]))[0]
         return list(cv2.transform(column, matrix).reshape(clip.shape))
 
     def __repr__(self) -> str:
