@@ -29,12 +29,13 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before the libraries start thei
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from measuring import machine, ratios, take_turns, with_spread  # noqa: E402
+from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread  # noqa: E402
 from mmaction.datasets import VideoDataset as StockVideoDataset  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from rendered_videos import render_videos  # noqa: E402
 
 from videossl.apis.compact import compact  # noqa: E402
+from videossl.apis.launch import keep_freed_memory  # noqa: E402
 from videossl.compat import config_directory  # noqa: E402
 from videossl.datasets import VideoDataset, scan_videos  # noqa: E402
 
@@ -75,7 +76,8 @@ def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
 
 
 def run_through(dataset: StockVideoDataset, samples: int, seed: int) -> None:
-    """Make so many samples."""
+    """Make so many samples, ours with the allocator as tools/train.py sets it."""
+    keep_freed_memory() if isinstance(dataset, VideoDataset) else allocate_as_plain_scripts_do()
     np.random.seed(seed)
     for index in range(samples):
         inputs = dataset[index % len(dataset)]['inputs']
