@@ -40,7 +40,7 @@ faults: $(STAMP) ## run all fault-injection tests, the slow ones too
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults
 
 # Figures to compare need a machine that does nothing else meanwhile.
-bench: $(STAMP) ## run the benchmarks one after another; about four minutes each
+bench: $(STAMP) ## run the benchmarks one after another, most of an hour
 	@failed=; for script in $(BENCHMARKS); do \
 	  echo; echo "== $$script $(BENCH_ARGS)"; \
 	  $(VENV)/bin/python $$script $(BENCH_ARGS) || failed="$$failed $$script"; \

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from videossl.apis.launch import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+from videossl.engine.hooks.precision_hook import cpu_has_bf16
 
 
 def take_turns(rivals: dict[str, Callable[[int], None]], runs: int) -> dict[str, list[tuple[float, float]]]:
@@ -75,6 +76,7 @@ def machine() -> str:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
         name = next((line.partition(':')[2].strip() for line in lines if line.startswith('model name')), name)
     load = f'; load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
-    return (f'{name}, {os.cpu_count()} processors, {torch.get_num_threads()} threads{load}; '
+    bf16 = 'with' if cpu_has_bf16() else 'without'
+    return (f'{time.strftime("%d %B %Y")}; {name} {bf16} bf16, {os.cpu_count()} processors, {torch.get_num_threads()} threads{load}; '
             f'Python {platform.python_version()}, torch {torch.__version__}, decord {decord.__version__}, '
             f'PyAV {av.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}')

@@ -22,7 +22,7 @@ from mmengine.config import Config
 from mmengine.dataset import RepeatDataset
 from torch.utils.data import DataLoader
 
-from videossl.apis.launch import innermost_dataset
+from videossl.apis.launch import innermost_dataset, keep_freed_memory
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset, write_moving_shapes
 from videossl.engine import DrawSampler
@@ -51,6 +51,7 @@ def open_videos(folder: Path, number: int, num_workers: int) -> tuple[list[float
     Returns:
         MiB after each tenth, the number of processes, and seconds.
     """
+    keep_freed_memory()  # as tools/train.py does
     config = Config.fromfile(Path(config_directory(), CONFIG))
     pipeline = innermost_dataset(config.train_dataloader.dataset).pipeline
     dataset = VideoDataset('train.txt', pipeline=pipeline, data_root=str(folder), guard='workers')

@@ -19,7 +19,7 @@ from videossl.compat import config_directory
 from videossl.engine.hooks.momentum_hooks import unwrap
 
 NARROW = 4  # channels of the stem in a quick run
-IDLE = 1.0  # seconds without a new batch after which workers are taken to be done
+PATIENCE = 300  # seconds
 
 
 class TrainingRun:
@@ -125,11 +125,12 @@ class TrainingRun:
 
 
 def wait_for_workers(batches: Iterator) -> None:
-    """Wait until the workers behind a loader's iterator, if it has any, have filled their queue."""
-    queue, waiting = getattr(batches, '_worker_result_queue', None), -1
-    while queue is not None and waiting != queue.qsize():
-        waiting = queue.qsize()
-        time.sleep(IDLE)
+    """Wait until the workers behind a loader's iterator, if it has any, have made all that they were told to."""
+    queue, end = getattr(batches, '_worker_result_queue', None), time.monotonic() + PATIENCE
+    while queue is not None and queue.qsize() < batches._tasks_outstanding:
+        if time.monotonic() > end:
+            raise SystemExit(f'the workers of a loader have not made their batches within {PATIENCE} seconds')
+        time.sleep(0.05)
 
 
 def _watch(owner, name: str, part: str, spent: dict[str, float]) -> Callable[[], None]:

@@ -113,7 +113,7 @@ def test_the_hooks_of_every_run_are_in_the_common_config_and_change_nothing_of_a
         main(arguments(videos, tmp_path / name, 'train_cfg.max_epochs=1', *options))
         states.append(torch.load(tmp_path / name / 'epoch_1.pth', weights_only=True))
     guarded, bare = states
-    assert guarded['loss_guard'] == dict(in_a_row=0, total=0) and 'loss_guard' not in bare
+    assert guarded['loss_guard'] == dict(total=0) and 'loss_guard' not in bare
     for name, value in guarded['state_dict'].items():
         assert torch.equal(value, bare['state_dict'][name]), name
     log = read_log(tmp_path / 'guarded')

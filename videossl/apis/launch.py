@@ -131,6 +131,11 @@ def point_at_validation(dataloader: ConfigDict, data_root: str | None, train_lis
 
 def finish_config(config: Config, args: argparse.Namespace) -> Config:
     """Everything that training and testing set alike, after the data."""
+    undone = next((key for key in args.cfg_options or {} if key.startswith(('train_dataloader.', 'test_dataloader.'))
+                   and key.endswith('.ann_file')), None)
+    if undone and getattr(args, 'data_root', None) and not getattr(args, 'ann_file', None):
+        raise ConfigError(f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
+                          'list with --ann-file')
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.work_dir is not None:
@@ -233,11 +238,12 @@ def cores_of_process() -> int:
 def share_threads(cores: int) -> None:
     """On a CPU, compute with as many threads as workers leave cores: threads that wait for each other at the end of each
     layer are slowed several times by one that has to share its core. ``OMP_NUM_THREADS``, where it is set, decides."""
-    if get_device() != 'cpu' or 'OMP_NUM_THREADS' in os.environ or torch.get_num_threads() <= cores:
+    if get_device() != 'cpu':
         return
-    print_log(f'computing with {cores} thread(s) instead of {torch.get_num_threads()}: the loader workers take the other '
-              'cores (OMP_NUM_THREADS sets another number)', logger='current')
-    torch.set_num_threads(cores)
+    if 'OMP_NUM_THREADS' not in os.environ and torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
+    print_log(f'threads that compute: {torch.get_num_threads()}, on {cores_of_process()} cores; OMP_NUM_THREADS sets another '
+              'number', logger='current')
 
 
 def keep_freed_memory() -> None:

@@ -31,6 +31,7 @@ MISSING = re.compile(r"(?:(\w+)\.)?(\w+)\(\) missing \d+ required (?:positional|
 # What gloo and NCCL say where the process at the other end has died.
 LOST_PROCESS = re.compile(r'Connection (?:closed|reset) by peer|remote process exited|Broken pipe')
 UNREGISTERED = re.compile(r'([\w.]+) is not in the [\w.-]+::([\w .-]+) registry')
+ONE_VALUE = 'Expected more than 1 value per channel when training'  # torch's batch norm
 IN_A_HOOK = re.compile(r' in <[\w.]*?(\w+) object at \w+>$')  # what mmengine adds where a hook raises
 
 
@@ -59,6 +60,8 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
         if not (is_for_users(error) or is_own) or debugging():
             raise
         text = error.strerror if isinstance(error, OSError) and error.strerror and error.filename is None else error
+        if str(text).startswith('Caught '):  # in a loader's worker, with its traceback
+            text = str(text).rpartition(f'{type(error).__name__}: ')[2].strip()
         print(f'{rank}error: {text}\n({DEBUG}=1 shows where it was raised)', file=sys.stderr, flush=True)
         raise SystemExit(1) from None
 
@@ -124,6 +127,9 @@ def building(config: Config) -> Iterator[Callable[[Runner], None]]:
     try:
         yield lambda runner: runner.register_hook(begin, priority='VERY_LOW')
     except (TypeError, KeyError, ValueError, AssertionError) as error:
+        if ONE_VALUE in str(error):
+            raise ConfigError('a batch norm has a single number to take the statistics of a channel from: more samples a batch '
+                              '(train_dataloader.batch_size), or larger clips') from error
         text = None if begin.has_begun or is_for_users(error) else explain(error, config)
         if text is not None:
             raise ConfigError(text) from error

@@ -21,6 +21,12 @@ MAX_WORKERS = 512
 LEAST_TRIED = 100  # videos, before a share of them means anything
 
 
+class TooManyBroken(RuntimeError):
+    """Training cannot go on with these videos; the message says why and what to do."""
+
+    for_users = True  # the command-line tools print the message alone
+
+
 class BrokenVideos:
     """Which videos could not be read, how many samples others had to take the place in, and where they are listed.
 
@@ -115,14 +121,14 @@ class BrokenVideos:
             own[everyones.bool()] = True  # nothing is written that workers may be changing
 
     def check_share(self, share: float) -> None:
-        """Raise a RuntimeError if more than a share of the videos that were tried are broken. 100 of them, or all of a
+        """Raise :class:`TooManyBroken` if more than a share of the videos that were tried are broken. 100 of them, or all of a
         smaller data set, must have been tried first."""
         if not self.named.any():
             return
         tried, broken = int(self.tried.sum()), int(self.named.sum())
         if tried >= min(len(self.tried), LEAST_TRIED) and broken > share * tried:
             listed = f' {self.file} names them.' if self.file is not None else ' The log names them.'
-            raise RuntimeError(
+            raise TooManyBroken(
                 f'{broken} of the {tried} videos that were tried cannot be read, more than the allowed share of {share:g}, '
                 f'so training stops.{listed} Check data_root and the files (tools/data/check_videos.py tries them all), or '
                 'allow more with train_dataloader.dataset.max_broken_share')

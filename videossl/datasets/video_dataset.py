@@ -14,7 +14,7 @@ from torch.utils.data import get_worker_info
 from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import iterate_annotations, scan_videos
-from .broken_videos import BrokenVideos
+from .broken_videos import BrokenVideos, TooManyBroken
 from .opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
 
@@ -208,7 +208,7 @@ class VideoDataset(MMActionVideoDataset):
                         return self._run_pipeline(self._with_wrong_label(self.get_data_info(index)), blank=True)
             if attempt == 0:
                 self.broken.count_replaced()
-        raise RuntimeError(f'{self.max_replacements} videos in a row could not be read, so training stops; check data_root '
+        raise TooManyBroken(f'{self.max_replacements} videos in a row could not be read, so training stops; check data_root '
                            f'and the files. The last: {last}')
 
     def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:

@@ -147,18 +147,18 @@ def test_neither_limit_is_reached_by_one_less(train):
     assert len(run.warnings) == 4
 
 
-def test_a_resumed_run_counts_on_and_knows_that_its_last_step_was_skipped(train, build_aux_skd, build_runner, tmp_path):
+def test_a_resumed_run_knows_what_was_skipped_in_all_and_has_as_many_tries_in_a_row_as_another(train, build_aux_skd, build_runner, tmp_path):
     run = train(Poison([4, 5]), LossGuardHook(max_in_a_row=4), checkpoint=dict(type='PlainCheckpointHook', interval=1))
     last = run.states[-1]
-    guard = LossGuardHook(max_in_a_row=4)
-    runner = build_runner(build_aux_skd(bank_size=50), hooks=[*HOOKS, guard, Poison([6, 7])], samples=12, batch_size=2,
+    guard = LossGuardHook(max_in_a_row=3)
+    runner = build_runner(build_aux_skd(bank_size=50), hooks=[*HOOKS, guard, Poison([6, 7, 8])], samples=12, batch_size=2,
                           epochs=2, work_dir='resumed', load_from=str(next(tmp_path.glob('run/epoch_1.pth'))), resume=True)
     teachers = []
     runner.register_hook(SnapTeacher(teachers), priority='LOWEST')
-    with pytest.raises(TrainingStopped, match='4 steps in a row'):
+    with pytest.raises(TrainingStopped, match='3 steps in a row'):
         runner.train()
     assert torch.equal(teachers[0], last['teacher.backbone.conv.weight']), 'moves no second time for one step'
-    assert guard.total == 4
+    assert guard.total == 5
 
 
 class SnapTeacher(Hook):

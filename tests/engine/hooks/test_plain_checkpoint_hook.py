@@ -228,3 +228,19 @@ def test_the_best_score_is_remembered_after_a_resume(build_vspp, build_runner, t
     assert 'best_accuracy_epoch_1.pth' in files_in(tmp_path / 'run')
     assert 'best_accuracy_epoch_2.pth' not in files_in(tmp_path / 'run')
     torch.load(tmp_path / 'run' / 'best_accuracy_epoch_1.pth', weights_only=True)
+
+
+class Spoil(Hook):
+    """Makes a batch norm's statistics infinite in the third iteration."""
+
+    priority = 'HIGHEST'
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        if runner.iter == 2:
+            runner.model.backbone.bn.running_var[0] = float('inf')
+
+
+def test_a_model_that_is_not_finite_is_not_saved_and_the_last_good_one_stays(build_vspp, build_runner, tmp_path):
+    each = dict(type='PlainCheckpointHook', interval=1, by_epoch=False, max_keep_ckpts=1)
+    build_runner(build_vspp(), hooks=[Spoil()], samples=12, checkpoint=each).train()
+    assert files_in(tmp_path / 'run') == ['iter_2.pth']

@@ -122,17 +122,18 @@ class LossGuardHook(Hook):
         raise TrainingStopped(
             f'training stops at iteration {runner.iter + 1}, since {how_many} '
             f'(default_hooks.loss_guard.{limit}={getattr(self, limit)}). The last: {fault}.\n'
-            'No skipped step has changed the weights, so the last checkpoint is good. What helps: a lower learning rate '
-            '(optim_wrapper.optimizer.lr) or one that rises slowly (a LinearLR in param_scheduler), smaller gradients '
+            'No skipped step has changed the weights; it may be the steps before that have spoiled them, and then an '
+            'earlier checkpoint is the one to start from (--init-from: --resume keeps the learning rate). What helps: a lower '
+            'one (optim_wrapper.optimizer.lr) or one that rises slowly (a LinearLR in param_scheduler), smaller gradients '
             '(optim_wrapper.clip_grad.max_norm=10), full precision (default_hooks.precision.precision=fp32), a higher '
             'temperature of a contrastive head. Where it is always the same videos, look at them')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint['loss_guard'] = dict(in_a_row=self.in_a_row, total=self.total)
+        checkpoint['loss_guard'] = dict(total=self.total)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        counts = checkpoint.get('loss_guard', {})
-        self.in_a_row, self.total = counts.get('in_a_row', 0), counts.get('total', 0)
+        # Not those in a row: who goes on after a stop has changed something, and gets as many tries as before.
+        self.in_a_row, self.total = 0, checkpoint.get('loss_guard', {}).get('total', 0)
 
 
 def moving_statistics(model: nn.Module) -> list[Tensor]:

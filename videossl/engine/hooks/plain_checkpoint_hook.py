@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
+from torch import nn
 
 from videossl.models.conversion.weight_files import file_sha256
 from videossl.models.hand_off import HandOffError, read_plain
@@ -17,6 +18,13 @@ from videossl.registry import HOOKS
 
 from ..checkpoint_files import (POINTER, TEMPORARY, iterations_in, newest_whole, put_in_place, read_pointer,
                                 remove_temporaries, write_pointer)
+
+
+def not_finite(model: nn.Module) -> list[str]:
+    """Names of parameters and buffers that are not finite throughout, on any process."""
+    found = [name for name, tensor in model.state_dict().items()
+             if tensor.is_floating_point() and not bool(tensor.isfinite().all())]
+    return found if get_world_size() == 1 else list(dict.fromkeys(sum(all_gather_object(found), [])))
 
 
 @HOOKS.register_module()
@@ -107,7 +115,13 @@ class PlainCheckpointHook(CheckpointHook):
             hub['resumed_keys'] = {key: value for key, value in hub['resumed_keys'].items() if key in known}
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict, outdated: Sequence[str] = ()) -> None:
-        """Save where training is; then remove files named in ``outdated``, and checkpoints that are too many."""
+        """Save where training is; then remove files named in ``outdated``, and checkpoints that are too many. A model with
+        numbers that are none is not saved: it would take the place of the last good one."""
+        spoiled = not_finite(runner.model)
+        if spoiled:
+            runner.logger.warning(f'no checkpoint is written: NaN or infinite numbers in {len(spoiled)} parts of the model, '
+                                  f'the first of them {spoiled[0]}')
+            return
         outdated = list(outdated)
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             too_many = max(0, len(self.keep_ckpt_ids) + 1 - self.max_keep_ckpts)
