@@ -21,7 +21,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before the libraries start their threads
@@ -29,7 +30,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before the libraries start thei
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread  # noqa: E402
+from measuring import machine, ratios, with_spread  # noqa: E402
 from mmaction.datasets import VideoDataset as StockVideoDataset  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from rendered_videos import render_videos  # noqa: E402
@@ -76,12 +77,60 @@ def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
 
 
 def run_through(dataset: StockVideoDataset, samples: int, seed: int) -> None:
-    """Make so many samples, ours with the allocator as tools/train.py sets it."""
-    keep_freed_memory() if isinstance(dataset, VideoDataset) else allocate_as_plain_scripts_do()
+    """Make so many samples."""
     np.random.seed(seed)
     for index in range(samples):
         inputs = dataset[index % len(dataset)]['inputs']
     assert tuple(inputs.shape) == SHAPE and inputs.dtype == torch.uint8, (inputs.shape, inputs.dtype)
+
+
+class Rival:
+    """A pipeline in a process of its own, so that what one does to the allocator is not the others' gain or loss.
+
+    Args:
+        name: of the pipeline.
+        folders: those of :func:`build_pipelines`.
+        samples: in a turn.
+    """
+
+    def __init__(self, name: str, folders: tuple[Path, Path, Path], samples: int) -> None:
+        self.connection, other = get_context('spawn').Pipe()
+        self.process = get_context('spawn').Process(target=serve, args=(other, name, folders, samples), daemon=True)
+        self.process.start()
+        other.close()
+        self.connection.recv()
+
+    def turn(self, run: int) -> tuple[float, float]:
+        """Seconds on the clock and of processors."""
+        self.connection.send(run)
+        return self.connection.recv()
+
+    def parts(self) -> dict[str, float]:
+        """Milliseconds of each transform."""
+        self.connection.send('parts')
+        return self.connection.recv()
+
+
+def serve(connection: Connection, name: str, folders: tuple[Path, Path, Path], samples: int) -> None:
+    """A rival's life."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    if name.startswith('ours'):
+        keep_freed_memory()  # as tools/train.py does
+    dataset = build_pipelines(*folders)[name]
+    run_through(dataset, max(samples, len(dataset)), seed=0)  # files into the page cache, code into memory
+    connection.send('ready')
+    while True:
+        try:
+            asked = connection.recv()
+        except EOFError:
+            return
+        if asked == 'parts':
+            connection.send(profile(dataset, samples))
+            continue
+        began, processors_began = time.perf_counter(), time.process_time()
+        run_through(dataset, samples, asked)
+        connection.send((time.perf_counter() - began, time.process_time() - processors_began))
 
 
 def profile(dataset: StockVideoDataset, samples: int) -> dict[str, float]:
@@ -157,17 +206,18 @@ def main() -> None:
         print(report)
         if report.failed:
             raise SystemExit('the files that failed would be in one pipeline and not in another; take them out')
-        datasets = build_pipelines(videos, scratch / 'compacted', scratch)
-        for dataset in datasets.values():  # files into the page cache, code into memory
-            run_through(dataset, min(args.samples, len(dataset)), seed=0)
-        spent = take_turns({name: partial(run_through, dataset, args.samples) for name, dataset in datasets.items()}, args.runs)
-        print(f'\n{args.runs} runs of {args.samples} samples; one thread')
-        for name in datasets:
+        folders = videos, scratch / 'compacted', scratch
+        rivals = {name: Rival(name, folders, args.samples) for name in build_pipelines(*folders)}
+        spent = {name: [] for name in rivals}
+        for run in range(args.runs):
+            for name, rival in rivals.items():
+                spent[name].append(rival.turn(run))
+        print(f'\n{args.runs} runs of {args.samples} samples; one thread and one process each')
+        for name in rivals:
             print(report_line(name, spent, args.samples))
         print('\nmilliseconds a sample')
-        for name, dataset in datasets.items():
-            spent = profile(dataset, args.samples)
-            print(f'{name:{WIDTH}} ' + ', '.join(f'{part} {value:.1f}' for part, value in spent.items()))
+        for name, rival in rivals.items():
+            print(f'{name:{WIDTH}} ' + ', '.join(f'{part} {value:.1f}' for part, value in rival.parts().items()))
 
 
 if __name__ == '__main__':

@@ -58,14 +58,15 @@ def with_spread(values: list[float], digits: int = 2) -> str:
 
 def memory(process: int | str = 'self') -> dict[str, float]:
     """MiB of a process, on Linux: ``resident`` now and at its ``peak``, the ``share`` of it where what several processes
-    have in common is divided among them, and what is its ``own`` alone."""
+    have in common is divided among them (without files, such as libraries, which processes of others have in common with
+    it too), and what is its ``own`` alone."""
     entries = {}
     for name in ('status', 'smaps_rollup'):
         for line in Path(f'/proc/{process}/{name}').read_text().splitlines():
             key, _, value = line.partition(':')
             if value.endswith(' kB'):
                 entries[key] = int(value[:-3]) / 1024
-    return dict(resident=entries['VmRSS'], peak=entries['VmHWM'], share=entries['Pss'],
+    return dict(resident=entries['VmRSS'], peak=entries['VmHWM'], share=entries['Pss_Anon'] + entries['Pss_Shmem'],
                 own=entries['Private_Clean'] + entries['Private_Dirty'])
 
 

@@ -9,8 +9,8 @@ builds, hooks and log included, in the precision, layout, workers and threads th
 files, once on what ``tools/data/compact.py`` makes of them.
 
 Both draw the same clips of 16 x 112 x 112 from 171 x 128, the same net, the same strengths of colour jitter, a draw for
-each frame, and SGD. The batch is smaller than the config's 30, so that turns are short: ``--batch``. The port's workers
-may have a batch ready when its turn begins; ours may not. Ratios are of neighbours in time; the median is printed, with
+each frame, and SGD. The batch is smaller than the config's 30, so that turns are short: ``--batch``. Each turn
+begins with a batch that is not timed. The port's workers may have one ready then; ours may not. Ratios are of neighbours in time; the median is printed, with
 the smallest and the largest. Without ``--videos``, some are rendered.
 """
 import argparse
@@ -190,6 +190,7 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
             if kind in ours:
                 ours[kind].use_up_prefetched()
             turn = plain.train if kind == PLAIN else ours[kind].from_files
+            turn(1)  # the memory of the one before is not there, or not given back
             spent[kind] += take_turns({kind: lambda run: turn(args.batches)}, 1)[kind]
     one = ours[RAW]
     print(f'{name}: {args.runs} runs of {args.batches} batches of {args.batch} clips; ours: '

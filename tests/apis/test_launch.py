@@ -403,3 +403,10 @@ def test_an_allocator_that_the_user_has_set_up_is_left_alone(monkeypatch):
     monkeypatch.delenv('MALLOC_ARENA_MAX')
     keep_freed_memory()
     assert calls == [(-3, 2**30), (-1, 2**31 - 1)]
+
+
+def test_a_list_among_the_options_that_the_folder_would_undo_is_refused():
+    lists = dict(cfg_options={'train_dataloader.dataset.ann_file': 'list.txt'}, data_root='videos')
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.ann_file is undone by --data-root.*--ann-file'):
+        finish_config(Config(dict()), arguments(**lists))
+    finish_config(Config(dict()), arguments(**lists, ann_file='other.txt'))

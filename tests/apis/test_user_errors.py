@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 from videossl.apis.launch import ConfigError, load_config
 from videossl.apis.user_errors import arguments_of, building, run_command
 from videossl.compat import config_directory
+from videossl.datasets.broken_videos import TooManyBroken
 from videossl.engine.hooks import TrainingStopped
 from videossl.models import SpeedHead
 from videossl.models.hand_off import HandOffError
@@ -217,3 +218,18 @@ def test_the_launcher_is_told_the_reason_in_a_file_that_is_whole(tmp_path, capsy
     assert 'the reason' in json.dumps(json.loads(path.read_text()))
     assert [file.name for file in tmp_path.iterdir()] == ['error.json']
     assert os.environ['TORCHELASTIC_ERROR_FILE'] == str(path)
+
+
+def test_a_batch_norm_with_a_single_number_a_channel_names_the_batch_size():
+    with pytest.raises(ConfigError, match=r'train_dataloader\.batch_size'), building(load_config(VSPP)):
+        torch.nn.BatchNorm3d(4)(torch.zeros(1, 4, 1, 1, 1))
+
+
+def test_an_error_in_a_loaders_worker_is_its_own_message_alone(capsys):
+    def main():
+        raise TooManyBroken('Caught TooManyBroken in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+                            '  File "a.py", line 1\nvideossl.TooManyBroken: 3 of 4 videos cannot be read\n')
+
+    with pytest.raises(SystemExit, match='1'):
+        run_command(main)
+    assert capsys.readouterr().err.startswith('error: 3 of 4 videos cannot be read\n')

@@ -4,9 +4,9 @@
 
 ``tools/train.py`` runs auxSKD's small config on rendered videos, some of them damaged, with loader workers and their guarded
 decoders; a checkpoint is written every so often. Twice a minute the training process and all its children are looked at:
-memory (what each maps, shared pages counted by halves, thirds and so on; where the system does not tell, what is resident),
-open files, threads, processes. At the end the run is stopped with SIGTERM, and the median of the first and of the last
-quarter of what was seen after the warm-up are compared.
+memory (what they share counted by halves, thirds and so on, and without libraries, which other programs share too; where
+the system does not tell, what is resident), open files, threads, processes. At the end the run is stopped with SIGTERM, and
+the median of the first and of the last quarter of what was seen after the warm-up are compared.
 
 Ends with status 1 where something grew by more than ``--limit``, or where training ended by itself.
 """
@@ -115,8 +115,10 @@ def look_at(processes: list[int]) -> dict[str, float]:
         try:
             status = fields(folder / 'status')
             rollup = folder / 'smaps_rollup'
-            kib = fields(rollup)['Pss'] if os.access(rollup, os.R_OK) else status['VmRSS']
-            found = dict(memory_mib=int(kib.split()[0]) / 1024, files=len(os.listdir(folder / 'fd')),
+            parts = fields(rollup) if os.access(rollup, os.R_OK) else {}
+            kib = [parts.get(name) for name in ('Pss_Anon', 'Pss_Shmem')]
+            kib = kib if all(kib) else [status['VmRSS']]
+            found = dict(memory_mib=sum(int(part.split()[0]) for part in kib) / 1024, files=len(os.listdir(folder / 'fd')),
                          threads=int(status['Threads']), processes=1)
         except (OSError, KeyError):
             continue
