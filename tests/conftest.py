@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from torch import nn
 
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
@@ -17,6 +18,15 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def current_logger():
+    """A logger of the test's own. mmengine's current one is whichever was made last: of another test, by then closed to all but
+    errors perhaps."""
+    before = MMLogger._instance_dict.copy()
+    yield MMLogger.get_instance('tests', log_level='INFO')
+    MMLogger._instance_dict = before
 
 
 @pytest.fixture(scope='session')
