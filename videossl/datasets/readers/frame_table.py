@@ -1,4 +1,6 @@
 """Which packet of a video holds which frame, found without decoding where that is certain."""
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -105,10 +107,16 @@ def _checked(table: FrameTable | None) -> FrameTable | None:
     return table if table is not None and table.is_sound() else None
 
 
+def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets from where the container stands that hold something."""
+    with closing(container.demux(stream)) as packets:  # PyAV leaves memory behind with one that is dropped before its end
+        yield from (packet for packet in packets if packet.size)
+
+
 def _of_index(container: Any, stream: Any) -> FrameTable | None:
     """By the container's index alone, which spares reading the file; None where it cannot be trusted."""
     entries = list(stream.index_entries)
-    first = next((packet for packet in container.demux(stream) if packet.size), None)
+    first = next(packets_of(container, stream), None)
     # Its times are those of decoding. Without frames out of order the times of showing equal them, or are later.
     if not entries or first is None or first.pts != entries[0].timestamp or first.pos != entries[0].pos:
         return None
@@ -122,9 +130,7 @@ def table_of_packets(container: Any, stream: Any, size: int) -> FrameTable | Non
     container.seek(0)
     codec, packets, rows = stream.codec_context.codec.canonical_name, [], []
     may_hide, keep = codec in ('vp8', 'vp9'), size <= KEPT_BYTES
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
+    for packet in packets_of(container, stream):
         hidden = packet.is_discard or may_hide and is_hidden(codec, bytes(packet))
         rows.append((packet.pts, packet.pos, packet.is_keyframe, hidden))
         if keep:
@@ -154,9 +160,7 @@ def is_hidden(codec: str, packet: bytes) -> bool:
 def _of_mpeg4(container: Any, stream: Any, size: int) -> FrameTable | None:
     keep, time_bits = size <= KEPT_BYTES, mpeg4.bits_of_time(stream.codec_context.extradata or b'')
     packets, positions, times, rows = [], [], [], []
-    for packet in container.demux(stream):
-        if not packet.size:
-            continue
+    for packet in packets_of(container, stream):
         if packet.dts is None or packet.pos is None or packet.pos < 0:
             return None
         content = bytes(packet)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from .frame_table import FrameTable, frame_table, table_of_packets
+from .frame_table import FrameTable, frame_table, packets_of, table_of_packets
 from .h264 import sequence_of
 
 # Containers of videos. FFmpeg also knows formats that name other files to read, playlists among them.
@@ -276,7 +276,7 @@ def _packets_from(container: Any, stream: Any, table: FrameTable, first: int) ->
             container.seek(0)
         else:
             container.seek(target, stream=stream, backward=True)
-        packets = (packet for packet in container.demux(stream) if packet.size)
+        packets = packets_of(container, stream)
         for packet in packets:
             if packet.pos == position:
                 yield first, packet
