@@ -21,11 +21,10 @@ import numpy as np
 import torch
 from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config, ConfigDict
-from rendered_videos import render_videos
+from rendered_videos import compacted, given_or_rendered
 from torch.utils.data import DataLoader
 
 from videossl.apis import extract_features, init_model
-from videossl.apis.compact import compact
 from videossl.apis.launch import keep_freed_memory, share_cores
 from videossl.compat import config_directory
 from videossl.datasets import scan_videos
@@ -108,17 +107,12 @@ def main() -> None:
     if args.quick:
         config.model.backbone.base_channels = 4
     with tempfile.TemporaryDirectory() as folder:
-        scratch, videos = Path(folder), args.videos
-        if videos is None:
-            videos = scratch / 'rendered'
-            videos.mkdir()
-            render_videos(videos, *((2, 40) if args.quick else ()))
-        report = compact(str(videos), str(scratch / 'compacted'))
-        if report.failed:
-            raise SystemExit('the files that failed would be in one measurement and not in another; take them out')
+        scratch = Path(folder)
+        videos = given_or_rendered(args.videos, scratch, (2, 40) if args.quick else None)
+        small = compacted(videos, scratch / 'compacted')
         names = scan_videos(str(videos))
         lists = {RAW: [str(videos / name) for name in names],
-                 COMPACTED: [str(scratch / 'compacted' / name) for name in scan_videos(str(scratch / 'compacted'))]}
+                 COMPACTED: [str(small / name) for name in scan_videos(str(small))]}
         ann_file = scratch / 'list.txt'
         ann_file.write_text(''.join(f'{name} 0\n' for name in names))
 

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from measuring import machine, ratios, take_turns, with_spread
-from rendered_videos import render_videos
-from training_runs import TrainingRun, clips_a_second, compacted
+from rendered_videos import compacted, given_or_rendered
+from training_runs import TrainingRun, clips_a_second
 
 CONFIGS = {
     'VSPP': 'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
@@ -66,11 +66,7 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        videos = args.videos
-        if videos is None:
-            videos = scratch / 'rendered'
-            videos.mkdir()
-            render_videos(videos, *((2, 70) if args.quick else ()))
+        videos = given_or_rendered(args.videos, scratch, (2, 70) if args.quick else None)
         small = compacted(videos, scratch / 'compacted')
         for name in args.configs:
             for workers in args.workers or [None]:

@@ -30,12 +30,11 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before the libraries start thei
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from measuring import machine, ratios, with_spread  # noqa: E402
+from measuring import machine, ratios, take_turns, with_spread  # noqa: E402
 from mmaction.datasets import VideoDataset as StockVideoDataset  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from rendered_videos import render_videos  # noqa: E402
+from rendered_videos import compacted, given_or_rendered  # noqa: E402
 
-from videossl.apis.compact import compact  # noqa: E402
 from videossl.apis.launch import keep_freed_memory  # noqa: E402
 from videossl.compat import config_directory  # noqa: E402
 from videossl.datasets import VideoDataset, scan_videos  # noqa: E402
@@ -128,9 +127,7 @@ def serve(connection: Connection, name: str, folders: tuple[Path, Path, Path], s
         if asked == 'parts':
             connection.send(profile(dataset, samples))
             continue
-        began, processors_began = time.perf_counter(), time.process_time()
-        run_through(dataset, samples, asked)
-        connection.send((time.perf_counter() - began, time.process_time() - processors_began))
+        connection.send(take_turns({name: lambda _: run_through(dataset, samples, asked)}, 1)[name][0])
 
 
 def profile(dataset: StockVideoDataset, samples: int) -> dict[str, float]:
@@ -197,16 +194,8 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        videos = args.videos
-        if videos is None:
-            videos = scratch / 'rendered'
-            videos.mkdir()
-            render_videos(videos, **dict(number=2, num_frames=80) if args.quick else {})
-        report = compact(str(videos), str(scratch / 'compacted'))
-        print(report)
-        if report.failed:
-            raise SystemExit('the files that failed would be in one pipeline and not in another; take them out')
-        folders = videos, scratch / 'compacted', scratch
+        videos = given_or_rendered(args.videos, scratch, (2, 80) if args.quick else None)
+        folders = videos, compacted(videos, scratch / 'compacted'), scratch
         rivals = {name: Rival(name, folders, args.samples) for name in build_pipelines(*folders)}
         spent = {name: [] for name in rivals}
         for run in range(args.runs):

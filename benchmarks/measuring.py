@@ -1,5 +1,4 @@
 """What the benchmarks share: taking turns, ratios, and the machine."""
-import ctypes
 import os
 import platform
 import statistics
@@ -13,7 +12,7 @@ import decord
 import numpy as np
 import torch
 
-from videossl.apis.launch import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+from videossl.apis.launch import set_allocator
 from videossl.engine.hooks.precision_hook import cpu_has_bf16
 
 
@@ -45,10 +44,7 @@ def ratios(slow: list[tuple[float, float]], fast: list[tuple[float, float]], whi
 def allocate_as_plain_scripts_do() -> None:
     """Take back what ``videossl.apis.launch.keep_freed_memory`` has set in this process, so that others do not profit
     from it: glibc's own thresholds, at what they grow to in a process that frees large pieces."""
-    if platform.libc_ver()[0] == 'glibc':
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
-        mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+    set_allocator(mmap_threshold=32 * 2**20, trim_threshold=64 * 2**20)
 
 
 def with_spread(values: list[float], digits: int = 2) -> str:

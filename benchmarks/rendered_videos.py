@@ -1,13 +1,34 @@
-"""Videos for benchmarks that are given none: 340 x 256 with key frames up to 250 frames apart, as Kinetics has them."""
+"""Videos for the benchmarks: those of a folder, or some that are rendered, and what ``tools/data/compact.py`` makes of them."""
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
+from videossl.apis.compact import compact
+
+
+def given_or_rendered(videos: Path | None, scratch: Path, few: tuple[int, int] | None = None) -> Path:
+    """A folder of videos: the one that was given, or one below ``scratch``; ``few``: (number, frames) to render."""
+    if videos is None:
+        videos = scratch / 'rendered'
+        videos.mkdir()
+        render_videos(videos, *(few or ()))
+    return videos
+
+
+def compacted(videos: Path, folder: Path) -> Path:
+    """The videos as ``tools/data/compact.py`` writes them."""
+    report = compact(str(videos), str(folder))
+    print(report)
+    if report.failed:
+        raise SystemExit('the files that failed would be on one side and not on the other; take them out')
+    return folder
+
 
 def render_videos(folder: Path, number: int = 8, num_frames: int = 300) -> None:
-    """Texture that moves over a moving background, with noise as cameras have it."""
+    """Texture that moves over a moving background, with noise as cameras have it: 340 x 256 with key frames up to 250 frames
+    apart, as Kinetics has them."""
     for index in range(number):
         generator = np.random.default_rng(index)
         # Detail at all sizes, brightest at the coarse ones, as in photographs.

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from measuring import with_spread
 
-from videossl.apis.compact import compact
 from videossl.apis.doctor import leave_no_trace
 from videossl.apis.doctor_data import endless_loader
 from videossl.apis.doctor_step import synchronise
@@ -156,15 +155,6 @@ def narrow_options(config: str) -> dict:
     options = {'model.backbone.base_channels': NARROW}
     places = ['necks.projection'] if 'aux-skd_' in config else ['heads.speed', 'heads.segment']
     return {**options, **{f'model.{place}.in_channels': 8 * NARROW for place in places}}
-
-
-def compacted(videos: Path, folder: Path) -> Path:
-    """The videos as ``tools/data/compact.py`` writes them."""
-    report = compact(str(videos), str(folder))
-    print(report)
-    if report.failed:
-        raise SystemExit('the files that failed would be in one run and not in another; take them out')
-    return folder
 
 
 def clips_a_second(spent: list[tuple[float, float]], clips: int) -> str:

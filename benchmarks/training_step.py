@@ -26,11 +26,11 @@ from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns,
 from mmengine.config import Config
 from mmengine.device import get_device
 from PIL import Image, ImageEnhance
-from rendered_videos import render_videos
+from rendered_videos import compacted, given_or_rendered
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, RandomSampler
-from training_runs import NARROW, TrainingRun, clips_a_second, compacted, wait_for_workers
+from training_runs import NARROW, TrainingRun, clips_a_second, wait_for_workers
 
 from videossl.apis.doctor_step import synchronise
 from videossl.compat import config_directory
@@ -226,11 +226,7 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        videos = args.videos
-        if videos is None:
-            videos = scratch / 'rendered'
-            videos.mkdir()
-            render_videos(videos, *((2, 70) if args.quick else ()))
+        videos = given_or_rendered(args.videos, scratch, (2, 70) if args.quick else None)
         small = compacted(videos, scratch / 'compacted')
         for name in args.nets:
             compare(name, videos, small, scratch, args)

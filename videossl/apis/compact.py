@@ -12,8 +12,9 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from videossl.cores import available_cores
 from videossl.datasets.annotations import scan_videos
-from videossl.datasets.preparation.checking import processors, read_all
+from videossl.datasets.preparation.checking import read_all
 from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joined, new_names
 from videossl.datasets.preparation.reencoding import Reencoding, estimate_size, reencode, remove_unfinished
 from videossl.datasets.preparation.video_list import write_lines
@@ -104,7 +105,7 @@ def compact(data_root: str,
     todo = [video for video in videos if video not in done]
     print(printable(f'{len(videos)} videos below {data_root}, {len(done)} of them done; lists: '
                     f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'))
-    number = workers or processors()
+    number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
     if dry_run:

@@ -17,11 +17,12 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from videossl import compat
+from videossl.cores import available_cores
 
 from . import train
 from .check_training import check_training
 from .doctor_data import Unreadable, leaves, time_collating, time_reading, time_samples, time_workers
-from .doctor_machine import available_cores, machine, repairs, torch_that_torchvision_needs, traps, versions
+from .doctor_machine import machine, repairs, torch_that_torchvision_needs, traps, versions
 from .doctor_report import print_machine, print_measurement
 from .doctor_step import time_steps
 from .doctor_verdict import Timings, advice, data_rate, estimates, measured_or_computed_rate, training_rate, wall

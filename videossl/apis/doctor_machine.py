@@ -11,6 +11,7 @@ import torch
 from mmengine.device import get_device
 
 from videossl import compat
+from videossl.cores import available_cores
 from videossl.engine.hooks.precision_hook import cpu_has_bf16
 from videossl.version import __version__
 
@@ -59,11 +60,6 @@ def repairs() -> dict[str, str]:
         text = ' '.join((getattr(getattr(compat, name, None), '__doc__', None) or '').split()).replace('``', '')
         reasons[name] = re.split(r'(?<=[a-z)\]])\. (?=[A-Z])', text)[0].rstrip('.')
     return reasons
-
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def core_quota(root: str = '/sys/fs/cgroup') -> float | None:

@@ -15,6 +15,8 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from videossl.cores import available_cores
+
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type',
     'efficient_conv_bn_eval'
@@ -131,11 +133,7 @@ def point_at_validation(dataloader: ConfigDict, data_root: str | None, train_lis
 
 def finish_config(config: Config, args: argparse.Namespace) -> Config:
     """Everything that training and testing set alike, after the data."""
-    undone = next((key for key in args.cfg_options or {} if key.startswith(('train_dataloader.', 'test_dataloader.'))
-                   and key.endswith('.ann_file')), None)
-    if undone and getattr(args, 'data_root', None) and not getattr(args, 'ann_file', None):
-        raise ConfigError(f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
-                          'list with --ann-file')
+    refuse_undone_list(args)
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.work_dir is not None:
@@ -162,6 +160,15 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
     if args.launcher != 'none' and not torch.cuda.is_available():
         use_gloo(config, args.launcher)
     return config
+
+
+def refuse_undone_list(args: argparse.Namespace) -> None:
+    """Refuse a list among the options where :func:`point_at_data` has already put a whole folder in its place."""
+    undone = next((key for key in args.cfg_options or {} if key.startswith(('train_dataloader.', 'test_dataloader.'))
+                   and key.endswith('.ann_file')), None)
+    if undone and getattr(args, 'data_root', None) and not getattr(args, 'ann_file', None):
+        raise ConfigError(f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
+                          'list with --ann-file')
 
 
 def leave_out_hooks(config: Config) -> None:
@@ -231,8 +238,7 @@ def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
 
 def cores_of_process() -> int:
     """Cores that this process may use; torchrun's processes on this machine share them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return max(cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
+    return max(available_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
 
 
 def share_threads(cores: int) -> None:
@@ -255,11 +261,17 @@ def keep_freed_memory() -> None:
     something for the allocator in the environment is left alone, as is every other C library.
     """
     chosen = any(name.startswith(('MALLOC_', 'GLIBC_TUNABLES', 'LD_PRELOAD')) for name in os.environ)
-    if chosen or platform.libc_ver()[0] != 'glibc':
-        return
-    mallopt = ctypes.CDLL(None).mallopt
-    mallopt(M_MMAP_THRESHOLD, 2**30)
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    if not chosen:
+        set_allocator(mmap_threshold=2**30, trim_threshold=2**31 - 1)
+
+
+def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
+    """From how many bytes on glibc takes a piece from the system and gives it back by itself, and how many free bytes it
+    keeps; nothing with another C library."""
+    if platform.libc_ver()[0] == 'glibc':
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, mmap_threshold)
+        mallopt(M_TRIM_THRESHOLD, trim_threshold)
 
 
 def use_gloo(config: Config, launcher: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from videossl.cores import available_cores
+
 from ..opening import open_as_training_does
 from ..transforms.decoding import DecodeClips
 
@@ -72,7 +74,7 @@ def check_videos(paths: Sequence[str],
         if file.tell() and not _ends_with_line(cache):
             file.write('\n')
         task = progress.add_task(f'Checking {len(todo)} of {len(states)} videos', total=len(todo))
-        for path, outcome in read_all(todo, workers or processors(), timeout, read):
+        for path, outcome in read_all(todo, workers or available_cores(), timeout, read):
             if outcome.error is not None:
                 unreadable[path] = outcome.error
             if not outcome.process_lost and states[path] is not None:
@@ -116,11 +118,6 @@ def _ends_with_line(cache: Path) -> bool:
     with open(cache, 'rb') as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b'\n'
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 class _Worker:

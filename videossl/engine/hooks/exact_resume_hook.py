@@ -2,15 +2,13 @@
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from videossl.registry import HOOKS
 
 from ..param_schedules import adopt_ends, make_up_steps
 from ..random_states import random_states, set_random_states
 from ..resumable_loops import ResumableLoop, sampler_of
-from .momentum_hooks import unwrap
+from .momentum_hooks import moving_statistics, unwrap
 
 
 @HOOKS.register_module()
@@ -112,7 +110,7 @@ def process_state(runner) -> dict:
     state = dict(random_states=random_states())
     wrapper, model = runner.optim_wrapper, unwrap(runner.model)
     if get_world_size() > 1:
-        state['statistics'] = {name: buffer.cpu() for name, buffer in own_statistics(model).items()}
+        state['statistics'] = {name: buffer.cpu() for name, buffer in moving_statistics(model).items()}
     if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
         state['gradients'] = {name: parameter.grad.cpu() for name, parameter in model.named_parameters()
                               if parameter.grad is not None}
@@ -124,7 +122,7 @@ def restore_process(runner, state: dict) -> None:
     """Put this process where :func:`process_state` found it."""
     model = unwrap(runner.model)
     device = next(model.parameters()).device
-    statistics = own_statistics(model)
+    statistics = moving_statistics(model)
     for name, value in state.get('statistics', {}).items():
         statistics[name].copy_(value)
     for name, parameter in model.named_parameters():
@@ -135,12 +133,6 @@ def restore_process(runner, state: dict) -> None:
     if 'gradients' in state:
         runner.logger.info('the gradients of the step that was not done yet are restored')
     set_random_states(state['random_states'])
-
-
-def own_statistics(model: nn.Module) -> dict[str, Tensor]:
-    """The buffers of the batch norms, by name."""
-    return {f'{owner}.{name}': buffer for owner, module in model.named_modules() if isinstance(module, _NormBase)
-            for name, buffer in module.named_buffers(recurse=False)}
 
 
 def checkpoint_hooks(runner) -> list[CheckpointHook]:

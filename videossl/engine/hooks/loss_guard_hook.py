@@ -4,11 +4,11 @@ import functools
 import torch
 from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
-from torch import Tensor, nn
+from torch import Tensor
 
 from videossl.registry import HOOKS
 
-from .momentum_hooks import unwrap
+from .momentum_hooks import moving_statistics, unwrap
 
 
 class TrainingStopped(RuntimeError):
@@ -57,7 +57,7 @@ class LossGuardHook(Hook):
             self.in_a_row = self.total = 0
         self.model, self.wrapper = unwrap(runner.model), runner.optim_wrapper
         self.wrapper.step_skipped = False
-        self.buffers = moving_statistics(self.model)
+        self.buffers = list(moving_statistics(self.model).values())
         self.kept = [buffer.clone() for buffer in self.buffers]
         self.batches: list[tuple] = []
         self.losses: list[Tensor] = []
@@ -134,12 +134,6 @@ class LossGuardHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         # Not those in a row: who goes on after a stop has changed something, and gets as many tries as before.
         self.in_a_row, self.total = 0, checkpoint.get('loss_guard', {}).get('total', 0)
-
-
-def moving_statistics(model: nn.Module) -> list[Tensor]:
-    """The buffers that a forward pass changes: those of batch norms."""
-    return [buffer for module in model.modules() if isinstance(module, nn.modules.batchnorm._NormBase)
-            for buffer in module.buffers(recurse=False)]
 
 
 def video_names(data_batch: dict | None) -> list[str]:

@@ -4,7 +4,8 @@ from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from videossl.registry import HOOKS
 
@@ -12,6 +13,12 @@ from videossl.registry import HOOKS
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside a distributed wrapper, or the model itself."""
     return model.module if is_model_wrapper(model) else model
+
+
+def moving_statistics(model: nn.Module) -> dict[str, Tensor]:
+    """The buffers that a forward pass changes, those of batch norms, by name."""
+    return {f'{owner}.{name}': buffer for owner, module in model.named_modules() if isinstance(module, _NormBase)
+            for name, buffer in module.named_buffers(recurse=False)}
 
 
 def begins_step(runner) -> bool:
