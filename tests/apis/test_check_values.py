@@ -37,6 +37,7 @@ def test_a_sound_config_passes():
     ('train_cfg.max_epochs', True, 'train_cfg.max_epochs must be a whole number'),
     ('randomness', dict(seed='abc'), "randomness.seed must be a whole number of at least 0, but is 'abc'"),
     ('optim_wrapper.accumulative_counts', 0, 'optim_wrapper.accumulative_counts must be a whole number of at least 1'),
+    ('log_level', 'LOUD', "log_level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, but is 'LOUD'"),
     ('custom_hooks', 'MemoryBankHook', 'custom_hooks must be a list of settings'),
     ('custom_hooks', ['MemoryBankHook'], 'custom_hooks must be a list of settings'),
     ('default_hooks.chekpoint', dict(type='PlainCheckpointHook'), 'there is no hook "chekpoint"; did you mean "checkpoint"?'),

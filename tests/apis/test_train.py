@@ -79,6 +79,11 @@ def test_seed_keeps_the_other_settings_of_randomness():
     assert config_from(VSPP, '--seed', '0').randomness == dict(seed=0)
 
 
+def test_resume_does_not_take_the_config_behind_it_for_a_checkpoint():
+    args = parse_args(['--resume', VSPP, '--seed', '1'])
+    assert (args.config, args.resume, args.seed) == (VSPP, 'auto', 1)
+
+
 def test_resume_is_automatic_or_from_a_path(checkpoint):
     for argv in (['--resume'], ['--resume', 'auto']):
         config = config_from(VSPP, *argv)

@@ -2,6 +2,7 @@
 import errno
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -144,7 +145,7 @@ def test_a_bug_stays_what_it_is(error):
 def begin(watch) -> None:
     """What a runner does when its first epoch begins."""
     hooks = []
-    watch(type('Runner', (), dict(register_hook=lambda self, hook, priority: hooks.append(hook)))())
+    watch(type('Runner', (), dict(register_hook=lambda self, hook, priority: hooks.append(hook), model=None))())
     hooks[0].before_train_epoch(None)
 
 
@@ -223,6 +224,35 @@ def test_the_launcher_is_told_the_reason_in_a_file_that_is_whole(tmp_path, capsy
 def test_a_batch_norm_with_a_single_number_a_channel_names_the_batch_size():
     with pytest.raises(ConfigError, match=r'train_dataloader\.batch_size'), building(load_config(VSPP)):
         torch.nn.BatchNorm3d(4)(torch.zeros(1, 4, 1, 1, 1))
+
+
+@pytest.mark.parametrize(('width', 'message'), [
+    (dict(base_channels=4), r'^model\.heads\.speed\.in_channels is 512, but 32 numbers come in; set it to that$'),
+    (dict(), None),
+])
+def test_a_head_that_does_not_fit_the_backbone_is_named_with_both_widths(width, message):
+    config = load_config(VSPP)
+    config.merge_from_dict(dict(model=dict(backbone=width)))
+
+    def train():
+        with building(config) as watch:
+            with DefaultScope.overwrite_default_scope('videossl'):
+                model = MODELS.build(config.model)
+            watch(SimpleNamespace(model=model, register_hook=lambda hook, priority: hook.before_train_epoch(None)))
+            return model.heads['speed'](model(torch.zeros(2, 1, 3, 8, 16, 16), mode='predict'))
+
+    if message is None:
+        assert train().shape == (2, 1, 4)
+        return
+    with pytest.raises(ConfigError, match=message):
+        train()
+
+
+def test_an_error_of_shapes_elsewhere_stays_what_it_is():
+    with pytest.raises(RuntimeError, match='mat1 and mat2') as error, building(load_config(VSPP)) as watch:
+        watch(SimpleNamespace(model=torch.nn.Linear(2, 2), register_hook=lambda hook, priority: None))
+        torch.ones(2, 3) @ torch.ones(4, 5)
+    assert not isinstance(error.value, ConfigError)
 
 
 def test_an_error_in_a_loaders_worker_is_its_own_message_alone(capsys):

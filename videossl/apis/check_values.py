@@ -13,6 +13,7 @@ from .user_errors import find_part, name_of, parameters_of, typed_parts
 # Keys of parts without a type, or whose own check comes late, and the least that they may be; all are whole numbers.
 LEAST = {'{}_dataloader.batch_size': 1, '{}_dataloader.num_workers': 0, 'train_cfg.max_epochs': 1, 'train_cfg.max_iters': 1,
          'train_cfg.val_interval': 1, 'randomness.seed': 0, 'optim_wrapper.accumulative_counts': 1}
+LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 
 
 def check_values(config: Config) -> None:
@@ -23,6 +24,9 @@ def check_values(config: Config) -> None:
     """
     settings = config.to_dict()
     check_hooks(settings)
+    level = settings.get('log_level', 'INFO')
+    if type(level) is not int and level not in LOG_LEVELS:
+        raise ConfigError(f'log_level must be one of {", ".join(LOG_LEVELS)}, but is {level!r}')
     for pattern, least in LEAST.items():
         for name in ('train', 'val', 'test') if '{}' in pattern else ('', ):
             section, key = pattern.format(name).split('.')

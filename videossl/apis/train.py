@@ -1,6 +1,7 @@
 """Train a model from a config file."""
 import argparse
 import os.path as osp
+import sys
 
 from mmengine.config import ConfigDict
 
@@ -24,6 +25,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, help='random seed')
     parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms only')
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for place, (option, value) in enumerate(zip(argv, argv[1:])):
+        if option == '--resume' and value.endswith('.py'):  # the config, which argparse would take for the checkpoint
+            argv[place] = '--resume=auto'
     return parser.parse_args(argv)
 
 

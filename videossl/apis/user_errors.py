@@ -14,10 +14,12 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import Registry
 from mmengine.runner import Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl import registry
 from videossl.engine.checkpoint_files import read_pointer
+from videossl.engine.hooks.momentum_hooks import unwrap
 from videossl.models.hand_off import HandOffError
 
 from .launch import ConfigError
@@ -32,6 +34,7 @@ MISSING = re.compile(r"(?:(\w+)\.)?(\w+)\(\) missing \d+ required (?:positional|
 LOST_PROCESS = re.compile(r'Connection (?:closed|reset) by peer|remote process exited|Broken pipe')
 UNREGISTERED = re.compile(r'([\w.]+) is not in the [\w.-]+::([\w .-]+) registry')
 ONE_VALUE = 'Expected more than 1 value per channel when training'  # torch's batch norm
+WIDTHS = re.compile(r'mat1 and mat2 shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)')  # torch's matrix product
 IN_A_HOOK = re.compile(r' in <[\w.]*?(\w+) object at \w+>$')  # what mmengine adds where a hook raises
 
 
@@ -123,9 +126,19 @@ def building(config: Config) -> Iterator[Callable[[Runner], None]]:
     first epoch begins: later, an error is a bug until proven otherwise. What the context gives is to be called with the
     runner, as soon as there is one.
     """
-    begin = BeginHook()
+    begin, models = BeginHook(), []
+
+    def watch(runner: Runner) -> None:
+        runner.register_hook(begin, priority='VERY_LOW')
+        models.append(runner.model)
+
     try:
-        yield lambda runner: runner.register_hook(begin, priority='VERY_LOW')
+        yield watch
+    except RuntimeError as error:
+        text = explain_width(error, models[0], config) if models else None
+        if text is not None:
+            raise ConfigError(text) from error
+        raise
     except (TypeError, KeyError, ValueError, AssertionError) as error:
         if ONE_VALUE in str(error):
             raise ConfigError('a batch norm has a single number to take the statistics of a channel from: more samples a batch '
@@ -152,6 +165,26 @@ def full_disk(error: OSError, work_dir: str) -> OSError:
                       f'{kept} room there and go on with --resume')
     failure.for_users = True
     return failure
+
+
+def explain_width(error: RuntimeError, model: nn.Module, config: Config) -> str | None:
+    """Which part of a model takes vectors of another length than it gets; None where that is not the reason."""
+    shapes = WIDTHS.search(str(error))
+    if shapes is None:
+        return None
+    names = {module: name for name, module in unwrap(model).named_modules() if name}
+    frames = [frame.f_locals.get('self') for frame, _ in traceback.walk_tb(error.__traceback__)]
+    asked = [names[module] for module in frames if isinstance(module, nn.Module) and module in names]
+    if not asked:
+        return None
+    given, taken = shapes.groups()
+    parts = dict(all_parts(config.to_dict()))
+    path = f'model.{asked[-1]}'
+    while 'in_channels' not in parts.get(path, ()) and '.' in path:
+        path = path.rpartition('.')[0]
+    if 'in_channels' in parts.get(path, ()):
+        return f'{path}.in_channels is {parts[path]["in_channels"]}, but {given} numbers come in; set it to that'
+    return f'model.{asked[-1]} takes {taken} numbers for each sample, but {given} come in; the widths of the parts do not fit'
 
 
 def explain_reading(error: Exception) -> str | None:

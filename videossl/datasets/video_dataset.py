@@ -3,12 +3,14 @@ import os
 import os.path as osp
 import pickle
 import random
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from mmaction.datasets import VideoDataset as MMActionVideoDataset
+from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
 from videossl.registry import DATASETS, TRANSFORMS
@@ -221,7 +223,7 @@ class VideoDataset(MMActionVideoDataset):
             elif decodes_video(transform):
                 results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
-                results = transform(results)
+                results = _applied(transform, results)
             if results is None:  # mmengine's way to say: take another one
                 return None
         return results
@@ -257,6 +259,25 @@ class VideoDataset(MMActionVideoDataset):
             self.broken.excluded[index] = True
         consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
         self.broken.name(index, error.filename, error.reason, consequence)
+
+
+class TransformRefusal(ValueError):
+    """A transform cannot work on a sample as it is."""
+    for_users = True  # the command-line tools print the message alone
+
+
+def _applied(transform: Callable, results: dict) -> dict | None:
+    """What a transform makes of a sample. mmaction2's refuse some without a word, such as frames smaller than a crop."""
+    try:
+        return transform(results)
+    except AssertionError as error:
+        # The innermost: others may stand in lists of this one.
+        frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+        inner = [names for names in frames if isinstance(names.get('self'), BaseTransform) and 'results' in names]
+        refusing, given = (inner[-1]['self'], inner[-1]['results']) if inner else (transform, results)
+        size = ' x '.join(map(str, given['img_shape'][::-1])) if 'img_shape' in given else 'unknown'
+        raise TransformRefusal(f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
+                               f'(width x height) {size}' + (f': {error}' if str(error) else '')) from error
 
 
 HOLD_OUT_USES = ('train', 'held_out')
