@@ -10,9 +10,11 @@ the growth between them; Linux only.
 """
 import argparse
 import math
+import multiprocessing
 import os
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -26,6 +28,7 @@ from videossl.apis.launch import innermost_dataset, keep_freed_memory
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset, write_moving_shapes
 from videossl.engine import DrawSampler
+from videossl.engine.resumable_loops import objects_shared_with_workers
 
 CONFIG = 'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 VIDEOS, BATCH, MARKS = 40, 20, 10
@@ -46,24 +49,27 @@ def together() -> float:
 
 
 def open_videos(folder: Path, number: int, num_workers: int) -> tuple[list[float], int, float]:
-    """Draw so many samples.
+    """Draw so many samples. Runs in a process of its own, whose workers do not inherit what others have freed.
 
     Returns:
         MiB after each tenth, the number of processes, and seconds.
     """
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     keep_freed_memory()  # as tools/train.py does
     config = Config.fromfile(Path(config_directory(), CONFIG))
     pipeline = innermost_dataset(config.train_dataloader.dataset).pipeline
     dataset = VideoDataset('train.txt', pipeline=pipeline, data_root=str(folder), guard='workers')
     repeated = RepeatDataset(dataset, math.ceil(number / len(dataset)))
     loader = DataLoader(repeated, batch_size=BATCH, sampler=DrawSampler(repeated, seed=0), num_workers=num_workers,
-                        collate_fn=list, drop_last=True)
+                        collate_fn=list, drop_last=True, multiprocessing_context='fork' if num_workers else None)
     marks, began = [], time.perf_counter()
-    for drawn, batch in enumerate(loader, 1):
-        if drawn % max(number // BATCH // MARKS, 1) == 0:
-            del batch
-            marks.append(together())
-            processes = 1 + len(children(os.getpid()))
+    with objects_shared_with_workers():  # as the training loops do
+        for drawn, batch in enumerate(loader, 1):
+            if drawn % max(number // BATCH // MARKS, 1) == 0:
+                del batch
+                marks.append(together())
+                processes = 1 + len(children(os.getpid()))
     if dataset.named.any():
         raise SystemExit(f'{int(dataset.named.sum())} videos could not be read')
     return marks, processes, time.perf_counter() - began
@@ -79,13 +85,12 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     number = 400 if args.quick else args.opened
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         write_moving_shapes(folder, num_train=VIDEOS, num_test=1, size=64, num_frames=64)
         for name, num_workers in (('in one process', 0), ('a loader worker, guarded', 1)):
-            marks, processes, seconds = open_videos(Path(folder), number, num_workers)
+            with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+                marks, processes, seconds = pool.submit(open_videos, Path(folder), number, num_workers).result()
             print(f'{name:24} {number:,} videos in {seconds:.0f} s, {processes} process(es): {marks[0]:.1f} MiB after a tenth, '
                   f'{marks[-1]:.1f} MiB in the end, {min(marks):.1f} to {max(marks):.1f} between; growth '
                   f'{100 * (marks[-1] / marks[0] - 1):+.2f} %, goal {GOAL:g} % at most', flush=True)
