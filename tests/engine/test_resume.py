@@ -1,6 +1,8 @@
 """A run that is killed anywhere and resumed ends bit by bit as one without a break, and reads nothing again."""
+import gc
 import os
 import random
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -432,6 +434,24 @@ def test_mmengines_loops_become_ours_in_training_and_others_stay():
         assert config.train_cfg.type == expected and 'by_epoch' not in config.train_cfg
         assert config.default_hooks.save_and_stop.type == 'Mine'
         assert ('exact_resume' in config.default_hooks) == (expected != 'MyLoop')
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_while_training_the_collector_leaves_alone_what_workers_share(build, fails):
+    counts = []
+
+    class Count(Hook):
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            counts.append(gc.get_freeze_count())
+            if fails:
+                raise KeyError('stop')
+
+    runner = build('frozen', hooks=[Count()])
+    gc.unfreeze()
+    with pytest.raises(KeyError) if fails else nullcontext():
+        runner.train()
+    assert min(counts) > 10_000 and gc.get_freeze_count() == 0
 
 
 def test_a_fraction_of_an_iteration_is_refused(build):

@@ -1,6 +1,7 @@
 """Frames of a video by their numbers, with PyAV (FFmpeg): exactly those that decoding the whole file in order gives."""
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 from typing import Any
 
@@ -213,7 +214,9 @@ class _Picture:
 
 def _all_frames(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
     container.seek(0)
-    yield from container.decode(stream)
+    with closing(container.demux(stream)) as packets:  # see packets_of; the empty one at the end is wanted here
+        for packet in packets:
+            yield from packet.decode()
 
 
 def _decoded(container: Any, stream: Any, table: FrameTable, start: int, wanted: list[int] | None,
