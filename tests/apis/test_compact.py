@@ -267,6 +267,16 @@ def test_a_data_set_is_written_and_its_lists_follow(source, tmp_path, capsys):
     assert f'{report.after / report.before:.2f} of it' in str(report)
 
 
+def test_what_might_have_been_meant_as_a_list_is_named_when_it_is_left_out(source, tmp_path, capsys):
+    (source / 'half.txt').write_text('a/one.avi 1\nb/two words.mp4\n')
+    (source / 'others.txt').write_text('elsewhere.mp4 1\n')
+    compact(source, tmp_path / 'out')
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'left out' in line]
+    for line, words in zip(lines, ['README.txt: there is no About', 'half.txt: entry 1 has a label, but entry 2',
+                                   'others.txt: there is no elsewhere.mp4'], strict=True):
+        assert words in line
+
+
 def test_lists_beside_the_folder_of_the_videos_keep_their_paths(source, tmp_path):
     root = tmp_path / 'root'
     (root / 'masks').mkdir(parents=True)

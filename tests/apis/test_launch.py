@@ -94,6 +94,13 @@ def test_new_constructor_arguments_and_the_runners_own_keys_are_allowed(option, 
     assert place == value
 
 
+def test_an_option_of_a_name_that_was_copied_to_where_it_is_used_names_that_place():
+    with pytest.raises(ConfigError) as error:
+        load_config(VSPP, {'train_pipeline.0.backend': 'decord'})
+    assert 'would change nothing' in str(error.value)
+    assert str(error.value).endswith('set train_dataloader.dataset.pipeline.0.backend=...')
+
+
 def test_checking_an_option_does_not_change_the_config():
     config = Config(dict(model=dict(type='A', layers=[dict(width=1)])))
     check_option(config, 'model.layers.0.height')
@@ -132,6 +139,14 @@ def test_a_missing_config_is_named_with_the_nearest_one():
     assert VSPP.replace('20e', '21e') in str(error.value) and f'did you mean {VSPP}?' in str(error.value)
     with pytest.raises(ConfigError, match='there is no config no/such/folder/a.py$'):
         load_config('no/such/folder/a.py')
+
+
+def test_what_is_no_config_is_refused_by_its_name(tmp_path):
+    with pytest.raises(ConfigError, match='is a folder; name a config in it'):
+        load_config(str(tmp_path))
+    (tmp_path / 'epoch_1.pth').write_bytes(b'')
+    with pytest.raises(ConfigError, match=r'epoch_1\.pth is no config'):
+        load_config(str(tmp_path / 'epoch_1.pth'))
 
 
 # ------------------------------------------------------------------------------------------------------------- the data

@@ -20,6 +20,8 @@ from torch.utils.data import BatchSampler
 from videossl.apis.train import make_resumable
 from videossl.engine import DrawSampler
 from videossl.engine.random_states import kept_random_states, random_states, set_random_states
+from videossl.models import MemoryBank
+from videossl.models.hand_off import HandOffError
 
 SAMPLES, BATCH, EPOCHS = 8, 3, 3
 EACH_EPOCH = 3  # batches, the last of 2 samples
@@ -376,6 +378,18 @@ def test_a_checkpoint_without_random_states_is_gone_on_from_with_a_warning(build
 
 
 # --------------------------------------------------------------------------------------------------------- the parts
+@pytest.mark.parametrize('size', [6, 8])
+def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken(build, size):
+    with pytest.raises(KeyboardInterrupt):
+        build('run', kill_at=4).train()
+    resumed = build('run', resume=True, seed=8)
+    resumed.model.memory_bank = MemoryBank(size, 5)
+    before = {name: value.clone() for name, value in resumed.model.state_dict().items()}
+    with pytest.raises(HandOffError, match=rf'1 tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'):
+        resumed.train()
+    assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())
+
+
 def test_random_states_are_plain_and_come_back(tmp_path):
     torch.save(random_states(), tmp_path / 'states.pth')
     states = torch.load(tmp_path / 'states.pth', weights_only=True)

@@ -94,7 +94,7 @@ def compact(data_root: str,
     """
     settings = settings or Reencoding()
     _check_folders(data_root, out)
-    lists, videos = _find(data_root, ann_files)
+    lists, videos, left_out = _find(data_root, ann_files)
     try:
         names = new_names(videos)
     except ValueError as error:
@@ -105,6 +105,8 @@ def compact(data_root: str,
     todo = [video for video in videos if video not in done]
     print(printable(f'{len(videos)} videos below {data_root}, {len(done)} of them done; lists: '
                     f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'))
+    for reason in left_out:
+        print(printable(f'left out, as no list of these videos: {reason}'))
     number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
@@ -145,10 +147,11 @@ def _check_folders(data_root: str, out: str) -> None:
         raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
 
 
-def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str]]:
-    """The lists, each with the folder below ``data_root`` that its paths are relative to, and the videos, each once."""
+def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
+    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
+    files that might have been meant as lists are none."""
     folders = ['', *sorted(entry.name for entry in os.scandir(data_root) if entry.is_dir())]
-    lists, videos = [], []
+    lists, videos, left_out = [], [], []
     for name in ann_files:
         try:
             file = ListFile(osp.join(data_root, name))
@@ -166,7 +169,7 @@ def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile
         videos += [f'{path}.mp4' if not osp.splitext(path)[1] and osp.isfile(osp.join(data_root, f'{path}.mp4')) else path
                    for path in paths]
     if ann_files:
-        return lists, list(dict.fromkeys(videos))
+        return lists, list(dict.fromkeys(videos)), []
     try:
         videos = [Path(video).as_posix() for video in scan_videos(data_root)]
     except FileNotFoundError as error:
@@ -176,12 +179,15 @@ def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile
         if name.lower().endswith(LIST_ENDINGS) and name not in NO_LISTS and osp.isfile(osp.join(data_root, name)):
             try:
                 file = ListFile(osp.join(data_root, name))
-            except (OSError, ValueError):  # some other text
+            except (OSError, ValueError) as error:
+                left_out.append(str(error))
                 continue
             folder, found = file.prefix(folders, lambda path: path in known or f'{path}.mp4' in known)
             if found:
                 lists.append((file, folder))
-    return lists, videos
+            else:
+                left_out.append(f'{file.path}: there is no {file.paths[0]}, for example')
+    return lists, videos, left_out
 
 
 def _check_space(data_root: str, out: str, todo: Sequence[str], settings: Reencoding, workers: int, timeout: float,

@@ -7,6 +7,7 @@ import os
 import os.path as osp
 import platform
 from datetime import timedelta
+from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
@@ -19,7 +20,7 @@ from videossl.cores import available_cores
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type',
-    'efficient_conv_bn_eval'
+    'efficient_conv_bn_eval', 'model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'resource_limit'
 }
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -49,11 +50,15 @@ def load_config(path: str, options: dict | None = None) -> Config:
     Raises:
         ConfigError: no such file, or a key that is probably or certainly misspelt.
     """
+    if osp.isdir(path):
+        raise ConfigError(f'{path} is a folder; name a config in it')
     if not osp.isfile(path):
         folder = osp.dirname(path) or '.'
         near = difflib.get_close_matches(osp.basename(path), os.listdir(folder) if osp.isdir(folder) else [], n=1)
         hint = f'; did you mean {osp.join(folder, near[0])}?' if near else ''
         raise ConfigError(f'there is no config {path}{hint}')
+    if not path.endswith(('.py', '.yml', '.yaml', '.json')):
+        raise ConfigError(f'{path} is no config: those end in .py (or .yml, .yaml, .json)')
     config = Config.fromfile(path)
     for key in config:
         near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
@@ -73,6 +78,11 @@ def check_option(config: Config, key: str) -> None:
     """
     parts = key.split('.')
     place = config._cfg_dict
+    if parts[0] not in RUNNER_KEYS and isinstance(place.get(parts[0]), (dict, list)):
+        copies = [path for path in equal_places(place, place[parts[0]]) if path != parts[0]]
+        if copies:
+            raise ConfigError(f'--cfg-options {key} would change nothing: when the config was read, "{parts[0]}" was copied to '
+                              f'where it is used; set {" ".join(".".join([path, *parts[1:]]) + "=..." for path in copies)}')
     for depth, part in enumerate(parts):
         if isinstance(place, (list, tuple)):
             if not part.isdigit() or int(part) >= len(place):
@@ -97,6 +107,14 @@ def check_option(config: Config, key: str) -> None:
                 raise ConfigError(f'--cfg-options {key}: there is no key "{part}" in "{".".join(parts[:depth])}"; '
                                   f'did you mean "{near[0]}"?')
         place = place.get(part, {})
+
+
+def equal_places(place: Any, value: Any, path: str = '') -> list[str]:
+    """The keys, with dots, below which a config has this value."""
+    if path and place == value:
+        return [path]
+    items = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, (list, tuple)) else ()
+    return [found for key, entry in items for found in equal_places(entry, value, f'{path}.{key}'.lstrip('.'))]
 
 
 def innermost_dataset(dataset: ConfigDict) -> ConfigDict:

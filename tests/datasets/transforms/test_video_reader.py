@@ -69,8 +69,9 @@ def test_senseless_settings_are_refused_at_build_time(settings, named):
 def test_a_missing_torchcodec_is_an_error_that_says_what_to_install(video, monkeypatch):
     monkeypatch.setitem(sys.modules, 'torchcodec', None)
     monkeypatch.setitem(sys.modules, 'torchcodec.decoders', None)
-    with pytest.raises(ImportError, match=r'pip install "torchcodec==0\.X.*torch 2\.X.*backend=\'pyav\''):
+    with pytest.raises(ImportError, match=r'pip install "torchcodec==0\.X.*torch 2\.X.*backend=\'pyav\'') as error:
         VideoReaderInit(backend='torchcodec')(dict(filename=video))
+    assert error.value.for_users
 
 
 def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):

@@ -8,6 +8,11 @@ INSTALL = ("VideoReaderInit(backend='torchcodec') needs torchcodec: pip install 
            "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'")
 
 
+class TorchCodecMissing(ImportError):
+    """torchcodec is not installed, does not fit torch, or does not find FFmpeg."""
+    for_users = True  # the command-line tools print the message alone
+
+
 class TorchCodecReader:
     """Frames of a video by their numbers, as torchcodec finds them after reading all of the file's packets once.
 
@@ -16,14 +21,14 @@ class TorchCodecReader:
         num_threads: of FFmpeg; 0: as many as it likes.
 
     Raises:
-        ImportError: torchcodec is not installed, does not fit torch, or does not find FFmpeg.
+        TorchCodecMissing: it cannot be imported.
     """
 
     def __init__(self, path: str, num_threads: int = 1) -> None:
         try:
             from torchcodec.decoders import VideoDecoder
         except (ImportError, OSError, RuntimeError) as error:  # the latter two where its libraries cannot be loaded
-            raise ImportError(f'{INSTALL} ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})') from error
+            raise TorchCodecMissing(f'{INSTALL} ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})') from error
         self.decoder = VideoDecoder(osp.abspath(path), dimension_order='NHWC', num_ffmpeg_threads=num_threads)
         self.avg_fps = float(self.decoder.metadata.average_fps or 0)
 

@@ -3,12 +3,14 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
 
+from videossl.models.hand_off import HandOffError
 from videossl.registry import HOOKS
 
 from ..param_schedules import adopt_ends, make_up_steps
 from ..random_states import random_states, set_random_states
 from ..resumable_loops import ResumableLoop, sampler_of
 from .momentum_hooks import moving_statistics, unwrap
+from .whole_checkpoint_hook import misfits
 
 
 @HOOKS.register_module()
@@ -44,6 +46,11 @@ class ExactResumeHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if not runner._resume:
             return
+        faults = misfits(runner.model, checkpoint)
+        if faults:
+            raise HandOffError(f'--resume: the checkpoint is of another model: {len(faults)} tensors are missing in it or of '
+                               f'another shape, e.g. {"; ".join(faults[:3])}. Go on with the config, and the --cfg-options, that '
+                               'it was trained with, or begin anew from its backbone with --init-from')
         self.resumed = checkpoint.get('exact_resume')
         runner.train_loop.resumed = self.resumed
         if self.resumed is None:
