@@ -314,3 +314,46 @@ def test_mended_loaders_of_checkpoints_are_let_be(monkeypatch):
     monkeypatch.setattr(compat.inspect, 'getsource', lambda module: 'torch.load(filename, weights_only=True)')
     assert compat.refuse_objects_in_checkpoints() is False
     assert (checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']) == before
+
+
+# --------------------------------------------------------------------------------------------------------------- forking
+FORK_AFTER_DECORD = '''
+import gc, os, time
+import av, decord, numpy as np
+with av.open('video.mp4', 'w') as output:
+    stream = output.add_stream('libx264', rate=25)
+    stream.width = stream.height = 64
+    for number in range(12):
+        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * number, np.uint8), format='rgb24')
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+gc.disable()
+waited = 0
+for attempt in range(20):  # it depends on what the threads are doing
+    left = [decord.VideoReader('video.mp4', num_threads=1)]
+    left[0][3]
+    left.append(left)
+    del left
+    process = os.fork()
+    if process == 0:
+        gc.collect()
+        os._exit(0)
+    end = time.monotonic() + 2
+    while not os.waitpid(process, os.WNOHANG)[0]:
+        if time.monotonic() > end:
+            os.kill(process, 9)
+            os.waitpid(process, 0)
+            waited += 1
+            break
+        time.sleep(0.01)
+    if waited:
+        break
+print(waited)
+'''
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='a system without fork')
+def test_a_forked_process_does_not_wait_for_threads_of_a_reader_that_its_parent_has_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_python(FORK_AFTER_DECORD).stdout == '1\n', 'the repair is no longer needed'
+    assert run_python(f'import videossl\n{FORK_AFTER_DECORD}').stdout == '0\n'

@@ -4,9 +4,11 @@
 a mended release it does nothing; :data:`applied` lists what was done, for the log.
 """
 import functools
+import gc
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import os.path as osp
 import sys
 import types
@@ -21,7 +23,7 @@ def apply() -> None:
         return
     check_mmcv_version()
     for repair in (stub_missing_drn, leave_out_vindlu, replace_pkg_resources, know_videossl_configs, silence_file_client,
-                   refuse_objects_in_checkpoints):
+                   refuse_objects_in_checkpoints, leave_inherited_objects_alone):
         if repair():
             applied.append(repair.__name__)
     import_mmaction()
@@ -183,4 +185,15 @@ def refuse_objects_in_checkpoints() -> bool:
 
     checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)
     checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+    return True
+
+
+def leave_inherited_objects_alone() -> bool:
+    """When a video reader of decord 0.6.0 is dropped it waits for threads of its own. A process that is forked, as loader
+    workers are, inherits readers without their threads: one that its parent had left to the garbage collector let it wait
+    for ever. So the collector of a forked process leaves alone whatever it has inherited, which also keeps that memory
+    shared. Not needed once such a reader can be dropped there."""
+    if not hasattr(os, 'register_at_fork'):
+        return False
+    os.register_at_fork(after_in_child=gc.freeze)
     return True

@@ -1,6 +1,5 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
 import ctypes
-import gc
 import mmap
 import os
 import resource
@@ -213,7 +212,6 @@ def _detach(connection: int, memory: int, parent: int, in_main_thread: bool) -> 
     kept = sorted({0, 1, 2, connection, memory})
     for before, after in zip(kept, [*kept[1:], os.sysconf('SC_OPEN_MAX')]):
         os.closerange(before + 1, after)
-    gc.freeze()  # what the parent has left to the collector may want to close its files, which are no longer there
     if in_main_thread:  # Linux: end with the parent, even amid decoding; to be exact, with the thread that has forked
         try:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -271,13 +271,18 @@ def _applied(transform: Callable, results: dict) -> dict | None:
     try:
         return transform(results)
     except AssertionError as error:
-        # The innermost: others may stand in lists of this one.
-        frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
-        inner = [names for names in frames if isinstance(names.get('self'), BaseTransform) and 'results' in names]
-        refusing, given = (inner[-1]['self'], inner[-1]['results']) if inner else (transform, results)
-        size = ' x '.join(map(str, given['img_shape'][::-1])) if 'img_shape' in given else 'unknown'
-        raise TransformRefusal(f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
-                               f'(width x height) {size}' + (f': {error}' if str(error) else '')) from error
+        refusal = _refusal(error, transform, results)
+        raise refusal from error
+
+
+def _refusal(error: AssertionError, transform: Callable, results: dict) -> TransformRefusal:
+    """With the innermost transform, where others stand in lists of this one."""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    inner = [names for names in frames if isinstance(names.get('self'), BaseTransform) and 'results' in names]
+    refusing, given = (inner[-1]['self'], inner[-1]['results']) if inner else (transform, results)
+    size = ' x '.join(map(str, given['img_shape'][::-1])) if 'img_shape' in given else 'unknown'
+    return TransformRefusal(f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
+                            f'(width x height) {size}' + (f': {error}' if str(error) else ''))
 
 
 HOLD_OUT_USES = ('train', 'held_out')
