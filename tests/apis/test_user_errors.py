@@ -145,7 +145,7 @@ def test_a_bug_stays_what_it_is(error):
 def begin(watch) -> None:
     """What a runner does when its first epoch begins."""
     hooks = []
-    watch(type('Runner', (), dict(register_hook=lambda self, hook, priority: hooks.append(hook), model=None))())
+    watch(type('Runner', (), dict(register_hook=lambda self, hook, priority: hooks.append(hook)))())
     hooks[0].before_train_epoch(None)
 
 

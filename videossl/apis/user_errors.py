@@ -126,16 +126,16 @@ def building(config: Config) -> Iterator[Callable[[Runner], None]]:
     first epoch begins: later, an error is a bug until proven otherwise. What the context gives is to be called with the
     runner, as soon as there is one.
     """
-    begin, models = BeginHook(), []
+    begin, runners = BeginHook(), []
 
     def watch(runner: Runner) -> None:
         runner.register_hook(begin, priority='VERY_LOW')
-        models.append(runner.model)
+        runners.append(runner)
 
     try:
         yield watch
     except RuntimeError as error:
-        text = explain_width(error, models[0], config) if models else None
+        text = explain_width(error, runners[0], config) if runners else None
         if text is not None:
             raise ConfigError(text) from error
         raise
@@ -167,12 +167,12 @@ def full_disk(error: OSError, work_dir: str) -> OSError:
     return failure
 
 
-def explain_width(error: RuntimeError, model: nn.Module, config: Config) -> str | None:
+def explain_width(error: RuntimeError, runner: Runner, config: Config) -> str | None:
     """Which part of a model takes vectors of another length than it gets; None where that is not the reason."""
     shapes = WIDTHS.search(str(error))
     if shapes is None:
         return None
-    names = {module: name for name, module in unwrap(model).named_modules() if name}
+    names = {module: name for name, module in unwrap(runner.model).named_modules() if name}
     frames = [frame.f_locals.get('self') for frame, _ in traceback.walk_tb(error.__traceback__)]
     asked = [names[module] for module in frames if isinstance(module, nn.Module) and module in names]
     if not asked:
