@@ -3,10 +3,10 @@
     python benchmarks/memory.py
 
 Samples of auxSKD's pipeline (``configs/laptop``: two views of 16 frames of 64 x 64) are drawn from 40 rendered
-MovingShapes videos: first in this process, then in a loader's worker, where a process of its own opens and decodes them.
+MovingShapes videos: first in one process, then in a loader's worker, where a process of its own opens and decodes them.
 Memory is noted after every tenth of the samples: of all these processes together, where what several have in common is
-divided among them (PSS), without libraries, which other programs share too. Printed are the first tenth, by when libraries and allocators have what they need, the end, and
-the growth between them; Linux only.
+divided among them (PSS), without libraries, which other programs share too. Printed are the first tenth, by when
+libraries and allocators have what they need, the end, and the growth between them; Linux only.
 """
 import argparse
 import math

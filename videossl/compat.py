@@ -1,7 +1,7 @@
 """Repairs of third-party packages, each with the version it is for and how to tell that it is no longer needed.
 
-:func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, so with
-a mended release it does nothing; :data:`applied` lists what was done, for the log.
+:func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, where
+that can be told, so with a mended release it does nothing; :data:`applied` lists what was done, for the log.
 """
 import functools
 import gc
@@ -192,7 +192,8 @@ def leave_inherited_objects_alone() -> bool:
     """When a video reader of decord 0.6.0 is dropped it waits for threads of its own. A process that is forked, as loader
     workers are, inherits readers without their threads: one that its parent had left to the garbage collector let it wait
     for ever. So the collector of a forked process leaves alone whatever it has inherited, which also keeps that memory
-    shared. Not needed once such a reader can be dropped there."""
+    shared. It depends on what those threads were doing, so it cannot be looked for here; the tests do. Not needed once such a
+    reader can be dropped there."""
     if not hasattr(os, 'register_at_fork'):
         return False
     os.register_at_fork(after_in_child=gc.freeze)

@@ -425,8 +425,9 @@ def test_two_workers_name_an_unreadable_video_once_over_all_epochs(tmp_path, goo
 
 @pytest.mark.parametrize('num_workers', [0, 1])
 def test_a_transform_that_refuses_frames_is_named_with_the_video_and_their_size(good_videos, num_workers):
-    crop = dict(type='EachClip', transforms=[dict(type='Resize', scale=(40, 36), keep_ratio=False), dict(type='RandomCrop', size=38)])
-    dataset = VideoDataset(None, [*TRAIN_PIPELINE[:3], crop, TRAIN_PIPELINE[-1]], data_root=str(good_videos))
+    resize, crop = dict(type='Resize', scale=(40, 36), keep_ratio=False), dict(type='RandomCrop', size=38)
+    pipeline = [*TRAIN_PIPELINE[:3], dict(type='EachClip', transforms=[resize, crop]), TRAIN_PIPELINE[-1]]
+    dataset = VideoDataset(None, pipeline, data_root=str(good_videos))
     with pytest.raises(TransformRefusal, match=r'\.mp4 does not get through the pipeline: RandomCrop\(size=38.*\) refuses frames '
                        r'of \(width x height\) 40 x 36') as error:
         next(iter(DataLoader(dataset, batch_size=1, num_workers=num_workers, collate_fn=list)))

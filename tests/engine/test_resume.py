@@ -377,7 +377,6 @@ def test_a_checkpoint_without_random_states_is_gone_on_from_with_a_warning(build
     assert_nothing_is_read_again(resumed, 4, samples_after(4), EPOCHS * SAMPLES)
 
 
-# --------------------------------------------------------------------------------------------------------- the parts
 @pytest.mark.parametrize('size', [6, 8])
 def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken(build, size):
     with pytest.raises(KeyboardInterrupt):
@@ -390,6 +389,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken
     assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())
 
 
+# --------------------------------------------------------------------------------------------------------- the parts
 def test_random_states_are_plain_and_come_back(tmp_path):
     torch.save(random_states(), tmp_path / 'states.pth')
     states = torch.load(tmp_path / 'states.pth', weights_only=True)

@@ -271,8 +271,7 @@ def _applied(transform: Callable, results: dict) -> dict | None:
     try:
         return transform(results)
     except AssertionError as error:
-        refusal = _refusal(error, transform, results)
-        raise refusal from error
+        raise _refusal(error, transform, results) from error
 
 
 def _refusal(error: AssertionError, transform: Callable, results: dict) -> TransformRefusal:
