@@ -1,4 +1,5 @@
 """Packaging. The wheel carries ``configs/`` and ``tools/`` as ``videossl/.mim/``, where OpenMMLab's tools look for them."""
+
 import re
 import shutil
 from pathlib import Path
@@ -47,14 +48,16 @@ setup(
     packages=find_packages(include=['videossl', 'videossl.*']),
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require=dict(extras, all=sum(extras.values(), [])),
-    entry_points=dict(console_scripts=[
-        'videossl-train = videossl.apis.train:command',
-        'videossl-test = videossl.apis.test:command',
-        'videossl-recipe = videossl.apis.recipe:main',
-        'videossl-features = videossl.apis.feature_extraction:main',
-        'videossl-compact = videossl.apis.compact:main',
-        'videossl-doctor = videossl.apis.doctor:command',
-    ]),
+    entry_points=dict(
+        console_scripts=[
+            'videossl-train = videossl.apis.train:command',
+            'videossl-test = videossl.apis.test:command',
+            'videossl-recipe = videossl.apis.recipe:main',
+            'videossl-features = videossl.apis.feature_extraction:main',
+            'videossl-compact = videossl.apis.compact:main',
+            'videossl-doctor = videossl.apis.doctor:command',
+        ]
+    ),
     cmdclass=dict(build_py=BuildWithConfigs),
     zip_safe=False,
 )

@@ -7,6 +7,7 @@ batches that lie in memory. VSPP's student goes forward and backward, about thre
 goes forward besides: 4/3 of VSPP's step. The ratio is what auxSKD takes, divided by that: how much bank, predictor,
 averaging and hooks add. The two take turns; ratios are of neighbours in time.
 """
+
 import argparse
 import statistics
 import tempfile
@@ -17,10 +18,7 @@ from training_runs import TrainingRun, clips_a_second
 
 from videossl.datasets import write_moving_shapes
 
-CONFIGS = {
-    'VSPP': 'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py',
-    'auxSKD': 'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py',
-}
+CONFIGS = {'VSPP': 'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py', 'auxSKD': 'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py'}
 TEACHER = 4 / 3  # three passes' worth, and one
 GOAL = 1.15
 
@@ -46,15 +44,28 @@ def main() -> None:
         scratch = Path(folder)
         videos = write_moving_shapes(scratch / 'shapes', num_train=4, num_test=0, size=128, num_classes=4)
         options = {'VSPP': {}, 'auxSKD': {'model.memory_bank.size': args.bank}}
-        runs = {name: TrainingRun(config, videos, scratch / name, args.batch, args.quick, held=1,
-                                  options={'train_dataloader.num_workers': 0, **options[name]})
-                for name, config in CONFIGS.items()}
+        runs = {
+            name: TrainingRun(
+                config,
+                videos,
+                scratch / name,
+                args.batch,
+                args.quick,
+                held=1,
+                options={'train_dataloader.num_workers': 0, **options[name]},
+            )
+            for name, config in CONFIGS.items()
+        }
         for run in runs.values():
             run.from_memory(2)
-        spent = take_turns({name: lambda _, run=run: run.from_memory(args.steps) for name, run in runs.items()}, args.runs)
+        spent = take_turns(
+            {name: lambda _, run=run: run.from_memory(args.steps) for name, run in runs.items()}, args.runs
+        )
 
-        print(f'\n{args.runs} runs of {args.steps} iterations on {args.batch} samples; {args.bank} rows; '
-              f'{runs["VSPP"].threads} threads')
+        print(
+            f'\n{args.runs} runs of {args.steps} iterations on {args.batch} samples; {args.bank} rows; '
+            f'{runs["VSPP"].threads} threads'
+        )
         for name, turns in spent.items():
             print(f'{name:7} {clips_a_second(turns, args.steps * args.batch)}')
         for which, what in enumerate(('on the clock', 'of processors')):

@@ -9,6 +9,7 @@ Each size has a model of its own, and they take turns; a ratio is that of two ne
 ratios is printed, with the smallest and the largest. The cost of a bank grows with the batch as that of the net does, but
 for reading the rows, so that a small batch is its worst case.
 """
+
 import argparse
 import statistics
 from collections.abc import Callable
@@ -56,7 +57,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=9, help='alternating steps; default: 9')
     parser.add_argument('--batch-size', type=int, default=8, help='samples of two clips; default: 8')
-    parser.add_argument('--quick', action='store_true', help='a narrow net, small clips and banks, to see that it works')
+    parser.add_argument(
+        '--quick', action='store_true', help='a narrow net, small clips and banks, to see that it works'
+    )
     return parser.parse_args()
 
 
@@ -69,20 +72,26 @@ def main() -> None:
         config.model.backbone.base_channels = 4
         config.model.necks.projection.in_channels = 32
     torch.manual_seed(0)
-    batch = dict(inputs=list(torch.randint(0, 256, (args.batch_size, 2, 3, 16, side, side), dtype=torch.uint8)),
-                 data_samples=None)
+    batch = dict(
+        inputs=list(torch.randint(0, 256, (args.batch_size, 2, 3, 16, side, side), dtype=torch.uint8)),
+        data_samples=None,
+    )
     steps = {f'{size:,} rows': training_step(config, size, batch) for size in sizes}
     for step in steps.values():
         step(0)
-    print(f'{machine()}\nR3D-10, {args.batch_size} samples of two 16 x {side} x {side} clips, '
-          f'{resolve_precision("auto", "cpu")}, {args.runs} steps each')
+    print(
+        f'{machine()}\nR3D-10, {args.batch_size} samples of two 16 x {side} x {side} clips, '
+        f'{resolve_precision("auto", "cpu")}, {args.runs} steps each'
+    )
     spent = take_turns(steps, args.runs)
     least = next(iter(steps))
     for size, name in zip(sizes, steps):
         line = f'{name:>14} {1000 * statistics.median(clock for clock, _ in spent[name]):8.0f} ms a step'
         if name != least:
-            line += (f'; {with_spread(ratios(spent[name], spent[least]))} times that with {least}, by processor time '
-                     f'{with_spread(ratios(spent[name], spent[least], 1))}')
+            line += (
+                f'; {with_spread(ratios(spent[name], spent[least]))} times that with {least}, by processor time '
+                f'{with_spread(ratios(spent[name], spent[least], 1))}'
+            )
             line += f'; goal {GOALS[size]:g} at most' if size in GOALS else ''
         print(line)
 

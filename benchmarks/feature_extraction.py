@@ -12,6 +12,7 @@ median of the ratios is printed, with the smallest and the largest, and how far 
 
 Without ``--videos``, videos of moving texture are rendered, 340 x 256 with key frames up to 250 frames apart.
 """
+
 import argparse
 import statistics
 import tempfile
@@ -66,8 +67,13 @@ class Stock:
                 backbone=dict(config.model.backbone, _scope_='videossl', type='videossl.R3D'),
                 cls_head=dict(type='FeatureHead', average_clips=None),
                 data_preprocessor=dict(
-                    type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375],
-                    format_shape='NCTHW')))
+                    type='ActionDataPreprocessor',
+                    mean=[123.675, 116.28, 103.53],
+                    std=[58.395, 57.12, 57.375],
+                    format_shape='NCTHW',
+                ),
+            )
+        )
         self.model.backbone.load_state_dict(weights)
         self.model.eval()
         pipeline = [dict(transform, _scope_='mmaction') for transform in STOCK_PIPELINE]
@@ -95,7 +101,9 @@ def cosines(own: np.ndarray, other: np.ndarray) -> list[float]:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered')
+    parser.add_argument(
+        '--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered'
+    )
     parser.add_argument('--runs', type=int, default=5, help='alternating runs; default: 5')
     parser.add_argument('--quick', action='store_true', help='a narrow net and two short videos, to see that it works')
     return parser.parse_args()
@@ -111,8 +119,10 @@ def main() -> None:
         videos = given_or_rendered(args.videos, scratch, (2, 40) if args.quick else None)
         small = compacted(videos, scratch / 'compacted')
         names = scan_videos(str(videos))
-        lists = {RAW: [str(videos / name) for name in names],
-                 COMPACTED: [str(small / name) for name in scan_videos(str(small))]}
+        lists = {
+            RAW: [str(videos / name) for name in names],
+            COMPACTED: [str(small / name) for name in scan_videos(str(small))],
+        }
         ann_file = scratch / 'list.txt'
         ann_file.write_text(''.join(f'{name} 0\n' for name in names))
 
@@ -131,7 +141,11 @@ def main() -> None:
             allocate_as_plain_scripts_do()
             found[STOCK] = stock()
 
-        rivals = {STOCK: lambda run: extract_stock(), RAW: lambda run: extract(RAW), COMPACTED: lambda run: extract(COMPACTED)}
+        rivals = {
+            STOCK: lambda run: extract_stock(),
+            RAW: lambda run: extract(RAW),
+            COMPACTED: lambda run: extract(COMPACTED),
+        }
         for name in (RAW, COMPACTED):  # code into memory, files into the page cache
             extract(name, 3)
         stock.model.test_step(pseudo_collate([stock.dataset[0]]))
@@ -142,9 +156,11 @@ def main() -> None:
             clock = statistics.median(seconds for seconds, _ in spent[name])
             line = f'{name:{WIDTH}} {len(names) / clock:6.2f} videos/s'
             if name != STOCK:
-                line += (f'; {with_spread(ratios(spent[STOCK], spent[name]))} times {STOCK}, by processor time '
-                         f'{with_spread(ratios(spent[STOCK], spent[name], 1))}; goal {GOAL:g}; cosine with its features '
-                         f'{with_spread(cosines(found[name], found[STOCK]), 4)}')
+                line += (
+                    f'; {with_spread(ratios(spent[STOCK], spent[name]))} times {STOCK}, by processor time '
+                    f'{with_spread(ratios(spent[STOCK], spent[name], 1))}; goal {GOAL:g}; cosine with its features '
+                    f'{with_spread(cosines(found[name], found[STOCK]), 4)}'
+                )
             print(line)
 
 

@@ -7,6 +7,7 @@ are those that it chooses here, unless ``--workers`` names other numbers. The fi
 makes of the videos. From files and from memory the same runner does the same number of iterations, by turns; what workers
 have made in the meantime is used up first. Ratios are of neighbours in time. Without ``--videos``, some are rendered.
 """
+
 import argparse
 import tempfile
 from pathlib import Path
@@ -27,7 +28,9 @@ def compare(name: str, videos: Path, scratch: Path, workers: int | None, args: a
     """Train one config both ways, by turns, and print what came of it."""
     options = {} if workers is None else {'train_dataloader.num_workers': workers}
     options.update({'train_dataloader.persistent_workers': False} if workers == 0 else {})
-    run = TrainingRun(CONFIGS[name], videos, scratch / f'{name}, {workers}', args.batch, args.quick, args.steps, options)
+    run = TrainingRun(
+        CONFIGS[name], videos, scratch / f'{name}, {workers}', args.batch, args.quick, args.steps, options
+    )
     run.from_memory(2)
     spent = {FILES: [], MEMORY: []}
     for _ in range(args.runs):
@@ -35,8 +38,10 @@ def compare(name: str, videos: Path, scratch: Path, workers: int | None, args: a
         spent[FILES] += take_turns({FILES: lambda _: run.from_files(args.steps)}, 1)[FILES]
         run.rest()
         spent[MEMORY] += take_turns({MEMORY: lambda _: run.from_memory(args.steps)}, 1)[MEMORY]
-    print(f'\n{name}, {run.loader.num_workers} workers{" (its own choice)" if workers is None else ""}, {run.threads} '
-          f'threads: {args.runs} runs of {args.steps} batches of {args.batch} samples')
+    print(
+        f'\n{name}, {run.loader.num_workers} workers{" (its own choice)" if workers is None else ""}, {run.threads} '
+        f'threads: {args.runs} runs of {args.steps} batches of {args.batch} samples'
+    )
     for way, turns in spent.items():
         print(f'{way:7} {clips_a_second(turns, args.steps * args.batch)}')
     print(f'ratio {with_spread(ratios(spent[MEMORY], spent[FILES]))} of the step in memory; goal: at least {GOAL}')
@@ -47,7 +52,9 @@ def compare(name: str, videos: Path, scratch: Path, workers: int | None, args: a
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered')
+    parser.add_argument(
+        '--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered'
+    )
     parser.add_argument('--runs', type=int, default=7, help='alternating runs; default: 7')
     parser.add_argument('--steps', type=int, default=2, help='iterations a run; default: 2')
     parser.add_argument('--batch', type=int, help="samples in a batch; default: the configs' 30")

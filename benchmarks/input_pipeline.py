@@ -15,6 +15,7 @@ frames.
 Without ``--videos``, videos of moving texture are rendered, 340 x 256 with key frames up to 250 frames apart, as Kinetics
 has them.
 """
+
 import argparse
 import os
 import statistics
@@ -64,8 +65,9 @@ def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
     ann_file.write_text(''.join(f'{path} 0\n' for path in scan_videos(str(videos))))
     stock = [dict(transform, _scope_='mmaction') for transform in STOCK_PIPELINE]
     sampler = next(transform for transform in pipeline if transform.type.startswith('Sample'))
-    on_our_clips = [dict(sampler, _scope_='videossl') if transform['type'] == 'SampleFrames' else transform
-                    for transform in stock]
+    on_our_clips = [
+        dict(sampler, _scope_='videossl') if transform['type'] == 'SampleFrames' else transform for transform in stock
+    ]
     folder = dict(video=str(videos))
     return {
         STOCK: StockVideoDataset(str(ann_file), stock, data_prefix=folder),
@@ -169,18 +171,24 @@ def report_line(name: str, spent: dict[str, list[tuple[float, float]]], samples:
     line = f'{name:{WIDTH}} {1 / clock:6.1f} samples/s {1000 * clock:6.1f} ms a sample ({1000 * processors:.1f} of processors)'
     if name in GOALS:
         for other in (STOCK, STOCK_ON_OUR_CLIPS):
-            line += (f'\n{"":{WIDTH}}   {with_spread(ratios(spent[other], spent[name]))} times {other}; by processors '
-                     f'{with_spread(ratios(spent[other], spent[name], 1))}')
+            line += (
+                f'\n{"":{WIDTH}}   {with_spread(ratios(spent[other], spent[name]))} times {other}; by processors '
+                f'{with_spread(ratios(spent[other], spent[name], 1))}'
+            )
             line += f'; goal {GOALS[name]:g}' if other == STOCK else ''
     return line
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered')
+    parser.add_argument(
+        '--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered'
+    )
     parser.add_argument('--runs', type=int, default=5, help='alternating runs; default: 5')
     parser.add_argument('--samples', type=int, default=36, help='samples a run and pipeline; default: 36')
-    parser.add_argument('--quick', action='store_true', help='2 rendered videos, 1 run of 2 samples: whether it works at all')
+    parser.add_argument(
+        '--quick', action='store_true', help='2 rendered videos, 1 run of 2 samples: whether it works at all'
+    )
     args = parser.parse_args()
     if args.quick:
         args.runs, args.samples = 1, 2

@@ -1,4 +1,5 @@
 """What the benchmarks share: taking turns, ratios, and the machine."""
+
 import os
 import platform
 import statistics
@@ -62,8 +63,12 @@ def memory(process: int | str = 'self') -> dict[str, float]:
             key, _, value = line.partition(':')
             if value.endswith(' kB'):
                 entries[key] = int(value[:-3]) / 1024
-    return dict(resident=entries['VmRSS'], peak=entries['VmHWM'], share=entries['Pss_Anon'] + entries['Pss_Shmem'],
-                own=entries['Private_Clean'] + entries['Private_Dirty'])
+    return dict(
+        resident=entries['VmRSS'],
+        peak=entries['VmHWM'],
+        share=entries['Pss_Anon'] + entries['Pss_Shmem'],
+        own=entries['Private_Clean'] + entries['Private_Dirty'],
+    )
 
 
 def machine() -> str:
@@ -74,6 +79,8 @@ def machine() -> str:
         name = next((line.partition(':')[2].strip() for line in lines if line.startswith('model name')), name)
     load = f'; load {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
     bf16 = 'with' if cpu_has_bf16() else 'without'
-    return (f'{time.strftime("%d %B %Y")}; {name} {bf16} bf16, {os.cpu_count()} processors, {torch.get_num_threads()} threads{load}; '
-            f'Python {platform.python_version()}, torch {torch.__version__}, decord {decord.__version__}, '
-            f'PyAV {av.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}')
+    return (
+        f'{time.strftime("%d %B %Y")}; {name} {bf16} bf16, {os.cpu_count()} processors, {torch.get_num_threads()} threads{load}; '
+        f'Python {platform.python_version()}, torch {torch.__version__}, decord {decord.__version__}, '
+        f'PyAV {av.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}'
+    )

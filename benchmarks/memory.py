@@ -8,6 +8,7 @@ Memory is noted after every tenth of the samples: of all these processes togethe
 divided among them (PSS), without libraries, which other programs share too. Printed are the first tenth, by when
 libraries and allocators have what they need, the end, and the growth between them; Linux only.
 """
+
 import argparse
 import math
 import multiprocessing
@@ -61,8 +62,15 @@ def open_videos(folder: Path, number: int, num_workers: int) -> tuple[list[float
     pipeline = innermost_dataset(config.train_dataloader.dataset).pipeline
     dataset = VideoDataset('train.txt', pipeline=pipeline, data_root=str(folder), guard='workers')
     repeated = RepeatDataset(dataset, math.ceil(number / len(dataset)))
-    loader = DataLoader(repeated, batch_size=BATCH, sampler=DrawSampler(repeated, seed=0), num_workers=num_workers,
-                        collate_fn=list, drop_last=True, multiprocessing_context='fork' if num_workers else None)
+    loader = DataLoader(
+        repeated,
+        batch_size=BATCH,
+        sampler=DrawSampler(repeated, seed=0),
+        num_workers=num_workers,
+        collate_fn=list,
+        drop_last=True,
+        multiprocessing_context='fork' if num_workers else None,
+    )
     marks, began = [], time.perf_counter()
     with objects_shared_with_workers():  # as the training loops do
         for drawn, batch in enumerate(loader, 1):
@@ -91,9 +99,12 @@ def main() -> None:
         for name, num_workers in (('in one process', 0), ('a loader worker, guarded', 1)):
             with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
                 marks, processes, seconds = pool.submit(open_videos, Path(folder), number, num_workers).result()
-            print(f'{name:24} {number:,} videos in {seconds:.0f} s, {processes} process(es): {marks[0]:.1f} MiB after a tenth, '
-                  f'{marks[-1]:.1f} MiB in the end, {min(marks):.1f} to {max(marks):.1f} between; growth '
-                  f'{100 * (marks[-1] / marks[0] - 1):+.2f} %, goal {GOAL:g} % at most', flush=True)
+            print(
+                f'{name:24} {number:,} videos in {seconds:.0f} s, {processes} process(es): {marks[0]:.1f} MiB after a tenth, '
+                f'{marks[-1]:.1f} MiB in the end, {min(marks):.1f} to {max(marks):.1f} between; growth '
+                f'{100 * (marks[-1] / marks[0] - 1):+.2f} %, goal {GOAL:g} % at most',
+                flush=True,
+            )
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ seeds, each in both precisions. A seed has the same initial weights and the same
 iterations it prints how far bf16 lies from fp32 on average over the seeds, next to the standard deviation between seeds,
 and draws ``precision_curves.png``. What a run found is kept in the folder, and the same command goes on after a stop.
 """
+
 import argparse
 import json
 from pathlib import Path
@@ -56,8 +57,19 @@ def train(videos: Path, folder: Path, seed: int, precision: str, size: dict) -> 
         'experiment_name': folder.name,
         'log_level': 'WARNING',
     }
-    args = parse_args([str(Path(config_directory(), CONFIG)), '--data-root', str(videos), '--ann-file', 'train.txt',
-                       '--work-dir', str(folder), '--seed', str(seed)])
+    args = parse_args(
+        [
+            str(Path(config_directory(), CONFIG)),
+            '--data-root',
+            str(videos),
+            '--ann-file',
+            'train.txt',
+            '--work-dir',
+            str(folder),
+            '--seed',
+            str(seed),
+        ]
+    )
     args.cfg_options = {**options, **PRECISIONS[precision]}
     config = config_for_training(args)
     config.train_cfg = dict(type='ResumableIterBasedTrainLoop', max_iters=size['iterations'])
@@ -82,8 +94,10 @@ def find_or_train(out: Path, videos: Path, seed: int, precision: str, size: dict
     curves = train(videos, out / name, seed, precision, size)
     with whole_file(path) as unfinished:
         Path(unfinished).write_text(json.dumps(dict(size=size, curves=curves)))
-    print(f'{name}: ' + ', '.join(f'{title} {np.mean(curves[key][-WINDOW:]):.3f}' for key, title in CURVES.items()),
-          flush=True)
+    print(
+        f'{name}: ' + ', '.join(f'{title} {np.mean(curves[key][-WINDOW:]):.3f}' for key, title in CURVES.items()),
+        flush=True,
+    )
     return curves
 
 
@@ -95,14 +109,16 @@ def compare(curves: dict[str, np.ndarray]) -> list[str]:
     """
     first, second = curves.values()
     starts = range(0, first.shape[1], WINDOW)
-    windows = [np.stack([runs[:, start:start + WINDOW].mean(1) for start in starts]) for runs in (first, second)]
+    windows = [np.stack([runs[:, start : start + WINDOW].mean(1) for start in starts]) for runs in (first, second)]
     differences = (windows[1] - windows[0]).mean(1)
     # Pooled over the two precisions: of three seeds alone it would be a rough guess.
     between = np.sqrt(np.mean([window.var(1, ddof=1) for window in windows], axis=0))
     lines = [f'{"iterations":>12} {"fp32":>8} {"bf16":>8} {"difference":>11} {"std of seeds":>13}']
-    lines += [f'{start + 1:>6}-{min(start + WINDOW, first.shape[1]):<5} {one.mean():8.4f} {other.mean():8.4f} '
-              f'{difference:+11.4f} {spread:13.4f}'
-              for start, one, other, difference, spread in zip(starts, *windows, differences, between)]
+    lines += [
+        f'{start + 1:>6}-{min(start + WINDOW, first.shape[1]):<5} {one.mean():8.4f} {other.mean():8.4f} '
+        f'{difference:+11.4f} {spread:13.4f}'
+        for start, one, other, difference, spread in zip(starts, *windows, differences, between)
+    ]
     inside = int((np.abs(differences) <= between).sum())
     return lines + [f'{inside} of {len(between)} differences are within one standard deviation of the seeds']
 
@@ -130,8 +146,14 @@ def draw(curves: dict[str, dict[str, np.ndarray]], path: Path) -> None:
         axes = figure.add_subplot(1, len(curves), number + 1)
         for colour, style, (precision, runs) in zip(('tab:blue', 'tab:orange'), ('-', '--'), of_precisions.items()):
             for seed, values in enumerate(runs):
-                axes.plot(np.arange(1, len(values) + 1), smooth(values), color=colour, linestyle=style, linewidth=1.2,
-                          label=precision if seed == 0 else None)
+                axes.plot(
+                    np.arange(1, len(values) + 1),
+                    smooth(values),
+                    color=colour,
+                    linestyle=style,
+                    linewidth=1.2,
+                    label=precision if seed == 0 else None,
+                )
         axes.axhline(CHANCE[name], color='grey', linestyle=':', label='chance')
         axes.set_title(CURVES[name], fontsize=10)
         axes.set_xlabel('iteration')
@@ -142,8 +164,12 @@ def draw(curves: dict[str, dict[str, np.ndarray]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/precision_curves'),
-                        help='folder for videos, figures and the picture; default: work_dirs/precision_curves')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('work_dirs/precision_curves'),
+        help='folder for videos, figures and the picture; default: work_dirs/precision_curves',
+    )
     parser.add_argument('--seeds', type=int, default=3, help='runs in each precision, at least 2; default: 3')
     parser.add_argument('--quick', action='store_true', help='a tiny net for a few iterations, to see that it runs')
     args = parser.parse_args()
@@ -156,16 +182,23 @@ def main() -> None:
     for seed in range(args.seeds):
         for precision, runs in found.items():
             runs.append(find_or_train(args.out, videos, seed, precision, size))
-    curves = {name: {precision: np.array([run[name] for run in runs]) for precision, runs in found.items()}
-              for name in CURVES}
+    curves = {
+        name: {precision: np.array([run[name] for run in runs]) for precision, runs in found.items()} for name in CURVES
+    }
     for name, of_precisions in curves.items():
         print(f'\n{CURVES[name]} (chance {CHANCE[name]:.3f})', *compare(of_precisions), sep='\n')
-    last = {precision: {name: np.mean(curves[name][precision][:, -WINDOW:], axis=1) for name in CURVES}
-            for precision in PRECISIONS}
+    last = {
+        precision: {name: np.mean(curves[name][precision][:, -WINDOW:], axis=1) for name in CURVES}
+        for precision in PRECISIONS
+    }
     print(f'\nlast {WINDOW} iterations, mean and standard deviation over {args.seeds} seeds')
     for precision, figures in last.items():
-        print(f'{precision}: ' + ', '.join(f'{CURVES[name]} {values.mean():.3f} +- {values.std(ddof=1):.3f}'
-                                           for name, values in figures.items()))
+        print(
+            f'{precision}: '
+            + ', '.join(
+                f'{CURVES[name]} {values.mean():.3f} +- {values.std(ddof=1):.3f}' for name, values in figures.items()
+            )
+        )
     draw(curves, args.out / 'precision_curves.png')
     print(f'{args.out / "precision_curves.png"} is written')
 

@@ -1,4 +1,5 @@
 """Videos for the benchmarks: those of a folder, or some that are rendered, and what ``tools/data/compact.py`` makes of them."""
+
 from pathlib import Path
 
 import av
@@ -34,8 +35,12 @@ def render_videos(folder: Path, number: int = 8, num_frames: int = 300) -> None:
         # Detail at all sizes, brightest at the coarse ones, as in photographs.
         textures = []
         for _ in range(2):
-            layers = [cv2.resize(generator.normal(size=(side, side, 3)), (768, 768), interpolation=cv2.INTER_CUBIC) * 40 / level
-                      for level, side in enumerate((6, 24, 96, 384), 1)]
+            layers = [
+                cv2.resize(generator.normal(size=(side, side, 3)), (768, 768), interpolation=cv2.INTER_CUBIC)
+                * 40
+                / level
+                for level, side in enumerate((6, 24, 96, 384), 1)
+            ]
             textures.append(np.clip(sum(layers) + 110, 0, 255).astype(np.uint8))
         noise = generator.normal(scale=3, size=(4, 256, 340, 3))
         speed = generator.uniform(-3, 3, size=(2, 2))
@@ -43,11 +48,13 @@ def render_videos(folder: Path, number: int = 8, num_frames: int = 300) -> None:
             stream = container.add_stream('libx264', rate=30, options=dict(preset='veryfast', g='250'))
             stream.width, stream.height, stream.pix_fmt = 340, 256, 'yuv420p'
             for time_index in range(num_frames):
-                back, front = (np.roll(texture, (step * time_index).astype(int), axis=(0, 1))[:256, :340]
-                               for texture, step in zip(textures, speed))
+                back, front = (
+                    np.roll(texture, (step * time_index).astype(int), axis=(0, 1))[:256, :340]
+                    for texture, step in zip(textures, speed)
+                )
                 frame = back.copy()
                 left = int(110 + 80 * np.sin(time_index / 20))
-                frame[60:200, left:left + 110] = front[60:200, left:left + 110]
+                frame[60:200, left : left + 110] = front[60:200, left : left + 110]
                 frame = np.clip(frame + noise[time_index % 4], 0, 255).astype(np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
             container.mux(stream.encode())

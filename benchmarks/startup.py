@@ -8,6 +8,7 @@ a temporary folder, with paths as Kinetics has them; of the videos only the firs
 at each would be found out. Printed are seconds, by how much the resident memory has grown at its highest and in the end,
 and what a loader worker has of its own after reading the list all through: the list is not copied for each.
 """
+
 import argparse
 import json
 import multiprocessing
@@ -37,8 +38,14 @@ def write_list(path: Path, number: int) -> None:
             if index == 0:
                 (path.parent / name).parent.mkdir(exist_ok=True)
                 (path.parent / name).touch()
-            file.write({'.txt': f'{name} {label}', '.csv': f'{name},{label}',
-                        '.jsonl': json.dumps(dict(path=name, label=label))}[path.suffix] + '\n')
+            file.write(
+                {
+                    '.txt': f'{name} {label}',
+                    '.csv': f'{name},{label}',
+                    '.jsonl': json.dumps(dict(path=name, label=label)),
+                }[path.suffix]
+                + '\n'
+            )
 
 
 def start(ann_file: Path, repeats: int, workers: bool) -> dict[str, float]:
@@ -96,8 +103,10 @@ def measure(*arguments) -> dict[str, float]:
 
 def report(name: str, runs: list[dict[str, float]]) -> None:
     """Print what the starts of one kind took."""
-    line = (f'{name:34} {with_spread([run["seconds"] for run in runs])} s; memory grows by at most '
-            f'{max(run["peak"] for run in runs):.0f} MiB, in the end by {max(run["end"] for run in runs):.0f} MiB')
+    line = (
+        f'{name:34} {with_spread([run["seconds"] for run in runs])} s; memory grows by at most '
+        f'{max(run["peak"] for run in runs):.0f} MiB, in the end by {max(run["end"] for run in runs):.0f} MiB'
+    )
     line += ''.join(f'; a worker has {run["worker"]:.0f} MiB of its own' for run in runs if 'worker' in run)
     print(line, flush=True)
 
@@ -114,9 +123,14 @@ def main() -> None:
     largest = 10_000 if args.quick else 1_000_000
     print(f'{machine()}\nthe imports take {memory()["resident"]:.0f} MiB; goals for 1,000,000 videos: 20 s, 1024 MiB')
     with tempfile.TemporaryDirectory() as folder:
-        for kind, ending, size, repeats in (('text', 'txt', largest // 1000, 1), ('text', 'txt', largest // 10, 1),
-                                            ('text', 'txt', largest, 1), ('text', 'txt', largest, 10),
-                                            ('CSV', 'csv', largest, 1), ('JSON lines', 'jsonl', largest, 1)):
+        for kind, ending, size, repeats in (
+            ('text', 'txt', largest // 1000, 1),
+            ('text', 'txt', largest // 10, 1),
+            ('text', 'txt', largest, 1),
+            ('text', 'txt', largest, 10),
+            ('CSV', 'csv', largest, 1),
+            ('JSON lines', 'jsonl', largest, 1),
+        ):
             ann_file = Path(folder, f'{size}.{ending}')
             if not ann_file.exists():
                 write_list(ann_file, size)

@@ -1,4 +1,5 @@
 """Training as ``tools/train.py`` does it, with all hooks, in portions that a benchmark can time."""
+
 import functools
 import itertools
 import time
@@ -38,8 +39,16 @@ class TrainingRun:
         threads: that training computes with on this machine.
     """
 
-    def __init__(self, config: str, videos: Path, folder: Path, batch: int, narrow: bool = False, held: int = 0,
-                 options: dict | None = None) -> None:
+    def __init__(
+        self,
+        config: str,
+        videos: Path,
+        folder: Path,
+        batch: int,
+        narrow: bool = False,
+        held: int = 0,
+        options: dict | None = None,
+    ) -> None:
         args = parse_args([str(Path(config_directory(), config)), '--data-root', str(videos), '--no-validate'])
         args.cfg_options = {
             'train_dataloader.batch_size': batch,
@@ -100,13 +109,20 @@ class TrainingRun:
         """Milliseconds that each part of an iteration takes, of so many iterations from memory."""
         spent: dict[str, float] = defaultdict(float)
         model, runner = unwrap(self.runner.model), self.runner
-        watched = [(model.data_preprocessor, 'forward', 'to floats'), (runner.optim_wrapper, 'backward', 'backward'),
-                   (runner.optim_wrapper, 'step', 'optimiser'), (model, 'embed', 'forward'),
-                   *((head, 'loss', 'heads') for head in model.heads.values()),
-                   *((predictor, 'forward', 'forward') for predictor in getattr(model, 'predictors', {}).values())]
+        watched = [
+            (model.data_preprocessor, 'forward', 'to floats'),
+            (runner.optim_wrapper, 'backward', 'backward'),
+            (runner.optim_wrapper, 'step', 'optimiser'),
+            (model, 'embed', 'forward'),
+            *((head, 'loss', 'heads') for head in model.heads.values()),
+            *((predictor, 'forward', 'forward') for predictor in getattr(model, 'predictors', {}).values()),
+        ]
         if hasattr(model, 'teacher'):
-            watched += [(model, 'embed_with_teacher', 'teacher forward'), (model, 'move_teacher', 'teacher moves'),
-                        (model.memory_bank, 'enqueue', 'bank enqueues')]
+            watched += [
+                (model, 'embed_with_teacher', 'teacher forward'),
+                (model, 'move_teacher', 'teacher moves'),
+                (model.memory_bank, 'enqueue', 'bank enqueues'),
+            ]
         undo = [_watch(*entry, spent) for entry in watched]
         try:
             began = time.perf_counter()
@@ -159,5 +175,7 @@ def narrow_options(config: str) -> dict:
 
 def clips_a_second(spent: list[tuple[float, float]], clips: int) -> str:
     """Of turns of so many clips: on the clock, and how long a clip keeps processors busy."""
-    return (f'{with_spread([clips / seconds for seconds, _ in spent])} clips/s; of processors '
-            f'{with_spread([1e3 * processors / clips for _, processors in spent], 0)} ms a clip')
+    return (
+        f'{with_spread([clips / seconds for seconds, _ in spent])} clips/s; of processors '
+        f'{with_spread([1e3 * processors / clips for _, processors in spent], 0)} ms a clip'
+    )

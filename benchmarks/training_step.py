@@ -10,9 +10,10 @@ files, once on what ``tools/data/compact.py`` makes of them.
 
 Both draw the same clips of 16 x 112 x 112 from 171 x 128, the same net, the same strengths of colour jitter, a draw for
 each frame, and SGD. The batch is smaller than the config's 30, so that turns are short: ``--batch``. Each turn
-begins with a batch that is not timed. The port's workers may have one ready then; ours may not. Ratios are of neighbours in time; the median is printed, with
-the smallest and the largest. Without ``--videos``, some are rendered.
+begins with a batch that is not timed. The port's workers may have one ready then; ours may not. Ratios are of
+neighbours in time; the median is printed, with the smallest and the largest. Without ``--videos``, some are rendered.
 """
+
 import argparse
 import copy
 import statistics
@@ -82,7 +83,9 @@ class PlainClips(Dataset):
             if flip:
                 frame = frame.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             if np.random.random() < self.jitter['probability']:
-                frame = jittered(frame, **{key: self.jitter[key] for key in ('brightness', 'contrast', 'saturation', 'hue')})
+                frame = jittered(
+                    frame, **{key: self.jitter[key] for key in ('brightness', 'contrast', 'saturation', 'hue')}
+                )
             frames.append((np.asarray(frame, np.float32) / 255 - MEAN) / STD)
         clip_of_floats = torch.from_numpy(np.stack(frames)).permute(3, 0, 1, 2).contiguous()
         return clip_of_floats, int(clip['gt_speed'][0]), int(clip['gt_segment'][0])
@@ -124,8 +127,9 @@ class PlainTraining:
         self.net = nn.Sequential(backbone(depth=10, base_channels=channels), nn.AdaptiveAvgPool3d(1), nn.Flatten())
         self.net.to(self.device).train()
         self.heads = nn.ModuleList(nn.Linear(8 * channels, 4) for _ in range(2)).to(self.device)
-        self.optimizer = torch.optim.SGD([*self.net.parameters(), *self.heads.parameters()], lr=1e-3, momentum=0.9,
-                                         weight_decay=5e-4)
+        self.optimizer = torch.optim.SGD(
+            [*self.net.parameters(), *self.heads.parameters()], lr=1e-3, momentum=0.9, weight_decay=5e-4
+        )
         self.batches = None
 
     def use_workers(self, number: int) -> None:
@@ -158,7 +162,9 @@ def plain_dataset(config: str, videos: Path) -> PlainClips:
     assert [part.type for part in pipeline[3].transforms] == ['Resize', 'RandomCrop', 'Flip', 'VideoColorJitter']
     assert flip.flip_ratio == 0.5 and not jitter.get('consistent')
     sampler = TRANSFORMS.build(copy.deepcopy(pipeline[1]))
-    return PlainClips([str(videos / path) for path in scan_videos(str(videos))], sampler, tuple(resize.scale), crop.size, jitter)
+    return PlainClips(
+        [str(videos / path) for path in scan_videos(str(videos))], sampler, tuple(resize.scale), crop.size, jitter
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- the comparison
@@ -172,13 +178,17 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
         plain.train(1)
         seconds[workers] = take_turns({PLAIN: lambda run: plain.train(1)}, 1)[PLAIN][0][0]
     best = min(seconds, key=seconds.get)
-    print(f'\n{name}: the plain port with {", ".join(map(str, WORKERS))} workers: '
-          f'{", ".join(f"{args.batch / value:.2f}" for value in seconds.values())} clips/s; {best} from here on')
+    print(
+        f'\n{name}: the plain port with {", ".join(map(str, WORKERS))} workers: '
+        f'{", ".join(f"{args.batch / value:.2f}" for value in seconds.values())} clips/s; {best} from here on'
+    )
     if best != WORKERS[-1]:
         plain.use_workers(best)
         plain.train(1)
-    ours = {kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick)
-            for kind, videos in ((RAW, raw), (COMPACTED, small))}
+    ours = {
+        kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick)
+        for kind, videos in ((RAW, raw), (COMPACTED, small))
+    }
     for run in ours.values():
         run.from_files(2)
 
@@ -193,15 +203,19 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
             turn(1)  # the memory of the one before is not there, or not given back
             spent[kind] += take_turns({kind: lambda run: turn(args.batches)}, 1)[kind]
     one = ours[RAW]
-    print(f'{name}: {args.runs} runs of {args.batches} batches of {args.batch} clips; ours: '
-          f'{getattr(one.runner.model, "autocast_precision", "fp32")}, {one.loader.num_workers} workers, '
-          f'{one.threads} threads')
+    print(
+        f'{name}: {args.runs} runs of {args.batches} batches of {args.batch} clips; ours: '
+        f'{getattr(one.runner.model, "autocast_precision", "fp32")}, {one.loader.num_workers} workers, '
+        f'{one.threads} threads'
+    )
     for kind, turns in spent.items():
         print(f'{kind:16} {clips_a_second(turns, args.batches * args.batch)}')
         if kind != PLAIN:
             of_processors = statistics.median(ratios(spent[PLAIN], turns, 1))  # those of workers are not in it
-            print(f'{"":16} ratio {with_spread(ratios(spent[PLAIN], turns))} times the plain port'
-                  f'{f"; by processors {of_processors:.2f}" if best == 0 else ""}; goal {GOAL}')
+            print(
+                f'{"":16} ratio {with_spread(ratios(spent[PLAIN], turns))} times the plain port'
+                f'{f"; by processors {of_processors:.2f}" if best == 0 else ""}; goal {GOAL}'
+            )
     plain.close()
     for run in ours.values():
         run.close()
@@ -209,7 +223,9 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered')
+    parser.add_argument(
+        '--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered'
+    )
     parser.add_argument('--runs', type=int, default=5, help='alternating runs; default: 5')
     parser.add_argument('--batches', type=int, default=1, help='batches a run; default: 1')
     parser.add_argument('--batch', type=int, help='clips in a batch; default: 8')

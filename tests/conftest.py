@@ -1,4 +1,5 @@
 """What all tests share."""
+
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -56,6 +57,8 @@ def small_backbone() -> Callable[[], nn.Module]:
             OrderedDict(
                 conv=nn.Conv3d(3, 4, kernel_size=3, stride=2, padding=1, bias=False),
                 bn=nn.BatchNorm3d(4),
-                relu=nn.ReLU(inplace=True)))
+                relu=nn.ReLU(inplace=True),
+            )
+        )
 
     return build

@@ -1,4 +1,5 @@
 """The Python tools of tools/analysis, on the smallest nets and videos."""
+
 import importlib.util
 import sys
 import time
@@ -18,10 +19,13 @@ from videossl.registry import DATASETS
 ROOT = Path(__file__).resolve().parents[1]
 LAPTOP = ROOT / 'configs' / 'laptop'
 TINY = {
-    'model.backbone.backbone.base_channels': 2, 'model.necks.appearance.in_channels': 16,
-    'model.necks.motion.in_channels': 16, 'model.heads.parsing.in_channels': 16,
-    'model.heads.parsing.teacher.layers': (1, 1, 1, 1), 'model.heads.parsing.teacher.width': 1 / 16,
-    'model.heads.parsing.teacher.input_size': 33
+    'model.backbone.backbone.base_channels': 2,
+    'model.necks.appearance.in_channels': 16,
+    'model.necks.motion.in_channels': 16,
+    'model.heads.parsing.in_channels': 16,
+    'model.heads.parsing.teacher.layers': (1, 1, 1, 1),
+    'model.heads.parsing.teacher.width': 1 / 16,
+    'model.heads.parsing.teacher.input_size': 33,
 }
 
 
@@ -46,12 +50,21 @@ def tool():
 def test_the_cost_is_measured_on_real_steps_and_the_teacher_runs_only_when_it_is_online(tool, monkeypatch):
     calls = []
     forward = SCHP.forward
-    monkeypatch.setattr(SCHP, 'forward', lambda self, frames: calls.append(tuple(frames.shape)) or forward(self, frames))
+    monkeypatch.setattr(
+        SCHP, 'forward', lambda self, frames: calls.append(tuple(frames.shape)) or forward(self, frames)
+    )
     one_second = SimpleNamespace(**{**vars(time), 'localtime': lambda seconds: time.gmtime(0)})
     monkeypatch.setattr(runner, 'time', one_second)  # a fast machine takes both measurements in one
     module = tool('parsing_cost')
-    args = Namespace(config=str(LAPTOP / 'human-prior_r3d-10_16x1x1-64px-20e_videos-rgb.py'), cfg_options=TINY,
-                     batch_size=2, steps=2, warm_up=1, size=32, checkpoint=None)
+    args = Namespace(
+        config=str(LAPTOP / 'human-prior_r3d-10_16x1x1-64px-20e_videos-rgb.py'),
+        cfg_options=TINY,
+        batch_size=2,
+        steps=2,
+        warm_up=1,
+        size=32,
+        checkpoint=None,
+    )
     for online, expected in ((False, 0), (True, 3)):
         seconds, memory, accelerator, _ = module.measure(args, online)
         assert len(calls) == expected and all(shape == (2, 3, 32, 32) for shape in calls)
@@ -66,7 +79,6 @@ def test_no_constant_map_fits_the_test_videos_better_than_the_best(tool, tmp_pat
     build = DATASETS.build
 
     class Noted:
-
         def __init__(self, dataset):
             self.samples = [dataset[index] for index in range(len(dataset))]
             seen.extend(self.samples)
@@ -78,12 +90,15 @@ def test_no_constant_map_fits_the_test_videos_better_than_the_best(tool, tmp_pat
             return self.samples[index]
 
     monkeypatch.setattr(DATASETS, 'build', lambda cfg: Noted(build(cfg)))
-    best = module.best_constant_map(str(LAPTOP / 'human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py'), videos, side=16)
+    best = module.best_constant_map(
+        str(LAPTOP / 'human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py'), videos, side=16
+    )
     masks = [F.adaptive_avg_pool2d(sample['data_samples'].parsing_mask.float(), 16)[0] > 0.5 for sample in seen]
     assert len(masks) == 3 and all(mask.any() for mask in masks)
     often, scores = sum(mask.int() for mask in masks), []
     for guess in (often >= 1, often >= 2, often >= 3, *masks, torch.ones(16, 16, dtype=torch.bool)):
-        scores.append(sum(int((guess & mask).sum()) for mask in masks) /
-                      max(1, sum(int((guess | mask).sum()) for mask in masks)))
+        scores.append(
+            sum(int((guess & mask).sum()) for mask in masks) / max(1, sum(int((guess | mask).sum()) for mask in masks))
+        )
     assert best == pytest.approx(max(scores), abs=0.02) and best >= max(scores) - 1e-6
     assert best < 1

@@ -1,4 +1,5 @@
 """What a stranger gets wrong, end to end: each mistake ends in a message that names the file or key; nothing hangs."""
+
 import itertools
 import os
 import subprocess
@@ -65,8 +66,15 @@ def arguments(work_dir, *others, config=CONFIG, options=()):
 def train_in_subprocess(*args, timeout=100):
     """tools/train.py as a user starts it; (exit status, all it printed, the log)."""
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
-    done = subprocess.run([sys.executable, str(ROOT / 'tools' / 'train.py'), *args], env=environment, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'train.py'), *args],
+        env=environment,
+        timeout=timeout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors='replace',
+    )
     return done.returncode, done.stdout
 
 
@@ -166,7 +174,8 @@ def test_nothing_but_broken_files_ends_with_a_message_and_does_not_hang(tmp_path
     for number in range(3):
         (broken / f'{number}.mp4').write_text('no video')
     status, printed = train_in_subprocess(
-        *arguments(tmp_path / 'work', '--data-root', broken, options=[f'{LOADER}.dataset.max_replacements=10']))
+        *arguments(tmp_path / 'work', '--data-root', broken, options=[f'{LOADER}.dataset.max_replacements=10'])
+    )
     assert status not in (0, None)
     message = printed.rstrip().splitlines()
     error = next(line for line in message if line.startswith('error: 10 videos in a row'))
@@ -174,24 +183,30 @@ def test_nothing_but_broken_files_ends_with_a_message_and_does_not_hang(tmp_path
 
 
 # ---------------------------------------------------------------------------------------------------------------- keys
-@pytest.mark.parametrize('option, words', [
-    ('model.bakbone.depth=18', ['model.bakbone.depth', 'did you mean "backbone"?']),
-    ('train_dataloder.batch_size=2', ['train_dataloder', 'did you mean "train_dataloader"?']),
-    ('train_cfg.max_epoch=3', ['train_cfg.max_epoch', 'did you mean "max_epochs"?']),
-    (f'{LOADER}.dataset.pipeline.9.size=3', [f'{LOADER}.dataset.pipeline', '5 entries']),
-])
+@pytest.mark.parametrize(
+    'option, words',
+    [
+        ('model.bakbone.depth=18', ['model.bakbone.depth', 'did you mean "backbone"?']),
+        ('train_dataloder.batch_size=2', ['train_dataloder', 'did you mean "train_dataloader"?']),
+        ('train_cfg.max_epoch=3', ['train_cfg.max_epoch', 'did you mean "max_epochs"?']),
+        (f'{LOADER}.dataset.pipeline.9.size=3', [f'{LOADER}.dataset.pipeline', '5 entries']),
+    ],
+)
 def test_an_option_that_does_not_exist(tmp_path, videos, option, words):
     with pytest.raises(ConfigError) as error:
         main(arguments(tmp_path, '--data-root', videos, options=[option]))
     assert_named(error, '--cfg-options', *words)
 
 
-@pytest.mark.parametrize('option, place', [
-    ('model.backbone.xyzzy=1', 'model.backbone: R3D'),
-    ('model.heads.speed.xyzzy=1', 'model.heads.speed: SpeedHead'),
-    (f'{LOADER}.dataset.xyzzy=1', f'{LOADER}.dataset: VideoDataset'),
-    (f'{LOADER}.dataset.pipeline.1.xyzzy=1', f'{LOADER}.dataset.pipeline.1: SampleSegmentPace'),
-])
+@pytest.mark.parametrize(
+    'option, place',
+    [
+        ('model.backbone.xyzzy=1', 'model.backbone: R3D'),
+        ('model.heads.speed.xyzzy=1', 'model.heads.speed: SpeedHead'),
+        (f'{LOADER}.dataset.xyzzy=1', f'{LOADER}.dataset: VideoDataset'),
+        (f'{LOADER}.dataset.pipeline.1.xyzzy=1', f'{LOADER}.dataset.pipeline.1: SampleSegmentPace'),
+    ],
+)
 def test_an_argument_that_a_part_does_not_have(tmp_path, videos, option, place):
     with pytest.raises(ConfigError) as error:
         main(arguments(tmp_path, '--data-root', videos, options=[option]))

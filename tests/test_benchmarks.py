@@ -1,4 +1,5 @@
 """The benchmarks run as they stand, on small data; what they share computes what it says."""
+
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'benchmarks'
 SCRIPTS = sorted(path.name for path in FOLDER.glob('*.py') if '__main__' in path.read_text(encoding='utf-8'))
-QUICK = ('auxiliary_step.py', )  # always tried, the others with the slow tests
+QUICK = ('auxiliary_step.py',)  # always tried, the others with the slow tests
 
 
 @pytest.fixture
@@ -24,10 +25,17 @@ def shared(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    'script', [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SCRIPTS])
+    'script', [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SCRIPTS]
+)
 def test_benchmark_ends_well_and_prints_a_ratio_or_a_table(script, tmp_path):
-    ran = subprocess.run([sys.executable, str(FOLDER / script), '--quick'], cwd=tmp_path, capture_output=True, text=True,
-                         timeout=220, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    ran = subprocess.run(
+        [sys.executable, str(FOLDER / script), '--quick'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=220,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     rows_of_figures = re.findall(r'^.*\d\.\d.*\d\.\d.*$', ran.stdout, re.MULTILINE)
     assert re.search(r'ratio \d+\.\d+ \(\d+\.\d+ to \d+\.\d+\)', ran.stdout) or len(rows_of_figures) >= 3, ran.stdout
@@ -51,12 +59,15 @@ def test_make_bench_fails_when_a_script_fails_and_runs_the_others_all_the_same(t
     recipe = recipe.replace('$(BENCHMARKS)', 'bad.py good.py').replace('$(VENV)/bin/python', f'"{sys.executable}"')
     (tmp_path / 'bad.py').write_text('raise SystemExit(3)')
     (tmp_path / 'good.py').write_text('print("a", "figure")')
-    ran = subprocess.run(['bash', '-c', recipe.replace('$(BENCH_ARGS)', '--quick')], cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run(
+        ['bash', '-c', recipe.replace('$(BENCH_ARGS)', '--quick')], cwd=tmp_path, capture_output=True, text=True
+    )
     assert ran.returncode == 1 and 'a figure' in ran.stdout and 'failed: bad.py\n' in ran.stdout
 
 
 def test_ratios_are_of_neighbours_and_the_median_stands_first(shared):
     from measuring import ratios, take_turns, with_spread
+
     slow, fast = [(4.0, 9.0), (6.0, 9.0), (5.0, 9.0)], [(2.0, 3.0), (2.0, 1.0), (1.0, 9.0)]
     assert ratios(slow, fast) == [2.0, 3.0, 5.0]
     assert ratios(slow, fast, 1) == [3.0, 9.0, 1.0]
@@ -69,6 +80,7 @@ def test_ratios_are_of_neighbours_and_the_median_stands_first(shared):
 
 def test_plain_port_turns_hues_as_the_colour_circle_has_them(shared):
     from training_step import hue_shifted, jittered
+
     red = Image.fromarray(np.full((2, 2, 3), (255, 0, 0), np.uint8))
     assert np.abs(np.asarray(hue_shifted(red, 1 / 3)).astype(int) - (0, 255, 0)).max() <= 3
     assert np.array_equal(hue_shifted(red, 1.0), red)
@@ -93,6 +105,7 @@ def test_plain_port_reads_the_clips_of_the_shipped_config(shared, videos):
     from training_step import CONFIGS, plain_dataset
 
     from videossl.datasets import VideoDataset
+
     dataset = plain_dataset(CONFIGS['R3D-10'][0], videos)
     assert dataset.jitter['probability'] == 0.8 and dataset.jitter['hue'] == 0.2
     dataset.jitter = dict(probability=0)
@@ -105,10 +118,16 @@ def test_plain_port_reads_the_clips_of_the_shipped_config(shared, videos):
     labels = dataset.sampler(dict(total_frames=64, start_index=0))
     left, top = np.random.randint(171 - 112 + 1), np.random.randint(128 - 112 + 1)
     flip = np.random.random() < 0.5
-    ours = VideoDataset(data_root=str(videos), pipeline=[
-        dict(type='DecordInit'), lambda results: {**results, **labels}, dict(type='DecodeClips', scale=(171, 128)),
-        dict(type='PackClips')])[0]
-    pixels = ours['inputs'][0, :, :, top:top + 112, left:left + 112].float()
+    ours = VideoDataset(
+        data_root=str(videos),
+        pipeline=[
+            dict(type='DecordInit'),
+            lambda results: {**results, **labels},
+            dict(type='DecodeClips', scale=(171, 128)),
+            dict(type='PackClips'),
+        ],
+    )[0]
+    pixels = ours['inputs'][0, :, :, top : top + 112, left : left + 112].float()
     pixels = pixels.flip(-1) if flip else pixels
     assert (speed, segment) == (int(labels['gt_speed'][0]), int(labels['gt_segment'][0]))
     mean, std = (torch.tensor(values)[:, None, None, None] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))

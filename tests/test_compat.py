@@ -1,4 +1,5 @@
 """Every repair of :mod:`videossl.compat`: the fault, the effect, and that it keeps its hands off a mended release."""
+
 import importlib.metadata
 import importlib.util
 import os
@@ -182,7 +183,7 @@ def hide(*hidden: str, show: tuple[str, ...] = ()):
 
 
 def test_pkg_resources_that_is_there_goes_on_being_used(untouched):
-    untouched.setattr(importlib.util, 'find_spec', hide(show=('pkg_resources', )))
+    untouched.setattr(importlib.util, 'find_spec', hide(show=('pkg_resources',)))
     assert compat.replace_pkg_resources() is False
     assert {module.is_installed for module in PACKAGE_MODULES} == {'original is_installed'}
     assert {module.get_installed_path for module in PACKAGE_MODULES} == {'original get_installed_path'}
@@ -277,13 +278,14 @@ def test_opening_files_of_this_machine_logs_nothing(tmp_path):
 
 def test_an_mmengine_that_logs_nothing_is_left_alone(monkeypatch):
     from mmengine.fileio import file_client
+
     monkeypatch.delattr(file_client, 'print_log')
     assert compat.silence_file_client() is False
     assert not hasattr(file_client, 'print_log')
 
 
 # ---------------------------------------------------------------------------------------------------------- checkpoints
-READ_A_PICKLE = '''
+READ_A_PICKLE = """
 import os, pickle
 class Attack:
     def __reduce__(self):
@@ -297,7 +299,7 @@ for name, load in (('file', lambda: checkpoint.CheckpointLoader.load_checkpoint(
         load()
     except Exception as error:
         print(name, 'refused')
-'''
+"""
 
 
 def test_no_checkpoint_that_mmengine_reads_runs_code(tmp_path, monkeypatch):
@@ -310,6 +312,7 @@ def test_no_checkpoint_that_mmengine_reads_runs_code(tmp_path, monkeypatch):
 
 def test_mended_loaders_of_checkpoints_are_let_be(monkeypatch):
     from mmengine.runner import checkpoint
+
     before = checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']
     monkeypatch.setattr(compat.inspect, 'getsource', lambda module: 'torch.load(filename, weights_only=True)')
     assert compat.refuse_objects_in_checkpoints() is False
@@ -317,7 +320,7 @@ def test_mended_loaders_of_checkpoints_are_let_be(monkeypatch):
 
 
 # --------------------------------------------------------------------------------------------------------------- forking
-FORK_AFTER_DECORD = '''
+FORK_AFTER_DECORD = """
 import gc, os, time
 import av, decord, numpy as np
 with av.open('video.mp4', 'w') as output:
@@ -349,7 +352,7 @@ for attempt in range(20):  # it depends on what the threads are doing
     if waited:
         break
 print(waited)
-'''
+"""
 
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='a system without fork')

@@ -1,4 +1,5 @@
 """The examples run as they stand, on small data."""
+
 import os
 import subprocess
 import sys
@@ -71,8 +72,12 @@ def test_a_stock_config_of_mmaction2_trains_and_tests_our_backbone_from_our_chec
     result = run(folder, folder / 'r3d.pth')
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
     parts = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith('PART')]
-    assert parts == [['mmaction', 'Recognizer3D'], ['videossl', 'R3D'], ['mmaction', 'VideoDataset'],
-                     ['mmaction', 'ActionDataPreprocessor']]
+    assert parts == [
+        ['mmaction', 'Recognizer3D'],
+        ['videossl', 'R3D'],
+        ['mmaction', 'VideoDataset'],
+        ['mmaction', 'ActionDataPreprocessor'],
+    ]
     assert 'acc/top1' in result.stdout + result.stderr
     start, end = torch.load(folder / 'start.pth'), torch.load(folder / 'end.pth')
     assert start.keys() == net.state_dict().keys()
@@ -97,5 +102,11 @@ def test_the_example_names_nothing_of_ours_but_the_backbone():
 
 
 def run(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, '-c', RUN, str(CONFIG), str(checkpoint)], cwd=folder, capture_output=True, text=True,
-                          timeout=120, env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''))
+    return subprocess.run(
+        [sys.executable, '-c', RUN, str(CONFIG), str(checkpoint)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''),
+    )

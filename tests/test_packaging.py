@@ -1,4 +1,5 @@
 """The wheel: built from a copy of the checkout, without a network, and used from an empty folder."""
+
 import ast
 import importlib.metadata
 import os
@@ -15,7 +16,17 @@ from videossl import __version__
 from videossl.datasets.moving_shapes import write_moving_shapes
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ('videossl', 'configs', 'tools', 'requirements', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'README.md')
+PARTS = (
+    'videossl',
+    'configs',
+    'tools',
+    'requirements',
+    'setup.py',
+    'pyproject.toml',
+    'MANIFEST.in',
+    'LICENSE',
+    'README.md',
+)
 
 EXPERIMENT = """
 _base_ = ['videossl::vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py']
@@ -61,8 +72,14 @@ print(sys.modules['videossl'].__file__)
 
 
 def run(*command: str | Path, folder: Path, **environment: str) -> str:
-    result = subprocess.run([str(part) for part in command], cwd=folder, env=dict(os.environ, **environment),
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=dict(os.environ, **environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, f'{command}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}'
     return result.stdout + result.stderr
 
@@ -76,8 +93,19 @@ def wheel(tmp_path_factory) -> Path:
             shutil.copytree(source, folder / 'source' / part, ignore=shutil.ignore_patterns('__pycache__', '.mim'))
         elif source.exists():
             shutil.copy(source, folder / 'source' / part)
-    run(sys.executable, '-m', 'pip', 'wheel', '--no-index', '--no-deps', '--no-build-isolation', '--wheel-dir', folder,
-        folder / 'source', folder=folder)
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'wheel',
+        '--no-index',
+        '--no-deps',
+        '--no-build-isolation',
+        '--wheel-dir',
+        folder,
+        folder / 'source',
+        folder=folder,
+    )
     return next(folder.glob('*.whl'))
 
 
@@ -85,8 +113,19 @@ def wheel(tmp_path_factory) -> Path:
 def installed(wheel) -> Path:
     """A folder for PYTHONPATH with videossl installed from its wheel, and nothing else."""
     target = wheel.parent / 'installed'
-    run(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-index', '--no-deps', '--target', target, wheel,
-        folder=wheel.parent)
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-index',
+        '--no-deps',
+        '--target',
+        target,
+        wheel,
+        folder=wheel.parent,
+    )
     return target
 
 
@@ -99,10 +138,16 @@ def empty_folder(tmp_path) -> Path:
 
 def test_wheel_holds_every_module_config_and_tool(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder, place, pattern in (('videossl', 'videossl', '*.py'), ('configs', 'videossl/.mim/configs', '*.py'),
-                                   ('tools', 'videossl/.mim/tools', '*.*')):
-        wanted = {f'{place}/{path.relative_to(ROOT / folder).as_posix()}' for path in (ROOT / folder).rglob(pattern)
-                  if path.is_file() and not {'__pycache__', '.mim'} & set(path.parts)}
+    for folder, place, pattern in (
+        ('videossl', 'videossl', '*.py'),
+        ('configs', 'videossl/.mim/configs', '*.py'),
+        ('tools', 'videossl/.mim/tools', '*.*'),
+    ):
+        wanted = {
+            f'{place}/{path.relative_to(ROOT / folder).as_posix()}'
+            for path in (ROOT / folder).rglob(pattern)
+            if path.is_file() and not {'__pycache__', '.mim'} & set(path.parts)
+        }
         assert wanted and wanted <= names, sorted(wanted - names)
 
 
@@ -118,9 +163,12 @@ def test_wheel_asks_for_ranges_and_offers_commands(installed):
     assert distribution.metadata['Requires-Python'] == '>=3.10'
     required = [line for line in distribution.requires if 'extra ==' not in line]
     assert {'mmengine', 'mmcv-lite', 'mmaction2', 'torch', 'decord', 'decord2', 'importlib_metadata'} <= {
-        re.match(r'[\w-]+', line).group() for line in required}
+        re.match(r'[\w-]+', line).group() for line in required
+    }
     # A pin here would fight with what else a user has installed; constraints.txt has the pins.
-    assert [line for line in required if '==' in line.split(';')[0]] == [line for line in required if 'mmaction2' in line]
+    assert [line for line in required if '==' in line.split(';')[0]] == [
+        line for line in required if 'mmaction2' in line
+    ]
     assert {name: entry.value for name, entry in ((entry.name, entry) for entry in distribution.entry_points)} == {
         'videossl-train': 'videossl.apis.train:command',
         'videossl-test': 'videossl.apis.test:command',
@@ -149,10 +197,19 @@ def test_every_requirement_has_a_release_in_the_constraints():
 def test_experiment_in_an_empty_folder_inherits_a_config_and_trains(installed, empty_folder):
     videos = write_moving_shapes(empty_folder.parent / 'videos', num_train=4, num_test=1, size=64)
     (empty_folder / 'experiment.py').write_text(EXPERIMENT)
-    log = run(sys.executable, installed / 'bin' / 'videossl-train', 'experiment.py', '--data-root', videos / 'videos' / 'train',
-              '--cfg-options', 'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
-              'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
-              folder=empty_folder, PYTHONPATH=str(installed), OMP_NUM_THREADS='1')
+    log = run(
+        sys.executable,
+        installed / 'bin' / 'videossl-train',
+        'experiment.py',
+        '--data-root',
+        videos / 'videos' / 'train',
+        '--cfg-options',
+        'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
+        'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
+        folder=empty_folder,
+        PYTHONPATH=str(installed),
+        OMP_NUM_THREADS='1',
+    )
     # Four videos, found by looking, in batches of two.
     assert '[2/2]' in log
     assert (empty_folder / 'work_dirs' / 'experiment' / 'epoch_1.pth').exists()
@@ -160,10 +217,17 @@ def test_experiment_in_an_empty_folder_inherits_a_config_and_trains(installed, e
 
 def test_stock_mmaction_config_builds_our_parts_nested_ones_included(installed, empty_folder):
     (empty_folder / 'stock.py').write_text(STOCK_CONFIG)
-    lines = run(sys.executable, '-W', 'ignore', '-c', BUILD_STOCK_CONFIG, folder=empty_folder,
-                PYTHONPATH=str(installed)).splitlines()[-9:]
+    lines = run(
+        sys.executable, '-W', 'ignore', '-c', BUILD_STOCK_CONFIG, folder=empty_folder, PYTHONPATH=str(installed)
+    ).splitlines()[-9:]
     assert lines == [
-        '(5,)', 'mmaction Recognizer3D', 'mmaction I3DHead', 'videossl R3D', 'videossl Pretrainer', 'videossl C3D',
-        'videossl SpeedHead', 'videossl ClipDataPreprocessor',
-        str(installed / 'videossl' / '__init__.py')
+        '(5,)',
+        'mmaction Recognizer3D',
+        'mmaction I3DHead',
+        'videossl R3D',
+        'videossl Pretrainer',
+        'videossl C3D',
+        'videossl SpeedHead',
+        'videossl ClipDataPreprocessor',
+        str(installed / 'videossl' / '__init__.py'),
     ]

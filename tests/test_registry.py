@@ -6,7 +6,8 @@ import videossl.registry
 from videossl.registry import HOOKS, MODELS, TRANSFORMS
 
 PARENTS = {
-    name: registry for name, registry in vars(mmaction.registry).items()
+    name: registry
+    for name, registry in vars(mmaction.registry).items()
     if isinstance(registry, Registry) and registry.scope == 'mmaction'
 }
 CHILDREN = {name: registry for name, registry in vars(videossl.registry).items() if isinstance(registry, Registry)}

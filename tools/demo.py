@@ -1,4 +1,5 @@
 """``make demo``: render MovingShapes and run the auxSKD recipe on it; seven minutes or so on two cores."""
+
 import argparse
 from pathlib import Path
 
@@ -10,8 +11,12 @@ NUM_TRAIN, NUM_LABELLED, NUM_TEST = 240, 120, 120
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'),
-                        help='folder for videos and results; other arguments go to tools/run_recipe.py')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/demo'),
+        help='folder for videos and results; other arguments go to tools/run_recipe.py',
+    )
     args, recipe_args = parser.parse_known_args()
     videos = args.work_dir / 'moving_shapes'
     try:

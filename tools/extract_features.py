@@ -1,5 +1,6 @@
 """Write features of videos to a file: ``python tools/extract_features.py CONFIG CHECKPOINT --data-root FOLDER --out FILE``;
 ``--help`` lists the arguments."""
+
 from videossl.apis.feature_extraction import main
 
 if __name__ == '__main__':

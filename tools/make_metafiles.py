@@ -3,6 +3,7 @@
 They are derived: the models from the configs; what starts from a pretraining from the recipes, or, where no recipe has it, by
 net and method; the papers' figures (``Cited: true``) from the recipes; ours (``Measured: true``) from docs/results.md.
 """
+
 import functools
 import inspect
 import re
@@ -17,27 +18,55 @@ from videossl.apis.recipe_reader import read_recipe
 from videossl.models.conversion.import_backbone import BACKBONES, backbone_name
 
 ROOT = Path(__file__).resolve().parents[1]
-AUX_SKD = ('Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation',
-           'https://arxiv.org/abs/2112.04011')
+AUX_SKD = (
+    'Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation',
+    'https://arxiv.org/abs/2112.04011',
+)
 # Folder: collection, title and address of the paper, page of ours.
 COLLECTIONS = dict(
     aux_skd=('auxSKD', *AUX_SKD, 'docs/aux_skd.md'),
     vspp=('VSPP', *AUX_SKD, 'docs/aux_skd.md'),
-    video_pace=('VideoPace', 'Self-supervised Video Representation Learning by Pace Prediction',
-                'https://arxiv.org/abs/2008.05861', 'docs/video_pace.md'),
-    vcop=('VCOP', 'Self-supervised Spatiotemporal Learning via Video Clip Order Prediction',
-          'https://openaccess.thecvf.com/content_CVPR_2019/html/Xu_Self-Supervised_Spatiotemporal_Learning_via_Video_Clip_'
-          'Order_Prediction_CVPR_2019_paper.html', 'docs/vcop.md'),
-    rspnet=('RSPNet', 'RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning',
-            'https://arxiv.org/abs/2011.07949', 'docs/rspnet.md'),
-    human_prior=('Human prior', 'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
-                 'Action Recognition Pre-Training', 'https://arxiv.org/abs/2204.12729', 'docs/human_prior.md'),
+    video_pace=(
+        'VideoPace',
+        'Self-supervised Video Representation Learning by Pace Prediction',
+        'https://arxiv.org/abs/2008.05861',
+        'docs/video_pace.md',
+    ),
+    vcop=(
+        'VCOP',
+        'Self-supervised Spatiotemporal Learning via Video Clip Order Prediction',
+        'https://openaccess.thecvf.com/content_CVPR_2019/html/Xu_Self-Supervised_Spatiotemporal_Learning_via_Video_Clip_'
+        'Order_Prediction_CVPR_2019_paper.html',
+        'docs/vcop.md',
+    ),
+    rspnet=(
+        'RSPNet',
+        'RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning',
+        'https://arxiv.org/abs/2011.07949',
+        'docs/rspnet.md',
+    ),
+    human_prior=(
+        'Human prior',
+        'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
+        'Action Recognition Pre-Training',
+        'https://arxiv.org/abs/2204.12729',
+        'docs/human_prior.md',
+    ),
     laptop=('Small nets', *AUX_SKD, 'docs/recipes.md'),
-    downstream=('Fine-tuning', *AUX_SKD, 'docs/aux_skd.md'))
+    downstream=('Fine-tuning', *AUX_SKD, 'docs/aux_skd.md'),
+)
 # What the names of a method's own fine-tunings have in them; where a net has none, the auxSKD paper's serve.
-FINE_TUNING = dict(aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_')
-DATA = {'ucf101': 'UCF101', 'hmdb51': 'HMDB51', 'k100': 'Kinetics-100', 'k400': 'Kinetics-400', 'videos': 'any videos',
-        'moving-shapes': 'MovingShapes'}
+FINE_TUNING = dict(
+    aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_'
+)
+DATA = {
+    'ucf101': 'UCF101',
+    'hmdb51': 'HMDB51',
+    'k100': 'Kinetics-100',
+    'k400': 'Kinetics-400',
+    'videos': 'any videos',
+    'moving-shapes': 'MovingShapes',
+}
 
 
 def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
@@ -67,8 +96,15 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
             for data, figures, kind in entries:
                 metrics = {f'Top {k} Accuracy': float(figure) for k, figure in zip((1, 5), figures)}
                 results.setdefault(chain[-2] if len(chain) > 1 else chain[-1], []).append(
-                    dict(Task='Action Recognition', Dataset=data, Metrics=metrics, **kind, Stages=chain,
-                         Recipe=f'configs/recipes/{path.name}'))
+                    dict(
+                        Task='Action Recognition',
+                        Dataset=data,
+                        Metrics=metrics,
+                        **kind,
+                        Stages=chain,
+                        Recipe=f'configs/recipes/{path.name}',
+                    )
+                )
     return successors, results
 
 
@@ -82,9 +118,14 @@ def read_measured() -> dict[str, dict[str, tuple[str, list[str]]]]:
         recipe = 'demo' if 'make demo' in section.partition('\n')[0] else None
         if recipe is None and (named := re.search(r'configs/recipes/([\w-]+)\.py', section)):
             recipe = named[1]
-        rows = [[cell.strip() for cell in line.strip().strip('|').split('|')] for line in section.splitlines()
-                if line.startswith('|')]
-        columns = [index for k in (1, 5) for index, cell in enumerate(rows[0] if rows else []) if cell.startswith(f'top-{k} ')]
+        rows = [
+            [cell.strip() for cell in line.strip().strip('|').split('|')]
+            for line in section.splitlines()
+            if line.startswith('|')
+        ]
+        columns = [
+            index for k in (1, 5) for index, cell in enumerate(rows[0] if rows else []) if cell.startswith(f'top-{k} ')
+        ]
         if recipe is None or not columns:
             continue
         data = re.match(r'[\w -]+', section)[0].strip()
@@ -126,10 +167,20 @@ def describe(path: Path, collection: str, successors: dict[str, list[str]], resu
     architecture = f'{backbone_name(net["backbone"])} with branches' if 'backbone' in net else backbone_name(net)
     metadata = {'Architecture': architecture}
     if config.get('train_dataloader') is not None:  # not so where features are only extracted
-        metadata.update({'Batch Size': config.train_dataloader.batch_size, 'Epochs': config.train_cfg.max_epochs,
-                         'Training Data': data_of(path.stem)})
-    entry = {'Name': path.stem, 'Config': f'configs/{path.parent.name}/{path.name}', 'In Collection': collection,
-             'Metadata': metadata, 'Modality': 'RGB'}
+        metadata.update(
+            {
+                'Batch Size': config.train_dataloader.batch_size,
+                'Epochs': config.train_cfg.max_epochs,
+                'Training Data': data_of(path.stem),
+            }
+        )
+    entry = {
+        'Name': path.stem,
+        'Config': f'configs/{path.parent.name}/{path.name}',
+        'In Collection': collection,
+        'Metadata': metadata,
+        'Modality': 'RGB',
+    }
     following = successors.get(path.stem) or downstream_of(net, path.parent.name)
     if following:
         entry['Downstream'] = sorted(following)
@@ -142,8 +193,11 @@ def downstream_of(net: dict, folder: str) -> list[str]:
     if folder not in FINE_TUNING:
         return []
     for part in (FINE_TUNING[folder], FINE_TUNING['vspp']):
-        found = [path.stem for path in sorted((ROOT / 'configs' / 'downstream').glob(f'*{part}*.py'))
-                 if 'held-out' not in path.stem and net_of(read(path)) == net]
+        found = [
+            path.stem
+            for path in sorted((ROOT / 'configs' / 'downstream').glob(f'*{part}*.py'))
+            if 'held-out' not in path.stem and net_of(read(path)) == net
+        ]
         if found:
             return found
     return []
@@ -156,7 +210,10 @@ def make_metafiles() -> dict[Path, str]:
     for folder, (name, title, address, page) in COLLECTIONS.items():
         content = dict(
             Collections=[dict(Name=name, README=page, Paper=dict(URL=address, Title=title))],
-            Models=[describe(path, name, successors, results) for path in sorted((ROOT / 'configs' / folder).glob('*.py'))])
+            Models=[
+                describe(path, name, successors, results) for path in sorted((ROOT / 'configs' / folder).glob('*.py'))
+            ],
+        )
         files[Path('configs', folder, 'metafile.yml')] = as_text(content)
     files[Path('model-index.yml')] = as_text(dict(Import=sorted(path.as_posix() for path in files)))
     return files

@@ -1,4 +1,5 @@
 """Run the stages of a recipe: ``python tools/run_recipe.py RECIPE [--data-root FOLDER] ...``; ``--help`` lists the arguments."""
+
 from videossl.apis.recipe import main
 
 if __name__ == '__main__':

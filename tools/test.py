@@ -1,4 +1,5 @@
 """Test: ``python tools/test.py CONFIG CHECKPOINT [--data-root FOLDER] ...``; ``--help`` lists the arguments."""
+
 from videossl.apis.test import command
 
 if __name__ == '__main__':

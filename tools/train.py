@@ -1,4 +1,5 @@
 """Train: ``python tools/train.py CONFIG [--data-root FOLDER] ...``; ``--help`` lists the arguments."""
+
 from videossl.apis.train import command
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 Importing this package repairs what is known to be broken in the packages it stands on (:mod:`videossl.compat`) and
 registers every part, so ``custom_imports = dict(imports=['videossl'])`` is all that another project's config needs.
 """
+
 from videossl import compat
 
 compat.apply()

@@ -3,6 +3,7 @@
 :func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, where
 that can be told, so with a mended release it does nothing; :data:`applied` lists what was done, for the log.
 """
+
 import functools
 import gc
 import importlib.metadata
@@ -22,8 +23,15 @@ def apply() -> None:
     if applied:
         return
     check_mmcv_version()
-    for repair in (stub_missing_drn, leave_out_vindlu, replace_pkg_resources, know_videossl_configs, silence_file_client,
-                   refuse_objects_in_checkpoints, leave_inherited_objects_alone):
+    for repair in (
+        stub_missing_drn,
+        leave_out_vindlu,
+        replace_pkg_resources,
+        know_videossl_configs,
+        silence_file_client,
+        refuse_objects_in_checkpoints,
+        leave_inherited_objects_alone,
+    ):
         if repair():
             applied.append(repair.__name__)
     import_mmaction()
@@ -38,8 +46,10 @@ def check_mmcv_version() -> None:
         except importlib.metadata.PackageNotFoundError:
             continue
         if tuple(int(part) for part in version.split('.')[:2]) >= (2, 2):
-            raise ImportError(f'mmaction2 does not work with {name} {version}. '
-                              f'Run: pip uninstall -y {name} && pip install "mmcv-lite>=2.0.1,<2.2"')
+            raise ImportError(
+                f'mmaction2 does not work with {name} {version}. '
+                f'Run: pip uninstall -y {name} && pip install "mmcv-lite>=2.0.1,<2.2"'
+            )
 
 
 def stub_missing_drn() -> bool:
@@ -72,6 +82,7 @@ def leave_out_vindlu() -> bool:
     transformers: placeholders, which say that something is missing. Not needed once ``mmaction/models/multimodal``
     imports with transformers alone."""
     from mmaction.utils import dependency
+
     if not dependency.WITH_MULTIMODAL:
         return False
     try:
@@ -113,6 +124,7 @@ def replace_pkg_resources() -> bool:
 
 def _find_package_directory(package: str) -> str | None:
     from mmengine.config.utils import MODULE2PACKAGE
+
     package_to_module = {value: key for key, value in MODULE2PACKAGE.items()}
     spec = importlib.util.find_spec(package_to_module.get(package, package))
     return osp.dirname(spec.origin) if spec is not None and spec.origin is not None else None
@@ -130,6 +142,7 @@ def know_videossl_configs() -> bool:
     installed from a wheel. Add ours, in a wheel and in a checkout alike. Not needed once mmengine has an entry point
     for this."""
     from mmengine.config import Config
+
     resolve_other = Config._get_cfg_path
 
     def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
@@ -163,6 +176,7 @@ def silence_file_client() -> bool:
     mmaction2 opens a file through it: at the start of every run, and nothing a user could do about. Not needed once
     ``mmengine/fileio/file_client.py`` logs nothing, or neither of them uses it."""
     from mmengine.fileio import file_client
+
     if not hasattr(file_client, 'print_log'):
         return False
     file_client.print_log = lambda *args, **kwargs: None
@@ -175,12 +189,14 @@ def refuse_objects_in_checkpoints() -> bool:
     Let both read plain types alone, whoever asks: resuming, testing, ``init_cfg``. Not needed once mmengine's loaders
     say ``weights_only=True``."""
     from mmengine.runner import checkpoint
+
     if 'weights_only' in inspect.getsource(checkpoint):
         return False
 
     def load_from_local(filename: str, map_location=None):
         """The content of a file, of plain types alone; damage is noticed."""
         from videossl.models.hand_off import read_plain
+
         return read_plain(filename, map_location)
 
     checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)

@@ -1,4 +1,5 @@
 """How many cores there are to use."""
+
 import os
 
 

@@ -4,6 +4,7 @@ Being children, they find mmaction2's and mmengine's types without a prefix, and
 ``type='videossl.R3D'``. The parents live in :mod:`mmaction.registry`, which does not import the modules that fill them
 when a child asks; :mod:`videossl` imports those itself.
 """
+
 from mmaction import registry as mmaction_registry
 from mmengine.registry import Registry
 

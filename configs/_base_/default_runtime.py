@@ -15,16 +15,17 @@ default_hooks = dict(
     # The one switch for the precision of training, validation and test: auto, bf16, fp16 or fp32.
     precision=dict(type='PrecisionHook', precision='auto'),
     loss_guard=dict(type='LossGuardHook', max_in_a_row=10, max_total=100),
-    collapse=dict(type='CollapseHook', patience=200))
+    collapse=dict(type='CollapseHook', patience=200),
+)
 
 env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 
 # Accuracies are averaged over the window as losses are; mmengine by itself logs the last batch's.
 log_processor = dict(
-    type='LogProcessor', window_size=20, by_epoch=True, mean_pattern=r'.*(loss|acc|std_|miou_|kl_|time|grad_norm).*')
+    type='LogProcessor', window_size=20, by_epoch=True, mean_pattern=r'.*(loss|acc|std_|miou_|kl_|time|grad_norm).*'
+)
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
 

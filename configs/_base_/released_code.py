@@ -4,4 +4,5 @@ released_code = dict(
     weight_decay=5e-3,
     # Raw pixels 0..255, blue first.
     data_preprocessor=dict(mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True),
-    sampling=dict(inclusive_end=True, overrun='loop'))
+    sampling=dict(inclusive_end=True, overrun='loop'),
+)

@@ -2,9 +2,11 @@
 # 224x224. The configs of this net read these.
 video_pace_s3dg = dict(
     backbone=dict(
-        type='S3DG', stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1),
+        type='S3DG', stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1
+    ),
     out_channels=1024,
     clip_len=64,
     resize=dict(type='Resize', scale=(-1, 256)),
     crop_size=224,
-    batch_size=32)
+    batch_size=32,
+)

@@ -3,7 +3,8 @@ _base_ = ['./aux-skd_r2plus1d-10_16x1x1-20e_k100-rgb.py', '../_base_/released_co
 model = dict(
     data_preprocessor=_base_.released_code.data_preprocessor,
     memory_bank=dict(size=15360),
-    heads=dict(distill=dict(teacher_temperature=0.02, student_temperature=0.1)))
+    heads=dict(distill=dict(teacher_temperature=0.02, student_temperature=0.1)),
+)
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
 train_cfg = dict(max_epochs=25)
 train_pipeline = _base_.train_pipeline

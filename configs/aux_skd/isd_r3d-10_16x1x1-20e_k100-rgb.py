@@ -4,10 +4,12 @@ _base_ = './aux-skd_r3d-10_16x1x1-20e_k100-rgb.py'
 model = dict(
     necks=dict(_delete_=True),
     predictors=dict(
-        _delete_=True, pooled=dict(type='PredictorNeck', in_channels=512, hidden_channels=512, out_channels=512)),
+        _delete_=True, pooled=dict(type='PredictorNeck', in_channels=512, hidden_channels=512, out_channels=512)
+    ),
     memory_bank=dict(size=128000, dim=512),
     heads=dict(distill=dict(embedding='pooled', student_temperature=0.02, teacher_temperature=0.02)),
-    enqueue=('pooled', 0))
+    enqueue=('pooled', 0),
+)
 # For batches of 256, and scaled to ours. Its 200 epochs with drops at 140 and 180, at a tenth of the length.
 optim_wrapper = dict(optimizer=dict(lr=0.01, weight_decay=1e-4))
 auto_scale_lr = dict(enable=True, base_batch_size=256)

@@ -1,5 +1,7 @@
 _base_ = [
-    '../_base_/models/recognizer.py', '../_base_/datasets/classification_hmdb51.py',
-    '../_base_/schedules/sgd_25e_step6.py', '../_base_/default_runtime.py'
+    '../_base_/models/recognizer.py',
+    '../_base_/datasets/classification_hmdb51.py',
+    '../_base_/schedules/sgd_25e_step6.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(cls_head=dict(num_classes=51))

@@ -1,6 +1,8 @@
 _base_ = [
-    '../_base_/models/recognizer_vcop.py', '../_base_/datasets/classification_vcop_held_out_hmdb51.py',
-    '../_base_/schedules/sgd_150e_constant.py', '../_base_/default_runtime.py'
+    '../_base_/models/recognizer_vcop.py',
+    '../_base_/datasets/classification_vcop_held_out_hmdb51.py',
+    '../_base_/schedules/sgd_150e_constant.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(cls_head=dict(num_classes=51))
 # VCOP's code keeps the epoch with the lowest loss on the held-out videos; here it is that with the highest accuracy.

@@ -1,4 +1,6 @@
 _base_ = [
-    '../_base_/models/recognizer_linear.py', '../_base_/datasets/classification_ucf101.py',
-    '../_base_/schedules/adam_100e_step60-80.py', '../_base_/default_runtime.py'
+    '../_base_/models/recognizer_linear.py',
+    '../_base_/datasets/classification_ucf101.py',
+    '../_base_/schedules/adam_100e_step60-80.py',
+    '../_base_/default_runtime.py',
 ]

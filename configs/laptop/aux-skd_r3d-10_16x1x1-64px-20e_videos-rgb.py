@@ -1,6 +1,8 @@
 _base_ = [
-    '../_base_/models/aux_skd.py', '../_base_/datasets/segment_pace_64px.py', '../_base_/schedules/sgd_small.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/aux_skd.py',
+    '../_base_/datasets/segment_pace_64px.py',
+    '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py',
 ]
 # A bank larger than the data would hold every video several times; a young teacher must move faster than one that has
 # a million steps.

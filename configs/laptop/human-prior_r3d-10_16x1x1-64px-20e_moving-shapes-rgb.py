@@ -5,4 +5,6 @@ model = dict(heads=dict(parsing=dict(num_classes=2, teacher=None)))
 train_pipeline = _base_.train_pipeline
 train_pipeline[3].update(keep_middle_frame=False)
 train_pipeline.insert(4, dict(type='LoadShapeMask'))
-train_dataloader = dict(dataset=dict(dataset=dict(data_root='data/moving_shapes', ann_file='train.txt', pipeline=train_pipeline)))
+train_dataloader = dict(
+    dataset=dict(dataset=dict(data_root='data/moving_shapes', ann_file='train.txt', pipeline=train_pipeline))
+)

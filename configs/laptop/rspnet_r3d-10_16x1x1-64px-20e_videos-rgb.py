@@ -1,6 +1,8 @@
 _base_ = [
-    '../_base_/models/rspnet.py', '../_base_/datasets/relative_speed_64px.py', '../_base_/schedules/sgd_small.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/rspnet.py',
+    '../_base_/datasets/relative_speed_64px.py',
+    '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py',
 ]
 # A bank larger than the data would hold every video several times; with 255 rows the video is to be found among 256, of
 # which guessing finds one. A young teacher must move faster than one that has a million steps.

@@ -1,5 +1,7 @@
 _base_ = [
-    '../_base_/models/vspp.py', '../_base_/datasets/segment_pace_64px.py', '../_base_/schedules/sgd_small.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/vspp.py',
+    '../_base_/datasets/segment_pace_64px.py',
+    '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py',
 ]
 model = dict(backbone=dict(type='R3D'))

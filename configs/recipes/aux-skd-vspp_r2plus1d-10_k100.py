@@ -6,9 +6,11 @@ stages = dict(
     finetune_ucf101=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vspp'),
     finetune_hmdb51=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vspp'),
     finetune_ucf101_vspp_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vspp_alone'),
+        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vspp_alone'
+    ),
     finetune_hmdb51_vspp_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vspp_alone'),
+        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vspp_alone'
+    ),
 )
 table = dict(
     chance=dict(acc_speed=0.25, acc_segment=0.25),
@@ -17,4 +19,5 @@ table = dict(
         dict(name='VSPP, R(2+1)D, K-100, HMDB51', stages=['vspp_alone', 'finetune_hmdb51_vspp_alone'], cited='37.3'),
         dict(name='auxSKD + VSPP, R(2+1)D, K-100, UCF101', stages=['aux', 'vspp', 'finetune_ucf101'], cited='76.3'),
         dict(name='auxSKD + VSPP, R(2+1)D, K-100, HMDB51', stages=['aux', 'vspp', 'finetune_hmdb51'], cited='39.6'),
-    ])
+    ],
+)

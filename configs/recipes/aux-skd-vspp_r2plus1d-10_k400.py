@@ -10,4 +10,5 @@ table = dict(
     rows=[
         dict(name='auxSKD + VSPP, R(2+1)D, K-400, UCF101', stages=['aux', 'vspp', 'finetune_ucf101'], cited='77.6'),
         dict(name='auxSKD + VSPP, R(2+1)D, K-400, HMDB51', stages=['aux', 'vspp', 'finetune_hmdb51'], cited='40.4'),
-    ])
+    ],
+)

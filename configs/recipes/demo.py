@@ -8,7 +8,7 @@ __vspp = {
     'train_dataloader.dataset.times': 5,
     'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 3,
-    'param_scheduler.0.milestones': [2]
+    'param_scheduler.0.milestones': [2],
 }
 __finetune = {
     'model.backbone.base_channels': 16,
@@ -18,7 +18,7 @@ __finetune = {
     'train_dataloader.dataset.times': 7,
     'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 2,
-    'param_scheduler.0.milestones': [1]
+    'param_scheduler.0.milestones': [1],
 }
 ann_files = dict(train='labelled.txt')
 stages = dict(
@@ -32,8 +32,10 @@ stages = dict(
             'model.memory_bank.size': 240,
             'train_dataloader.dataset.times': 4,
             'train_cfg.max_epochs': 2,
-            'param_scheduler.0.milestones': [1]
-        }),
+            'param_scheduler.0.milestones': [1],
+        }
+    ),
     vspp_after_aux=dict(options=__vspp),
-    finetune_after_aux=dict(options=__finetune))
+    finetune_after_aux=dict(options=__finetune),
+)
 table = dict(chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8})

@@ -9,13 +9,20 @@ stages = dict(
     vspp=dict(config=__vspp, init_from='aux'),
     **{
         f'finetune_{source}_{epochs}': dict(config=__finetune, init_from=source, init_epoch=epochs)
-        for source in ('vspp_alone', 'vspp') for epochs in __epochs
-    })
+        for source in ('vspp_alone', 'vspp')
+        for epochs in __epochs
+    },
+)
 table = dict(
     chance=dict(acc_speed=0.25, acc_segment=0.25),
     rows=[
-        *(dict(name=f'VSPP, {epochs} epochs', stages=['vspp_alone', f'finetune_vspp_alone_{epochs}'])
-          for epochs in __epochs),
-        *(dict(name=f'auxSKD + VSPP, {epochs} epochs', stages=['aux', 'vspp', f'finetune_vspp_{epochs}'])
-          for epochs in __epochs),
-    ])
+        *(
+            dict(name=f'VSPP, {epochs} epochs', stages=['vspp_alone', f'finetune_vspp_alone_{epochs}'])
+            for epochs in __epochs
+        ),
+        *(
+            dict(name=f'auxSKD + VSPP, {epochs} epochs', stages=['aux', 'vspp', f'finetune_vspp_{epochs}'])
+            for epochs in __epochs
+        ),
+    ],
+)

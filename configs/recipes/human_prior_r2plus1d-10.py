@@ -1,18 +1,22 @@
 # Table 2, R(2+1)D, top-1/top-5: both branches, one representation for all tasks ("TI"), and RSPNet alone ("w/o KD").
 __net = 'r2plus1d-10'
-__settings = dict([
-    # name of the stage: infix of the pretraining, net of the fine-tuning, name of the rows, figures on UCF101 and HMDB51
-    ('without_distillation', ('_without-distillation', f'{__net}_rspnet', 'w/o KD', '79.4/94.3', '43.0/74.5')),
-    ('shared', ('_shared', f'{__net}_rspnet', 'TI', '80.1/94.3', '44.6/74.4')),
-    ('human_prior', ('', f'human-prior-{__net}', 'full model', '81.6/95.3', '46.1/74.8')),
-])
+__settings = dict(
+    [
+        # name of the stage: infix of the pretraining, net of the fine-tuning, name of the rows, figures on UCF101 and HMDB51
+        ('without_distillation', ('_without-distillation', f'{__net}_rspnet', 'w/o KD', '79.4/94.3', '43.0/74.5')),
+        ('shared', ('_shared', f'{__net}_rspnet', 'TI', '80.1/94.3', '44.6/74.4')),
+        ('human_prior', ('', f'human-prior-{__net}', 'full model', '81.6/95.3', '46.1/74.8')),
+    ]
+)
 stages = {
     name: stage
-    for setting, (infix, finetuned, *_) in __settings.items() for name, stage in {
+    for setting, (infix, finetuned, *_) in __settings.items()
+    for name, stage in {
         setting: dict(config=f'../human_prior/human-prior_{__net}{infix}_16x1x1-200e_k400-rgb.py'),
         **{
             f'finetune_{data}_{setting}': dict(
-                config=f'../downstream/finetune_{finetuned}_16x1x1-100e_{data}-rgb.py', init_from=setting)
+                config=f'../downstream/finetune_{finetuned}_16x1x1-100e_{data}-rgb.py', init_from=setting
+            )
             for data in ('ucf101', 'hmdb51')
         },
     }.items()
@@ -20,7 +24,10 @@ stages = {
 table = dict(
     chance=dict(acc_motion=0.5),  # acc_appearance depends on the bank, acc_parsing on the videos
     rows=[
-        dict(name=f'{name}, R(2+1)D, K-400, {data}', stages=[setting, f'finetune_{data.lower()}_{setting}'], cited=cited)
+        dict(
+            name=f'{name}, R(2+1)D, K-400, {data}', stages=[setting, f'finetune_{data.lower()}_{setting}'], cited=cited
+        )
         for setting, (_, _, name, *figures) in __settings.items()
         for data, cited in zip(('UCF101', 'HMDB51'), figures)
-    ])
+    ],
+)

@@ -9,7 +9,8 @@ stages = dict(
     finetune_rspnet=dict(**__finetune, init_from='rspnet'),
     aux=dict(config='../laptop/aux-skd_r3d-10_rspnet-views_16x1x1-64px-20e_videos-rgb.py', ann_file='pretrain'),
     rspnet_after_aux=dict(**__pretext, init_from='aux'),
-    finetune_after_aux=dict(**__finetune, init_from='rspnet_after_aux'))
+    finetune_after_aux=dict(**__finetune, init_from='rspnet_after_aux'),
+)
 table = dict(
     _delete_=True,
     chance=dict(acc_motion=1 / 2, acc_appearance=1 / 256),
@@ -17,4 +18,5 @@ table = dict(
         dict(name='scratch', stages=['finetune_scratch']),
         dict(name='RSPNet', stages=['rspnet', 'finetune_rspnet']),
         dict(name='auxSKD + RSPNet', stages=['aux', 'rspnet_after_aux', 'finetune_after_aux']),
-    ])
+    ],
+)

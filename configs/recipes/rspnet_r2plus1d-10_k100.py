@@ -15,12 +15,13 @@ stages = dict(
 table = dict(
     chance=dict(acc_motion=0.5),  # acc_appearance depends on the bank
     rows=[
-        dict(name='RSPNet, R(2+1)D, K-100, UCF101', stages=['rspnet_alone', 'finetune_ucf101_rspnet_alone'],
-             cited='74.7'),
-        dict(name='RSPNet, R(2+1)D, K-100, HMDB51', stages=['rspnet_alone', 'finetune_hmdb51_rspnet_alone'],
-             cited='37.4'),
-        dict(name='auxSKD + RSPNet, R(2+1)D, K-100, UCF101', stages=['aux', 'rspnet', 'finetune_ucf101'],
-             cited='75.5'),
-        dict(name='auxSKD + RSPNet, R(2+1)D, K-100, HMDB51', stages=['aux', 'rspnet', 'finetune_hmdb51'],
-             cited='39.0'),
-    ])
+        dict(
+            name='RSPNet, R(2+1)D, K-100, UCF101', stages=['rspnet_alone', 'finetune_ucf101_rspnet_alone'], cited='74.7'
+        ),
+        dict(
+            name='RSPNet, R(2+1)D, K-100, HMDB51', stages=['rspnet_alone', 'finetune_hmdb51_rspnet_alone'], cited='37.4'
+        ),
+        dict(name='auxSKD + RSPNet, R(2+1)D, K-100, UCF101', stages=['aux', 'rspnet', 'finetune_ucf101'], cited='75.5'),
+        dict(name='auxSKD + RSPNet, R(2+1)D, K-100, HMDB51', stages=['aux', 'rspnet', 'finetune_hmdb51'], cited='39.0'),
+    ],
+)

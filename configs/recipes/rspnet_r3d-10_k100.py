@@ -18,4 +18,5 @@ table = dict(
         dict(name='RSPNet, R3D, K-100, HMDB51', stages=['rspnet_alone', 'finetune_hmdb51_rspnet_alone'], cited='32.6'),
         dict(name='auxSKD + RSPNet, R3D, K-100, UCF101', stages=['aux', 'rspnet', 'finetune_ucf101'], cited='61.9'),
         dict(name='auxSKD + RSPNet, R3D, K-100, HMDB51', stages=['aux', 'rspnet', 'finetune_hmdb51'], cited='33.4'),
-    ])
+    ]
+)

@@ -9,4 +9,5 @@ table = dict(
     rows=[
         dict(name='VCOP, C3D, UCF101, UCF101', stages=['vcop', 'finetune_ucf101'], cited='65.6'),
         dict(name='VCOP, C3D, UCF101, HMDB51', stages=['vcop', 'finetune_hmdb51'], cited='28.4'),
-    ])
+    ],
+)

@@ -6,9 +6,11 @@ stages = dict(
     finetune_ucf101=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vcop'),
     finetune_hmdb51=dict(config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vcop'),
     finetune_ucf101_vcop_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vcop_alone'),
+        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_ucf101-rgb.py', init_from='vcop_alone'
+    ),
     finetune_hmdb51_vcop_alone=dict(
-        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vcop_alone'),
+        config='../downstream/finetune_r2plus1d-10_16x1x1-25e_hmdb51-rgb.py', init_from='vcop_alone'
+    ),
 )
 table = dict(
     chance=dict(acc_order=1 / 6),
@@ -17,4 +19,5 @@ table = dict(
         dict(name='VCOP, R(2+1)D, K-100, HMDB51', stages=['vcop_alone', 'finetune_hmdb51_vcop_alone'], cited='32.1'),
         dict(name='auxSKD + VCOP, R(2+1)D, K-100, UCF101', stages=['aux', 'vcop', 'finetune_ucf101'], cited='72.6'),
         dict(name='auxSKD + VCOP, R(2+1)D, K-100, HMDB51', stages=['aux', 'vcop', 'finetune_hmdb51'], cited='32.5'),
-    ])
+    ],
+)

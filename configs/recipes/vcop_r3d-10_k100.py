@@ -18,4 +18,5 @@ table = dict(
         dict(name='VCOP, R3D, K-100, HMDB51', stages=['vcop_alone', 'finetune_hmdb51_vcop_alone'], cited='25.2'),
         dict(name='auxSKD + VCOP, R3D, K-100, UCF101', stages=['aux', 'vcop', 'finetune_ucf101'], cited='60.7'),
         dict(name='auxSKD + VCOP, R3D, K-100, HMDB51', stages=['aux', 'vcop', 'finetune_hmdb51'], cited='28.4'),
-    ])
+    ]
+)

@@ -17,17 +17,18 @@ table = dict(
         dict(
             name='VideoPace, R3D, K-100, UCF101',
             stages=['video_pace_alone', 'finetune_ucf101_video_pace_alone'],
-            cited='57.5'),
+            cited='57.5',
+        ),
         dict(
             name='VideoPace, R3D, K-100, HMDB51',
             stages=['video_pace_alone', 'finetune_hmdb51_video_pace_alone'],
-            cited='23.5'),
+            cited='23.5',
+        ),
         dict(
-            name='auxSKD + VideoPace, R3D, K-100, UCF101',
-            stages=['aux', 'video_pace', 'finetune_ucf101'],
-            cited='60.9'),
+            name='auxSKD + VideoPace, R3D, K-100, UCF101', stages=['aux', 'video_pace', 'finetune_ucf101'], cited='60.9'
+        ),
         dict(
-            name='auxSKD + VideoPace, R3D, K-100, HMDB51',
-            stages=['aux', 'video_pace', 'finetune_hmdb51'],
-            cited='27.1'),
-    ])
+            name='auxSKD + VideoPace, R3D, K-100, HMDB51', stages=['aux', 'video_pace', 'finetune_hmdb51'], cited='27.1'
+        ),
+    ]
+)

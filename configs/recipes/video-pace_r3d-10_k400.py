@@ -9,4 +9,5 @@ table = dict(
     rows=[
         dict(name='VideoPace, R3D, K-400, UCF101', stages=['video_pace', 'finetune_ucf101'], cited='63.7'),
         dict(name='VideoPace, R3D, K-400, HMDB51', stages=['video_pace', 'finetune_hmdb51'], cited='27.9'),
-    ])
+    ],
+)

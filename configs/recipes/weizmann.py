@@ -8,5 +8,6 @@ stages = dict(
     finetune_scratch=dict(options=__finetune),
     finetune_vspp=dict(options=__finetune),
     aux=dict(options={'train_cfg.max_epochs': 10, 'param_scheduler.0.milestones': [6, 9]}),
-    finetune_after_aux=dict(options=__finetune))
+    finetune_after_aux=dict(options=__finetune),
+)
 table = dict(chance={'acc/top1': 1 / 10, 'acc/top5': 1 / 2})

@@ -1,4 +1,6 @@
 _base_ = [
-    '../_base_/models/video_pace.py', '../_base_/datasets/pace_ucf101.py', '../_base_/schedules/sgd_18e_step6.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/video_pace.py',
+    '../_base_/datasets/pace_ucf101.py',
+    '../_base_/schedules/sgd_18e_step6.py',
+    '../_base_/default_runtime.py',
 ]

@@ -5,15 +5,15 @@ default_scope = 'mmaction'
 
 model = dict(
     type='Recognizer3D',
-    backbone=dict(
-        type='videossl.R3D',
-        depth=10,
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/r3d-10.pth')),
+    backbone=dict(type='videossl.R3D', depth=10, init_cfg=dict(type='Pretrained', checkpoint='checkpoints/r3d-10.pth')),
     cls_head=dict(
-        type='I3DHead', in_channels=512, num_classes=101, spatial_type='avg', dropout_ratio=0.5, average_clips='prob'),
+        type='I3DHead', in_channels=512, num_classes=101, spatial_type='avg', dropout_ratio=0.5, average_clips='prob'
+    ),
     # What the backbone was pretrained with: meta['data_preprocessor'] of its file.
     data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'))
+        type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'
+    ),
+)
 
 train_pipeline = [
     dict(type='DecordInit'),
@@ -43,7 +43,9 @@ train_dataloader = dict(
         type='VideoDataset',
         ann_file='data/ucf101/ucf101_train_split_1_videos.txt',
         data_prefix=dict(video='data/ucf101/videos'),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 test_dataloader = dict(
     batch_size=1,
     num_workers=4,
@@ -54,7 +56,9 @@ test_dataloader = dict(
         ann_file='data/ucf101/ucf101_val_split_1_videos.txt',
         data_prefix=dict(video='data/ucf101/videos'),
         pipeline=test_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_evaluator = dict(type='AccMetric')
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=25)
@@ -68,8 +72,11 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
-env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+env_cfg = dict(
+    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)

@@ -1,4 +1,5 @@
 """What the tests of recipes share: data, and stand-ins for training and test."""
+
 import json
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from videossl.apis import recipe as recipes
 
 LAPTOP = Path(__file__).parents[2] / 'configs' / 'recipes' / 'laptop.py'
-STAND_IN = '''
+STAND_IN = """
 import json, os, signal, sys, time
 folder = sys.argv[sys.argv.index('--work-dir') + 1]
 tool = sys.argv[2].rpartition('.')[2]
@@ -43,7 +44,7 @@ if tool == 'train':
 else:
     with open(sys.argv[sys.argv.index('--metrics-file') + 1], 'w') as file:
         json.dump({'acc/top1': 0.5, 'acc/top5': 0.75}, file)
-'''
+"""
 
 
 @pytest.fixture

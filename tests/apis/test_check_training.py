@@ -1,4 +1,5 @@
 """Faults that only show when model, hooks and data come together are found before any video is decoded."""
+
 import os
 from types import SimpleNamespace
 
@@ -9,14 +10,33 @@ from mmengine.dataset import InfiniteSampler, RepeatDataset
 from torch import nn
 from torch.utils.data import DataLoader
 
-from videossl.apis.check_training import (check_batch_norm, check_hooks, check_labels, check_training, check_views,
-                                          draw_labels, innermost_datasets, warn_of_large_bank, warn_of_missing_classes)
+from videossl.apis.check_training import (
+    check_batch_norm,
+    check_hooks,
+    check_labels,
+    check_training,
+    check_views,
+    draw_labels,
+    innermost_datasets,
+    warn_of_large_bank,
+    warn_of_missing_classes,
+)
 from videossl.apis.launch import ConfigError
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset
 from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
-from videossl.models import (MemoryBank, MomentumPretrainer, NTXentHead, OrderHead, PredictorNeck, Pretrainer,
-                             ProjectionNeck, SegmentHead, SimilarityDistillHead, SpeedHead)
+from videossl.models import (
+    MemoryBank,
+    MomentumPretrainer,
+    NTXentHead,
+    OrderHead,
+    PredictorNeck,
+    Pretrainer,
+    ProjectionNeck,
+    SegmentHead,
+    SimilarityDistillHead,
+    SpeedHead,
+)
 from videossl.registry import MODELS, TRANSFORMS
 
 PACK = dict(type='PackClips')
@@ -71,22 +91,31 @@ def test_nothing_is_said_of_a_pipeline_that_reads_more_than_the_number_of_frames
     assert draw_labels(pipeline(PACK)) is None
 
 
-@pytest.mark.parametrize(('head', 'sampler', 'label'), [
-    (OrderHead(8), SEGMENT_PACE, 'gt_order'),
-    (SegmentHead(8), dict(type='SamplePace', clip_len=16), 'gt_segment'),
-    (SpeedHead(8), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
-    (NTXentHead('same_pace'), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
-])
+@pytest.mark.parametrize(
+    ('head', 'sampler', 'label'),
+    [
+        (OrderHead(8), SEGMENT_PACE, 'gt_order'),
+        (SegmentHead(8), dict(type='SamplePace', clip_len=16), 'gt_segment'),
+        (SpeedHead(8), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
+        (NTXentHead('same_pace'), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
+    ],
+)
 def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label):
     sample = drawn(sampler)
     with pytest.raises(ConfigError) as error:
         check_labels(with_heads(mine=head), sample)
-    words = ['model.heads.mine', type(head).__name__, f'"{label}"', 'train_dataloader.dataset.pipeline', sampler['type']]
+    words = [
+        'model.heads.mine',
+        type(head).__name__,
+        f'"{label}"',
+        'train_dataloader.dataset.pipeline',
+        sampler['type'],
+    ]
     assert all(word in str(error.value) for word in words), error.value
 
 
 def test_a_label_that_is_drawn_but_not_packed_is_missing_too():
-    sample = drawn(SEGMENT_PACE, pack=dict(PACK, label_keys=('gt_speed', )))
+    sample = drawn(SEGMENT_PACE, pack=dict(PACK, label_keys=('gt_speed',)))
     check_labels(with_heads(speed=SpeedHead(8)), sample)
     with pytest.raises(ConfigError, match='model.heads.segment'):
         check_labels(with_heads(segment=SegmentHead(8)), sample)
@@ -94,27 +123,41 @@ def test_a_label_that_is_drawn_but_not_packed_is_missing_too():
 
 def test_a_head_with_fewer_classes_than_are_drawn():
     sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
-    with pytest.raises(ConfigError, match='model.heads.speed: SpeedHead has 4 classes, but SampleSegmentPace draws gt_speed '
-                                          'up to 5'):
+    with pytest.raises(
+        ConfigError, match='model.heads.speed: SpeedHead has 4 classes, but SampleSegmentPace draws gt_speed up to 5'
+    ):
         check_labels(with_heads(speed=SpeedHead(8, num_speeds=4)), sample)
     check_labels(with_heads(speed=SpeedHead(8, num_speeds=6)), sample)
 
 
-@pytest.mark.parametrize(('transforms', 'teacher', 'missing'), [
-    ([dict(type='EachClip', transforms=[])], True, 'middle_frames'),
-    ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], True, None),
-    ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], False, 'parsing_logits or parsing_mask'),
-    ([dict(type='EachClip', transforms=[]), dict(type='LoadParsingMap', folder='maps')], False, None),
-    ([dict(type='EachClip', transforms=[]), dict(type='LoadShapeMask')], False, None),
-])
+@pytest.mark.parametrize(
+    ('transforms', 'teacher', 'missing'),
+    [
+        ([dict(type='EachClip', transforms=[])], True, 'middle_frames'),
+        ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], True, None),
+        ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], False, 'parsing_logits or parsing_mask'),
+        ([dict(type='EachClip', transforms=[]), dict(type='LoadParsingMap', folder='maps')], False, None),
+        ([dict(type='EachClip', transforms=[]), dict(type='LoadShapeMask')], False, None),
+    ],
+)
 def test_the_parsing_head_needs_frames_for_its_teacher_or_maps(transforms, teacher, missing):
     class Teacher(nn.Module):
         num_classes, class_names, left_right_pairs = 2, ('background', 'person'), ()
 
-    head = MODELS.build(dict(type='ParsingDistillHead', in_channels=8, num_classes=2, _scope_='videossl',
-                             teacher=Teacher() if teacher else None))
-    sample = draw_labels(pipeline(dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2, )), dict(type='DecodeClips'),
-                                  *transforms, PACK))
+    head = MODELS.build(
+        dict(
+            type='ParsingDistillHead',
+            in_channels=8,
+            num_classes=2,
+            _scope_='videossl',
+            teacher=Teacher() if teacher else None,
+        )
+    )
+    sample = draw_labels(
+        pipeline(
+            dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2,)), dict(type='DecodeClips'), *transforms, PACK
+        )
+    )
     if missing is None:
         check_labels(with_heads(parsing=head), sample)
     else:
@@ -129,11 +172,15 @@ def test_too_few_clips_for_the_views():
         check_views(model, drawn(SEGMENT_PACE))
 
 
-METHODS = ['laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py', 'laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py',
-           'video_pace/video-pace_r2plus1d-10_same-pace_16x1x1-18e_ucf101-rgb.py',
-           'laptop/vcop_r3d-10_16x1x1-64px-20e_videos-rgb.py', 'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py',
-           'laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py',
-           'laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py']
+METHODS = [
+    'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'video_pace/video-pace_r2plus1d-10_same-pace_16x1x1-18e_ucf101-rgb.py',
+    'laptop/vcop_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py',
+]
 
 
 @pytest.mark.parametrize('name', METHODS)
@@ -144,7 +191,10 @@ def test_a_config_of_each_method_passes(name):
     heads = {key: MODELS.build(dict(head, _scope_='videossl')) for key, head in config.model.heads.items()}
     model = SimpleNamespace(heads=heads)
     if 'memory_bank' in config.model:
-        model.student_views, model.teacher_views = config.model.get('student_views', [0]), config.model.get('teacher_views', [1])
+        model.student_views, model.teacher_views = (
+            config.model.get('student_views', [0]),
+            config.model.get('teacher_views', [1]),
+        )
     assert sample['num_clips'] >= 1
     check_labels(model, sample)
     check_views(model, sample)
@@ -166,9 +216,13 @@ def test_a_hook_that_the_method_needs_is_named(small_backbone):
 
 
 def aux_skd(small_backbone, bank_size: int = 8) -> MomentumPretrainer:
-    return MomentumPretrainer(small_backbone(), heads=dict(distill=SimilarityDistillHead()),
-                              necks=dict(projection=ProjectionNeck(4, 6)),
-                              predictors=dict(projection=PredictorNeck(6, 8, 6)), memory_bank=MemoryBank(bank_size, 6))
+    return MomentumPretrainer(
+        small_backbone(),
+        heads=dict(distill=SimilarityDistillHead()),
+        necks=dict(projection=ProjectionNeck(4, 6)),
+        predictors=dict(projection=PredictorNeck(6, 8, 6)),
+        memory_bank=MemoryBank(bank_size, 6),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- batches of one
@@ -179,8 +233,11 @@ def loader(samples: int, batch_size: int, drop_last: bool = False, sampler=DrawS
 
 def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
     model, found = aux_skd(small_backbone), []
-    with pytest.raises(ConfigError, match='a batch is of one sample, of which the batch norm '
-                                          r'model.predictors.projection.layers.1 .*set train_dataloader.batch_size$'):
+    with pytest.raises(
+        ConfigError,
+        match='a batch is of one sample, of which the batch norm '
+        r'model.predictors.projection.layers.1 .*set train_dataloader.batch_size$',
+    ):
         check_batch_norm(warnings_to(found), model, loader(8, 1), num_clips=2)
     with pytest.raises(ConfigError, match='9 samples in batches of 4 leave a last batch of one sample.*drop_last=True'):
         check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=2)
@@ -262,8 +319,10 @@ def test_a_list_without_labels_has_no_missing_class(labelled):
 
 # -------------------------------------------------------------------------------------------------------- all of it
 def test_the_whole_check_finds_what_is_wrong_with_a_run(small_backbone, labelled):
-    dataset = labelled(''.join(f'{number}.mp4\n' for number in range(6)),
-                       pipeline=[dict(type='DecordInit'), dict(SEGMENT_PACE, num_views=2), *DECODE, PACK])
+    dataset = labelled(
+        ''.join(f'{number}.mp4\n' for number in range(6)),
+        pipeline=[dict(type='DecordInit'), dict(SEGMENT_PACE, num_views=2), *DECODE, PACK],
+    )
     found = []
     runner = warnings_to(found)
     runner.model, runner.hooks = aux_skd(small_backbone, bank_size=7), [MomentumTeacherHook(), MemoryBankHook()]

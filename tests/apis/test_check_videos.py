@@ -1,4 +1,5 @@
 """The tool that finds broken videos beforehand."""
+
 import json
 
 import av
@@ -44,7 +45,7 @@ def test_broken_videos_are_listed_and_the_second_call_reads_nothing_again(tmp_pa
         assert run(*command) == 1
         printed = capsys.readouterr().out
         assert '1 of 3 videos cannot be read' in printed and f'{videos}/text.mp4: ' in printed
-        (line, ) = (tmp_path / 'out' / 'broken_videos.txt').read_text().splitlines()
+        (line,) = (tmp_path / 'out' / 'broken_videos.txt').read_text().splitlines()
         assert line.split('\t')[0] == f'{videos}/text.mp4' and line.split('\t')[1]
     results = [json.loads(line) for line in (tmp_path / 'out' / 'three_frames.jsonl').read_text().splitlines()]
     assert sorted(result['frames'] or 0 for result in results) == [0, 40, 40]
@@ -76,12 +77,15 @@ def test_every_frame_is_read_only_when_asked(tmp_path, videos, monkeypatch):
     assert tool.read_video(str(videos / '0.mp4')) == 40 and asked == [0, 20, 39]
 
 
-@pytest.mark.parametrize('arguments, words', [
-    ([], ['--data-root', '--ann-file']),
-    (['--data-root', '{folder}/nowhere'], ['nowhere', 'does not exist']),
-    (['--data-root', '{folder}', '--ann-file', 'nowhere.txt'], ['nowhere.txt', 'does not exist']),
-    (['--data-root', '{folder}/wrong', '--ann-file', '{folder}/list.txt'], ['none of the 2 videos', 'wrong/0.mp4']),
-])
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        ([], ['--data-root', '--ann-file']),
+        (['--data-root', '{folder}/nowhere'], ['nowhere', 'does not exist']),
+        (['--data-root', '{folder}', '--ann-file', 'nowhere.txt'], ['nowhere.txt', 'does not exist']),
+        (['--data-root', '{folder}/wrong', '--ann-file', '{folder}/list.txt'], ['none of the 2 videos', 'wrong/0.mp4']),
+    ],
+)
 def test_what_is_not_there_is_said_in_one_line(tmp_path, videos, arguments, words):
     (videos / 'list.txt').write_text('0.mp4 3\n1.mp4 2\n')
     status = run(*[argument.format(folder=videos) for argument in arguments], '--out', tmp_path / 'out')

@@ -1,4 +1,5 @@
 """Which views of a video features are made from: read from configs, changed by arguments, or refused."""
+
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,31 @@ READ = {
 @pytest.mark.parametrize('name', READ)
 def test_a_configs_own_pipeline_says_what_the_views_are(name):
     protocol = ClipProtocol.like(Config.fromfile(Path(config_directory()) / name))
-    assert (protocol.clips, protocol.crops, protocol.clip_len, protocol.frame_interval, protocol.size,
-            protocol.resize) == READ[name]
+    assert (
+        protocol.clips,
+        protocol.crops,
+        protocol.clip_len,
+        protocol.frame_interval,
+        protocol.size,
+        protocol.resize,
+    ) == READ[name]
     assert protocol.pooling == 'avg'
 
 
 # A test pipeline as mmaction2's own configs have it.
-STOCK = Config(dict(test_pipeline=[
-    dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=4, test_mode=True),
-    dict(type='DecordDecode'),
-    dict(type='Resize', scale=(-1, 256)),
-    dict(type='ThreeCrop', crop_size=256),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')]))
+STOCK = Config(
+    dict(
+        test_pipeline=[
+            dict(type='DecordInit'),
+            dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=4, test_mode=True),
+            dict(type='DecordDecode'),
+            dict(type='Resize', scale=(-1, 256)),
+            dict(type='ThreeCrop', crop_size=256),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs'),
+        ]
+    )
+)
 
 
 def test_a_test_pipeline_of_mmaction2_says_it_too():
@@ -65,19 +77,22 @@ def test_a_short_side_may_be_written_in_both_ways(written, meant):
     assert ClipProtocol.like(None, resize=written).resize == meant
 
 
-@pytest.mark.parametrize(('given', 'message'), [
-    (dict(clips=0), 'clips must be an integer of at least 1'),
-    (dict(clip_len=2.5), 'clip_len must be'),
-    (dict(frame_interval=True), 'frame_interval must be'),
-    (dict(size=0), 'size must be'),
-    (dict(crops=2), 'crops must be one of'),
-    (dict(pooling='mean'), 'pooling must be one of'),
-    (dict(resize=100), 'cannot be cropped from frames resized to 100'),
-    (dict(resize=(171, 100)), 'cannot be cropped'),
-    (dict(resize=(1, 2, 3)), 'short side or'),
-    (dict(resize=128, crops=3), 'three crops are taken along the long side'),
-    (dict(colour=3), 'there is no colour'),
-])
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        (dict(clips=0), 'clips must be an integer of at least 1'),
+        (dict(clip_len=2.5), 'clip_len must be'),
+        (dict(frame_interval=True), 'frame_interval must be'),
+        (dict(size=0), 'size must be'),
+        (dict(crops=2), 'crops must be one of'),
+        (dict(pooling='mean'), 'pooling must be one of'),
+        (dict(resize=100), 'cannot be cropped from frames resized to 100'),
+        (dict(resize=(171, 100)), 'cannot be cropped'),
+        (dict(resize=(1, 2, 3)), 'short side or'),
+        (dict(resize=128, crops=3), 'three crops are taken along the long side'),
+        (dict(colour=3), 'there is no colour'),
+    ],
+)
 def test_values_that_cannot_be_are_refused_by_name(given, message):
     with pytest.raises(ConfigError, match=message):
         ClipProtocol.like(None, **given)

@@ -1,4 +1,5 @@
 """Writing a data set anew: frames and times stay, lists follow, what cannot be written is named, sources are untouched."""
+
 import hashlib
 import json
 import os
@@ -29,13 +30,25 @@ def grey_of(index):
 def picture(index, width, height):
     """A frame that tells its number (grey below) and its corners (red at the upper left, blue at the upper right)."""
     frame = np.full((height, width, 3), grey_of(index), dtype=np.uint8)
-    frame[:height // 4, :width // 4] = (220, 20, 20)
-    frame[:height // 4, -(width // 4):] = (20, 20, 220)
+    frame[: height // 4, : width // 4] = (220, 20, 20)
+    frame[: height // 4, -(width // 4) :] = (20, 20, 220)
     return frame
 
 
-def write(path, width=192, height=144, frames=FRAMES, codec='libx264', pix_fmt='yuv420p', options=None, rotation=None, pts=None,
-          title=None, b_frames=None, full_range=False):
+def write(
+    path,
+    width=192,
+    height=144,
+    frames=FRAMES,
+    codec='libx264',
+    pix_fmt='yuv420p',
+    options=None,
+    rotation=None,
+    pts=None,
+    title=None,
+    b_frames=None,
+    full_range=False,
+):
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), 'w') as container:
         if title is not None:
@@ -69,7 +82,7 @@ def read(path):
 
 def greys(frames):
     """Brightness of each frame below its middle."""
-    return np.array([np.median(frame[frame.shape[0] // 2 + 4:-4, 4:-4]) for frame in frames])
+    return np.array([np.median(frame[frame.shape[0] // 2 + 4 : -4, 4:-4]) for frame in frames])
 
 
 def times(path):
@@ -78,8 +91,11 @@ def times(path):
 
 
 def hashes(folder):
-    return {str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-            for path in folder.rglob('*') if path.is_file()}
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob('*')
+        if path.is_file()
+    }
 
 
 def files(folder):
@@ -87,20 +103,23 @@ def files(folder):
 
 
 # ------------------------------------------------------------------------------------------------------------ one video
-@pytest.mark.parametrize(('source', 'short_side', 'expected'), [
-    ((320, 240), 128, (170, 128)),
-    ((340, 256), 128, (170, 128)),
-    ((240, 320), 128, (128, 170)),
-    ((1920, 1080), 128, (228, 128)),
-    ((100, 80), 128, (100, 80)),  # never enlarged
-    ((101, 81), 128, (100, 80)),  # even
-    ((256, 256), 127, (128, 128)),
-    ((480, 640), 48, (50, 66)),  # decord does not deliver a width of 48
-    ((480, 640), 70, (74, 98)),
-    ((48, 64), 128, (32, 42)),
-    ((72, 96), 128, (64, 86)),
-    ((640, 480), 48, (64, 48)),
-])
+@pytest.mark.parametrize(
+    ('source', 'short_side', 'expected'),
+    [
+        ((320, 240), 128, (170, 128)),
+        ((340, 256), 128, (170, 128)),
+        ((240, 320), 128, (128, 170)),
+        ((1920, 1080), 128, (228, 128)),
+        ((100, 80), 128, (100, 80)),  # never enlarged
+        ((101, 81), 128, (100, 80)),  # even
+        ((256, 256), 127, (128, 128)),
+        ((480, 640), 48, (50, 66)),  # decord does not deliver a width of 48
+        ((480, 640), 70, (74, 98)),
+        ((48, 64), 128, (32, 42)),
+        ((72, 96), 128, (64, 86)),
+        ((640, 480), 48, (64, 48)),
+    ],
+)
 def test_sizes_are_even_never_larger_and_deliverable(source, short_side, expected):
     assert target_size(*source, short_side) == expected
 
@@ -115,7 +134,9 @@ FORMATS = dict(
     four_two_two=dict(name='422.mov', pix_fmt='yuv422p'),
     full_range=dict(name='full.avi', codec='mjpeg', pix_fmt='yuvj420p', options=dict(qscale='2')),
     rgb=dict(name='rgb.mkv', codec='ffv1', pix_fmt='bgr0'),
-    small=dict(name='small.webm', codec='libvpx', width=96, height=76, options={'deadline': 'realtime', 'cpu-used': '8'}),
+    small=dict(
+        name='small.webm', codec='libvpx', width=96, height=76, options={'deadline': 'realtime', 'cpu-used': '8'}
+    ),
 )
 
 
@@ -132,12 +153,14 @@ def test_every_frame_is_kept_in_its_place_whatever_the_format(tmp_path, case):
     assert np.abs(greys(after) - [grey_of(index) for index in range(FRAMES)]).max() <= 6
     assert np.abs(greys(after) - greys(before)).max() <= 4, 'brighter or darker than the reader shows the source'
     for corner in (slice(4, 12), slice(-12, -4)):
-        assert np.abs(after[0][4:12, corner].mean((0, 1)) - before[0][4:12, corner].mean((0, 1))).max() < 12, 'other colours'
+        assert np.abs(after[0][4:12, corner].mean((0, 1)) - before[0][4:12, corner].mean((0, 1))).max() < 12, (
+            'other colours'
+        )
     reader = decord.VideoReader(str(target), num_threads=1)
     found = greys(reader.get_batch([25, 3, 13]).asnumpy().astype(int))
     assert np.abs(found - [grey_of(index) for index in (25, 3, 13)]).max() <= 6
     with av.open(str(target)) as container:
-        stream, = container.streams
+        (stream,) = container.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.average_rate) == ('h264', 'yuv420p', 25)
         frames = list(container.decode(stream))
     keys = [index for index, frame in enumerate(frames) if frame.key_frame]
@@ -188,8 +211,10 @@ def test_sound_is_left_out(tmp_path):
         assert [stream.type for stream in container.streams] == ['video']
 
 
-@pytest.mark.parametrize(('counted', 'message'), [(FRAMES + 1, 'decodes to 30 frames, but its reader counts 31'),
-                                                  (FRAMES - 1, 'more frames than the 29')])
+@pytest.mark.parametrize(
+    ('counted', 'message'),
+    [(FRAMES + 1, 'decodes to 30 frames, but its reader counts 31'), (FRAMES - 1, 'more frames than the 29')],
+)
 def test_a_video_that_decodes_to_another_number_of_frames_is_not_accepted(tmp_path, monkeypatch, counted, message):
     source = write(tmp_path / 'in' / 'video.mp4')
     monkeypatch.setattr(reencoding, 'count_frames', lambda path: counted)
@@ -272,8 +297,15 @@ def test_what_might_have_been_meant_as_a_list_is_named_when_it_is_left_out(sourc
     (source / 'others.txt').write_text('elsewhere.mp4 1\n')
     compact(source, tmp_path / 'out')
     lines = [line for line in capsys.readouterr().out.splitlines() if 'left out' in line]
-    for line, words in zip(lines, ['README.txt: there is no About', 'half.txt: entry 1 has a label, but entry 2',
-                                   'others.txt: there is no elsewhere.mp4'], strict=True):
+    for line, words in zip(
+        lines,
+        [
+            'README.txt: there is no About',
+            'half.txt: entry 1 has a label, but entry 2',
+            'others.txt: there is no elsewhere.mp4',
+        ],
+        strict=True,
+    ):
         assert words in line
 
 
@@ -294,7 +326,10 @@ def test_only_the_videos_of_the_named_lists_are_written(source, tmp_path):
     report = compact(source, tmp_path / 'out', ann_files=['lists/few.txt'])
     assert report.written == ['b/two words.mp4']
     assert files(tmp_path / 'out') == ['b/two words.mp4', 'classes.txt', 'compacted.jsonl', 'lists/few.txt']
-    assert read_annotations(str(tmp_path / 'out' / 'lists' / 'few.txt')) == [('b/two words.mp4', 4), ('b/two words.mp4', 5)]
+    assert read_annotations(str(tmp_path / 'out' / 'lists' / 'few.txt')) == [
+        ('b/two words.mp4', 4),
+        ('b/two words.mp4', 5),
+    ]
 
 
 def test_two_videos_that_differ_in_their_ending_stay_two(source, tmp_path):
@@ -302,7 +337,10 @@ def test_two_videos_that_differ_in_their_ending_stay_two(source, tmp_path):
     (source / 'train.txt').write_text('a/one.avi 3\na/one.mp4 0\n')
     compact(source, tmp_path / 'out')
     assert (tmp_path / 'out' / 'train.txt').read_text() == 'a/one.avi.mp4 3\na/one.mp4 0\n'
-    assert (len(read(tmp_path / 'out' / 'a' / 'one.avi.mp4')), len(read(tmp_path / 'out' / 'a' / 'one.mp4'))) == (14, 12)
+    assert (len(read(tmp_path / 'out' / 'a' / 'one.avi.mp4')), len(read(tmp_path / 'out' / 'a' / 'one.mp4'))) == (
+        14,
+        12,
+    )
 
 
 def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
@@ -354,8 +392,10 @@ def test_a_process_that_crashes_or_hangs_costs_one_video(source, tmp_path, monke
     monkeypatch.setattr(api, 'reencode_job', faulty_job)
     report = compact(source, tmp_path / 'out', workers=2, timeout=2)
     assert sorted(report.written) == ['a/one.avi', 'b/two words.mp4']
-    assert report.failed == {'b/crash.mp4': 'the decoder took its process down (exit code -9)',
-                             'b/hang.mp4': 'not read within 2 seconds'}
+    assert report.failed == {
+        'b/crash.mp4': 'the decoder took its process down (exit code -9)',
+        'b/hang.mp4': 'not read within 2 seconds',
+    }
     assert files(tmp_path / 'out' / 'b') == ['two words.mp4'], 'half a file was left'
 
 
@@ -412,8 +452,11 @@ def test_folders_that_cannot_be_meant_are_refused(source, tmp_path):
 def test_lists_that_cannot_be_meant_are_refused(source, tmp_path):
     (source / 'outside.txt').write_text('a/one.avi\n../elsewhere.mp4\n')
     (source / 'strange.txt').write_text('x/y.avi 1\n')
-    for name, message in (('outside.txt', 'elsewhere.mp4 is no path below'), ('strange.txt', 'none of the first videos'),
-                          ('none.txt', 'does not exist')):
+    for name, message in (
+        ('outside.txt', 'elsewhere.mp4 is no path below'),
+        ('strange.txt', 'none of the first videos'),
+        ('none.txt', 'does not exist'),
+    ):
         with pytest.raises(ConfigError, match=message):
             compact(source, tmp_path / 'out', ann_files=[name])
 
@@ -425,11 +468,14 @@ def test_a_disk_without_room_is_noticed_before_the_work(source, tmp_path, monkey
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize(('argument', 'message'), [
-    (['--short-side', '8'], 'short_side must be an integer in 16'),
-    (['--keyframe-interval', '0'], 'keyframe_interval'),
-    (['--crf', '60'], 'crf'),
-])
+@pytest.mark.parametrize(
+    ('argument', 'message'),
+    [
+        (['--short-side', '8'], 'short_side must be an integer in 16'),
+        (['--keyframe-interval', '0'], 'keyframe_interval'),
+        (['--crf', '60'], 'crf'),
+    ],
+)
 def test_settings_out_of_range_end_with_a_sentence(source, tmp_path, argument, message):
     with pytest.raises(SystemExit, match=message):
         api.main(['--data-root', str(source), '--out', str(tmp_path / 'out'), *argument])

@@ -1,4 +1,5 @@
 """tools/doctor.py: what is wrong with a machine, what holds a config back, and what it advises."""
+
 import importlib.metadata
 import json
 import os
@@ -13,13 +14,31 @@ import torch
 
 from videossl import compat
 from videossl.apis import doctor, launch
-from videossl.apis.doctor_data import (RateMeter, Stopwatch, Unreadable, endless_loader, leaves, time_reading,
-                                       time_samples, watched)
+from videossl.apis.doctor_data import (
+    RateMeter,
+    Stopwatch,
+    Unreadable,
+    endless_loader,
+    leaves,
+    time_reading,
+    time_samples,
+    watched,
+)
 from videossl.apis.doctor_machine import core_quota, machine, repairs, traps, versions
 from videossl.apis.doctor_report import as_duration
 from videossl.apis.doctor_step import AROUND, affordable, per_sample
-from videossl.apis.doctor_verdict import (Timings, advice, data_rate, decoding_left, estimates, mean_of, training_rate,
-                                          typical, wall, with_other_data)
+from videossl.apis.doctor_verdict import (
+    Timings,
+    advice,
+    data_rate,
+    decoding_left,
+    estimates,
+    mean_of,
+    training_rate,
+    typical,
+    wall,
+    with_other_data,
+)
 from videossl.apis.launch import ConfigError
 from videossl.datasets import VideoDataset
 from videossl.datasets.moving_shapes import write_moving_shapes
@@ -29,7 +48,8 @@ LAPTOP = ROOT / 'configs' / 'laptop'
 FAKE = Timings(
     data=dict(DecordInit=2.0, SampleFrames=1.0, DecodeClips=60.0, Resize=5.0, PackClips=2.0),
     groups=dict(DecordInit='open', SampleFrames='sample', DecodeClips='decode', Resize='augment', PackClips='pack'),
-    step=dict(transfer=1.0, forward=3.0, backward=5.0, optimiser=1.0))
+    step=dict(transfer=1.0, forward=3.0, backward=5.0, optimiser=1.0),
+)
 LARGE = dict(file_size=(240, 320), clip=(16, 112, 112), key_frames=12)
 
 
@@ -101,9 +121,9 @@ def test_a_cheaper_pipeline_speeds_measured_workers_up_in_proportion():
 
 
 def test_more_workers_are_advised_up_to_what_the_step_takes_and_the_machine_allows():
-    entry, = advice(replace(FAKE, workers=1), dict(allowed_workers=15))
+    (entry,) = advice(replace(FAKE, workers=1), dict(allowed_workers=15))
     assert 'num_workers=7 ' in entry.text and entry.gain == pytest.approx(7)
-    entry, = advice(replace(FAKE, workers=1), dict(allowed_workers=3))
+    (entry,) = advice(replace(FAKE, workers=1), dict(allowed_workers=3))
     assert 'num_workers=3 ' in entry.text and entry.gain == pytest.approx(3)
     assert not advice(replace(FAKE, workers=7), dict(allowed_workers=15))
 
@@ -111,7 +131,7 @@ def test_more_workers_are_advised_up_to_what_the_step_takes_and_the_machine_allo
 def test_small_clips_are_advised_on_cpus_only_and_where_the_step_is_slow():
     slow = replace(FAKE, data=dict(DecodeClips=10.0), step=dict(forward=306.25))
     facts = dict(device='cpu', clip=(16, 112, 112), laptop_config='configs/laptop/small.py')
-    entry, = advice(slow, facts)
+    (entry,) = advice(slow, facts)
     assert 'configs/laptop/small.py' in entry.text
     assert entry.gain == pytest.approx(316.25 / 110)  # 112 x 112 is 3.0625 times 64 x 64
     assert not advice(slow, dict(facts, device='cuda')) and not advice(slow, dict(facts, clip=(16, 64, 64)))
@@ -169,17 +189,31 @@ def test_a_loader_too_slow_to_become_steady_still_has_a_rate():
     assert meter.done and meter.rate == pytest.approx(2)
 
 
-@pytest.mark.parametrize('seconds, text', [(3.14159, '3.14 seconds'), (150, '2.5 minutes'), (9000, '2.5 hours'),
-                                           (864000, '10.0 days')])
+@pytest.mark.parametrize(
+    'seconds, text', [(3.14159, '3.14 seconds'), (150, '2.5 minutes'), (9000, '2.5 hours'), (864000, '10.0 days')]
+)
 def test_durations_are_told_in_fitting_units(seconds, text):
     assert as_duration(seconds) == text
 
 
 # --------------------------------------------------------------------------------------------------------- the machine
-SOUND = {'torch': '2.13.0+cpu (CPU build)', 'mmcv-lite': '2.1.0', 'decord': '0.6.0', 'opencv-python': '5.0.0.93',
-         'opencv-contrib-python': '5.0.0.93'}
-ROOMY = dict(device='cpu', cores=8, threads=8, omp_num_threads=None, core_quota=None, disk_free=2**40,
-             shared_memory=2**34, nvidia_driver=False)
+SOUND = {
+    'torch': '2.13.0+cpu (CPU build)',
+    'mmcv-lite': '2.1.0',
+    'decord': '0.6.0',
+    'opencv-python': '5.0.0.93',
+    'opencv-contrib-python': '5.0.0.93',
+}
+ROOMY = dict(
+    device='cpu',
+    cores=8,
+    threads=8,
+    omp_num_threads=None,
+    core_quota=None,
+    disk_free=2**40,
+    shared_memory=2**34,
+    nvidia_driver=False,
+)
 
 
 def found_traps(found=(), facts=(), **arguments):
@@ -190,25 +224,28 @@ def test_a_sound_machine_has_no_trap():
     assert not found_traps() and not found_traps(torchvision_needs='2.13.0')
 
 
-@pytest.mark.parametrize('found, facts, remedy', [
-    ({'opencv-python-headless': '4.8.0'}, {}, 'opencv-python-headless 4.8.0'),
-    ({'mmcv': '2.1.0'}, {}, 'folder mmcv'),
-    ({'mmcv-lite': '2.2.0'}, {}, 'mmcv-lite>=2.0.1,<2.2'),
-    ({'decord2': '3.4.0'}, {}, 'imported as decord'),
-    ({'torch': '2.5.1 (CPU build)'}, {}, '2.6'),
-    ({}, dict(nvidia_driver=True), 'CUDA build'),
-    ({}, dict(core_quota=2.5), 'OMP_NUM_THREADS=2'),
-    ({}, dict(omp_num_threads='1', threads=1), '1 of 8 cores'),
-    ({}, dict(shared_memory=2**26), '--shm-size'),
-    ({}, dict(disk_free=2**20), '--work-dir'),
-])
+@pytest.mark.parametrize(
+    'found, facts, remedy',
+    [
+        ({'opencv-python-headless': '4.8.0'}, {}, 'opencv-python-headless 4.8.0'),
+        ({'mmcv': '2.1.0'}, {}, 'folder mmcv'),
+        ({'mmcv-lite': '2.2.0'}, {}, 'mmcv-lite>=2.0.1,<2.2'),
+        ({'decord2': '3.4.0'}, {}, 'imported as decord'),
+        ({'torch': '2.5.1 (CPU build)'}, {}, '2.6'),
+        ({}, dict(nvidia_driver=True), 'CUDA build'),
+        ({}, dict(core_quota=2.5), 'OMP_NUM_THREADS=2'),
+        ({}, dict(omp_num_threads='1', threads=1), '1 of 8 cores'),
+        ({}, dict(shared_memory=2**26), '--shm-size'),
+        ({}, dict(disk_free=2**20), '--work-dir'),
+    ],
+)
 def test_each_trap_is_found_alone_with_its_remedy(found, facts, remedy):
-    trap, = found_traps(found, facts)
+    (trap,) = found_traps(found, facts)
     assert remedy in trap.remedy
 
 
 def test_a_torchvision_of_another_torch_is_a_trap():
-    trap, = found_traps({'torchvision': '0.20.1'}, torchvision_needs='2.5.1')
+    (trap,) = found_traps({'torchvision': '0.20.1'}, torchvision_needs='2.5.1')
     assert '0.20.1' in trap.remedy and '2.5.1' in trap.remedy and '2.13.0' in trap.remedy
 
 
@@ -251,7 +288,7 @@ def videos(tmp_path_factory):
 def aux_skd(tmp_path_factory):
     """auxSKD with a sixteenth of the width and small clips."""
     path = tmp_path_factory.mktemp('configs') / 'tiny.py'
-    path.write_text(f"""_base_ = ['{LAPTOP / "aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py"}']
+    path.write_text(f"""_base_ = ['{LAPTOP / 'aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'}']
 model = dict(backbone=dict(base_channels=4), necks=dict(projection=dict(in_channels=32)))
 train_pipeline = _base_.train_pipeline
 train_pipeline[3]['transforms'][0]['scale'] = (40, 36)
@@ -275,7 +312,9 @@ def measured(aux_skd, videos, tmp_path_factory):
     os.chdir(folder)
     try:
         torch.set_num_threads(1)
-        args = doctor.parse_args([aux_skd, '--data-root', str(videos), '--ann-file', 'with_broken.txt', '--seconds', '2'])
+        args = doctor.parse_args(
+            [aux_skd, '--data-root', str(videos), '--ann-file', 'with_broken.txt', '--seconds', '2']
+        )
         console = doctor.Console(width=200, record=True, file=open(os.devnull, 'w'))
         report = doctor.diagnose(args, console)
         return report, console.export_text(), sorted(folder.rglob('*'))
@@ -286,11 +325,34 @@ def measured(aux_skd, videos, tmp_path_factory):
 
 def test_every_section_is_printed(measured):
     text = measured[1]
-    for heading in ('versions', 'machine', 'repaired in this process', 'known traps', 'data, ms per sample', 'from the disk',
-                    'training step, ms per sample', 'samples/s', 'the wall:', 'time:', 'peak memory:', 'what to change:'):
+    for heading in (
+        'versions',
+        'machine',
+        'repaired in this process',
+        'known traps',
+        'data, ms per sample',
+        'from the disk',
+        'training step, ms per sample',
+        'samples/s',
+        'the wall:',
+        'time:',
+        'peak memory:',
+        'what to change:',
+    ):
         assert heading in text
-    for part in ('VideoReaderInit', 'SampleSegmentPace', 'DecodeClips', 'EachClip: Resize', 'EachClip: Flip', 'PackClips',
-                 'transfer', 'forward', 'backward', 'optimiser', 'teacher, bank and hooks'):
+    for part in (
+        'VideoReaderInit',
+        'SampleSegmentPace',
+        'DecodeClips',
+        'EachClip: Resize',
+        'EachClip: Flip',
+        'PackClips',
+        'transfer',
+        'forward',
+        'backward',
+        'optimiser',
+        'teacher, bank and hooks',
+    ):
         assert part in text
 
 
@@ -302,7 +364,9 @@ def test_parts_add_up_to_the_whole_and_rates_follow_from_them(measured):
     assert data['sample_ms'] + timings['collate'] + timings['reading'] == pytest.approx(data['data_ms'])
     assert sum(timings['step'].values()) == pytest.approx(step['step_ms'])
     assert rates['training_computed'] == pytest.approx(1e3 / (data['data_ms'] + step['step_ms']))
-    assert rates['data'][0] == pytest.approx(1e3 / data['data_ms']) and rates['step'] == pytest.approx(1e3 / step['step_ms'])
+    assert rates['data'][0] == pytest.approx(1e3 / data['data_ms']) and rates['step'] == pytest.approx(
+        1e3 / step['step_ms']
+    )
     assert set(timings['data']) - {'everything else'} == set(timings['groups']) - {'everything else'}
     rate = rates['training_measured'] or rates['training_computed']
     estimate = report['estimate']
@@ -315,7 +379,7 @@ def test_the_measurement_knows_the_videos_and_names_the_broken_one(measured):
     data = measured[0]['measurement']['data']
     assert data['clip'] == (16, 32, 32) and data['clips'] == 2 and data['file_size'] == (64, 64)
     assert data['videos_in_list'] == 4 and data['videos_measured'] == 3 and 16 <= data['frames'] <= 32
-    line, = data['unreadable']
+    (line,) = data['unreadable']
     assert 'broken video.mp4' in line and 'broken video.mp4' in measured[1]
     assert data['reading']['bytes'] > 0 and data['reading']['cold_ms'] > 0
 
@@ -330,9 +394,22 @@ def test_the_report_is_plain_values(measured):
 
 
 def test_fine_tuning_is_measured_too_and_written_as_json(capsys, videos, tmp_path):
-    text = run(capsys, LAPTOP / 'finetune_r3d-10_16x1x1-64px-20e_videos-rgb.py', '--data-root', videos, '--ann-file',
-               'some.txt', '--seconds', '1', '--json', tmp_path / 'report.json', '--cfg-options',
-               'model.backbone.base_channels=4', 'model.cls_head.in_channels=32', 'train_dataloader.batch_size=2')
+    text = run(
+        capsys,
+        LAPTOP / 'finetune_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+        '--data-root',
+        videos,
+        '--ann-file',
+        'some.txt',
+        '--seconds',
+        '1',
+        '--json',
+        tmp_path / 'report.json',
+        '--cfg-options',
+        'model.backbone.base_channels=4',
+        'model.cls_head.in_channels=32',
+        'train_dataloader.batch_size=2',
+    )
     report = json.loads((tmp_path / 'report.json').read_text())
     assert 'SampleFrames' in text and 'SampleFrames' in report['measurement']['timings']['data']
     assert report['measurement']['step']['full_batch'] == 2
@@ -345,16 +422,25 @@ def test_without_a_config_the_machine_alone_is_described(capsys):
     assert 'training step, ms' not in text and 'the wall:' not in text
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['configs/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgp.py'], 'did you mean'),
-    ([str(LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'), '--cfg-options', 'train_dataloader.bach_size=2'],
-     'did you mean "batch_size"'),
-    ([str(LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'), '--data-root', 'nowhere'], 'nowhere'),
-    (['--data-root', 'somewhere'], '--data-root needs a config'),
-    (['--cfg-options', 'a=1'], '--cfg-options needs a config'),
-    (['--seconds', '0.1'], '--seconds must be at least'),
-    (['--json', 'no/such/folder/report.json'], '--json: there is no folder'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['configs/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgp.py'], 'did you mean'),
+        (
+            [
+                str(LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'),
+                '--cfg-options',
+                'train_dataloader.bach_size=2',
+            ],
+            'did you mean "batch_size"',
+        ),
+        ([str(LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'), '--data-root', 'nowhere'], 'nowhere'),
+        (['--data-root', 'somewhere'], '--data-root needs a config'),
+        (['--cfg-options', 'a=1'], '--cfg-options needs a config'),
+        (['--seconds', '0.1'], '--seconds must be at least'),
+        (['--json', 'no/such/folder/report.json'], '--json: there is no folder'),
+    ],
+)
 def test_what_cannot_be_meant_is_refused_with_a_message_alone(arguments, message, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, 'argv', ['doctor.py', *arguments])
@@ -369,17 +455,37 @@ def test_a_list_of_broken_videos_alone_ends_with_their_names(aux_skd, videos, ca
         doctor.main([aux_skd, '--data-root', str(videos), '--ann-file', 'only_broken.txt', '--seconds', '1'])
 
 
-def test_a_run_counted_in_iterations_with_workers_is_measured_and_its_schedule_told(capsys, videos, tmp_path, monkeypatch):
+def test_a_run_counted_in_iterations_with_workers_is_measured_and_its_schedule_told(
+    capsys, videos, tmp_path, monkeypatch
+):
     """Two workers on however few cores, so that their part of the report is there."""
     monkeypatch.setattr(
-        launch, 'share_cores',
-        lambda loader, name, asked=False: loader.update(num_workers=2, pin_memory=False) or torch.get_num_threads())
+        launch,
+        'share_cores',
+        lambda loader, name, asked=False: loader.update(num_workers=2, pin_memory=False) or torch.get_num_threads(),
+    )
     config = tmp_path / 'three_iterations.py'
-    config.write_text(f"_base_ = ['{LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'}']\n"
-                      "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n")
-    text = run(capsys, config, '--data-root', videos, '--ann-file', 'some.txt', '--seconds', '1', '--json',
-               tmp_path / 'report.json', '--cfg-options', 'model.backbone.base_channels=4',
-               'model.heads.speed.in_channels=32', 'model.heads.segment.in_channels=32', 'train_dataloader.batch_size=2')
+    config.write_text(
+        f"_base_ = ['{LAPTOP / 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'}']\n"
+        "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n"
+    )
+    text = run(
+        capsys,
+        config,
+        '--data-root',
+        videos,
+        '--ann-file',
+        'some.txt',
+        '--seconds',
+        '1',
+        '--json',
+        tmp_path / 'report.json',
+        '--cfg-options',
+        'model.backbone.base_channels=4',
+        'model.heads.speed.in_channels=32',
+        'model.heads.segment.in_channels=32',
+        'train_dataloader.batch_size=2',
+    )
     report = json.loads((tmp_path / 'report.json').read_text())['measurement']
     assert report['timings']['loader_rate'] > 0 and report['timings']['together_rate'] > 0
     assert report['estimate']['epochs'] == pytest.approx(3 / 40)  # of ten draws of eight videos in batches of two
@@ -389,10 +495,13 @@ def test_a_run_counted_in_iterations_with_workers_is_measured_and_its_schedule_t
 
 # ----------------------------------------------------------------------------------------------------- how it is measured
 def loader_of(videos, ann_file='some.txt'):
-    pipeline = [dict(type='DecordInit'), dict(type='SampleFrames', clip_len=4, frame_interval=1, num_clips=2),
-                dict(type='DecodeClips'),
-                dict(type='EachClip', transforms=[dict(type='Flip'), dict(type='Flip'), dict(type='RandomGray')]),
-                dict(type='PackClips')]
+    pipeline = [
+        dict(type='DecordInit'),
+        dict(type='SampleFrames', clip_len=4, frame_interval=1, num_clips=2),
+        dict(type='DecodeClips'),
+        dict(type='EachClip', transforms=[dict(type='Flip'), dict(type='Flip'), dict(type='RandomGray')]),
+        dict(type='PackClips'),
+    ]
     dataset = VideoDataset(ann_file, pipeline, data_root=str(videos))
     return torch.utils.data.DataLoader(dataset, 3, collate_fn=lambda batch: batch)
 
@@ -409,8 +518,16 @@ def test_watching_changes_no_sample_and_leaves_the_pipeline_as_it_was(videos):
     with watched(dataset, stopwatch):
         assert torch.equal(sample(), expected)
     assert all(now is then for now, then in zip(dataset.pipeline.transforms, before, strict=True))
-    assert list(stopwatch.times) == ['DecordInit', 'SampleFrames', 'DecodeClips', 'EachClip: Flip', 'EachClip: Flip (2)',
-                                     'EachClip: RandomGray', 'EachClip', 'PackClips']
+    assert list(stopwatch.times) == [
+        'DecordInit',
+        'SampleFrames',
+        'DecodeClips',
+        'EachClip: Flip',
+        'EachClip: Flip (2)',
+        'EachClip: RandomGray',
+        'EachClip',
+        'PackClips',
+    ]
     assert min(stopwatch.times.values()) > 0 and stopwatch.attempts == 1
     assert stopwatch.seen['filename'].endswith('.mp4') and stopwatch.seen['file_size'] == (64, 64)
     assert stopwatch.groups['EachClip: Flip'] == 'augment' and stopwatch.groups['PackClips'] == 'pack'
@@ -460,7 +577,13 @@ def test_the_tool_lists_versions_even_where_videossl_cannot_be_imported(tmp_path
     (tmp_path / 'videossl').mkdir()
     (tmp_path / 'videossl' / '__init__.py').write_text("raise ImportError('mmcv is too new')")
     environment = dict(os.environ, PYTHONPATH=str(tmp_path))
-    ended = subprocess.run([sys.executable, str(ROOT / 'tools' / 'doctor.py')], env=environment, cwd=tmp_path,
-                           capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'doctor.py')],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ended.returncode == 1 and 'mmcv is too new' in ended.stderr and 'Traceback' not in ended.stderr
     assert f'mmengine        {importlib.metadata.version("mmengine")}' in ended.stdout

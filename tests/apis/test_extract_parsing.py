@@ -1,4 +1,5 @@
 """Stored parsing of whole data sets: complete, resumable, and as good as the network itself."""
+
 import random
 
 import av
@@ -42,13 +43,13 @@ class SlopeTeacher(nn.Module):
 
     num_classes = 3
     class_names = ('Background', 'Left-arm', 'Right-arm')
-    left_right_pairs = ((1, 2), )
+    left_right_pairs = ((1, 2),)
 
     def __init__(self):
         super().__init__()
         self.frames_seen = 0
         self.stop_after = None
-        slope = torch.tensor([-1., 0., 1.]).repeat(3, 1)
+        slope = torch.tensor([-1.0, 0.0, 1.0]).repeat(3, 1)
         self.register_buffer('slopes', torch.stack([slope, slope.t()])[:, None] / 6)
 
     def forward(self, frames):
@@ -88,8 +89,14 @@ def test_every_nth_frame_of_every_video_is_stored_at_the_side_asked_for(all_vide
     assert report.bytes == sum(path.stat().st_size for path in tmp_path.rglob('*.npz'))
     info = read_info(tmp_path / 'one.mp4.npz')
     assert info == ParsingInfo(
-        class_names=SlopeTeacher.class_names, left_right_pairs=((1, 2), ), every=5, total_frames=NUM_FRAMES,
-        original_size=(HEIGHT, WIDTH), side=16, teacher=info.teacher)
+        class_names=SlopeTeacher.class_names,
+        left_right_pairs=((1, 2),),
+        every=5,
+        total_frames=NUM_FRAMES,
+        original_size=(HEIGHT, WIDTH),
+        side=16,
+        teacher=info.teacher,
+    )
     assert info.teacher.startswith('SlopeTeacher (weights ')
     video = api.OpenedVideo(str(all_videos / 'one.mp4'))
     for frame in (0, 5, 10):
@@ -102,7 +109,9 @@ def test_every_nth_frame_of_every_video_is_stored_at_the_side_asked_for(all_vide
 
 def test_only_the_videos_of_a_list_are_parsed_each_once(all_videos, teacher, tmp_path):
     (tmp_path / 'list.txt').write_text('a/two.mp4 0\none.mp4 1\na/two.mp4 2\n')
-    report = api.extract_parsing(teacher, str(all_videos), str(tmp_path / 'maps'), str(tmp_path / 'list.txt'), 6, 16, 'cpu')
+    report = api.extract_parsing(
+        teacher, str(all_videos), str(tmp_path / 'maps'), str(tmp_path / 'list.txt'), 6, 16, 'cpu'
+    )
     assert report.written == ['a/two.mp4', 'one.mp4']
 
 
@@ -114,16 +123,32 @@ def test_the_size_is_told_before_the_work_begins(all_videos, teacher, tmp_path, 
     assert printed.index('the maps will take about') < printed.index('Parsing')
 
 
-@pytest.mark.parametrize(('number', 'text'), [(0, '0 bytes'), (999, '999 bytes'), (1500, '1.5 kB'), (2.34e10, '23 GB'),
-                                              (5.5e15, '5500 TB')])
+@pytest.mark.parametrize(
+    ('number', 'text'), [(0, '0 bytes'), (999, '999 bytes'), (1500, '1.5 kB'), (2.34e10, '23 GB'), (5.5e15, '5500 TB')]
+)
 def test_sizes_are_readable(number, text):
     assert api.readable_size(number) == text
 
 
 # -------------------------------------------------------------------------------------------------------- resumption
 def arguments(videos, out, *more):
-    return ['--data-root', str(videos), '--out', str(out), '--teacher', 'SlopeTeacher', '--every', '5', '--side', '16',
-            '--device', 'cpu', '--batch-size', '1', *more]
+    return [
+        '--data-root',
+        str(videos),
+        '--out',
+        str(out),
+        '--teacher',
+        'SlopeTeacher',
+        '--every',
+        '5',
+        '--side',
+        '16',
+        '--device',
+        'cpu',
+        '--batch-size',
+        '1',
+        *more,
+    ]
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(all_videos, tmp_path, monkeypatch, capsys):
@@ -152,7 +177,7 @@ def test_a_damaged_file_is_made_again_and_nothing_else(all_videos, teacher, tmp_
     api.extract_parsing(teacher, str(all_videos), str(tmp_path), **settings)
     path = map_path(tmp_path, 'a/two.mp4')
     whole = path.read_bytes()
-    path.write_bytes(whole[:len(whole) // 2])
+    path.write_bytes(whole[: len(whole) // 2])
     report = api.extract_parsing(teacher, str(all_videos), str(tmp_path), **settings)
     assert report.written == ['a/two.mp4'] and report.skipped == ['a/one.mp4', 'one.mp4']
     assert 'two.mp4.npz is damaged or cut off, and is made again' in capsys.readouterr().out
@@ -163,12 +188,17 @@ def test_maps_of_other_settings_are_neither_kept_nor_overwritten(all_videos, tea
     api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
     with pytest.raises(ConfigError, match='every: 5 there, 4 wanted; side: 16 there, 12 wanted.*--out'):
         api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=4, side=12, device='cpu')
-    with pytest.raises(ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher new.pth .* wanted'):
-        api.extract_parsing(teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu',
-                            teacher_name='SlopeTeacher new.pth')
+    with pytest.raises(
+        ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher new.pth .* wanted'
+    ):
+        api.extract_parsing(
+            teacher, str(all_videos), str(tmp_path), every=5, side=16, device='cpu', teacher_name='SlopeTeacher new.pth'
+        )
     other = SlopeTeacher()
     other.slopes.mul_(2)
-    with pytest.raises(ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher \(weights \w+\) wanted'):
+    with pytest.raises(
+        ConfigError, match=r'teacher: SlopeTeacher \(weights \w+\) there, SlopeTeacher \(weights \w+\) wanted'
+    ):
         api.extract_parsing(other, str(all_videos), str(tmp_path), every=5, side=16, device='cpu')
 
 
@@ -185,7 +215,7 @@ def test_broken_videos_are_named_counted_and_left_out(all_videos, tmp_path, caps
     videos = tmp_path / 'videos'
     write_video(videos / 'good.mp4')
     content = (all_videos / 'one.mp4').read_bytes()
-    (videos / 'cut.mp4').write_bytes(content[:len(content) // 2])
+    (videos / 'cut.mp4').write_bytes(content[: len(content) // 2])
     (videos / 'text.mp4').write_text('this is no video\n' * 50)
     (videos / 'empty.avi').write_bytes(b'')
     api.main(arguments(videos, tmp_path / 'maps'))
@@ -209,20 +239,23 @@ def test_a_teacher_can_come_from_a_file(all_videos, tmp_path, capsys):
     (tmp_path / 'teacher.py').write_text("teacher = dict(type='SlopeTeacher')\n")
     argv = arguments(all_videos, tmp_path / 'maps')
     at = argv.index('--teacher')
-    api.main(argv[:at] + ['--teacher-config', str(tmp_path / 'teacher.py')] + argv[at + 2:])
+    api.main(argv[:at] + ['--teacher-config', str(tmp_path / 'teacher.py')] + argv[at + 2 :])
     assert '3 videos parsed' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('more', 'message'), [
-    (['--teacher-config', 'teacher.py'], 'either by --teacher NAME'),
-    (['--teacher', 'SCHP'], 'checkpoint'),
-    (['--teacher', 'Nobody'], 'cannot be built.*Nobody'),
-    (['--teacher', 'PoolNeck'], 'PoolNeck is no parsing network for this: it has no num_classes'),
-    (['--every', '0'], 'every must be an integer of at least 1'),
-    (['--side', '-3'], 'side must be an integer of at least 1'),
-    (['--ann-file', 'nowhere.txt'], 'nowhere.txt'),
-    (['--data-root', '/nowhere/at/all'], '/nowhere/at/all'),
-])
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--teacher-config', 'teacher.py'], 'either by --teacher NAME'),
+        (['--teacher', 'SCHP'], 'checkpoint'),
+        (['--teacher', 'Nobody'], 'cannot be built.*Nobody'),
+        (['--teacher', 'PoolNeck'], 'PoolNeck is no parsing network for this: it has no num_classes'),
+        (['--every', '0'], 'every must be an integer of at least 1'),
+        (['--side', '-3'], 'side must be an integer of at least 1'),
+        (['--ann-file', 'nowhere.txt'], 'nowhere.txt'),
+        (['--data-root', '/nowhere/at/all'], '/nowhere/at/all'),
+    ],
+)
 def test_arguments_that_cannot_be_meant_end_with_a_sentence(all_videos, tmp_path, more, message):
     with pytest.raises(SystemExit, match=f'(?s){message}'):
         api.main(arguments(all_videos, tmp_path, *more))
@@ -241,12 +274,16 @@ def loss_and_target(videos, folder, teacher, flip, left_right_pairs=None):
         dict(type='DecordInit'),
         dict(type='SamplePace', clip_len=4, num_speeds=2),
         dict(type='DecodeClips'),
-        dict(type='EachClip', keep_middle_frame=True, transforms=[
-            dict(type='RandomCrop', size=40),
-            dict(type='Resize', scale=(56, 56), keep_ratio=False),
-            dict(type='Flip', flip_ratio=float(flip)),
-            dict(type='VideoColorJitter', brightness=0.9, contrast=0.9, saturation=0.9, hue=0.4, probability=1),
-        ]),
+        dict(
+            type='EachClip',
+            keep_middle_frame=True,
+            transforms=[
+                dict(type='RandomCrop', size=40),
+                dict(type='Resize', scale=(56, 56), keep_ratio=False),
+                dict(type='Flip', flip_ratio=float(flip)),
+                dict(type='VideoColorJitter', brightness=0.9, contrast=0.9, saturation=0.9, hue=0.4, probability=1),
+            ],
+        ),
         dict(type='LoadParsingMap', folder=str(folder), size=28, left_right_pairs=left_right_pairs),
         dict(type='PackClips'),
     ]
@@ -261,7 +298,9 @@ def loss_and_target(videos, folder, teacher, flip, left_right_pairs=None):
     online = ParsingDistillHead(teacher=teacher, **arguments)
     offline = ParsingDistillHead(**arguments)
     with torch.no_grad():
-        online.classifier.bias.copy_(torch.tensor([0., 2., -2.]))  # not indifferent, or left and right would cost alike
+        online.classifier.bias.copy_(
+            torch.tensor([0.0, 2.0, -2.0])
+        )  # not indifferent, or left and right would cost alike
     offline.load_state_dict(online.state_dict())
     student = torch.randn(len(samples), 1, 4, 1, 4, 4)
     losses, targets = [], []

@@ -1,4 +1,5 @@
 """Features of videos: the right numbers in the right places, whatever is broken, cut off or changed."""
+
 import os
 import runpy
 import signal
@@ -31,15 +32,18 @@ CONFIG = dict(
         type='Pretrainer',
         data_preprocessor=dict(type='ClipDataPreprocessor', mean=MEAN, std=STD, to_bgr=True),
         backbone=dict(type='R3D', depth=10, base_channels=4),
-        heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4))),
+        heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4)),
+    ),
     test_pipeline=[
         dict(type='DecordInit'),
         dict(type='SampleFrames', clip_len=4, frame_interval=2, num_clips=3, test_mode=True),
         dict(type='DecodeClips'),
         dict(type='Resize', scale=(48, 40), keep_ratio=False),
         dict(type='CenterCrop', crop_size=32),
-        dict(type='PackClips')],
-    default_hooks=dict(precision=dict(type='PrecisionHook', precision='fp32')))
+        dict(type='PackClips'),
+    ],
+    default_hooks=dict(precision=dict(type='PrecisionHook', precision='fp32')),
+)
 
 
 @pytest.fixture(scope='module')
@@ -100,11 +104,14 @@ def clips_by_hand(path, clips, clip_len, interval, resize):
     last_start = max(len(reader) - ((clip_len - 1) * interval + 1), 0)
     starts = [last_start // 2] if clips == 1 else [round(number * last_start / (clips - 1)) for number in range(clips)]
     places = [[(start + interval * step) % len(reader) for step in range(clip_len)] for start in starts]
-    return [[cv2.resize(reader[place].asnumpy(), resize, interpolation=cv2.INTER_LINEAR) for place in clip] for clip in places]
+    return [
+        [cv2.resize(reader[place].asnumpy(), resize, interpolation=cv2.INTER_LINEAR) for place in clip]
+        for clip in places
+    ]
 
 
 def encode_by_hand(backbone, frames, top, left, size, mirrored=False):
-    pixels = torch.from_numpy(np.stack(frames)[:, top:top + size, left:left + size]).double()
+    pixels = torch.from_numpy(np.stack(frames)[:, top : top + size, left : left + size]).double()
     if mirrored:
         pixels = pixels.flip(2)
     blue_first = torch.stack([pixels[..., 2], pixels[..., 1], pixels[..., 0]])
@@ -130,11 +137,14 @@ THREE = [(0, 0, False), (0, 16, False), (0, 8, False)]
 FIVE = [(0, 0), (0, 16), (8, 0), (8, 16), (4, 8)]
 
 
-@pytest.mark.parametrize(('crops', 'resize', 'places'), [
-    (3, (48, 32), THREE),
-    (5, (48, 40), [(*place, False) for place in FIVE]),
-    (10, (48, 40), [(*place, mirrored) for place in FIVE for mirrored in (False, True)]),
-])
+@pytest.mark.parametrize(
+    ('crops', 'resize', 'places'),
+    [
+        (3, (48, 32), THREE),
+        (5, (48, 40), [(*place, False) for place in FIVE]),
+        (10, (48, 40), [(*place, mirrored) for place in FIVE for mirrored in (False, True)]),
+    ],
+)
 def test_views_come_clip_after_clip_and_crop_after_crop(run, videos, model, crops, resize, places):
     features = run(crops=crops, num_clips=2, resize=resize, batch_size=7)
     assert features.features.shape == (5, 2 * crops, 32)
@@ -148,9 +158,20 @@ def test_arguments_and_protocol_agree(run, model):
     features = run(num_clips=1, clip_len=8, frame_interval=1, size=40, resize=44, pooling='max_1x2x2', split='split 1')
     # 40 pixels, halved four times: 3 x 3; 8 frames, halved three times: 1; the maximum of 2 x 2 leaves one pixel.
     assert features.features.shape == (5, 1, 32)
-    wanted = dict(clips=1, crops=1, clip_len=8, frame_interval=1, size=40, resize=44, pooling='max_1x2x2',
-                  split='split 1', precision='fp32', config=None, checkpoint=None,
-                  pixels=dict(type='ClipDataPreprocessor', mean=list(MEAN), std=list(STD), to_bgr=True))
+    wanted = dict(
+        clips=1,
+        crops=1,
+        clip_len=8,
+        frame_interval=1,
+        size=40,
+        resize=44,
+        pooling='max_1x2x2',
+        split='split 1',
+        precision='fp32',
+        config=None,
+        checkpoint=None,
+        pixels=dict(type='ClipDataPreprocessor', mean=list(MEAN), std=list(STD), to_bgr=True),
+    )
     assert {key: features.protocol[key] for key in wanted} == wanted
     assert run().protocol['split'] == 'list.txt'
 
@@ -201,7 +222,7 @@ def test_two_workers_give_the_same_and_tell_what_was_unreadable(run, videos, tmp
 
 # ------------------------------------------------------------------------------------------------------------- pooling
 def test_every_pooling_on_a_known_map():
-    counting = torch.arange(2 * 3 * 2 * 4 * 5.).reshape(2, 3, 2, 4, 5)
+    counting = torch.arange(2 * 3 * 2 * 4 * 5.0).reshape(2, 3, 2, 4, 5)
     flat = counting.reshape(2, 3, 40)
     assert torch.equal(pool(counting, 'avg'), flat.mean(2)) and torch.equal(pool(counting, 'max'), flat[:, :, -1])
     blocks = pool(counting, 'max_1x2x2')
@@ -233,8 +254,10 @@ def test_vectors_stay_as_they_are():
     assert torch.equal(pool(vectors, 'avg'), vectors) and torch.equal(pool(vectors, 'max'), vectors)
 
 
-@pytest.mark.parametrize(('shape', 'pooling'), [((1, 2, 3, 4), 'avg'), ((1, 2), 'max_1x2x2'),
-                                                ((1, 2, 1, 1, 4), 'max_1x2x2'), ((1, 2), 'sum')])
+@pytest.mark.parametrize(
+    ('shape', 'pooling'),
+    [((1, 2, 3, 4), 'avg'), ((1, 2), 'max_1x2x2'), ((1, 2, 1, 1, 4), 'max_1x2x2'), ((1, 2), 'sum')],
+)
 def test_a_map_that_a_pooling_cannot_be_done_on_is_refused(shape, pooling):
     with pytest.raises(ConfigError, match='pooling'):
         pool(torch.zeros(shape), pooling)
@@ -245,9 +268,16 @@ def test_branches_are_joined(run, videos):
     branches = init_model(Config(dict(CONFIG, model=dict(CONFIG['model'], backbone=branched))), device='cpu')
     features = extract_features(branches, videos / 'list.txt', num_clips=1, progress=False)
     assert features.features.shape == (5, 1, 64)
-    frames, = clips_by_hand(videos / '3.mp4', 1, 4, 2, (48, 40))
-    expected = torch.cat([part.mean((1, 2, 3)) for part in (
-        encode_by_hand(lambda clip: branches.backbone(clip)[name], frames, 4, 8, 32) for name in ('human', 'contrast'))])
+    (frames,) = clips_by_hand(videos / '3.mp4', 1, 4, 2, (48, 40))
+    expected = torch.cat(
+        [
+            part.mean((1, 2, 3))
+            for part in (
+                encode_by_hand(lambda clip: branches.backbone(clip)[name], frames, 4, 8, 32)
+                for name in ('human', 'contrast')
+            )
+        ]
+    )
     np.testing.assert_allclose(features.features[3, 0], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -263,14 +293,31 @@ def test_a_backbone_from_a_checkpoint_alone_gives_the_same(run, videos, model, t
 
 
 def test_a_stock_recognizer_of_mmaction2_is_served(videos):
-    config = Config(dict(default_scope='mmaction', model=dict(
-        type='Recognizer3D',
-        backbone=dict(type='videossl.R3D', depth=10, base_channels=4),
-        cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
-        data_preprocessor=dict(type='ActionDataPreprocessor', mean=MEAN, std=STD, to_rgb=True, format_shape='NCTHW'))))
+    config = Config(
+        dict(
+            default_scope='mmaction',
+            model=dict(
+                type='Recognizer3D',
+                backbone=dict(type='videossl.R3D', depth=10, base_channels=4),
+                cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
+                data_preprocessor=dict(
+                    type='ActionDataPreprocessor', mean=MEAN, std=STD, to_rgb=True, format_shape='NCTHW'
+                ),
+            ),
+        )
+    )
     stock = init_model(config, device='cpu')
-    features = extract_features(stock, videos / 'list.txt', num_clips=2, clip_len=4, frame_interval=2, size=32,
-                                resize=(48, 40), precision='fp32', progress=False)
+    features = extract_features(
+        stock,
+        videos / 'list.txt',
+        num_clips=2,
+        clip_len=4,
+        frame_interval=2,
+        size=32,
+        resize=(48, 40),
+        precision='fp32',
+        progress=False,
+    )
     frames = clips_by_hand(videos / '3.mp4', 2, 4, 2, (48, 40))[1]
     expected = encode_by_hand(stock.backbone, frames, 4, 8, 32).mean((1, 2, 3))  # to_rgb swaps, from RGB to BGR here
     np.testing.assert_allclose(features.features[3, 1], expected, rtol=1e-4, atol=1e-5)
@@ -298,9 +345,18 @@ def test_videos_may_be_named_in_many_ways(run, videos, monkeypatch):
 
 
 def test_a_data_set_and_the_config_of_one_give_paths_and_labels(run, videos):
-    wrapped = dict(type='RepeatDataset', times=3, dataset=dict(
-        type='VideoDataset', ann_file='list.txt', data_root=str(videos), num_classes=20,
-        pipeline=[dict(type='Unknown')], hold_out=dict(number=2, seed=0, use='held_out')))
+    wrapped = dict(
+        type='RepeatDataset',
+        times=3,
+        dataset=dict(
+            type='VideoDataset',
+            ann_file='list.txt',
+            data_root=str(videos),
+            num_classes=20,
+            pipeline=[dict(type='Unknown')],
+            hold_out=dict(number=2, seed=0, use='held_out'),
+        ),
+    )
     held_out = run(videos=wrapped)
     assert len(held_out) == 2 and set(held_out.paths) < set(NAMES)
     assert held_out.labels.tolist() == [10 + NAMES.index(path) for path in held_out.paths]
@@ -310,12 +366,15 @@ def test_a_data_set_and_the_config_of_one_give_paths_and_labels(run, videos):
     assert run(videos=dataset).labels.tolist() == [10, 11, 12, 13, 14]
 
 
-@pytest.mark.parametrize(('named', 'message'), [
-    ([], 'there are no videos'),
-    (['no.mp4', 'neither.mp4'], 'none of the first 2 videos exists, the first being no.mp4'),
-    ('no.mp4', 'none of the first 1 videos exists'),
-    ('no.txt', 'no.txt does not exist'),
-])
+@pytest.mark.parametrize(
+    ('named', 'message'),
+    [
+        ([], 'there are no videos'),
+        (['no.mp4', 'neither.mp4'], 'none of the first 2 videos exists, the first being no.mp4'),
+        ('no.mp4', 'none of the first 1 videos exists'),
+        ('no.txt', 'no.txt does not exist'),
+    ],
+)
 def test_videos_that_are_not_there_are_named_before_anything_starts(named, message):
     with pytest.raises(ConfigError, match=message):
         list_videos(named)
@@ -329,13 +388,19 @@ def test_an_empty_list_and_a_folder_without_videos_are_refused(tmp_path):
         list_videos(tmp_path)
 
 
-@pytest.mark.parametrize(('settings', 'message'), [
-    (dict(batch_size=0), 'batch_size must be'), (dict(num_workers=-1), 'num_workers must be'),
-    (dict(save_every=0), 'save_every must be'),
-    (dict(precision='fp8'), 'precision must be one of'), (dict(precision='fp16'), 'precision fp16 is for GPUs'),
-    (dict(pooling='sum'), 'pooling must be one of'), (dict(size=64), None),
-    (dict(out='features.csv'), 'npz or .parquet'),
-])
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(batch_size=0), 'batch_size must be'),
+        (dict(num_workers=-1), 'num_workers must be'),
+        (dict(save_every=0), 'save_every must be'),
+        (dict(precision='fp8'), 'precision must be one of'),
+        (dict(precision='fp16'), 'precision fp16 is for GPUs'),
+        (dict(pooling='sum'), 'pooling must be one of'),
+        (dict(size=64), None),
+        (dict(out='features.csv'), 'npz or .parquet'),
+    ],
+)
 def test_settings_that_cannot_be_are_refused_before_anything_is_decoded(run, decoded, settings, message):
     if message is None:
         run(**settings)
@@ -349,7 +414,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_decoded(run, dec
 # ------------------------------------------------------------------------------------------------------- broken videos
 def test_a_broken_video_in_the_middle_keeps_its_place_and_label(run, videos, tmp_path):
     whole = (videos / '1.mp4').read_bytes()
-    (tmp_path / 'cut.mp4').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'cut.mp4').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'text.mp4').write_text('no video')
     (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 5\ncut.mp4 6\n{videos}/3.mp4 7\nmissing.mp4 8\ntext.mp4 9\n')
     features = run(videos=tmp_path / 'list.txt', batch_size=6)
@@ -441,13 +506,18 @@ def half_done(run, interrupt, tmp_path):
     return tmp_path / 'features.npz'
 
 
-@pytest.mark.parametrize(('settings', 'message'), [
-    (dict(num_clips=2), 'clips: 3 there, 2 wanted'),
-    (dict(pooling='max'), 'pooling: avg there, max wanted'),
-    (dict(precision='bf16'), 'precision: fp32 there, bf16 wanted'),
-])
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(num_clips=2), 'clips: 3 there, 2 wanted'),
+        (dict(pooling='max'), 'pooling: avg there, max wanted'),
+        (dict(precision='bf16'), 'precision: fp32 there, bf16 wanted'),
+    ],
+)
 def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, settings, message):
-    with pytest.raises(ConfigError, match=f'features.npz.part .*{message}.*Go on with those.*--out.*remove that folder'):
+    with pytest.raises(
+        ConfigError, match=f'features.npz.part .*{message}.*Go on with those.*--out.*remove that folder'
+    ):
         run(save_every=1, out=half_done, **settings)
     assert len(decoded) == 4, 'something was decoded before the refusal'
     assert list(half_done.with_name('features.npz.part').glob('*.npz'))
@@ -480,7 +550,9 @@ def test_a_finished_file_is_neither_made_again_nor_overwritten(run, decoded, tmp
     again = run(out=out)
     assert not decoded
     np.testing.assert_array_equal(again.features, first.features)
-    with pytest.raises(ConfigError, match='features.npz is there already, with other features .*size: 32 there, 16 wanted'):
+    with pytest.raises(
+        ConfigError, match='features.npz is there already, with other features .*size: 32 there, 16 wanted'
+    ):
         run(out=out, size=16)
     out.write_text('my diary')
     with pytest.raises(ConfigError, match='no whole file of features'):
@@ -509,11 +581,27 @@ def trained(model, tmp_path):
 
 def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, tmp_path, capsys):
     (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 5\nmissing.mp4 6\n')
-    main([*trained, '--ann-file', str(tmp_path / 'list.txt'), '--out', str(tmp_path / 'out.npz'), '--num-clips', '2',
-          '--resize', '40'])
+    main(
+        [
+            *trained,
+            '--ann-file',
+            str(tmp_path / 'list.txt'),
+            '--out',
+            str(tmp_path / 'out.npz'),
+            '--num-clips',
+            '2',
+            '--resize',
+            '40',
+        ]
+    )
     printed = capsys.readouterr().out
-    for part in ('2 videos of list.txt, 2 views each, 32 numbers a view', '2 clips x 1 crop of 4 frames at interval 2',
-                 'resized to 40, cropped to 32 px, avg pooling, fp32', '1 could not be read', 'missing.mp4'):
+    for part in (
+        '2 videos of list.txt, 2 views each, 32 numbers a view',
+        '2 clips x 1 crop of 4 frames at interval 2',
+        'resized to 40, cropped to 32 px, avg pooling, fp32',
+        '1 could not be read',
+        'missing.mp4',
+    ):
         assert part in printed
     features = ClipFeatures.load(tmp_path / 'out.npz')
     assert features.protocol['config'] == 'tiny.py' and features.labels.tolist() == [5, 6]
@@ -521,20 +609,27 @@ def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, t
     np.testing.assert_allclose(features.features[0], expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize('named', [['--data-root', '{0}'], ['--data-root', '{0}', '--ann-file', 'list.txt'],
-                                   ['--ann-file', '{0}/list.txt']])
+@pytest.mark.parametrize(
+    'named', [['--data-root', '{0}'], ['--data-root', '{0}', '--ann-file', 'list.txt'], ['--ann-file', '{0}/list.txt']]
+)
 def test_the_tool_takes_a_folder_a_list_or_both(trained, run, videos, tmp_path, named):
     main([*trained, *(argument.format(videos) for argument in named), '--out', str(tmp_path / 'out.npz')])
     np.testing.assert_array_equal(ClipFeatures.load(tmp_path / 'out.npz').features, run().features)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['--out', 'a.npz'], 'name the videos: --data-root FOLDER, --ann-file LIST'),
-    (['--out', 'a.npz', '--data-root', 'nowhere'], 'nowhere does not exist'),
-    (['--out', 'a.txt', '--data-root', '.'], '.npz or .parquet'),
-    (['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'modle.backbone.depth=18'], 'did you mean "model"'),
-    (['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'model.backbone.depth=18'], 'not of this backbone, R3D'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--out', 'a.npz'], 'name the videos: --data-root FOLDER, --ann-file LIST'),
+        (['--out', 'a.npz', '--data-root', 'nowhere'], 'nowhere does not exist'),
+        (['--out', 'a.txt', '--data-root', '.'], '.npz or .parquet'),
+        (['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'modle.backbone.depth=18'], 'did you mean "model"'),
+        (
+            ['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'model.backbone.depth=18'],
+            'not of this backbone, R3D',
+        ),
+    ],
+)
 def test_the_tool_ends_with_a_sentence(trained, videos, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(videos)
     with pytest.raises(SystemExit, match=message):

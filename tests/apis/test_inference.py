@@ -1,4 +1,5 @@
 """Models from configs and checkpoints: whole backbones or a refusal, and nothing executed that came in a file."""
+
 import copy
 import subprocess
 
@@ -11,28 +12,28 @@ from videossl.apis import init_model, load_backbone
 from videossl.apis.clip_encoder import build_preprocessor, says_pixels
 from videossl.apis.inference import read_config_text
 from videossl.apis.launch import ConfigError
-from videossl.models import C3D, R3D, BranchedBackbone
-from videossl.models import hand_off
+from videossl.models import C3D, R3D, BranchedBackbone, hand_off
 from videossl.models.conversion import write_weights
 from videossl.models.hand_off import HandOffError
 
 R3D_10 = dict(type='R3D', depth=10, base_channels=4)
 BRANCHED = dict(type='BranchedBackbone', output='branches', backbone=R3D_10)
 PRETRAINER = dict(
-    type='Pretrainer',
-    backbone=R3D_10,
-    heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4)))
+    type='Pretrainer', backbone=R3D_10, heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4))
+)
 MOMENTUM_PRETRAINER = dict(
     type='MomentumPretrainer',
     backbone=R3D_10,
     necks=dict(projection=dict(type='ProjectionNeck', in_channels=32, out_channels=8)),
     memory_bank=dict(type='MemoryBank', size=16, dim=8),
-    heads=dict(instance=dict(type='InfoNCEHead', embedding='projection')))
+    heads=dict(instance=dict(type='InfoNCEHead', embedding='projection')),
+)
 RECOGNIZER = dict(
     type='Recognizer3D',
     backbone=R3D_10,
     cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
-    data_preprocessor=dict(type='ClipDataPreprocessor'))
+    data_preprocessor=dict(type='ClipDataPreprocessor'),
+)
 MODELS = dict(pretrainer=PRETRAINER, momentum=MOMENTUM_PRETRAINER, recognizer=RECOGNIZER)
 
 
@@ -84,17 +85,33 @@ def test_a_config_is_read_from_its_file_and_from_the_installed_ones(tmp_path, sa
     path = save(config, random_model(config).state_dict())
     assert isinstance(init_model(str(tmp_path / 'tiny.py'), path, 'cpu').backbone, R3D)
     assert init_model('videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py', device='cpu').heads.keys() == {
-        'speed', 'segment'}
+        'speed',
+        'segment',
+    }
     with pytest.raises(ConfigError, match='did you mean .*tiny.py'):
         init_model(tmp_path / 'tiny2.py')
 
 
 def test_a_stock_config_of_mmaction2_builds_in_its_own_scope(tmp_path):
-    config = Config(dict(default_scope='mmaction', model=dict(
-        type='Recognizer3D', backbone=dict(type='C3D', dropout_ratio=0.5),
-        cls_head=dict(type='I3DHead', in_channels=4096, num_classes=3))))
-    config.model.backbone = dict(type='ResNet3d', depth=18, pretrained='torchvision://resnet18', pretrained2d=True,
-                                 conv_cfg=dict(type='Conv3d'), base_channels=4, norm_eval=False)
+    config = Config(
+        dict(
+            default_scope='mmaction',
+            model=dict(
+                type='Recognizer3D',
+                backbone=dict(type='C3D', dropout_ratio=0.5),
+                cls_head=dict(type='I3DHead', in_channels=4096, num_classes=3),
+            ),
+        )
+    )
+    config.model.backbone = dict(
+        type='ResNet3d',
+        depth=18,
+        pretrained='torchvision://resnet18',
+        pretrained2d=True,
+        conv_cfg=dict(type='Conv3d'),
+        base_channels=4,
+        norm_eval=False,
+    )
     config.model.cls_head.in_channels = 32
     model = init_model(config, device='cpu')
     assert type(model).__module__.startswith('mmaction.') and type(model.backbone).__name__ == 'ResNet3d'
@@ -114,7 +131,7 @@ def test_heads_may_be_missing_or_of_another_kind(save, monkeypatch):
     path = save(None, pretrained.state_dict())
     model = init_model(config_of(RECOGNIZER), path, 'cpu')
     assert_equal(model.backbone, pretrained.backbone)
-    printed, = logged
+    (printed,) = logged
     assert 'cls_head.fc_cls (2)' in printed.partition('left as initialised: ')[2]
     assert 'heads.speed (2)' in printed.partition('dropped: ')[2]
 
@@ -136,20 +153,25 @@ def test_a_plain_net_fills_every_branch(save):
     trained = random_model(config_of(PRETRAINER))
     model = init_model(config_of(dict(PRETRAINER, backbone=BRANCHED)), save(None, trained.state_dict()), 'cpu')
     for branch in ('human', 'contrast'):
-        assert torch.equal(model.backbone.state_dict()[f'branches.{branch}.stage4.0.conv1.weight'],
-                           trained.backbone.state_dict()['stage4.0.conv1.weight'])
+        assert torch.equal(
+            model.backbone.state_dict()[f'branches.{branch}.stage4.0.conv1.weight'],
+            trained.backbone.state_dict()['stage4.0.conv1.weight'],
+        )
 
 
 def without(weights, *names):
     return {name: value for name, value in weights.items() if name not in names}
 
 
-@pytest.mark.parametrize(('backbone', 'message'), [
-    (dict(R3D_10, depth=18), 'lacks backbone.stage1.1'),
-    (dict(R3D_10, base_channels=8), 'nothing in|of another shape'),
-    (dict(type='C3D', base_channels=4), 'nothing in'),
-    (dict(type='R2Plus1D', depth=10, base_channels=4), 'nothing in|lacks'),
-])
+@pytest.mark.parametrize(
+    ('backbone', 'message'),
+    [
+        (dict(R3D_10, depth=18), 'lacks backbone.stage1.1'),
+        (dict(R3D_10, base_channels=8), 'nothing in|of another shape'),
+        (dict(type='C3D', base_channels=4), 'nothing in'),
+        (dict(type='R2Plus1D', depth=10, base_channels=4), 'nothing in|lacks'),
+    ],
+)
 @pytest.mark.parametrize('bare', [False, True])
 def test_a_checkpoint_of_another_architecture_is_refused(save, backbone, message, bare):
     trained = random_model(config_of(PRETRAINER))
@@ -194,8 +216,15 @@ def test_a_frozen_parsing_network_is_not_asked_for():
     with_teacher = dict(
         PRETRAINER,
         necks=dict(human_map=dict(type='MapNeck')),
-        heads=dict(parsing=dict(type='ParsingDistillHead', in_channels=32, num_classes=20,
-                                teacher=dict(type='SCHP', dataset='lip', checkpoint='not/there.pth'))))
+        heads=dict(
+            parsing=dict(
+                type='ParsingDistillHead',
+                in_channels=32,
+                num_classes=20,
+                teacher=dict(type='SCHP', dataset='lip', checkpoint='not/there.pth'),
+            )
+        ),
+    )
     assert init_model(config_of(with_teacher), device='cpu').heads['parsing'].teacher is None
 
 
@@ -220,8 +249,12 @@ def test_a_backbone_with_branches_comes_out_too(save):
 
 
 def test_no_weights_named_in_the_config_are_fetched(save):
-    config = config_of(dict(PRETRAINER, backbone=dict(
-        R3D_10, init_cfg=dict(type='Pretrained', checkpoint='not/there.pth', prefix='backbone.'))))
+    config = config_of(
+        dict(
+            PRETRAINER,
+            backbone=dict(R3D_10, init_cfg=dict(type='Pretrained', checkpoint='not/there.pth', prefix='backbone.')),
+        )
+    )
     weights = random_model(config_of(PRETRAINER)).state_dict()
     load_backbone(save(config, weights))
 
@@ -239,15 +272,18 @@ def test_a_foreign_checkpoint_needs_its_backbone_named(save):
         load_backbone(path, backbone=C3D(base_channels=4))
 
 
-@pytest.mark.parametrize('text', [
-    "import subprocess\nsubprocess.run(['touch', 'exploded'])\nmodel = dict(backbone=dict(type='R3D'))",
-    "model = dict(backbone=dict(type='R3D', depth=__import__('os').mkdir('exploded')))",
-    "model = dict(backbone=dict(type='subprocess.check_call', args=['touch', 'exploded']))",
-    "model = dict(backbone=dict(type='BranchedBackbone', backbone=dict(type='os.mkdir', path='exploded')))",
-    "default_scope = 'os'\nmodel = dict(backbone=dict(type='mkdir', path='exploded'))",
-    "model = dict(backbone=[",
-    "custom_imports = dict(imports=['antigravity_that_is_not_there'])",
-])
+@pytest.mark.parametrize(
+    'text',
+    [
+        "import subprocess\nsubprocess.run(['touch', 'exploded'])\nmodel = dict(backbone=dict(type='R3D'))",
+        "model = dict(backbone=dict(type='R3D', depth=__import__('os').mkdir('exploded')))",
+        "model = dict(backbone=dict(type='subprocess.check_call', args=['touch', 'exploded']))",
+        "model = dict(backbone=dict(type='BranchedBackbone', backbone=dict(type='os.mkdir', path='exploded')))",
+        "default_scope = 'os'\nmodel = dict(backbone=dict(type='mkdir', path='exploded'))",
+        'model = dict(backbone=[',
+        "custom_imports = dict(imports=['antigravity_that_is_not_there'])",
+    ],
+)
 def test_nothing_in_a_checkpoints_config_is_executed(text, save, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = save(None, random_model(config_of(PRETRAINER)).state_dict(), cfg=text)
@@ -269,8 +305,13 @@ def test_a_type_that_nobody_registered_is_named(save):
 
 def test_a_configs_text_gives_the_config_back_as_far_as_it_is_data():
     config = config_of(
-        PRETRAINER, scale=(-1, 72), weights=[(1, 2.5e-3), {'a.b': None}], switch=True, words="it's\nso",
-        most=float('inf'))
+        PRETRAINER,
+        scale=(-1, 72),
+        weights=[(1, 2.5e-3), {'a.b': None}],
+        switch=True,
+        words="it's\nso",
+        most=float('inf'),
+    )
     assert read_config_text(config.pretty_text)._cfg_dict == config._cfg_dict
     assert dict(read_config_text("a = 1\nb = open('x')\nfilename = 'x'\nc = {**d}\nd = -2")) == dict(a=1, d=-2)
 
@@ -278,8 +319,11 @@ def test_a_configs_text_gives_the_config_back_as_far_as_it_is_data():
 def own_file(path, model, form, **meta):
     """A file as the converters write it."""
     described = dict(backbone=dict(R3D_10, type='videossl.R3D'), **meta)
-    write_weights(path / f'own{form}', {f'{meta.get("prefix", "")}{name}': value
-                                        for name, value in model.backbone.state_dict().items()}, described)
+    write_weights(
+        path / f'own{form}',
+        {f'{meta.get("prefix", "")}{name}': value for name, value in model.backbone.state_dict().items()},
+        described,
+    )
     return path / f'own{form}'
 
 
@@ -287,7 +331,7 @@ def own_file(path, model, form, **meta):
 @pytest.mark.parametrize('prefix', ['', 'backbone.', 'encoder.'])
 def test_an_imported_or_exported_file_says_what_net_it_is_of_and_its_pixels(form, prefix, tmp_path):
     model = random_model(config_of(PRETRAINER))
-    pixels = dict(type='videossl.ClipDataPreprocessor', mean=[0., 0., 0.], std=[1., 1., 1.], to_bgr=True)
+    pixels = dict(type='videossl.ClipDataPreprocessor', mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0], to_bgr=True)
     net = load_backbone(own_file(tmp_path, model, form, prefix=prefix, data_preprocessor=pixels))
     assert_equal(net, model.backbone)
     preprocessor = build_preprocessor(net)
@@ -321,7 +365,11 @@ def test_the_pixels_of_a_foreign_file_can_be_named_and_a_guess_is_said_to_be_one
     assert len(warnings) == 1 and 'data_preprocessor=' in warnings[0] and '\n' not in warnings[0]
     named = load_backbone(path, backbone=R3D_10, data_preprocessor=dict(mean=[0, 0, 0], std=[255] * 3))
     assert build_preprocessor(named).std.flatten().tolist() == [255] * 3 and len(warnings) == 1
-    for wrong, words in ((dict(means=[0] * 3), 'means'), (dict(std=[0] * 3), 'std must'), (dict(type='os.mkdir'), 'os.mkdir')):
+    for wrong, words in (
+        (dict(means=[0] * 3), 'means'),
+        (dict(std=[0] * 3), 'std must'),
+        (dict(type='os.mkdir'), 'os.mkdir'),
+    ):
         with pytest.raises(ConfigError, match=words):
             load_backbone(path, backbone=R3D_10, data_preprocessor=wrong)
 

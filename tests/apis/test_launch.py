@@ -1,4 +1,5 @@
 """From a config file and command-line arguments to a config that can run."""
+
 import os
 import platform
 import subprocess
@@ -12,8 +13,17 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from videossl.apis import launch
-from videossl.apis.launch import (ConfigError, check_option, cores_of_process, finish_config, keep_freed_memory, load_config,
-                                  point_at_data, share_cores, share_threads)
+from videossl.apis.launch import (
+    ConfigError,
+    check_option,
+    cores_of_process,
+    finish_config,
+    keep_freed_memory,
+    load_config,
+    point_at_data,
+    share_cores,
+    share_threads,
+)
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')
@@ -21,18 +31,27 @@ FINETUNE = str(CONFIGS / 'downstream' / 'finetune_r3d-10_16x1x1-25e_ucf101-rgb.p
 
 
 def arguments(**kwargs):
-    return Namespace(**dict(dict(config='some/where/name.py', work_dir=None, launcher='none', local_rank=0, amp=False,
-                                 cfg_options=None), **kwargs))
+    return Namespace(
+        **dict(
+            dict(
+                config='some/where/name.py', work_dir=None, launcher='none', local_rank=0, amp=False, cfg_options=None
+            ),
+            **kwargs,
+        )
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- options
 def test_options_reach_nested_keys_and_entries_of_lists():
-    config = load_config(VSPP, {
-        'model.backbone.base_channels': 4,
-        'train_dataloader.dataset.pipeline.1.num_speeds': 3,
-        'train_dataloader.dataset.pipeline.3.transforms.1.size': 32,
-        'param_scheduler.0.step_size': 2,
-    })
+    config = load_config(
+        VSPP,
+        {
+            'model.backbone.base_channels': 4,
+            'train_dataloader.dataset.pipeline.1.num_speeds': 3,
+            'train_dataloader.dataset.pipeline.3.transforms.1.size': 32,
+            'param_scheduler.0.step_size': 2,
+        },
+    )
     plain = load_config(VSPP)
     pipeline, plain_pipeline = config.train_dataloader.dataset.pipeline, plain.train_dataloader.dataset.pipeline
     assert config.model.backbone.base_channels == 4 and config.model.backbone.type == 'R3D'
@@ -43,19 +62,22 @@ def test_options_reach_nested_keys_and_entries_of_lists():
     assert config.param_scheduler[0].step_size == 2
 
 
-@pytest.mark.parametrize('option, suggestion', [
-    ('modle.backbone.depth', 'model'),
-    ('train_dataloder.batch_size', 'train_dataloader'),
-    ('model.bakbone.depth', 'backbone'),
-    ('model.backbone.dept', 'depth'),
-    ('train_dataloader.batchsize', 'batch_size'),
-    ('train_cfg.max_epoch', 'max_epochs'),
-    ('train_dataloader.dataset.pipelin.1.num_speeds', 'pipeline'),
-    ('train_dataloader.dataset.pipeline.1.num_speed', 'num_speeds'),
-    ('default_hooks.precison.precision', 'precision'),
-    ('randomnes.seed', 'randomness'),
-    ('work_dri', 'work_dir'),
-])
+@pytest.mark.parametrize(
+    'option, suggestion',
+    [
+        ('modle.backbone.depth', 'model'),
+        ('train_dataloder.batch_size', 'train_dataloader'),
+        ('model.bakbone.depth', 'backbone'),
+        ('model.backbone.dept', 'depth'),
+        ('train_dataloader.batchsize', 'batch_size'),
+        ('train_cfg.max_epoch', 'max_epochs'),
+        ('train_dataloader.dataset.pipelin.1.num_speeds', 'pipeline'),
+        ('train_dataloader.dataset.pipeline.1.num_speed', 'num_speeds'),
+        ('default_hooks.precison.precision', 'precision'),
+        ('randomnes.seed', 'randomness'),
+        ('work_dri', 'work_dir'),
+    ],
+)
 def test_a_misspelt_option_is_refused_with_what_was_meant(option, suggestion):
     with pytest.raises(ConfigError) as error:
         load_config(VSPP, {option: 1})
@@ -63,29 +85,35 @@ def test_a_misspelt_option_is_refused_with_what_was_meant(option, suggestion):
     assert f'did you mean "{suggestion}"?' in str(error.value)
 
 
-@pytest.mark.parametrize('option, words', [
-    ('train_dataloader.dataset.pipeline.99.size', ['"train_dataloader.dataset.pipeline"', '99']),
-    ('train_dataloader.dataset.pipeline.DecodeClips.scale', ['"train_dataloader.dataset.pipeline"', 'DecodeClips']),
-    ('model.xyzzy.depth', ['"xyzzy"', '"model"', 'backbone']),
-    ('model.backbone.depth.value', ['"model.backbone.depth"', 'no keys']),
-    ('model.backbone.init_cfg.type', ['"init_cfg"', '"model.backbone"', 'depth']),
-    ('load_from.path', ['"load_from"', 'None', 'no keys']),
-])
+@pytest.mark.parametrize(
+    'option, words',
+    [
+        ('train_dataloader.dataset.pipeline.99.size', ['"train_dataloader.dataset.pipeline"', '99']),
+        ('train_dataloader.dataset.pipeline.DecodeClips.scale', ['"train_dataloader.dataset.pipeline"', 'DecodeClips']),
+        ('model.xyzzy.depth', ['"xyzzy"', '"model"', 'backbone']),
+        ('model.backbone.depth.value', ['"model.backbone.depth"', 'no keys']),
+        ('model.backbone.init_cfg.type', ['"init_cfg"', '"model.backbone"', 'depth']),
+        ('load_from.path', ['"load_from"', 'None', 'no keys']),
+    ],
+)
 def test_an_option_whose_place_does_not_exist_is_refused_with_what_there_is(option, words):
     with pytest.raises(ConfigError) as error:
         load_config(VSPP, {option: 1})
     assert all(word in str(error.value) for word in [option, *words]), error.value
 
 
-@pytest.mark.parametrize('option, value', [
-    ('model.backbone.frozen_stages', 1),
-    ('train_dataloader.dataset.num_classes', 4),
-    ('train_dataloader.dataset.pipeline.0.num_threads', 2),
-    ('randomness.deterministic', True),
-    ('auto_scale_lr.base_batch_size', 30),
-    ('experiment_name', 'mine'),
-    ('work_dir', 'somewhere'),
-])
+@pytest.mark.parametrize(
+    'option, value',
+    [
+        ('model.backbone.frozen_stages', 1),
+        ('train_dataloader.dataset.num_classes', 4),
+        ('train_dataloader.dataset.pipeline.0.num_threads', 2),
+        ('randomness.deterministic', True),
+        ('auto_scale_lr.base_batch_size', 30),
+        ('experiment_name', 'mine'),
+        ('work_dir', 'somewhere'),
+    ],
+)
 def test_new_constructor_arguments_and_the_runners_own_keys_are_allowed(option, value):
     config = load_config(VSPP, {option: value})
     place = config
@@ -120,8 +148,19 @@ def test_a_misspelt_key_in_a_config_file_is_refused_with_what_was_meant(tmp_path
 
 def test_a_configs_own_variables_are_no_misspelt_keys(tmp_path):
     path = tmp_path / 'config.py'
-    names = ['train_pipeline', 'val_pipeline', 'clip_len', 'data_root', 'dataset_type', 'ann_file_train', 'num_classes',
-             'file_client_args', 'base_lr', 'optimizer', 'model_depth']
+    names = [
+        'train_pipeline',
+        'val_pipeline',
+        'clip_len',
+        'data_root',
+        'dataset_type',
+        'ann_file_train',
+        'num_classes',
+        'file_client_args',
+        'base_lr',
+        'optimizer',
+        'model_depth',
+    ]
     path.write_text('\n'.join(f'{name} = 1' for name in names))
     assert set(names) <= set(load_config(str(path)))
 
@@ -151,8 +190,11 @@ def test_what_is_no_config_is_refused_by_its_name(tmp_path):
 
 # ------------------------------------------------------------------------------------------------------------- the data
 def loader(**dataset):
-    return ConfigDict(dataset=dict(dict(type='VideoDataset', data_root='old', ann_file='old.txt',
-                                        data_prefix=dict(video='train')), **dataset))
+    return ConfigDict(
+        dataset=dict(
+            dict(type='VideoDataset', data_root='old', ann_file='old.txt', data_prefix=dict(video='train')), **dataset
+        )
+    )
 
 
 def test_data_root_alone_has_the_folder_scanned():
@@ -164,8 +206,9 @@ def test_data_root_alone_has_the_folder_scanned():
 def test_data_root_with_a_list_reads_the_list_below_it():
     changed = loader()
     point_at_data(changed, 'mine', 'lists/mine.txt')
-    assert changed.dataset == dict(type='VideoDataset', data_root='mine', ann_file='lists/mine.txt',
-                                   data_prefix=dict(video=''))
+    assert changed.dataset == dict(
+        type='VideoDataset', data_root='mine', ann_file='lists/mine.txt', data_prefix=dict(video='')
+    )
 
 
 def test_a_list_alone_stays_below_the_configs_data_root():
@@ -182,13 +225,19 @@ def test_neither_leaves_the_config_alone():
 
 def test_the_data_set_inside_wrappers_is_the_one_that_is_pointed_elsewhere():
     inner = loader().dataset
-    changed = ConfigDict(dataset=dict(type='RepeatDataset', times=10, dataset=dict(
-        type='ClassBalancedDataset', oversample_thr=1e-3, dataset=inner)))
+    changed = ConfigDict(
+        dataset=dict(
+            type='RepeatDataset',
+            times=10,
+            dataset=dict(type='ClassBalancedDataset', oversample_thr=1e-3, dataset=inner),
+        )
+    )
     point_at_data(changed, 'mine', 'mine.txt')
     assert changed.dataset.times == 10
     assert 'data_root' not in changed.dataset and 'data_root' not in changed.dataset.dataset
-    assert changed.dataset.dataset.dataset == dict(type='VideoDataset', data_root='mine', ann_file='mine.txt',
-                                                   data_prefix=dict(video=''))
+    assert changed.dataset.dataset.dataset == dict(
+        type='VideoDataset', data_root='mine', ann_file='mine.txt', data_prefix=dict(video='')
+    )
 
 
 def test_a_concatenation_is_refused_as_nobody_can_know_which_part_is_meant():
@@ -219,10 +268,19 @@ def test_a_pretraining_config_and_other_data_sets_get_no_number_of_classes():
 
 
 # ---------------------------------------------------------------------------------------------------- workers and cores
-@pytest.mark.parametrize('cores, device, wanted, expected', [
-    (2, 'cpu', 8, 0), (4, 'cpu', 8, 1), (16, 'cpu', 8, 4), (64, 'cpu', 8, 8), (64, 'cpu', 0, 0),
-    (2, 'cuda', 8, 1), (1, 'cuda', 8, 0), (16, 'cuda', 8, 8),
-])
+@pytest.mark.parametrize(
+    'cores, device, wanted, expected',
+    [
+        (2, 'cpu', 8, 0),
+        (4, 'cpu', 8, 1),
+        (16, 'cpu', 8, 4),
+        (64, 'cpu', 8, 8),
+        (64, 'cpu', 0, 0),
+        (2, 'cuda', 8, 1),
+        (1, 'cuda', 8, 0),
+        (16, 'cuda', 8, 8),
+    ],
+)
 def test_the_number_of_workers_fits_the_machine(monkeypatch, cores, device, wanted, expected):
     monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(cores)), raising=False)
     monkeypatch.setattr(launch, 'get_device', lambda: device)
@@ -247,8 +305,13 @@ def machine(monkeypatch):
     """A function that pretends a number of cores, a device, and threads; what torch is told then stands in the list it
     returns."""
 
-    def pretend(cores: int, device: str = 'cpu', threads: int | None = None, processes: int | None = None,
-                omp: str | None = None) -> list[int]:
+    def pretend(
+        cores: int,
+        device: str = 'cpu',
+        threads: int | None = None,
+        processes: int | None = None,
+        omp: str | None = None,
+    ) -> list[int]:
         monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(cores)), raising=False)
         monkeypatch.setattr(launch, 'get_device', lambda: device)
         for name, value in (('LOCAL_WORLD_SIZE', processes), ('OMP_NUM_THREADS', omp)):
@@ -263,9 +326,13 @@ def machine(monkeypatch):
     return pretend
 
 
-@pytest.mark.parametrize('wanted, asked, workers, left', [
-    (8, False, 4, 12), (8, True, 8, 8), (3, False, 3, 13), (15, True, 15, 1), (40, True, 40, 1), (0, True, 0, 16)])
-def test_a_number_typed_by_the_user_is_kept_and_the_cores_that_workers_leave_are_told(machine, wanted, asked, workers, left):
+@pytest.mark.parametrize(
+    'wanted, asked, workers, left',
+    [(8, False, 4, 12), (8, True, 8, 8), (3, False, 3, 13), (15, True, 15, 1), (40, True, 40, 1), (0, True, 0, 16)],
+)
+def test_a_number_typed_by_the_user_is_kept_and_the_cores_that_workers_leave_are_told(
+    machine, wanted, asked, workers, left
+):
     machine(16)
     changed = ConfigDict(num_workers=wanted, persistent_workers=True)
     assert share_cores(changed, 'train', asked) == left
@@ -278,26 +345,31 @@ def test_processes_of_one_machine_share_its_cores(machine, cores, processes, exp
     assert cores_of_process() == expected
 
 
-@pytest.mark.parametrize('pretended, cores, expected', [
-    (dict(cores=8), 6, [6]),
-    (dict(cores=8, threads=4), 6, []),  # fewer than that already
-    (dict(cores=8, device='cuda'), 1, []),  # computes elsewhere
-    (dict(cores=8, omp='8'), 6, []),
-    (dict(cores=1), 1, []),
-])
-def test_on_a_cpu_threads_take_the_cores_that_workers_leave_unless_the_environment_decides(machine, pretended, cores,
-                                                                                          expected):
+@pytest.mark.parametrize(
+    'pretended, cores, expected',
+    [
+        (dict(cores=8), 6, [6]),
+        (dict(cores=8, threads=4), 6, []),  # fewer than that already
+        (dict(cores=8, device='cuda'), 1, []),  # computes elsewhere
+        (dict(cores=8, omp='8'), 6, []),
+        (dict(cores=1), 1, []),
+    ],
+)
+def test_on_a_cpu_threads_take_the_cores_that_workers_leave_unless_the_environment_decides(
+    machine, pretended, cores, expected
+):
     told = machine(**pretended)
     share_threads(cores)
     assert told == expected
 
 
 @pytest.mark.parametrize('options, workers, threads', [(None, 2, [6]), ({'train_dataloader.num_workers': 5}, 5, [3])])
-def test_a_config_that_is_about_to_train_shares_the_cores_as_its_training_loader_has_them(machine, options, workers,
-                                                                                         threads):
+def test_a_config_that_is_about_to_train_shares_the_cores_as_its_training_loader_has_them(
+    machine, options, workers, threads
+):
     told = machine(8)
     config = load_config(VSPP, options)
-    assert (options or config.train_dataloader.num_workers > 2), 'asks for more than it gets'
+    assert options or config.train_dataloader.num_workers > 2, 'asks for more than it gets'
     finish_config(config, arguments(cfg_options=options))
     assert config.train_dataloader.num_workers == workers and told == threads
 
@@ -345,8 +417,9 @@ def test_amp_sets_the_one_switch_for_the_precision(monkeypatch):
     assert finish_config(load_config(VSPP), arguments()).default_hooks.precision.precision == 'auto'
 
 
-@pytest.mark.parametrize('has_bf16, precision, wrapper', [(True, 'bf16', 'OptimWrapper'),
-                                                          (False, 'fp16', 'AmpOptimWrapper')])
+@pytest.mark.parametrize(
+    'has_bf16, precision, wrapper', [(True, 'bf16', 'OptimWrapper'), (False, 'fp16', 'AmpOptimWrapper')]
+)
 def test_amp_on_a_gpu_is_bf16_or_else_fp16_with_loss_scaling(monkeypatch, has_bf16, precision, wrapper):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True: has_bf16)
@@ -380,7 +453,7 @@ def test_a_hook_of_ours_is_taken_out_as_mmengines_are():
     assert 'loss_guard' not in hooks and 'collapse' in hooks and hooks.timer is None, 'mmengine sees to its own'
 
 
-PAGES = '''
+PAGES = """
 import resource
 import torch
 from videossl.apis.launch import keep_freed_memory
@@ -392,7 +465,7 @@ for kept in (False, True):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         [torch.ones(16, 2**20) for _ in range(2)]  # 64 MiB each
     print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-'''
+"""
 ALLOCATOR = ('MALLOC_', 'GLIBC_TUNABLES', 'LD_PRELOAD')
 
 

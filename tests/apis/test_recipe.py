@@ -1,4 +1,5 @@
 """Recipes: one run at a time; and the real thing, tiny, killed and gone on with."""
+
 import json
 import os
 import signal
@@ -56,8 +57,19 @@ def killed_and_gone_on(tmp_path_factory):
     videos = folder / 'videos'
     write_moving_shapes(videos, num_train=8, num_test=2, size=64)
     work = folder / 'work'
-    command = [sys.executable, str(ROOT / 'tools' / 'run_recipe.py'), str(LAPTOP), '--stage', 'finetune_after_aux',
-               '--data-root', str(videos), '--work-dir', str(work), '--cfg-options', *TINY]
+    command = [
+        sys.executable,
+        str(ROOT / 'tools' / 'run_recipe.py'),
+        str(LAPTOP),
+        '--stage',
+        'finetune_after_aux',
+        '--data-root',
+        str(videos),
+        '--work-dir',
+        str(work),
+        '--cfg-options',
+        *TINY,
+    ]
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
     result = SimpleNamespace(work=work, videos=videos, command=command, environment=environment)
     with open(folder / 'first', 'w') as output:
@@ -92,8 +104,10 @@ def test_started_again_it_goes_on_from_the_last_checkpoint(killed_and_gone_on):
     assert f'resumed epoch: {epoch}, iter: {16 * epoch}' in log
     steps = [entry['step'] for entry in read_scalars(killed_and_gone_on.work / 'aux')]
     assert steps == list(range(1, 49)), '3 epochs of 4 times 8 videos, in batches of 2'
-    assert Stage('aux', AUX, killed_and_gone_on.work / 'aux').read_state()['seconds'] > (
-        killed_and_gone_on.state_after_kill['seconds']), 'the time before counts too'
+    assert (
+        Stage('aux', AUX, killed_and_gone_on.work / 'aux').read_state()['seconds']
+        > (killed_and_gone_on.state_after_kill['seconds'])
+    ), 'the time before counts too'
 
 
 def test_each_stage_starts_from_the_one_before(killed_and_gone_on):
@@ -120,7 +134,11 @@ def test_the_output_of_both_runs_reads_like_a_story(killed_and_gone_on):
     assert 'aux: training: starting; everything it prints goes to ' in killed_and_gone_on.first_output
     lines = killed_and_gone_on.output.splitlines()
     assert [line.partition(': starting')[0] for line in lines if ': starting' in line] == [
-        'aux: training', 'vspp_after_aux: training', 'finetune_after_aux: training', 'finetune_after_aux: test']
+        'aux: training',
+        'vspp_after_aux: training',
+        'finetune_after_aux: training',
+        'finetune_after_aux: test',
+    ]
     assert 'aux: done in ' in killed_and_gone_on.output
 
 
@@ -139,8 +157,21 @@ def test_a_list_with_a_bad_label_ends_the_run_and_names_the_entry(killed_and_gon
     for name, value in (('PYTHONPATH', str(ROOT)), ('OMP_NUM_THREADS', '1')):
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as error:
-        recipes.main([str(LAPTOP), '--stage', 'finetune_scratch', '--data-root', str(videos), '--work-dir',
-                      str(tmp_path / 'work'), '--ann-file', 'train=bad.txt', '--cfg-options', *TINY])
+        recipes.main(
+            [
+                str(LAPTOP),
+                '--stage',
+                'finetune_scratch',
+                '--data-root',
+                str(videos),
+                '--work-dir',
+                str(tmp_path / 'work'),
+                '--ann-file',
+                'train=bad.txt',
+                '--cfg-options',
+                *TINY,
+            ]
+        )
     output = capsys.readouterr().out
     assert error.value.code == 1
     assert 'bad.txt' in output and 'label 11 lies outside 0..7' in output

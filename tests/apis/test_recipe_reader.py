@@ -1,4 +1,5 @@
 """Recipes: how they are read, and what a stage refuses before anything runs."""
+
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,9 @@ from videossl.apis.recipe_runner import Display, run_stage
 
 ROOT = Path(__file__).parents[2]
 LAPTOP = ROOT / 'configs' / 'recipes' / 'laptop.py'
-AUX, VSPP = (str(ROOT / 'configs' / 'laptop' / f'{name}_r3d-10_16x1x1-64px-20e_videos-rgb.py')
-             for name in ('aux-skd', 'vspp'))
+AUX, VSPP = (
+    str(ROOT / 'configs' / 'laptop' / f'{name}_r3d-10_16x1x1-64px-20e_videos-rgb.py') for name in ('aux-skd', 'vspp')
+)
 
 
 def read(*argv):
@@ -37,39 +39,54 @@ def write_recipe(tmp_path):
 
 
 def test_stages_come_in_order_each_with_the_one_it_starts_from(write_recipe, tmp_path):
-    path = write_recipe(stages=dict(
-        aux=dict(config=AUX), vspp=dict(config=VSPP, init_from='aux', init_epoch=3), alone=dict(config=VSPP)))
+    path = write_recipe(
+        stages=dict(
+            aux=dict(config=AUX), vspp=dict(config=VSPP, init_from='aux', init_epoch=3), alone=dict(config=VSPP)
+        )
+    )
     stages = read(path, '--work-dir', tmp_path / 'work')
     assert list(stages) == ['aux', 'vspp', 'alone']
     assert stages['vspp'].init_from is stages['aux'] and stages['vspp'].init_epoch == 3
     assert stages['alone'].init_from is None and stages['alone'].folder == tmp_path / 'work' / 'alone'
 
 
-@pytest.mark.parametrize('variables, message', [
-    (dict(stages=dict(a=dict(config=VSPP)), tables=1), r"unknown: \['tables'\]"),
-    (dict(table={}), r'stages being required'),
-    (dict(stages=dict(a=dict(config=VSPP, annfile='x'))), r"stage a: .*unknown: \['annfile'\]"),
-    (dict(stages=dict(a=dict(ann_file='x'))), r'stage a: .*config being required'),
-    (dict(stages={'a.b': dict(config=VSPP)}), r'stage a\.b: a name of a stage has no dot'),
-    (dict(stages=dict(a=dict(config=VSPP, init_from='b'), b=dict(config=VSPP))), r'"b", which is no stage before it'),
-    (dict(stages=dict(a=dict(config=VSPP, init_from='a'))), r'"a", which is no stage before it'),
-    (dict(stages=dict(a=dict(config=VSPP, ann_file='x')), ann_files=dict(y='y.txt')), r'"x" is none of the lists .*y'),
-])
+@pytest.mark.parametrize(
+    'variables, message',
+    [
+        (dict(stages=dict(a=dict(config=VSPP)), tables=1), r"unknown: \['tables'\]"),
+        (dict(table={}), r'stages being required'),
+        (dict(stages=dict(a=dict(config=VSPP, annfile='x'))), r"stage a: .*unknown: \['annfile'\]"),
+        (dict(stages=dict(a=dict(ann_file='x'))), r'stage a: .*config being required'),
+        (dict(stages={'a.b': dict(config=VSPP)}), r'stage a\.b: a name of a stage has no dot'),
+        (
+            dict(stages=dict(a=dict(config=VSPP, init_from='b'), b=dict(config=VSPP))),
+            r'"b", which is no stage before it',
+        ),
+        (dict(stages=dict(a=dict(config=VSPP, init_from='a'))), r'"a", which is no stage before it'),
+        (
+            dict(stages=dict(a=dict(config=VSPP, ann_file='x')), ann_files=dict(y='y.txt')),
+            r'"x" is none of the lists .*y',
+        ),
+    ],
+)
 def test_a_recipe_with_a_mistake_is_refused_by_the_key_or_stage(write_recipe, variables, message):
     with pytest.raises(ConfigError, match=message):
         read(write_recipe(**variables))
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--stage', 'vsp'], r'--stage vsp: .*no such stage; it has .*vspp'),
-    (['--ann-file', 'tran=x.txt'], r'--ann-file tran=.*no list and no stage of this name; its lists are .*train'),
-    (['--ann-file', 'x.txt'], r'--ann-file x.txt: expected NAME=LIST'),
-    (['--cfg-options', 'vsp.train_cfg.max_epochs=1'], r'no stage "vsp"'),
-    (['--cfg-options', 'vspp.train_cfg.max_epochs'], r'expected STAGE.KEY=VALUE'),
-    (['--cfg-options', 'vspp.train_cfg.milestones=[1,2'], r'Imbalanced brackets'),
-    (['--cfg-options', 'all.model.bckbone.depth=1'], r'no key "bckbone".*did you mean "backbone"'),
-    (['--data-root', 'no/such/folder'], r'--data-root no/such/folder: there is no such folder'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--stage', 'vsp'], r'--stage vsp: .*no such stage; it has .*vspp'),
+        (['--ann-file', 'tran=x.txt'], r'--ann-file tran=.*no list and no stage of this name; its lists are .*train'),
+        (['--ann-file', 'x.txt'], r'--ann-file x.txt: expected NAME=LIST'),
+        (['--cfg-options', 'vsp.train_cfg.max_epochs=1'], r'no stage "vsp"'),
+        (['--cfg-options', 'vspp.train_cfg.max_epochs'], r'expected STAGE.KEY=VALUE'),
+        (['--cfg-options', 'vspp.train_cfg.milestones=[1,2'], r'Imbalanced brackets'),
+        (['--cfg-options', 'all.model.bckbone.depth=1'], r'no key "bckbone".*did you mean "backbone"'),
+        (['--data-root', 'no/such/folder'], r'--data-root no/such/folder: there is no such folder'),
+    ],
+)
 def test_an_argument_that_means_nothing_is_refused(arguments, message):
     with pytest.raises(ConfigError, match=message):
         read(LAPTOP, *arguments)
@@ -87,8 +104,9 @@ def test_settings_for_a_test_that_a_stage_does_not_have_are_refused():
 
 
 def test_lists_are_given_by_their_names_or_by_stage(data):
-    stages = read(LAPTOP, '--data-root', data, '--ann-file', 'train=other.txt', 'vspp=mine.txt',
-                  'finetune_vspp.test=a.txt')
+    stages = read(
+        LAPTOP, '--data-root', data, '--ann-file', 'train=other.txt', 'vspp=mine.txt', 'finetune_vspp.test=a.txt'
+    )
     assert stages['vspp'].ann_file == 'mine.txt' and stages['aux'].ann_file == 'train.txt'
     assert stages['finetune_scratch'].ann_file == 'other.txt' and stages['finetune_scratch'].test_ann_file == 'test.txt'
     assert stages['finetune_vspp'].ann_file == 'other.txt' and stages['finetune_vspp'].test_ann_file == 'a.txt'
@@ -118,11 +136,25 @@ def test_a_stage_brings_those_it_starts_from_and_no_other():
     ('SGD', 'SGD'), ('a b', 'a b'), ('"3"', '3'), ('"a, b"', 'a, b'), ('{"lr": 0.1}', dict(lr=0.1)), ('a=b', 'a=b'),
 ])  # yapf: disable
 def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch, text, value):
-    stage = read(LAPTOP, '--stage', 'vspp', '--data-root', data, '--work-dir', tmp_path / 'the work, mine',
-                 '--cfg-options', f'vspp.model.backbone.some_setting={text}')['vspp']
+    stage = read(
+        LAPTOP,
+        '--stage',
+        'vspp',
+        '--data-root',
+        data,
+        '--work-dir',
+        tmp_path / 'the work, mine',
+        '--cfg-options',
+        f'vspp.model.backbone.some_setting={text}',
+    )['vspp']
     # What the process that trains is started with.
-    monkeypatch.setattr(subprocess, 'Popen', lambda command, **kwargs: SimpleNamespace(
-        poll=lambda: 0, wait=lambda seconds: 0, returncode=0, command=started.extend(command)))
+    monkeypatch.setattr(
+        subprocess,
+        'Popen',
+        lambda command, **kwargs: SimpleNamespace(
+            poll=lambda: 0, wait=lambda seconds: 0, returncode=0, command=started.extend(command)
+        ),
+    )
     started: list[str] = []
     run_stage(stage, Display(Console(quiet=True)))
     config = Config.fromfile(started[3])
@@ -133,8 +165,14 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
 
 
 def test_an_option_for_all_reaches_every_stage_that_has_it_and_a_stages_own_wins():
-    stages = read(LAPTOP, '--cfg-options', 'all.model.cls_head.num_classes=12', 'all.train_cfg.max_epochs=2',
-                  'aux.train_cfg.max_epochs=3', 'all.test_dataloader.batch_size=1')
+    stages = read(
+        LAPTOP,
+        '--cfg-options',
+        'all.model.cls_head.num_classes=12',
+        'all.train_cfg.max_epochs=2',
+        'aux.train_cfg.max_epochs=3',
+        'all.test_dataloader.batch_size=1',
+    )
     for name, stage in stages.items():
         config = stage.resolved_config
         assert config.train_cfg.max_epochs == (3 if name == 'aux' else 2)
@@ -145,7 +183,8 @@ def test_an_option_for_all_reaches_every_stage_that_has_it_and_a_stages_own_wins
 def test_a_recipes_own_options_are_overridden_by_the_stages_and_the_command_lines(write_recipe):
     path = write_recipe(
         options={'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 1, 'model.backbone.depth': 18},
-        stages=dict(a=dict(config=VSPP, options={'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 2})))
+        stages=dict(a=dict(config=VSPP, options={'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 2})),
+    )
     config = read(path, '--cfg-options', 'a.train_cfg.max_epochs=3')['a'].resolved_config
     assert (config.train_cfg.max_epochs, config.train_dataloader.batch_size, config.model.backbone.depth) == (3, 2, 18)
 

@@ -1,4 +1,5 @@
 """What a recipe says in the end: accuracies, a warning at chance, the table and the picture."""
+
 import json
 from pathlib import Path
 
@@ -22,15 +23,21 @@ def stage(tmp_path):
         path.parent.mkdir(parents=True)
         path.write_text(''.join(json.dumps(entry) + '\n' for entry in entries))
 
-    write('20250101_120000', [
-        dict(loss=1.0, epoch=1, step=10, acc_speed=0.1, acc_segment=0.9),
-        dict(loss=1.0, epoch=2, step=20, acc_speed=0.2, acc_segment=0.7),
-        dict(loss=1.0, epoch=2, step=30, acc_speed=0.9),
-    ])
-    write('20250101_130000', [
-        dict(loss=1.0, epoch=2, step=30, acc_speed=0.3),
-        dict(loss=1.0, epoch=2, step=40, acc_speed=0.34, top1_acc=1.0),
-    ])
+    write(
+        '20250101_120000',
+        [
+            dict(loss=1.0, epoch=1, step=10, acc_speed=0.1, acc_segment=0.9),
+            dict(loss=1.0, epoch=2, step=20, acc_speed=0.2, acc_segment=0.7),
+            dict(loss=1.0, epoch=2, step=30, acc_speed=0.9),
+        ],
+    )
+    write(
+        '20250101_130000',
+        [
+            dict(loss=1.0, epoch=2, step=30, acc_speed=0.3),
+            dict(loss=1.0, epoch=2, step=40, acc_speed=0.34, top1_acc=1.0),
+        ],
+    )
     stage = Stage('vspp', VSPP, tmp_path / 'vspp')
     stage.write_state(dict(seconds=90.0, trained=True, metrics={'acc/top1': 0.5, 'acc/top5': 0.75, 'acc/mean1': 0.4}))
     return stage
@@ -56,8 +63,12 @@ def test_the_table_has_accuracies_with_chance_minutes_and_cited_figures(stage, t
     other = Stage('other', VSPP, tmp_path / 'other')
     table = dict(
         chance={'acc_speed': 0.25, 'acc/top1': 0.125},
-        rows=[dict(name='VSPP', stages=['vspp', 'other'], cited='61.0'), dict(name='scratch', stages=['other']),
-              dict(name='left out', stages=['vspp', 'not_selected'])])
+        rows=[
+            dict(name='VSPP', stages=['vspp', 'other'], cited='61.0'),
+            dict(name='scratch', stages=['other']),
+            dict(name='left out', stages=['vspp', 'not_selected']),
+        ],
+    )
     header, rows = result_rows(Config(dict(table=table)), [stage, other])
     assert header == ['', 'top-1 (chance 12.5)', 'top-5', 'speed (chance 25.0)', 'minutes', 'cited']
     assert rows == [['VSPP', '50.0', '75.0', '28.0', '1.5', '61.0'], ['scratch', '-', '-', '-', '0.0', '-']]

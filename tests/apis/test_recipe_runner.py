@@ -1,4 +1,5 @@
 """Stages of a recipe: run, cut off, gone on with, and what the user is told; with stand-ins for training and test."""
+
 import _thread
 import json
 import os
@@ -21,7 +22,10 @@ def test_stages_are_trained_and_tested_once(stand_in, run, tmp_path):
     assert run()[0] == 0
     calls = stand_in()
     assert [(call['tool'], call['stage']) for call in calls] == [
-        ('train', 'vspp'), ('train', 'finetune_vspp'), ('test', 'finetune_vspp')]
+        ('train', 'vspp'),
+        ('train', 'finetune_vspp'),
+        ('test', 'finetune_vspp'),
+    ]
     checkpoint = str(tmp_path / 'work' / 'vspp' / 'epoch_1.pth')
     assert '--init-from' not in calls[0]['arguments']
     assert calls[1]['arguments'][1:4] == ['--resume', '--init-from', checkpoint]
@@ -88,9 +92,12 @@ def test_a_checkpoint_that_was_deleted_is_named(stand_in, run, tmp_path):
     assert status == 1 and 'stage vspp: there is no checkpoint' in output and 'epoch_1.pth' in output
 
 
-@pytest.mark.parametrize(('behaviour', 'asked_by'), [('slow', signal.SIGINT), ('stubborn', signal.SIGINT),
-                                                     ('slow', signal.SIGTERM)])
-def test_asked_to_end_it_ends_the_stage_too_and_says_how_to_go_on(stand_in, run, request, monkeypatch, behaviour, asked_by):
+@pytest.mark.parametrize(
+    ('behaviour', 'asked_by'), [('slow', signal.SIGINT), ('stubborn', signal.SIGINT), ('slow', signal.SIGTERM)]
+)
+def test_asked_to_end_it_ends_the_stage_too_and_says_how_to_go_on(
+    stand_in, run, request, monkeypatch, behaviour, asked_by
+):
     monkeypatch.setenv('BEHAVIOUR', behaviour)
     monkeypatch.setattr(recipe_runner, 'STOP_SECONDS', 0.5)
     if asked_by == signal.SIGINT:  # what a script starts in the background ignores it, and these tests may be that
@@ -155,7 +162,10 @@ def test_a_damaged_checkpoint_stops_the_next_stage_and_says_how_to_go_on(stand_i
     assert f'delete {folder / "stage.json"}' in output
     (folder / 'stage.json').unlink()
     assert run()[0] == 0
-    assert [(call['tool'], call['stage']) for call in stand_in()[1:3]] == [('train', 'vspp'), ('train', 'finetune_vspp')]
+    assert [(call['tool'], call['stage']) for call in stand_in()[1:3]] == [
+        ('train', 'vspp'),
+        ('train', 'finetune_vspp'),
+    ]
     assert stand_in()[1]['arguments'][1] == '--resume'
 
 

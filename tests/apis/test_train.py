@@ -1,4 +1,5 @@
 """The arguments of tools/train.py."""
+
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,19 @@ def test_data_root_alone_and_with_a_list_reach_the_training_data():
 
 def with_validation(tmp_path):
     path = tmp_path / 'validates.py'
-    path.write_text(f"_base_ = ['{FINETUNE}']\n"
-                    'val_dataloader = dict(_delete_=True, **_base_.test_dataloader)\n'
-                    'val_evaluator = dict(_delete_=True, **_base_.test_evaluator)\n'
-                    "val_cfg = dict(_delete_=True, type='ValLoop')\n")
+    path.write_text(
+        f"_base_ = ['{FINETUNE}']\n"
+        'val_dataloader = dict(_delete_=True, **_base_.test_dataloader)\n'
+        'val_evaluator = dict(_delete_=True, **_base_.test_evaluator)\n'
+        "val_cfg = dict(_delete_=True, type='ValLoop')\n"
+    )
     return str(path)
 
 
 def test_validation_has_its_own_list_below_the_same_folder(tmp_path):
     config = config_from(
-        with_validation(tmp_path), '--data-root', 'mine', '--ann-file', 'a.txt', '--val-ann-file', 'b.txt')
+        with_validation(tmp_path), '--data-root', 'mine', '--ann-file', 'a.txt', '--val-ann-file', 'b.txt'
+    )
     train, val = config.train_dataloader.dataset, config.val_dataloader.dataset
     assert (train.data_root, train.ann_file) == ('mine', 'a.txt') and (val.data_root, val.ann_file) == ('mine', 'b.txt')
     config = config_from(with_validation(tmp_path), '--no-validate')
@@ -100,9 +104,15 @@ def test_auto_scale_lr_and_work_dir_are_mmaction2s():
 
 
 def test_options_come_before_the_other_arguments():
-    config = config_from(VSPP, '--data-root', 'mine', '--cfg-options', 'train_dataloader.batch_size=3',
-                         'train_dataloader.dataset.data_root=other',
-                         'train_dataloader.dataset.pipeline.3.transforms.1.size=64')
+    config = config_from(
+        VSPP,
+        '--data-root',
+        'mine',
+        '--cfg-options',
+        'train_dataloader.batch_size=3',
+        'train_dataloader.dataset.data_root=other',
+        'train_dataloader.dataset.pipeline.3.transforms.1.size=64',
+    )
     assert config.train_dataloader.batch_size == 3
     assert config.train_dataloader.dataset.data_root == 'mine'
     assert config.train_dataloader.dataset.pipeline[3].transforms[1].size == 64

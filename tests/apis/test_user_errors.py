@@ -1,4 +1,5 @@
 """What is a user's to mend comes as a message with the place in the config; a bug keeps its traceback."""
+
 import errno
 import json
 import os
@@ -17,15 +18,23 @@ from videossl.models import SpeedHead
 from videossl.models.hand_off import HandOffError
 from videossl.registry import DATASETS, HOOKS, MODELS, OPTIMIZERS
 
-VSPP, RSPNET, AUX_SKD = (os.path.join(config_directory(), name) for name in (
-    'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py', 'rspnet/rspnet_r3d-10_16x1x1-200e_k100-rgb.py',
-    'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py'))
+VSPP, RSPNET, AUX_SKD = (
+    os.path.join(config_directory(), name)
+    for name in (
+        'vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py',
+        'rspnet/rspnet_r3d-10_16x1x1-200e_k100-rgb.py',
+        'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py',
+    )
+)
 PIPELINE = 'train_dataloader.dataset.pipeline'
 BUILDERS = dict(
     data=lambda config: DATASETS.build(config.train_dataloader.dataset),
     model=lambda config: MODELS.build(config.model),
     hooks=lambda config: [HOOKS.build(hook) for hook in config.custom_hooks],
-    optimizer=lambda config: OPTIMIZERS.build(dict(config.optim_wrapper.optimizer, params=[torch.nn.Parameter(torch.ones(1))])))
+    optimizer=lambda config: OPTIMIZERS.build(
+        dict(config.optim_wrapper.optimizer, params=[torch.nn.Parameter(torch.ones(1))])
+    ),
+)
 
 
 def error_of(path: str, key: str, value, builder: str) -> ConfigError:
@@ -44,62 +53,119 @@ def error_of(path: str, key: str, value, builder: str) -> ConfigError:
     return error.value
 
 
-@pytest.mark.parametrize(('config', 'key', 'builder', 'message'), [
-    (RSPNET, f'{PIPELINE}.1.balancd', 'data', f'{PIPELINE}.1: SampleRelativeSpeed has no argument "balancd"; did you mean '
-     '"balanced"?'),
-    (VSPP, f'{PIPELINE}.3.transforms.1.sizee', 'data', f'{PIPELINE}.3.transforms.1: RandomCrop has no argument "sizee"; did '
-     'you mean "size"?'),
-    (VSPP, 'train_dataloader.dataset.test_modde', 'data', 'train_dataloader.dataset: VideoDataset has no argument "test_modde"; '
-     'did you mean "test_mode"?'),
-    (VSPP, 'model.backbone.dept', 'model', 'model.backbone: R3D has no argument "dept"; did you mean "depth"?'),
-    (VSPP, 'model.heads.speed.los_weight', 'model', 'model.heads.speed: SpeedHead has no argument "los_weight"; did you mean '
-     '"loss_weight"?'),
-    (AUX_SKD, 'custom_hooks.0.momentun', 'hooks', 'custom_hooks.0: MomentumTeacherHook has no argument "momentun"; did you mean '
-     '"momentum"?'),
-    (VSPP, 'optim_wrapper.optimizer.momentm', 'optimizer', 'optim_wrapper.optimizer: SGD has no argument "momentm"; did you mean '
-     '"momentum"?'),
-    (VSPP, 'model.backbone.xyzzy', 'model', 'model.backbone: R3D has no argument "xyzzy"; it has base_channels'),
-])
+@pytest.mark.parametrize(
+    ('config', 'key', 'builder', 'message'),
+    [
+        (
+            RSPNET,
+            f'{PIPELINE}.1.balancd',
+            'data',
+            f'{PIPELINE}.1: SampleRelativeSpeed has no argument "balancd"; did you mean "balanced"?',
+        ),
+        (
+            VSPP,
+            f'{PIPELINE}.3.transforms.1.sizee',
+            'data',
+            f'{PIPELINE}.3.transforms.1: RandomCrop has no argument "sizee"; did you mean "size"?',
+        ),
+        (
+            VSPP,
+            'train_dataloader.dataset.test_modde',
+            'data',
+            'train_dataloader.dataset: VideoDataset has no argument "test_modde"; did you mean "test_mode"?',
+        ),
+        (VSPP, 'model.backbone.dept', 'model', 'model.backbone: R3D has no argument "dept"; did you mean "depth"?'),
+        (
+            VSPP,
+            'model.heads.speed.los_weight',
+            'model',
+            'model.heads.speed: SpeedHead has no argument "los_weight"; did you mean "loss_weight"?',
+        ),
+        (
+            AUX_SKD,
+            'custom_hooks.0.momentun',
+            'hooks',
+            'custom_hooks.0: MomentumTeacherHook has no argument "momentun"; did you mean "momentum"?',
+        ),
+        (
+            VSPP,
+            'optim_wrapper.optimizer.momentm',
+            'optimizer',
+            'optim_wrapper.optimizer: SGD has no argument "momentm"; did you mean "momentum"?',
+        ),
+        (VSPP, 'model.backbone.xyzzy', 'model', 'model.backbone: R3D has no argument "xyzzy"; it has base_channels'),
+    ],
+)
 def test_an_argument_that_a_part_does_not_have(config, key, builder, message):
     assert str(error_of(config, key, 3, builder)).startswith(message)
 
 
-@pytest.mark.parametrize(('key', 'name', 'builder', 'message'), [
-    (f'{PIPELINE}.1.type', 'SampleSegmentPase', 'data', f'{PIPELINE}.1: there is no transform "SampleSegmentPase"; did you mean '
-     '"SampleSegmentPace"?'),
-    ('model.backbone.type', 'r3d', 'model', 'model.backbone: there is no model "r3d"; did you mean "R3D"?'),
-    ('model.backbone.type', 'videossl.R2Plus1d', 'model', 'model.backbone: there is no model '),
-    ('model.backbone.type', 'Xyzzy', 'model', 'model.backbone: there is no model "Xyzzy"; if it is your own, import its module '
-     'with custom_imports'),
-])
+@pytest.mark.parametrize(
+    ('key', 'name', 'builder', 'message'),
+    [
+        (
+            f'{PIPELINE}.1.type',
+            'SampleSegmentPase',
+            'data',
+            f'{PIPELINE}.1: there is no transform "SampleSegmentPase"; did you mean "SampleSegmentPace"?',
+        ),
+        ('model.backbone.type', 'r3d', 'model', 'model.backbone: there is no model "r3d"; did you mean "R3D"?'),
+        ('model.backbone.type', 'videossl.R2Plus1d', 'model', 'model.backbone: there is no model '),
+        (
+            'model.backbone.type',
+            'Xyzzy',
+            'model',
+            'model.backbone: there is no model "Xyzzy"; if it is your own, import its module with custom_imports',
+        ),
+    ],
+)
 def test_a_type_that_nobody_knows(key, name, builder, message):
     assert str(error_of(VSPP, key, name, builder)).startswith(message)
 
 
 def test_an_argument_that_a_part_needs():
-    assert str(error_of(VSPP, 'model.heads.speed.in_channels', None, 'model')) == 'model.heads.speed: SpeedHead needs in_channels'
+    assert (
+        str(error_of(VSPP, 'model.heads.speed.in_channels', None, 'model'))
+        == 'model.heads.speed: SpeedHead needs in_channels'
+    )
 
 
-@pytest.mark.parametrize(('key', 'value', 'builder', 'message'), [
-    ('model.backbone.depth', 11, 'model', 'model.backbone: depth must be one of [10, 18], got 11'),
-    ('model.data_preprocessor.mean', 'abc', 'model', "model.data_preprocessor: ClipDataPreprocessor cannot be built with these "
-     "values: mean='abc' (TypeError: "),
-    (f'{PIPELINE}.3.transforms.1.size', 'big', 'data', f"{PIPELINE}.3.transforms.1: RandomCrop cannot be built with these "
-     "values: size='big' (TypeError: "),
-    ('optim_wrapper.optimizer.lr', -1, 'optimizer', 'optim_wrapper.optimizer: Invalid learning rate: -1'),
-    ('model.backbone.type', None, 'model', 'model.backbone: there is no "type", the name of the part to build'),
-])
+@pytest.mark.parametrize(
+    ('key', 'value', 'builder', 'message'),
+    [
+        ('model.backbone.depth', 11, 'model', 'model.backbone: depth must be one of [10, 18], got 11'),
+        (
+            'model.data_preprocessor.mean',
+            'abc',
+            'model',
+            "model.data_preprocessor: ClipDataPreprocessor cannot be built with these values: mean='abc' (TypeError: ",
+        ),
+        (
+            f'{PIPELINE}.3.transforms.1.size',
+            'big',
+            'data',
+            f"{PIPELINE}.3.transforms.1: RandomCrop cannot be built with these values: size='big' (TypeError: ",
+        ),
+        ('optim_wrapper.optimizer.lr', -1, 'optimizer', 'optim_wrapper.optimizer: Invalid learning rate: -1'),
+        ('model.backbone.type', None, 'model', 'model.backbone: there is no "type", the name of the part to build'),
+    ],
+)
 def test_a_value_that_a_part_refuses_is_named_with_its_place(key, value, builder, message):
     assert str(error_of(VSPP, key, value, builder)).startswith(message)
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    ('model = dict((', "line 1: '(' was never closed: model = dict(("),
-    ('x = 1\nmodel = dict(depth=deep)', "line 2: NameError: name 'deep' is not defined"),
-    ("_base_ = ['nowhere.py']", 'nowhere.py: there is no such config; the _base_ of another names it'),
-    ("custom_imports = dict(imports=['my_modul'], allow_failed_imports=False)",
-     "custom_imports: No module named 'my_modul'; the folder"),
-])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('model = dict((', "line 1: '(' was never closed: model = dict(("),
+        ('x = 1\nmodel = dict(depth=deep)', "line 2: NameError: name 'deep' is not defined"),
+        ("_base_ = ['nowhere.py']", 'nowhere.py: there is no such config; the _base_ of another names it'),
+        (
+            "custom_imports = dict(imports=['my_modul'], allow_failed_imports=False)",
+            "custom_imports: No module named 'my_modul'; the folder",
+        ),
+    ],
+)
 def test_a_config_file_that_cannot_be_read_is_named_with_the_line(tmp_path, content, message, capsys, monkeypatch):
     (tmp_path / 'mine.py').write_text(content)
     monkeypatch.setattr('sys.argv', ['train.py'])
@@ -125,7 +191,8 @@ def test_a_disk_without_room_for_logs_is_named_whenever_it_fills(tmp_path, has_b
         run_command(main)
     assert capsys.readouterr().err.startswith(
         f'error: the run stops, since there is no room for its files in {tmp_path}: No space left on device. The last whole '
-        f'checkpoint is {tmp_path}/epoch_1.pth. Make room there and go on with --resume\n')
+        f'checkpoint is {tmp_path}/epoch_1.pth. Make room there and go on with --resume\n'
+    )
 
 
 def test_arguments_are_those_of_the_whole_line_of_parents():
@@ -133,9 +200,16 @@ def test_arguments_are_those_of_the_whole_line_of_parents():
     assert 'self' not in arguments_of(SpeedHead) and 'kwargs' not in arguments_of(SpeedHead)
 
 
-@pytest.mark.parametrize('error', [TypeError('f() takes 2 positional arguments but 3 were given'), KeyError('gt_speed'),
-                                   TypeError("f() got an unexpected keyword argument 'x'"), IndexError('list'),
-                                   RuntimeError('CUDA error')])
+@pytest.mark.parametrize(
+    'error',
+    [
+        TypeError('f() takes 2 positional arguments but 3 were given'),
+        KeyError('gt_speed'),
+        TypeError("f() got an unexpected keyword argument 'x'"),
+        IndexError('list'),
+        RuntimeError('CUDA error'),
+    ],
+)
 def test_a_bug_stays_what_it_is(error):
     with pytest.raises(type(error)) as found, building({'model': {'type': 'R3D', 'x': 1}}):
         raise error
@@ -165,14 +239,17 @@ def shown(error: Exception, has_begun: bool, capsys, monkeypatch) -> tuple[str, 
         return capsys.readouterr().err, out
 
 
-@pytest.mark.parametrize(('error', 'while_building', 'later'), [
-    (ConfigError('no such key'), True, True),
-    (HandOffError('nothing matches'), True, True),
-    (TrainingStopped('the loss is NaN'), True, True),
-    (ValueError('size must be positive'), True, False),
-    (FileNotFoundError('no list'), True, False),
-    (RuntimeError('bug'), False, False),
-])
+@pytest.mark.parametrize(
+    ('error', 'while_building', 'later'),
+    [
+        (ConfigError('no such key'), True, True),
+        (HandOffError('nothing matches'), True, True),
+        (TrainingStopped('the loss is NaN'), True, True),
+        (ValueError('size must be positive'), True, False),
+        (FileNotFoundError('no list'), True, False),
+        (RuntimeError('bug'), False, False),
+    ],
+)
 def test_a_message_stands_alone_where_it_says_all(error, while_building, later, capsys, monkeypatch):
     # The later time first, as an error that was the user's once is marked so.
     for has_begun, alone in ((True, later), (False, while_building)):
@@ -226,10 +303,13 @@ def test_a_batch_norm_with_a_single_number_a_channel_names_the_batch_size():
         torch.nn.BatchNorm3d(4)(torch.zeros(1, 4, 1, 1, 1))
 
 
-@pytest.mark.parametrize(('width', 'message'), [
-    (dict(base_channels=4), r'^model\.heads\.speed\.in_channels is 512, but 32 numbers come in; set it to that$'),
-    (dict(), None),
-])
+@pytest.mark.parametrize(
+    ('width', 'message'),
+    [
+        (dict(base_channels=4), r'^model\.heads\.speed\.in_channels is 512, but 32 numbers come in; set it to that$'),
+        (dict(), None),
+    ],
+)
 def test_a_head_that_does_not_fit_the_backbone_is_named_with_both_widths(width, message):
     config = load_config(VSPP)
     config.merge_from_dict(dict(model=dict(backbone=width)))
@@ -257,8 +337,10 @@ def test_an_error_of_shapes_elsewhere_stays_what_it_is():
 
 def test_an_error_in_a_loaders_worker_is_its_own_message_alone(capsys):
     def main():
-        raise TooManyBroken('Caught TooManyBroken in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
-                            '  File "a.py", line 1\nvideossl.TooManyBroken: 3 of 4 videos cannot be read\n')
+        raise TooManyBroken(
+            'Caught TooManyBroken in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+            '  File "a.py", line 1\nvideossl.TooManyBroken: 3 of 4 videos cannot be read\n'
+        )
 
     with pytest.raises(SystemExit, match='1'):
         run_command(main)

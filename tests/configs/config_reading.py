@@ -1,4 +1,5 @@
 """Reading configs, for the tests of what they say."""
+
 import functools
 from pathlib import Path
 
@@ -7,8 +8,11 @@ from mmengine.config import Config
 from videossl.compat import config_directory
 
 ROOT = Path(config_directory())
-CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob('*/**/*.py')
-                 if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes'))
+CONFIGS = sorted(
+    str(path.relative_to(ROOT))
+    for path in ROOT.glob('*/**/*.py')
+    if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes')
+)
 RECIPES = sorted(path.name for path in (ROOT / 'recipes').glob('*.py'))
 
 

@@ -1,4 +1,5 @@
 """What the tests of the configs share: small real videos, and our registries' scope."""
+
 from pathlib import Path
 
 import av
@@ -15,16 +16,24 @@ def videos(tmp_path_factory) -> Path:
     has them and a parsing in 20 classes under parsing/."""
     folder = tmp_path_factory.mktemp('data')
     names = [f'videos/train/{number}.mp4' for number in range(3)]
-    info = ParsingInfo(tuple(map(str, range(20))), ((14, 15), ), every=8, total_frames=40, original_size=(72, 80), side=6,
-                       teacher='noise')
+    info = ParsingInfo(
+        tuple(map(str, range(20))),
+        ((14, 15),),
+        every=8,
+        total_frames=40,
+        original_size=(72, 80),
+        side=6,
+        teacher='noise',
+    )
     for part in ('videos', 'masks'):
         (folder / part / 'train').mkdir(parents=True)
     generator = np.random.default_rng(0)
     for number, name in enumerate(names):
         masks = generator.integers(0, 2, (40, 72, 80))
         np.savez(folder / 'masks' / 'train' / f'{number}.npz', bits=np.packbits(masks), shape=masks.shape)
-        write_parsing(map_path(folder / 'parsing', name),
-                      ((frame, -generator.random((20, 6, 7))) for frame in info.frames), info)
+        write_parsing(
+            map_path(folder / 'parsing', name), ((frame, -generator.random((20, 6, 7))) for frame in info.frames), info
+        )
         with av.open(str(folder / name), 'w') as container:
             stream = container.add_stream('libx264', rate=25, options=dict(preset='ultrafast'))
             stream.width, stream.height, stream.pix_fmt = 80, 72, 'yuv420p'

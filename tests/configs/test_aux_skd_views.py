@@ -1,4 +1,5 @@
 """auxSKD in front of other methods: the stage is the same, clips and pixels are those of the method that follows."""
+
 import pytest
 from config_reading import ROOT, read
 
@@ -18,7 +19,8 @@ def test_the_auxiliary_stage_is_that_of_vspp_but_for_its_views(method, net):
     for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks', 'default_hooks'):
         assert views[key] == vspp[key], key
     assert {key: value for key, value in views.model.items() if key != 'data_preprocessor'} == {
-        key: value for key, value in vspp.model.items() if key != 'data_preprocessor'}
+        key: value for key, value in vspp.model.items() if key != 'data_preprocessor'
+    }
     for key in ('batch_size', 'drop_last', 'sampler'):
         assert views.train_dataloader[key] == vspp.train_dataloader[key], key
     assert views.train_dataloader.batch_size == 30 and views.train_dataloader.drop_last

@@ -1,5 +1,6 @@
 """Every config: it loads, builds and runs, all without a network, and says it in few lines; every recipe is a chain of such
 configs."""
+
 import socket
 import urllib.request
 from copy import deepcopy
@@ -33,8 +34,13 @@ def no_network(monkeypatch):
         asked.append(arguments)
         raise OSError('the network was asked')
 
-    for owner, name in ((socket, 'getaddrinfo'), (socket, 'create_connection'), (socket.socket, 'connect'),
-                        (socket.socket, 'connect_ex'), (socket.socket, 'sendto')):
+    for owner, name in (
+        (socket, 'getaddrinfo'),
+        (socket, 'create_connection'),
+        (socket.socket, 'connect'),
+        (socket.socket, 'connect_ex'),
+        (socket.socket, 'sendto'),
+    ):
         monkeypatch.setattr(owner, name, refuse)
     yield asked
     assert not asked, f'the network was asked: {asked}'
@@ -125,8 +131,9 @@ def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
     total, log = model.parse_losses(losses)
     wrapper.backward(total)
     assert all(torch.as_tensor(value).isfinite().all() for value in log.values())
-    untouched = [key for key, parameter in model.named_parameters()
-                 if parameter.requires_grad and parameter.grad is None]
+    untouched = [
+        key for key, parameter in model.named_parameters() if parameter.requires_grad and parameter.grad is None
+    ]
     assert untouched == [], 'parameters that no loss reaches'
     wrapper.step()
     for hook in hooks:
@@ -148,7 +155,7 @@ def test_every_config_with_a_test_gives_class_scores_from_ten_clips(name, videos
     metric.process(batch, [prediction.to_dict() for prediction in predictions])
     assert set(metric.evaluate(2)) >= {'acc/top1', 'acc/top5'}
     for prediction in predictions:
-        assert prediction.pred_score.shape == (config.model.cls_head.num_classes, )
+        assert prediction.pred_score.shape == (config.model.cls_head.num_classes,)
         if config.model.cls_head.average_clips == 'prob':  # 'score': the mean of logits
             assert float(prediction.pred_score.sum()) == pytest.approx(1, abs=1e-4)
 
@@ -158,8 +165,9 @@ def test_nothing_is_selected_on_the_test_split():
         config = read(name)
         if config.get('test_dataloader') is None or config.get('val_dataloader') is None:
             continue
-        test, validation, training_set = (innermost_dataset(config[f'{loader}_dataloader'].dataset)
-                                          for loader in ('test', 'val', 'train'))
+        test, validation, training_set = (
+            innermost_dataset(config[f'{loader}_dataloader'].dataset) for loader in ('test', 'val', 'train')
+        )
         assert validation.ann_file == training_set.ann_file != test.ann_file, name
         assert validation.hold_out == {**training_set.hold_out, 'use': 'held_out'}, name
 
@@ -186,8 +194,13 @@ def test_every_recipe_names_configs_that_exist_and_follow_one_another(name):
         path = Path(stage.config).resolve()
         assert path.is_file(), f'{stage.name}: {stage.config}'
         config = read(str(path.relative_to(ROOT.resolve())))
-        options = flat({key.removeprefix('model.backbone.'): value for key, value in stage.options.items()
-                        if key.startswith('model.backbone.')})
+        options = flat(
+            {
+                key.removeprefix('model.backbone.'): value
+                for key, value in stage.options.items()
+                if key.startswith('model.backbone.')
+            }
+        )
         stage.net = {**config.model.backbone, **options}
         stage.is_tested = config.get('test_dataloader') is not None
     for stage in stages:

@@ -1,4 +1,5 @@
 """The human prior's numbers, from its paper and RSPNet's released code, in the merged configs, written a second time."""
+
 import re
 
 import pytest
@@ -10,8 +11,17 @@ from videossl.registry import MODELS, TRANSFORMS
 R2PLUS1D, C3D = dict(net=('R2Plus1D', 10), lr=0.05), dict(net=('C3D', None), lr=0.1)
 LIP = dict(dataset='lip', checkpoint='checkpoints/exp-schp-201908261155-lip.pth')
 PRETRAINING = dict(
-    branches=('human', 'contrast'), reads=('contrast', 'contrast', 'human'), weights=(1., 1., 1.), classes=20, teacher=LIP,
-    map_size=(56, 56), decoder=(512, 256, 128, 64), middle_frame=True, maps=None, view=0)
+    branches=('human', 'contrast'),
+    reads=('contrast', 'contrast', 'human'),
+    weights=(1.0, 1.0, 1.0),
+    classes=20,
+    teacher=LIP,
+    map_size=(56, 56),
+    decoder=(512, 256, 128, 64),
+    middle_frame=True,
+    maps=None,
+    view=0,
+)
 SHARED = dict(branches=None, reads=(None, None, None))
 CACHED = dict(teacher=None, middle_frame=False, maps=('LoadParsingMap', 'data/kinetics400/parsing_lip', (56, 56), 0))
 EXPECTED = {
@@ -22,10 +32,15 @@ EXPECTED = {
     'r2plus1d-10_cached-maps': {**R2PLUS1D, **CACHED},
     'c3d_cached-maps': {**C3D, **CACHED},
     'r2plus1d-10_atr': dict(
-        **R2PLUS1D, classes=18, teacher=dict(dataset='atr', checkpoint='checkpoints/exp-schp-201908301523-atr.pth')),
+        **R2PLUS1D, classes=18, teacher=dict(dataset='atr', checkpoint='checkpoints/exp-schp-201908301523-atr.pth')
+    ),
     'r2plus1d-10_pascal-person-part': dict(
-        **R2PLUS1D, classes=7, teacher=dict(dataset='pascal-person-part',
-                                            checkpoint='checkpoints/exp-schp-201908270938-pascal-person-part.pth')),
+        **R2PLUS1D,
+        classes=7,
+        teacher=dict(
+            dataset='pascal-person-part', checkpoint='checkpoints/exp-schp-201908270938-pascal-person-part.pth'
+        ),
+    ),
 }
 WITHOUT = {f'{net}_without-distillation' for net in ('r2plus1d-10', 'c3d')}
 # What the paper takes from RSPNet; that these are RSPNet's numbers is shown by test_rspnet.py.
@@ -62,15 +77,22 @@ def test_the_numbers_of_the_paper_and_of_the_decisions_stand_in_the_merged_confi
     loader = TRANSFORMS.build(maps[0]) if maps else None
     necks = {neck: MODELS.build(part) for neck, part in model.necks.items()}
     found = dict(
-        net=(net.type, net.get('depth')), lr=config.optim_wrapper.optimizer.lr,
+        net=(net.type, net.get('depth')),
+        lr=config.optim_wrapper.optimizer.lr,
         branches=tuple(built.branch_names) if branched else None,
         reads=tuple(necks[neck].branch for neck in ('appearance', 'motion', 'human_map')),
-        weights=tuple(MODELS.build({key: value for key, value in model.heads[name].items() if key != 'teacher'}).loss_weight
-                      for name in ('appearance', 'motion', 'parsing')),
-        classes=head.num_classes, teacher=teacher, map_size=head.size, view=head.view,
+        weights=tuple(
+            MODELS.build({key: value for key, value in model.heads[name].items() if key != 'teacher'}).loss_weight
+            for name in ('appearance', 'motion', 'parsing')
+        ),
+        classes=head.num_classes,
+        teacher=teacher,
+        map_size=head.size,
+        view=head.view,
         decoder=(head.decoder[0].conv.in_channels, *(block.conv.out_channels for block in head.decoder)),
         middle_frame=pipeline[3].get('keep_middle_frame', False),
-        maps=loader and (maps[0].type, loader.folder, loader.size, loader.view))
+        maps=loader and (maps[0].type, loader.folder, loader.size, loader.view),
+    )
     assert found == {**PRETRAINING, **EXPECTED[name]}
     assert head.embedding == 'human_map' and type(necks['human_map']).__name__ == 'MapNeck'
     assert list(model.student_views) == [head.view], 'the clip that is taught is the query'
@@ -138,10 +160,14 @@ def test_fine_tuning_takes_100_epochs_and_the_channels_of_both_branches(net, dat
         assert built.out_channels * 16 == head.in_channels
     inner = backbone.backbone if both_branches else backbone
     found = dict(
-        net=(inner.type, inner.get('depth')), batch=config.train_dataloader.batch_size,
+        net=(inner.type, inner.get('depth')),
+        batch=config.train_dataloader.batch_size,
         lr=config.optim_wrapper.optimizer.lr,
-        schedule=[(entry.type, entry.get('T_max', entry.get('milestones')), entry.get('eta_min_ratio', entry.get('gamma')))
-                  for entry in config.param_scheduler])
+        schedule=[
+            (entry.type, entry.get('T_max', entry.get('milestones')), entry.get('eta_min_ratio', entry.get('gamma')))
+            for entry in config.param_scheduler
+        ],
+    )
     assert found == FINETUNING[net, data]
     assert config.train_cfg.max_epochs == 100
     assert (head.in_channels, head.num_classes) == (1024 if both_branches else 512, dict(ucf101=101, hmdb51=51)[data])
@@ -188,8 +214,9 @@ def test_auxskd_in_front_has_clips_of_the_same_sampler_and_no_figures():
 
 
 def test_the_laptop_configs_are_small_and_keep_the_method():
-    videos, shapes = (read(f'laptop/human-prior_r3d-10_16x1x1-64px-20e_{data}-rgb.py')
-                      for data in ('videos', 'moving-shapes'))
+    videos, shapes = (
+        read(f'laptop/human-prior_r3d-10_16x1x1-64px-20e_{data}-rgb.py') for data in ('videos', 'moving-shapes')
+    )
     rspnet, paper = read('laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py'), pretraining('r2plus1d-10')
     for config in (videos, shapes):
         assert config.model.memory_bank == rspnet.model.memory_bank and config.custom_hooks == rspnet.custom_hooks
@@ -200,8 +227,14 @@ def test_the_laptop_configs_are_small_and_keep_the_method():
         assert config.train_dataloader.batch_size == 32 and config.train_dataloader.drop_last
     pipelines = [innermost_dataset(config.train_dataloader.dataset).pipeline for config in (rspnet, videos, shapes)]
     assert pipelines[1][3] == {**pipelines[0][3], 'keep_middle_frame': True}
-    assert [part.type for part in pipelines[2]] == ['VideoReaderInit', 'SampleRelativeSpeed', 'DecodeClips', 'EachClip',
-                                                    'LoadShapeMask', 'PackClips']
+    assert [part.type for part in pipelines[2]] == [
+        'VideoReaderInit',
+        'SampleRelativeSpeed',
+        'DecodeClips',
+        'EachClip',
+        'LoadShapeMask',
+        'PackClips',
+    ]
     assert pipelines[2][3] == {**pipelines[0][3], 'keep_middle_frame': False}
     assert videos.model.heads.parsing.teacher == paper.model.heads.parsing.teacher
     assert (shapes.model.heads.parsing.num_classes, shapes.model.heads.parsing.teacher) == (2, None)

@@ -1,4 +1,5 @@
 """The metafiles say what the configs, the recipes and the measurements say."""
+
 import importlib.util
 from collections import Counter
 from pathlib import Path
@@ -17,8 +18,13 @@ def models(folder: str) -> list[dict]:
 
 
 def results(kind: str) -> list[tuple[dict, dict]]:
-    return [(model, result) for folder in FOLDERS for model in models(folder) for result in model['Results'] or []
-            if result.get(kind)]
+    return [
+        (model, result)
+        for folder in FOLDERS
+        for model in models(folder)
+        for result in model['Results'] or []
+        if result.get(kind)
+    ]
 
 
 def test_they_are_up_to_date():
@@ -38,7 +44,7 @@ def test_every_config_of_a_folder_is_listed_once_and_exists(folder):
     assert listed == [f'configs/{folder}/{path.name}' for path in sorted((ROOT / folder).glob('*.py'))]
     assert all((REPOSITORY / path).is_file() for path in listed)
     assert [model['Name'] for model in models(folder)] == [Path(path).stem for path in listed]
-    collection, = yaml.safe_load((ROOT / folder / 'metafile.yml').read_text(encoding='utf-8'))['Collections']
+    (collection,) = yaml.safe_load((ROOT / folder / 'metafile.yml').read_text(encoding='utf-8'))['Collections']
     assert {model['In Collection'] for model in models(folder)} == {collection['Name']}
     assert (REPOSITORY / collection['README']).is_file()
 
@@ -76,11 +82,19 @@ def test_cited_figures_are_those_of_the_recipes():
 
 def test_figures_of_the_auxskd_paper_stand_where_they_belong():
     """Table 1, row 29, and Table 2, rows 7 and 8: R3D, Kinetics-100."""
-    model, = (model for model in models('vspp') if model['Name'] == 'vspp_r3d-10_16x1x1-20e_k100-rgb')
-    found = {(result['Dataset'], len(result['Stages'])): result['Metrics']['Top 1 Accuracy'] for result in model['Results']
-             if 'aux-skd-vspp' in result['Recipe']}
+    (model,) = (model for model in models('vspp') if model['Name'] == 'vspp_r3d-10_16x1x1-20e_k100-rgb')
+    found = {
+        (result['Dataset'], len(result['Stages'])): result['Metrics']['Top 1 Accuracy']
+        for result in model['Results']
+        if 'aux-skd-vspp' in result['Recipe']
+    }
     assert found == {('UCF101', 2): 60.8, ('HMDB51', 2): 26.3, ('UCF101', 3): 62.9, ('HMDB51', 3): 33.0}
-    assert model['Metadata'] == {'Architecture': 'r3d-10', 'Batch Size': 30, 'Epochs': 20, 'Training Data': 'Kinetics-100'}
+    assert model['Metadata'] == {
+        'Architecture': 'r3d-10',
+        'Batch Size': 30,
+        'Epochs': 20,
+        'Training Data': 'Kinetics-100',
+    }
 
 
 def test_measured_figures_stand_in_our_results():

@@ -1,4 +1,5 @@
 """The numbers of VideoPace, from its paper, its released code and the auxSKD paper's tables, in the merged configs."""
+
 import pytest
 from config_reading import flat, read
 from mmengine.config import Config
@@ -7,36 +8,82 @@ from videossl.apis.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
 
 PRETEXT = dict(
-    batch=30, lr=1e-3, momentum=0.9, weight_decay=5e-4, epochs=18, schedule=[('StepLR', 6, 0.1)], drop_last=False,
-    clip_len=16, speeds=4, views=1, overrun='fit', lookahead=1, distinct_views=False,
-    resize=((171, 128), False), crop=112, flip=0.5, jitter=(0.8, 0.8, 0.8, 0.2, 0.8, False), to_bgr=False,
-    mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), features=512, classes=4, contrast=None)
+    batch=30,
+    lr=1e-3,
+    momentum=0.9,
+    weight_decay=5e-4,
+    epochs=18,
+    schedule=[('StepLR', 6, 0.1)],
+    drop_last=False,
+    clip_len=16,
+    speeds=4,
+    views=1,
+    overrun='fit',
+    lookahead=1,
+    distinct_views=False,
+    resize=((171, 128), False),
+    crop=112,
+    flip=0.5,
+    jitter=(0.8, 0.8, 0.8, 0.2, 0.8, False),
+    to_bgr=False,
+    mean=(123.675, 116.28, 103.53),
+    std=(58.395, 57.12, 57.375),
+    features=512,
+    classes=4,
+    contrast=None,
+)
 # What the released code does otherwise.
 RELEASED = dict(weight_decay=5e-3, overrun='loop', to_bgr=True, mean=(0, 0, 0), std=(1, 1, 1))
 CONTRAST = dict(views=2, drop_last=True)
 DATA = dict(
     k100=dict(data='data/kinetics100/kinetics100_train_list_videos.txt', times=1),
     k400=dict(data='data/kinetics400/kinetics400_train_list_videos.txt', times=1),
-    ucf101=dict(data='data/ucf101/ucf101_train_split_1_videos.txt', times=10))
+    ucf101=dict(data='data/ucf101/ucf101_train_split_1_videos.txt', times=10),
+)
 R2PLUS1D, R3D = dict(net=dict(type='R2Plus1D', depth=10)), dict(net=dict(type='R3D', depth=10))
 C3D = dict(net=dict(type='C3D'))
 # The net of HowTo100M with full 3-D convolutions in its stem and gates made of linear layers; 64 frames of 224 pixels.
 S3DG = dict(
     net=dict(type='S3DG', stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1),
-    features=1024, batch=32, clip_len=64, resize=((-1, 256), True), crop=224)
+    features=1024,
+    batch=32,
+    clip_len=64,
+    resize=((-1, 256), True),
+    crop=224,
+)
 
 EXPECTED = {
-    **{f'video_pace/video-pace_{name}_16x1x1-18e_{data}-rgb.py': {**PRETEXT, **net, **DATA[data]}
-       for name, net in {'r2plus1d-10': R2PLUS1D, 'r3d-10': R3D}.items() for data in DATA},
+    **{
+        f'video_pace/video-pace_{name}_16x1x1-18e_{data}-rgb.py': {**PRETEXT, **net, **DATA[data]}
+        for name, net in {'r2plus1d-10': R2PLUS1D, 'r3d-10': R3D}.items()
+        for data in DATA
+    },
     'video_pace/video-pace_c3d_16x1x1-18e_ucf101-rgb.py': {**PRETEXT, **C3D, **DATA['ucf101']},
     'video_pace/video-pace_s3dg_64x1x1-18e_ucf101-rgb.py': {**PRETEXT, **S3DG, **DATA['ucf101']},
-    **{f'video_pace/video-pace_r2plus1d-10_released-code_16x1x1-18e_{data}-rgb.py':
-       {**PRETEXT, **R2PLUS1D, **DATA[data], **RELEASED} for data in ('k100', 'ucf101')},
-    'video_pace/video-pace_r2plus1d-10_same-context_16x1x1-18e_ucf101-rgb.py':
-    {**PRETEXT, **R2PLUS1D, **DATA['ucf101'], **CONTRAST, 'distinct_views': True,
-     'contrast': ('same_context', 0.1, 0.1, (512, 128))},
-    'video_pace/video-pace_r2plus1d-10_same-pace_16x1x1-18e_ucf101-rgb.py':
-    {**PRETEXT, **R2PLUS1D, **DATA['ucf101'], **CONTRAST, 'contrast': ('same_pace', 0.1, 0.1, (512, 128))},
+    **{
+        f'video_pace/video-pace_r2plus1d-10_released-code_16x1x1-18e_{data}-rgb.py': {
+            **PRETEXT,
+            **R2PLUS1D,
+            **DATA[data],
+            **RELEASED,
+        }
+        for data in ('k100', 'ucf101')
+    },
+    'video_pace/video-pace_r2plus1d-10_same-context_16x1x1-18e_ucf101-rgb.py': {
+        **PRETEXT,
+        **R2PLUS1D,
+        **DATA['ucf101'],
+        **CONTRAST,
+        'distinct_views': True,
+        'contrast': ('same_context', 0.1, 0.1, (512, 128)),
+    },
+    'video_pace/video-pace_r2plus1d-10_same-pace_16x1x1-18e_ucf101-rgb.py': {
+        **PRETEXT,
+        **R2PLUS1D,
+        **DATA['ucf101'],
+        **CONTRAST,
+        'contrast': ('same_pace', 0.1, 0.1, (512, 128)),
+    },
 }
 
 
@@ -48,8 +95,17 @@ def facts(config: Config) -> dict:
     dataset = innermost_dataset(loader.dataset)
     opens, sampler, decodes, each_clip, packs = dataset.pipeline
     kinds = [part.type for part in (opens, sampler, decodes, each_clip, *each_clip.transforms, packs)]
-    assert kinds == ['VideoReaderInit', 'SamplePace', 'DecodeClips', 'EachClip', 'Resize', 'RandomCrop', 'Flip',
-                     'VideoColorJitter', 'PackClips']
+    assert kinds == [
+        'VideoReaderInit',
+        'SamplePace',
+        'DecodeClips',
+        'EachClip',
+        'Resize',
+        'RandomCrop',
+        'Flip',
+        'VideoColorJitter',
+        'PackClips',
+    ]
     sampler, (resize, crop, flip, jitter) = TRANSFORMS.build(sampler), map(TRANSFORMS.build, each_clip.transforms)
     preprocessor = MODELS.build(model.data_preprocessor)
     heads = {name: MODELS.build(head) for name, head in model.heads.items()}
@@ -57,21 +113,47 @@ def facts(config: Config) -> dict:
     assert not heads and (speed.loss_weight, speed.embedding, speed.dropout.p) == (1, 'pooled', 0)
     if contrast is not None:
         projection = model.necks[contrast.embedding]
-        contrast = (contrast.positives, contrast.temperature, contrast.loss_weight,
-                    (projection.in_channels, projection.out_channels))
+        contrast = (
+            contrast.positives,
+            contrast.temperature,
+            contrast.loss_weight,
+            (projection.in_channels, projection.out_channels),
+        )
     return dict(
-        net=dict(model.backbone), features=speed.classifier.in_features, classes=speed.num_classes, contrast=contrast,
-        batch=loader.batch_size, drop_last=loader.get('drop_last', False), times=loader.dataset.get('times', 1),
-        data=f'{dataset.data_root}/{dataset.ann_file}', lr=optimizer.lr, momentum=optimizer.momentum,
-        weight_decay=optimizer.weight_decay, epochs=config.train_cfg.max_epochs,
+        net=dict(model.backbone),
+        features=speed.classifier.in_features,
+        classes=speed.num_classes,
+        contrast=contrast,
+        batch=loader.batch_size,
+        drop_last=loader.get('drop_last', False),
+        times=loader.dataset.get('times', 1),
+        data=f'{dataset.data_root}/{dataset.ann_file}',
+        lr=optimizer.lr,
+        momentum=optimizer.momentum,
+        weight_decay=optimizer.weight_decay,
+        epochs=config.train_cfg.max_epochs,
         schedule=[(entry.type, entry.step_size, entry.gamma) for entry in config.param_scheduler],
-        clip_len=sampler.clip_len, speeds=sampler.num_speeds, views=sampler.num_views, overrun=sampler.overrun,
-        lookahead=sampler.lookahead, distinct_views=sampler.distinct_views,
-        resize=(tuple(each_clip.transforms[0].scale), resize.keep_ratio), crop=crop.size, flip=flip.flip_ratio,
-        jitter=(jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue, jitter.probability,
-                jitter.consistent),
+        clip_len=sampler.clip_len,
+        speeds=sampler.num_speeds,
+        views=sampler.num_views,
+        overrun=sampler.overrun,
+        lookahead=sampler.lookahead,
+        distinct_views=sampler.distinct_views,
+        resize=(tuple(each_clip.transforms[0].scale), resize.keep_ratio),
+        crop=crop.size,
+        flip=flip.flip_ratio,
+        jitter=(
+            jitter.brightness,
+            jitter.contrast,
+            jitter.saturation,
+            jitter.hue,
+            jitter.probability,
+            jitter.consistent,
+        ),
         mean=tuple(round(value, 3) for value in preprocessor.mean.flatten().tolist()),
-        std=tuple(round(value, 3) for value in preprocessor.std.flatten().tolist()), to_bgr=preprocessor.to_bgr)
+        std=tuple(round(value, 3) for value in preprocessor.std.flatten().tolist()),
+        to_bgr=preprocessor.to_bgr,
+    )
 
 
 @pytest.mark.parametrize('name', EXPECTED)
@@ -82,10 +164,17 @@ def test_the_papers_numbers_stand_in_the_merged_config(name):
 @pytest.mark.parametrize(('data', 'dataset'), [('k100', 'dataset'), ('ucf101', 'dataset.dataset')])
 def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values_alone(data, dataset):
     # These two are what the parts above were made of, not what is built.
-    released, paper = ({path: leaf for path, leaf in flat(read(name)._cfg_dict).items()
-                        if not path.startswith(('released_code', 'train_pipeline'))}
-                       for name in (f'video_pace/video-pace_r2plus1d-10_released-code_16x1x1-18e_{data}-rgb.py',
-                                    f'video_pace/video-pace_r2plus1d-10_16x1x1-18e_{data}-rgb.py'))
+    released, paper = (
+        {
+            path: leaf
+            for path, leaf in flat(read(name)._cfg_dict).items()
+            if not path.startswith(('released_code', 'train_pipeline'))
+        }
+        for name in (
+            f'video_pace/video-pace_r2plus1d-10_released-code_16x1x1-18e_{data}-rgb.py',
+            f'video_pace/video-pace_r2plus1d-10_16x1x1-18e_{data}-rgb.py',
+        )
+    )
     sampler = f'train_dataloader.{dataset}.pipeline.1'
     assert {path: leaf for path, leaf in released.items() if path not in paper or paper[path] != leaf} == {
         'model.data_preprocessor.mean': (0, 0, 0),
@@ -99,9 +188,15 @@ def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values
 
 
 def test_the_two_contrastive_variants_differ_in_the_positives_and_in_whether_paces_must_differ():
-    context, pace = (flat({key: read(f'video_pace/video-pace_r2plus1d-10_{name}_16x1x1-18e_ucf101-rgb.py')[key]
-                           for key in ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg')})
-                     for name in ('same-context', 'same-pace'))
+    context, pace = (
+        flat(
+            {
+                key: read(f'video_pace/video-pace_r2plus1d-10_{name}_16x1x1-18e_ucf101-rgb.py')[key]
+                for key in ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+            }
+        )
+        for name in ('same-context', 'same-pace')
+    )
     assert {path: (leaf, pace[path]) for path, leaf in context.items() if pace[path] != leaf} == {
         'model.heads.contrast.positives': ('same_context', 'same_pace'),
         'train_dataloader.dataset.dataset.pipeline.1.distinct_views': (True, False),
@@ -123,13 +218,23 @@ def test_the_s3dg_sees_as_many_and_as_large_frames_downstream_as_in_the_pretext_
 
 def test_the_laptops_pace_prediction_is_the_laptops_vspp_but_for_sampler_and_head():
     names = ('video-pace', 'vspp')
-    pace, vspp = (flat({key: read(f'laptop/{name}_r3d-10_16x1x1-64px-20e_videos-rgb.py')[key]
-                        for key in ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg')})
-                  for name in names)
+    pace, vspp = (
+        flat(
+            {
+                key: read(f'laptop/{name}_r3d-10_16x1x1-64px-20e_videos-rgb.py')[key]
+                for key in ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+            }
+        )
+        for name in names
+    )
     sampler, segment = 'train_dataloader.dataset.dataset.pipeline.1', 'model.heads.segment'
     assert {path for path in pace.keys() | vspp.keys() if pace.get(path) != vspp.get(path)} == {
-        f'{sampler}.type', f'{sampler}.num_segments', f'{segment}.type', f'{segment}.in_channels',
-        f'{segment}.num_segments'}
+        f'{sampler}.type',
+        f'{sampler}.num_segments',
+        f'{segment}.type',
+        f'{segment}.in_channels',
+        f'{segment}.num_segments',
+    }
     assert pace[f'{sampler}.type'] == 'SamplePace' and pace[f'{sampler}.num_speeds'] == 4
 
 

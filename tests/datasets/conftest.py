@@ -1,4 +1,5 @@
 """Small videos that the tests of this folder share, encoded once."""
+
 import av
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def write_video(path, num_frames, seed=0, options=None):
 
 def cut_in_half(source, target):
     content = source.read_bytes()
-    target.write_bytes(content[:len(content) // 2])
+    target.write_bytes(content[: len(content) // 2])
 
 
 @pytest.fixture(scope='session')
@@ -49,7 +50,7 @@ def bad_videos(tmp_path_factory):
     cut_in_half(whole, folder / 'frames_cut_off.mp4')
     garbled = bytearray(whole.read_bytes())
     third = len(garbled) // 3
-    garbled[third:2 * third] = bytes(third)
+    garbled[third : 2 * third] = bytes(third)
     (folder / 'hole_in_the_middle.mp4').write_bytes(garbled)
     whole.unlink()
     whole = folder / 'whole.avi'

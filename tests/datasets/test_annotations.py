@@ -1,4 +1,5 @@
 """Lists of videos and folders of videos."""
+
 import csv
 import io
 import json
@@ -15,42 +16,49 @@ def written(folder, text, name='list.txt', encoding='utf-8'):
     return str(path)
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('a.mp4 0\nb.mp4 12\n', [('a.mp4', 0), ('b.mp4', 12)]),
-    ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
-    ('a.mp4 0\r\nb.mp4 1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
-    ('\n  \na.mp4 0\n\n\nb.mp4 1', [('a.mp4', 0), ('b.mp4', 1)]),
-    ('my videos/long jump 3.mp4 7\n', [('my videos/long jump 3.mp4', 7)]),
-    ('my videos/long jump.mp4\n', [('my videos/long jump.mp4', None)]),
-    ('clip 12.mp4\nclip_13.mp4\n', [('clip 12.mp4', None), ('clip_13.mp4', None)]),
-    ('videos/clip12 3\n', [('videos/clip12', 3)]),
-    ('a.mp4   3\n', [('a.mp4', 3)]),
-    ('a.mp4 -1\n', [('a.mp4', -1)]),
-    ('v/跳远.mp4 2\nv/größe.mp4 3\n', [('v/跳远.mp4', 2), ('v/größe.mp4', 3)]),
-    ('a.mp4 ²\n', [('a.mp4 ²', None)]),
-    ('a.mp4 1.5\n', [('a.mp4 1.5', None)]),
-])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('a.mp4 0\nb.mp4 12\n', [('a.mp4', 0), ('b.mp4', 12)]),
+        ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+        ('a.mp4 0\r\nb.mp4 1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
+        ('\n  \na.mp4 0\n\n\nb.mp4 1', [('a.mp4', 0), ('b.mp4', 1)]),
+        ('my videos/long jump 3.mp4 7\n', [('my videos/long jump 3.mp4', 7)]),
+        ('my videos/long jump.mp4\n', [('my videos/long jump.mp4', None)]),
+        ('clip 12.mp4\nclip_13.mp4\n', [('clip 12.mp4', None), ('clip_13.mp4', None)]),
+        ('videos/clip12 3\n', [('videos/clip12', 3)]),
+        ('a.mp4   3\n', [('a.mp4', 3)]),
+        ('a.mp4 -1\n', [('a.mp4', -1)]),
+        ('v/跳远.mp4 2\nv/größe.mp4 3\n', [('v/跳远.mp4', 2), ('v/größe.mp4', 3)]),
+        ('a.mp4 ²\n', [('a.mp4 ²', None)]),
+        ('a.mp4 1.5\n', [('a.mp4 1.5', None)]),
+    ],
+)
 def test_a_text_list_gives_a_path_and_a_label_or_none_a_line(tmp_path, text, expected):
     assert read_annotations(written(tmp_path, text)) == expected
 
 
-@pytest.mark.parametrize('delimiter, text', [
-    (',', 'a b 1.mp4,4\nc.mp4, 5\n'), ('\t', 'a b 1.mp4\t4\nc.mp4\t5\n'), ('::', 'a b 1.mp4::4\nc.mp4 :: 5\n')
-])
+@pytest.mark.parametrize(
+    'delimiter, text',
+    [(',', 'a b 1.mp4,4\nc.mp4, 5\n'), ('\t', 'a b 1.mp4\t4\nc.mp4\t5\n'), ('::', 'a b 1.mp4::4\nc.mp4 :: 5\n')],
+)
 def test_another_delimiter_leaves_spaces_to_the_path(tmp_path, delimiter, text):
     assert read_annotations(written(tmp_path, text), delimiter) == [('a b 1.mp4', 4), ('c.mp4', 5)]
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('path,label\na b.mp4,0\n"c,d.mp4",12\n', [('a b.mp4', 0), ('c,d.mp4', 12)]),
-    ('label,filename\n3,a.mp4\n', [('a.mp4', 3)]),
-    ('Label, Video \n3, a.mp4\n', [('a.mp4', 3)]),
-    ('path,fps\na.mp4,25\n', [('a.mp4', None)]),
-    ('path,label\na.mp4,\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
-    ('a.mp4,0\nb 2.mp4,1\n', [('a.mp4', 0), ('b 2.mp4', 1)]),
-    ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
-    ('a.mp4,0\r\n\r\n , \r\nb.mp4,1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
-])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ('path,label\na b.mp4,0\n"c,d.mp4",12\n', [('a b.mp4', 0), ('c,d.mp4', 12)]),
+        ('label,filename\n3,a.mp4\n', [('a.mp4', 3)]),
+        ('Label, Video \n3, a.mp4\n', [('a.mp4', 3)]),
+        ('path,fps\na.mp4,25\n', [('a.mp4', None)]),
+        ('path,label\na.mp4,\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+        ('a.mp4,0\nb 2.mp4,1\n', [('a.mp4', 0), ('b 2.mp4', 1)]),
+        ('a.mp4\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),
+        ('a.mp4,0\r\n\r\n , \r\nb.mp4,1\r\n', [('a.mp4', 0), ('b.mp4', 1)]),
+    ],
+)
 def test_a_csv_list_is_read_with_and_without_a_header(tmp_path, text, expected):
     assert read_annotations(written(tmp_path, text, 'list.csv')) == expected
 
@@ -62,16 +70,25 @@ def test_json_lines_are_read_with_and_without_labels(tmp_path):
     assert read_annotations(written(tmp_path, bare, 'list.JSONL')) == [('a.mp4', None), ('b.mp4', None)]
 
 
-@pytest.mark.parametrize('name, text', [('list.txt', 'a.mp4 1\n'), ('list.csv', 'path,label\na.mp4,1\n'),
-                                        ('list.jsonl', '{"path": "a.mp4", "label": 1}\n')])
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('list.txt', 'a.mp4 1\n'),
+        ('list.csv', 'path,label\na.mp4,1\n'),
+        ('list.jsonl', '{"path": "a.mp4", "label": 1}\n'),
+    ],
+)
 def test_a_byte_order_mark_does_not_become_part_of_the_path(tmp_path, name, text):
     assert read_annotations(written(tmp_path, text, name, encoding='utf-8-sig')) == [('a.mp4', 1)]
 
 
-@pytest.mark.parametrize('text, words', [
-    ('a.mp4 1\nb.mp4\n', ['entry 1 has a label', 'entry 2', '"b.mp4"', 'has none']),
-    ('a.mp4\n\nb.mp4\nc d.mp4 1\n', ['entry 1 has no label', 'entry 3', '"c d.mp4"', 'has one']),
-])
+@pytest.mark.parametrize(
+    'text, words',
+    [
+        ('a.mp4 1\nb.mp4\n', ['entry 1 has a label', 'entry 2', '"b.mp4"', 'has none']),
+        ('a.mp4\n\nb.mp4\nc d.mp4 1\n', ['entry 1 has no label', 'entry 3', '"c d.mp4"', 'has one']),
+    ],
+)
 def test_a_list_that_labels_some_videos_only_is_refused_with_the_entry_named(tmp_path, text, words):
     path = written(tmp_path, text)
     with pytest.raises(ValueError) as error:
@@ -79,20 +96,23 @@ def test_a_list_that_labels_some_videos_only_is_refused_with_the_entry_named(tmp
     assert all(word in str(error.value) for word in [path, *words]), error.value
 
 
-@pytest.mark.parametrize('name, text, words', [
-    ('list.csv', 'path,label\na.mp4,run\n', ['row 2', '"run"', 'whole number']),
-    ('list.csv', 'path,label\n\n,3\n', ['row 3', 'no path']),
-    ('list.csv', 'label,path\n3\n', ['row 2', 'no path']),
-    ('list.csv', 'a.mp4,1.0\n', ['row 1', '"1.0"', 'whole number']),
-    ('list.jsonl', '{"path": "a.mp4", "label": 1}\n{"label": 2}\n', ['line 2', 'path']),
-    ('list.csv', 'path,label,path\na.mp4,1,b.mp4\n', ['row 1', '2 columns are called path']),
-    ('list.csv', 'path,Label,label\na.mp4,1,2\n', ['row 1', '2 columns are called label']),
-    ('list.jsonl', '{"path": 3}\n', ['line 1', 'path']),
-    ('list.jsonl', '{"path": "a"}\n{"path": "\\ud800.mp4"}\n', ['line 2', 'half a character']),
-    ('list.jsonl', '"path"\n', ['line 1', 'path']),
-    ('list.jsonl', 'a.mp4 1\n', ['line 1', 'a.mp4 1']),
-    ('list.jsonl', '{"path": "a.mp4", "label": true}\n', ['line 1', 'True', 'whole number']),
-])
+@pytest.mark.parametrize(
+    'name, text, words',
+    [
+        ('list.csv', 'path,label\na.mp4,run\n', ['row 2', '"run"', 'whole number']),
+        ('list.csv', 'path,label\n\n,3\n', ['row 3', 'no path']),
+        ('list.csv', 'label,path\n3\n', ['row 2', 'no path']),
+        ('list.csv', 'a.mp4,1.0\n', ['row 1', '"1.0"', 'whole number']),
+        ('list.jsonl', '{"path": "a.mp4", "label": 1}\n{"label": 2}\n', ['line 2', 'path']),
+        ('list.csv', 'path,label,path\na.mp4,1,b.mp4\n', ['row 1', '2 columns are called path']),
+        ('list.csv', 'path,Label,label\na.mp4,1,2\n', ['row 1', '2 columns are called label']),
+        ('list.jsonl', '{"path": 3}\n', ['line 1', 'path']),
+        ('list.jsonl', '{"path": "a"}\n{"path": "\\ud800.mp4"}\n', ['line 2', 'half a character']),
+        ('list.jsonl', '"path"\n', ['line 1', 'path']),
+        ('list.jsonl', 'a.mp4 1\n', ['line 1', 'a.mp4 1']),
+        ('list.jsonl', '{"path": "a.mp4", "label": true}\n', ['line 1', 'True', 'whole number']),
+    ],
+)
 def test_a_line_that_cannot_be_read_is_named_with_its_file(tmp_path, name, text, words):
     path = written(tmp_path, text, name)
     with pytest.raises(ValueError) as error:
@@ -107,8 +127,10 @@ def test_a_missing_list_is_named_with_what_to_check(tmp_path):
         assert all(word in str(error.value) for word in [str(path), '--ann-file', '--data-root'])
 
 
-@pytest.mark.parametrize('name, text', [('list.txt', ''), ('list.txt', '\n \n'), ('list.csv', ''),
-                                        ('list.csv', 'path,label\n'), ('list.jsonl', '\n')])
+@pytest.mark.parametrize(
+    'name, text',
+    [('list.txt', ''), ('list.txt', '\n \n'), ('list.csv', ''), ('list.csv', 'path,label\n'), ('list.jsonl', '\n')],
+)
 def test_an_empty_list_is_named(tmp_path, name, text):
     path = written(tmp_path, text, name)
     with pytest.raises(ValueError) as error:
@@ -172,9 +194,26 @@ def test_a_folder_without_videos_and_a_missing_folder_are_named(tmp_path):
     assert str(tmp_path / 'nowhere') in str(error.value) and '--data-root' in str(error.value)
 
 
-AWKWARD = ['a b.mp4', ' leading and trailing .mp4 ', '-rf.mp4', '--option', '../outside/x.mp4', '/absolute/x.mp4',
-           'new\nline.mp4', 'carriage\rreturn.mp4', 'tab\t.mp4', '跳远/größe.mp4', 'a"b\'c.mp4', 'a,b;c.mp4', '\u2028.mp4',
-           'part 2', '\ufeffmark.mp4', 'x' * 5000 + '.mp4', os.fsdecode(b'latin-\xf6.mp4'), '$(touch x) `y`.mp4']
+AWKWARD = [
+    'a b.mp4',
+    ' leading and trailing .mp4 ',
+    '-rf.mp4',
+    '--option',
+    '../outside/x.mp4',
+    '/absolute/x.mp4',
+    'new\nline.mp4',
+    'carriage\rreturn.mp4',
+    'tab\t.mp4',
+    '跳远/größe.mp4',
+    'a"b\'c.mp4',
+    'a,b;c.mp4',
+    '\u2028.mp4',
+    'part 2',
+    '\ufeffmark.mp4',
+    'x' * 5000 + '.mp4',
+    os.fsdecode(b'latin-\xf6.mp4'),
+    '$(touch x) `y`.mp4',
+]
 
 
 @pytest.mark.parametrize('path', AWKWARD)
@@ -184,16 +223,23 @@ def test_json_lines_carry_any_path_that_a_file_system_knows(tmp_path, path):
     assert read_annotations(written(tmp_path, text, 'list.jsonl')) == entries
 
 
-@pytest.mark.parametrize('path', [path for path in AWKWARD if path == path.strip() and '\ufeff' not in path
-                                  and path.isprintable() or path == 'new\nline.mp4'])
+@pytest.mark.parametrize(
+    'path',
+    [
+        path
+        for path in AWKWARD
+        if path == path.strip() and '\ufeff' not in path and path.isprintable() or path == 'new\nline.mp4'
+    ],
+)
 def test_csv_carries_any_path_in_quotes(tmp_path, path):
     text = io.StringIO()
     csv.writer(text).writerows([('path', 'label'), (path, 3)])
     assert read_annotations(written(tmp_path, text.getvalue(), 'list.csv')) == [(path, 3)]
 
 
-@pytest.mark.parametrize('path', ['a b.mp4', '-rf.mp4', '--option', '../outside/x.mp4', '/absolute/x.mp4', 'a"b.mp4',
-                                  'x' * 200_000 + '.mp4'])
+@pytest.mark.parametrize(
+    'path', ['a b.mp4', '-rf.mp4', '--option', '../outside/x.mp4', '/absolute/x.mp4', 'a"b.mp4', 'x' * 200_000 + '.mp4']
+)
 def test_a_text_list_takes_a_path_as_it_is(tmp_path, path):
     assert read_annotations(written(tmp_path, f'{path} 3\n')) == [(path, 3)]
 
@@ -209,8 +255,9 @@ def refused(tmp_path, content: bytes, name: str) -> str:
 
 @pytest.mark.parametrize('name', ['list.txt', 'list.csv', 'list.jsonl'])
 @pytest.mark.parametrize('end', [b'\n', b'\r\n', b'\r'])
-@pytest.mark.parametrize('content, words', [(b'gr\xf6\xdfe.mp4 1', 'UTF-8'), (b'a\0b.mp4 1', 'zero byte'),
-                                            (b'\xed\xb2\x80.mp4', 'UTF-8')])
+@pytest.mark.parametrize(
+    'content, words', [(b'gr\xf6\xdfe.mp4 1', 'UTF-8'), (b'a\0b.mp4 1', 'zero byte'), (b'\xed\xb2\x80.mp4', 'UTF-8')]
+)
 def test_what_is_no_text_is_named_with_its_line(tmp_path, name, end, content, words):
     message = refused(tmp_path, end.join([b'{"path": "a.mp4"}', b'', content, b'b.mp4 1']), name)
     assert 'line 3' in message and words in message
@@ -222,26 +269,44 @@ def test_another_unicode_is_named(tmp_path, encoding):
     assert 'UTF-8' in refused(tmp_path, 'a.mp4 1\nb.mp4 2\n'.encode(encoding), 'list.txt')
 
 
-@pytest.mark.parametrize('text, words', [
-    ('file,label\na.mp4,1\n', ['row 1', 'header', 'path or filename or video', 'file, label']),
-    ('name,fps,width\na.mp4,25,320\n', ['row 1', 'header', 'name, fps, width']),
-    ('path;label\na.mp4;1\n', ['row 1', 'semicolons', 'commas']),
-    ('label\tpath\n1\ta.mp4\n', ['row 1', 'tabs', 'commas']),
-    ('path,label\n"a.mp4,1\nb.mp4,2\n', ['line 3', 'quote']),
-    ('path,label\na.mp4,1\n"b"c.mp4,2\n', ['line 3', 'quote']),
-    ('path,label\na.mp4,1\n' + 'x' * 200_000 + ',2\n', ['line 3', 'limit']),
-    (f'path,label\na.mp4,{10**18}\n', ['row 2', 'whole number']),
-])
+@pytest.mark.parametrize(
+    'text, words',
+    [
+        ('file,label\na.mp4,1\n', ['row 1', 'header', 'path or filename or video', 'file, label']),
+        ('name,fps,width\na.mp4,25,320\n', ['row 1', 'header', 'name, fps, width']),
+        ('path;label\na.mp4;1\n', ['row 1', 'semicolons', 'commas']),
+        ('label\tpath\n1\ta.mp4\n', ['row 1', 'tabs', 'commas']),
+        ('path,label\n"a.mp4,1\nb.mp4,2\n', ['line 3', 'quote']),
+        ('path,label\na.mp4,1\n"b"c.mp4,2\n', ['line 3', 'quote']),
+        ('path,label\na.mp4,1\n' + 'x' * 200_000 + ',2\n', ['line 3', 'limit']),
+        (f'path,label\na.mp4,{10**18}\n', ['row 2', 'whole number']),
+    ],
+)
 def test_a_csv_list_that_cannot_be_read_is_named_with_its_row_and_what_to_do(tmp_path, text, words):
     message = refused(tmp_path, text.encode(), 'list.csv')
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize('line', [
-    '{"path": ""}', '{"path": "a\\u0000.mp4"}', '{"label": 1}', '{"path": ["a.mp4"]}', '["path"]', '3', 'null', '{', '{}{}',
-    '[' * 100_000, '{"path": "a.mp4", "label": 1e400}', '{"path": "a.mp4", "label": [1]}',
-    '{"path": "a.mp4", "label": ' + '9' * 5000 + '}', '{"path": "a.mp4", "label": ' + '9' * 19 + '}'
-], ids=lambda line: line[:30])
+@pytest.mark.parametrize(
+    'line',
+    [
+        '{"path": ""}',
+        '{"path": "a\\u0000.mp4"}',
+        '{"label": 1}',
+        '{"path": ["a.mp4"]}',
+        '["path"]',
+        '3',
+        'null',
+        '{',
+        '{}{}',
+        '[' * 100_000,
+        '{"path": "a.mp4", "label": 1e400}',
+        '{"path": "a.mp4", "label": [1]}',
+        '{"path": "a.mp4", "label": ' + '9' * 5000 + '}',
+        '{"path": "a.mp4", "label": ' + '9' * 19 + '}',
+    ],
+    ids=lambda line: line[:30],
+)
 def test_a_json_line_that_cannot_be_read_is_named_with_its_number(tmp_path, line):
     assert 'line 3' in refused(tmp_path, f'{{"path": "a.mp4", "label": 1}}\n\n{line}\n'.encode(), 'list.jsonl')
 

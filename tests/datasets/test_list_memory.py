@@ -1,4 +1,5 @@
 """A long list of videos takes little memory, and what it says stays as it was."""
+
 import pickle
 import tracemalloc
 
@@ -23,7 +24,10 @@ def test_the_entries_come_out_as_they_went_in_however_they_are_kept(listed):
     assert len(packed) == len(plain) == 2000
     for index in (0, 1, 1234, 1999, -1):
         assert packed.get_data_info(index) == plain.get_data_info(index)
-    assert packed.get_data_info(1234)['filename'].endswith('video 1234.mp4') and packed.get_data_info(1234)['label'] == 1234 % 7
+    assert (
+        packed.get_data_info(1234)['filename'].endswith('video 1234.mp4')
+        and packed.get_data_info(1234)['label'] == 1234 % 7
+    )
 
 
 def test_a_packed_list_has_the_form_of_mmengines(listed):
@@ -48,11 +52,14 @@ def test_reading_on_needs_no_more_than_the_file_itself(listed):
     assert list(iterate_annotations(str(listed))) == read_annotations(str(listed))
 
 
-@pytest.mark.parametrize(('name', 'content', 'message'), [
-    ('a.txt', 'a.mp4 0\nb.mp4\n', 'entry 1 has a label, but entry 2'),
-    ('a.csv', 'path,label\na.mp4,1\n,2\n', 'row 3: there is no path'),
-    ('a.jsonl', '\n', 'lists no video'),
-])
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('a.txt', 'a.mp4 0\nb.mp4\n', 'entry 1 has a label, but entry 2'),
+        ('a.csv', 'path,label\na.mp4,1\n,2\n', 'row 3: there is no path'),
+        ('a.jsonl', '\n', 'lists no video'),
+    ],
+)
 def test_what_is_wrong_with_a_list_is_said_where_it_is_read(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):

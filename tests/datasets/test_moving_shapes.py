@@ -1,4 +1,5 @@
 """The claims of MovingShapes: what its videos tell, what they do not tell, and how a set is written."""
+
 import json
 import sys
 
@@ -16,8 +17,10 @@ def trajectories():
     """Centres [class, video, T, 2] and radii [class, video, T] of 60 videos of every class."""
     videos_per_class, num_classes = 60, ALL_CLASSES.num_classes
     paths = [ALL_CLASSES.trajectory(index) for index in range(videos_per_class * num_classes)]
-    centres, radii = (np.stack(values).reshape(videos_per_class, num_classes, *values[0].shape).swapaxes(0, 1)
-                      for values in zip(*paths))
+    centres, radii = (
+        np.stack(values).reshape(videos_per_class, num_classes, *values[0].shape).swapaxes(0, 1)
+        for values in zip(*paths)
+    )
     return centres, radii
 
 
@@ -92,10 +95,19 @@ def test_nothing_leaves_the_frame(trajectories):
     assert (centres.max(axis=-1) + radii).max() < ALL_CLASSES.size - 1
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(num_classes=1), 'num_classes'), (dict(num_classes=11), 'num_classes'), (dict(size=72), 'multiple of 16'),
-    (dict(size=48), 'at least 64'), (dict(num_frames=1), 'num_frames'), (dict(fps=0), 'fps'), (dict(seed=-1), 'seed'),
-    (dict(still_shapes=-1), 'still_shapes')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(num_classes=1), 'num_classes'),
+        (dict(num_classes=11), 'num_classes'),
+        (dict(size=72), 'multiple of 16'),
+        (dict(size=48), 'at least 64'),
+        (dict(num_frames=1), 'num_frames'),
+        (dict(fps=0), 'fps'),
+        (dict(seed=-1), 'seed'),
+        (dict(still_shapes=-1), 'still_shapes'),
+    ],
+)
 def test_bad_parameters_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         MovingShapes(**arguments)
@@ -122,7 +134,7 @@ def test_four_frames_at_double_pace_stand_out_from_natural_ones(trajectories):
 
     def path_length(step):  # over four steps, from every frame that a segment can start at
         steps = np.linalg.norm(centres[:, :, step::step] - centres[:, :, :-step:step], axis=-1)
-        return np.stack([steps[:, :, start:start + 4].sum(axis=-1) for start in range(steps.shape[2] - 3)])
+        return np.stack([steps[:, :, start : start + 4].sum(axis=-1) for start in range(steps.shape[2] - 3)])
 
     natural, double = path_length(1), path_length(2)
     threshold = (natural.mean() + double.mean()) / 2
@@ -145,7 +157,7 @@ def _nearest_class_mean_accuracy(features: np.ndarray, labels: np.ndarray) -> fl
     fitted, fitted_labels = features[:half], labels[:half]
     features = (features - fitted.mean(axis=0)) / (fitted.std(axis=0) + 1e-9)
     means = np.stack([features[:half][fitted_labels == label].mean(axis=0) for label in np.unique(labels)])
-    distance = ((features[half:, None] - means)**2).sum(axis=-1)
+    distance = ((features[half:, None] - means) ** 2).sum(axis=-1)
     return (distance.argmin(axis=1) == labels[half:]).mean()
 
 
@@ -158,31 +170,43 @@ def test_position_and_size_in_a_single_frame_do_not_tell_the_class(trajectories)
     labels = np.repeat(np.arange(len(LOOPS)), centres.shape[1])
     shuffled = np.random.default_rng(0).permutation(len(labels))
     accuracy = _nearest_class_mean_accuracy(features[shuffled], labels[shuffled])
-    assert accuracy < 0.1 + 3 * (0.1 * 0.9 / 300)**0.5  # chance is 0.1, on 300 videos
+    assert accuracy < 0.1 + 3 * (0.1 * 0.9 / 300) ** 0.5  # chance is 0.1, on 300 videos
 
 
 def test_pixels_of_a_single_frame_do_not_tell_the_class():
     shapes = MovingShapes(num_frames=2)
     videos = [shapes.render(index) for index in range(400)]
     pixels = np.stack([frames[0].reshape(10, 8, 10, 8, 3).mean(axis=(1, 3)).ravel() for frames, _, _ in videos])
-    colours = np.stack([np.concatenate([frames[0][masks[0]].mean(axis=0), frames[0].mean(axis=(0, 1))])
-                        for frames, masks, _ in videos])
+    colours = np.stack(
+        [np.concatenate([frames[0][masks[0]].mean(axis=0), frames[0].mean(axis=(0, 1))]) for frames, masks, _ in videos]
+    )
     labels = np.array([label for _, _, label in videos])
     for features in (pixels, colours):
         # Chance is 0.125, on 200 videos.
-        assert _nearest_class_mean_accuracy(features, labels) < 0.125 + 3 * (0.125 * 0.875 / 200)**0.5
+        assert _nearest_class_mean_accuracy(features, labels) < 0.125 + 3 * (0.125 * 0.875 / 200) ** 0.5
 
 
 def test_path_within_a_clip_does_tell_the_class(trajectories):
     centres, _ = trajectories
     start, length = 40, 16
-    steps = np.diff(centres[:, :, start:start + length], axis=2)
+    steps = np.diff(centres[:, :, start : start + length], axis=2)
     x, y = np.moveaxis(steps, -1, 0)
     turn = x[..., :-1] * y[..., 1:] - y[..., :-1] * x[..., 1:]
     go_on = (steps[:, :, :-1] * steps[:, :, 1:]).sum(axis=-1)
     # Mirror images and the sense of turning make no class, so the features do not know them.
-    features = np.stack([(x * x).sum(-1), (y * y).sum(-1), np.abs(x * y).sum(-1), np.abs((x * y).sum(-1)),
-                         np.abs(turn).sum(-1), np.abs(turn.sum(-1)), go_on.min(-1), np.abs(turn).max(-1)], axis=-1)
+    features = np.stack(
+        [
+            (x * x).sum(-1),
+            (y * y).sum(-1),
+            np.abs(x * y).sum(-1),
+            np.abs((x * y).sum(-1)),
+            np.abs(turn).sum(-1),
+            np.abs(turn.sum(-1)),
+            go_on.min(-1),
+            np.abs(turn).max(-1),
+        ],
+        axis=-1,
+    )
     features = features.reshape(-1, features.shape[-1])
     labels = np.repeat(np.arange(len(LOOPS)), centres.shape[1])
     shuffled = np.random.default_rng(0).permutation(len(labels))
@@ -190,7 +214,7 @@ def test_path_within_a_clip_does_tell_the_class(trajectories):
 
 
 def _skewness(values: np.ndarray) -> float:
-    return (values**3).mean() / (values**2).mean()**1.5
+    return (values**3).mean() / (values**2).mean() ** 1.5
 
 
 def test_no_class_can_be_played_backwards(trajectories):
@@ -206,7 +230,7 @@ def test_no_class_can_be_played_backwards(trajectories):
 def test_size_tells_the_order_of_clips_in_a_video(trajectories):
     _, radii = trajectories
     for start in (0, 24, 48):
-        assert (radii[:, :, start:start + 16].mean(-1) > radii[:, :, start + 24:start + 40].mean(-1)).all()
+        assert (radii[:, :, start : start + 16].mean(-1) > radii[:, :, start + 24 : start + 40].mean(-1)).all()
 
 
 def test_every_class_holds_the_mirror_images_of_its_videos(trajectories):
@@ -295,8 +319,10 @@ def test_set_that_was_cut_off_is_completed_and_equals_one_made_at_once(written_s
     assert not (root / 'train.txt').exists()
 
     write_moving_shapes(root, 3, 2, num_frames=20)
-    files, complete = ({path.relative_to(folder): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
-                       for folder in (root, written_set))
+    files, complete = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+        for folder in (root, written_set)
+    )
     assert files == complete
 
 

@@ -1,4 +1,5 @@
 """Files of stored parsing: what goes in comes out, and what is broken is named."""
+
 import json
 import zipfile
 
@@ -19,12 +20,13 @@ from videossl.datasets.parsing_store import (
 
 INFO = ParsingInfo(
     class_names=('Background', 'Left-arm', 'Right-arm'),
-    left_right_pairs=((1, 2), ),
+    left_right_pairs=((1, 2),),
     every=4,
     total_frames=11,
     original_size=(48, 64),
     side=6,
-    teacher='a net')
+    teacher='a net',
+)
 
 
 def maps_for(info=INFO, seed=0):
@@ -99,8 +101,10 @@ def test_a_failure_leaves_the_file_of_before(stored):
     assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize(('frames', 'message'), [([0, 4], 'frame 8 is missing'), ([0, 8], 'frame 8 does not belong'),
-                                                 ([0, 4, 8, 12], 'frame 12 does not belong')])
+@pytest.mark.parametrize(
+    ('frames', 'message'),
+    [([0, 4], 'frame 8 is missing'), ([0, 8], 'frame 8 does not belong'), ([0, 4, 8, 12], 'frame 12 does not belong')],
+)
 def test_other_frames_than_the_information_says_are_refused(tmp_path, frames, message):
     with pytest.raises(ValueError, match=message):
         write_parsing(tmp_path / 'v.npz', ((frame, maps_for()[0]) for frame in frames), INFO)
@@ -129,7 +133,7 @@ def test_flipped_bits_are_found(stored):
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
         place = archive.getinfo('frame_000004.npy').header_offset + 100
-    content[place] ^= 0xff
+    content[place] ^= 0xFF
     path.write_bytes(bytes(content))
     for read in (verify, lambda path: read_map(path, 4)):
         with pytest.raises(ParsingStoreError, match='damaged'):
@@ -141,7 +145,7 @@ def rewrite(path, **changes):
     """The same file with other information, or without a frame."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    record = json.loads(members['info.npy'][members['info.npy'].index(b'{"format'):])
+    record = json.loads(members['info.npy'][members['info.npy'].index(b'{"format') :])
     record.update(changes)
     content = np.frombuffer(json.dumps(record).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, 'w') as archive:
@@ -150,11 +154,14 @@ def rewrite(path, **changes):
                 np.lib.format.write_array(file, content) if name == 'info.npy' else file.write(data)
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    (dict(version=2), 'version 2, and this is version 1'),
-    (dict(format='something else'), 'no stored parsing'),
-    (dict(colour='red'), 'colour'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(version=2), 'version 2, and this is version 1'),
+        (dict(format='something else'), 'no stored parsing'),
+        (dict(colour='red'), 'colour'),
+    ],
+)
 def test_a_file_of_another_kind_is_named(stored, changes, message):
     rewrite(stored[0], **changes)
     with pytest.raises(ParsingStoreError, match=message):

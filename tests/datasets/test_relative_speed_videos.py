@@ -1,4 +1,5 @@
 """Relative speed perception from real videos: what the keys share, and balanced batches through a data loader."""
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +14,9 @@ AUGMENTATIONS = [
     dict(type='Resize', scale=(32, 32), keep_ratio=False),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='RandomGray', probability=0.2),
-    dict(type='VideoColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4, probability=1.0,
-         consistent=True),
+    dict(
+        type='VideoColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4, probability=1.0, consistent=True
+    ),
 ]
 
 
@@ -33,8 +35,10 @@ def frames_in_common(sample, first, second):
     frames = np.reshape(sample['data_samples'].metainfo['frame_inds'], (3, 16))
     common = sorted(set(frames[first]) & set(frames[second]))
     assert common
-    return [torch.equal(*(sample['inputs'][clip, :, frames[clip].tolist().index(frame)] for clip in (first, second)))
-            for frame in common]
+    return [
+        torch.equal(*(sample['inputs'][clip, :, frames[clip].tolist().index(frame)] for clip in (first, second)))
+        for frame in common
+    ]
 
 
 def test_both_keys_share_crop_flip_and_colours_and_the_query_has_its_own(good_videos):
@@ -59,8 +63,10 @@ def seven_videos(tmp_path, good_videos):
     """A balanced data set of odd length."""
     (tmp_path / 'list.txt').write_text(''.join(f'{number % 4}.mp4\n' for number in range(7)))
     return VideoDataset(
-        str(tmp_path / 'list.txt'), data_prefix=dict(video=str(good_videos)),
-        pipeline=pipeline([dict(type='Resize', scale=(8, 8), keep_ratio=False)], balanced=True))
+        str(tmp_path / 'list.txt'),
+        data_prefix=dict(video=str(good_videos)),
+        pipeline=pipeline([dict(type='Resize', scale=(8, 8), keep_ratio=False)], balanced=True),
+    )
 
 
 def anchors(batch):
@@ -74,8 +80,15 @@ def identity(batch):
 @pytest.mark.parametrize('num_workers', [0, 2])
 def test_every_batch_is_balanced_though_epochs_are_odd_and_their_last_draws_dropped(seven_videos, num_workers):
     sampler = DrawSampler(seven_videos, seed=3)
-    loader = DataLoader(seven_videos, batch_size=2, sampler=sampler, num_workers=num_workers, drop_last=True,
-                        collate_fn=identity, persistent_workers=num_workers > 0)
+    loader = DataLoader(
+        seven_videos,
+        batch_size=2,
+        sampler=sampler,
+        num_workers=num_workers,
+        drop_last=True,
+        collate_fn=identity,
+        persistent_workers=num_workers > 0,
+    )
     balances = []
     for epoch in range(3):
         sampler.set_epoch(epoch)
@@ -100,8 +113,10 @@ def test_a_plain_index_has_no_number_and_is_refused(seven_videos):
 
 def test_a_video_that_replaces_an_unreadable_one_keeps_the_turn(tmp_path, good_videos, bad_videos):
     (tmp_path / 'list.txt').write_text(f'{bad_videos}/text.mp4\n{good_videos}/0.mp4\n{good_videos}/1.mp4\n')
-    dataset = VideoDataset(str(tmp_path / 'list.txt'),
-                           pipeline=pipeline([dict(type='Resize', scale=(8, 8), keep_ratio=False)], balanced=True))
+    dataset = VideoDataset(
+        str(tmp_path / 'list.txt'),
+        pipeline=pipeline([dict(type='Resize', scale=(8, 8), keep_ratio=False)], balanced=True),
+    )
     for turn in range(4):
         sample = dataset[Draw(0, 50 + 3 * turn, 1, turn)]
         assert anchors([sample]) == [turn % 2]

@@ -1,4 +1,5 @@
 """VideoDataset: mmaction2's conventions, draws as a function of seed and position, videos that cannot be read."""
+
 import inspect
 import logging
 import pickle
@@ -30,8 +31,9 @@ TRAIN_PIPELINE = [
         transforms=[
             dict(type='RandomCrop', size=32),
             dict(type='Flip', flip_ratio=0.5),
-            dict(type='VideoColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)
-        ]),
+            dict(type='VideoColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2),
+        ],
+    ),
     dict(type='PackClips'),
 ]
 TEST_PIPELINE = [
@@ -51,8 +53,14 @@ STOCK_PIPELINE = [
     dict(type='PackActionInputs'),
 ]
 UNREADABLE = [
-    'zero_bytes.mp4', 'text.mp4', 'folder.mp4', 'missing.mp4', 'index_cut_off.mp4', 'frames_cut_off.mp4',
-    'hole_in_the_middle.mp4', 'cut_off.avi'
+    'zero_bytes.mp4',
+    'text.mp4',
+    'folder.mp4',
+    'missing.mp4',
+    'index_cut_off.mp4',
+    'frames_cut_off.mp4',
+    'hole_in_the_middle.mp4',
+    'cut_off.avi',
 ]
 
 
@@ -80,9 +88,11 @@ def write_list(folder, *lines, name='list.txt'):
 def same(first, second):
     """Whether two samples are equal: pixels and labels."""
     samples = first['data_samples'], second['data_samples']
-    return (torch.equal(first['inputs'], second['inputs']) and
-            all(torch.equal(samples[0].get(key), samples[1].get(key)) for key in ('gt_speed', 'gt_segment')) and
-            samples[0].metainfo['filename'] == samples[1].metainfo['filename'])
+    return (
+        torch.equal(first['inputs'], second['inputs'])
+        and all(torch.equal(samples[0].get(key), samples[1].get(key)) for key in ('gt_speed', 'gt_segment'))
+        and samples[0].metainfo['filename'] == samples[1].metainfo['filename']
+    )
 
 
 # ---------------------------------------------------------------------------------------------- mmaction2's conventions
@@ -90,7 +100,7 @@ def test_arguments_have_mmaction2s_names_order_and_defaults():
     stock = list(inspect.signature(StockVideoDataset.__init__).parameters.values())[1:]
     stock = [parameter for parameter in stock if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
     ours = list(inspect.signature(VideoDataset.__init__).parameters.values())[1:]
-    assert [parameter.name for parameter in ours[:len(stock)]] == [parameter.name for parameter in stock]
+    assert [parameter.name for parameter in ours[: len(stock)]] == [parameter.name for parameter in stock]
     for stock_parameter, parameter in zip(stock, ours):
         if stock_parameter.name not in ('ann_file', 'pipeline', 'data_prefix'):
             assert parameter.default == stock_parameter.default, parameter
@@ -113,7 +123,8 @@ def test_it_replaces_mmaction2s_dataset_in_a_stock_config(tmp_path, good_videos)
         stock = STOCK_DATASETS.build(dict(config, type='VideoDataset'))
         ours = STOCK_DATASETS.build(dict(config, type='videossl.VideoDataset'))
         repeated = STOCK_DATASETS.build(
-            dict(type='RepeatDataset', times=2, dataset=dict(config, type='videossl.VideoDataset')))
+            dict(type='RepeatDataset', times=2, dataset=dict(config, type='videossl.VideoDataset'))
+        )
     assert type(stock) is StockVideoDataset and type(ours) is VideoDataset and len(repeated) == 4
     for index in range(2):
         assert torch.equal(ours[index]['inputs'], stock[index]['inputs'])
@@ -123,8 +134,9 @@ def test_it_replaces_mmaction2s_dataset_in_a_stock_config(tmp_path, good_videos)
 
 def test_several_labels_a_video_are_read_as_mmaction2_reads_them(tmp_path, good_videos):
     ann_file = write_list(tmp_path, '0.mp4 1 3', '1.mp4 0')
-    config = dict(ann_file=ann_file, data_prefix=dict(video=str(good_videos)), multi_class=True, num_classes=4,
-                  pipeline=[])
+    config = dict(
+        ann_file=ann_file, data_prefix=dict(video=str(good_videos)), multi_class=True, num_classes=4, pipeline=[]
+    )
     ours, stock = VideoDataset(**config), StockVideoDataset(**config)
     for index, expected in enumerate([[0, 1, 0, 1], [1, 0, 0, 0]]):
         assert ours.get_data_info(index)['label'].tolist() == expected
@@ -156,8 +168,11 @@ def test_list_and_prefix_are_relative_to_data_root_unless_absolute(tmp_path, goo
 
 def test_without_a_list_the_folder_below_data_root_is_scanned(tmp_path, good_videos):
     (tmp_path / 'videos').symlink_to(good_videos)
-    for config in (dict(data_root=str(good_videos)), dict(data_root=str(good_videos), ann_file=''),
-                   dict(data_root=str(tmp_path), data_prefix=dict(video='videos'))):
+    for config in (
+        dict(data_root=str(good_videos)),
+        dict(data_root=str(good_videos), ann_file=''),
+        dict(data_root=str(tmp_path), data_prefix=dict(video='videos')),
+    ):
         dataset = VideoDataset(**config)
         names = [dataset.get_data_info(index)['filename'] for index in range(len(dataset))]
         assert [name.rpartition('/')[2] for name in names] == ['0.mp4', '1.mp4', '2.mp4', '3.mp4']
@@ -170,8 +185,9 @@ def forty_videos(tmp_path, good_videos):
     """Arguments for a list of 40 videos, labelled 0..39."""
     for number in range(40):
         (tmp_path / f'{number}.mp4').symlink_to(good_videos / '0.mp4')
-    return dict(ann_file=write_list(tmp_path, *[f'{number}.mp4 {number}' for number in range(40)]),
-                data_root=str(tmp_path))
+    return dict(
+        ann_file=write_list(tmp_path, *[f'{number}.mp4 {number}' for number in range(40)]), data_root=str(tmp_path)
+    )
 
 
 def labels_of(dataset):
@@ -180,8 +196,10 @@ def labels_of(dataset):
 
 @pytest.mark.parametrize('number', [1, 13, 39])
 def test_the_held_out_part_and_the_rest_are_disjoint_and_exhaustive(forty_videos, number):
-    rest, held_out = (labels_of(VideoDataset(**forty_videos, hold_out=dict(number=number, seed=632, use=use)))
-                      for use in ('train', 'held_out'))
+    rest, held_out = (
+        labels_of(VideoDataset(**forty_videos, hold_out=dict(number=number, seed=632, use=use)))
+        for use in ('train', 'held_out')
+    )
     assert len(held_out) == number and sorted(rest + held_out) == list(range(40))
     assert rest == sorted(rest) and held_out == sorted(held_out)  # the list's order
 
@@ -207,9 +225,15 @@ def test_samples_replacements_and_scanned_folders_keep_to_the_part(tmp_path, goo
     for number in range(3):
         (tmp_path / f'good_{number}.mp4').symlink_to(good_videos / f'{number}.mp4')
         (tmp_path / f'text_{number}.mp4').write_text('no video')
-    parts = [VideoDataset(data_root=str(tmp_path), pipeline=TRAIN_PIPELINE, max_broken_share=1,
-                          hold_out=dict(number=3, seed=1, use=use))
-             for use in ('train', 'held_out')]
+    parts = [
+        VideoDataset(
+            data_root=str(tmp_path),
+            pipeline=TRAIN_PIPELINE,
+            max_broken_share=1,
+            hold_out=dict(number=3, seed=1, use=use),
+        )
+        for use in ('train', 'held_out')
+    ]
     names = [{part.get_data_info(index)['filename'] for index in range(3)} for part in parts]
     assert len(names[0] | names[1]) == 6
     for part, own in zip(parts, names):
@@ -218,17 +242,20 @@ def test_samples_replacements_and_scanned_folders_keep_to_the_part(tmp_path, goo
         assert seen and seen <= own
 
 
-@pytest.mark.parametrize('changed, named', [
-    (dict(number=0), 'number must be an integer of at least 1, but is 0'),
-    (dict(number=2.5), 'number must be'),
-    (dict(number=True), 'number must be'),
-    (dict(seed=-1), 'seed must be an integer of at least 0'),
-    (dict(seed=None), 'seed must be'),
-    (dict(use='test'), r"use must be one of \('train', 'held_out'\), but is 'test'"),
-    (dict(fraction=0.1), 'hold_out must be a dict of number, seed and use'),
-    (dict(number=40), 'list.txt: hold_out: number=40 of 40 videos leaves none to train on'),
-    (dict(number=800), 'list.txt: hold_out: number=800 of 40 videos'),
-])
+@pytest.mark.parametrize(
+    'changed, named',
+    [
+        (dict(number=0), 'number must be an integer of at least 1, but is 0'),
+        (dict(number=2.5), 'number must be'),
+        (dict(number=True), 'number must be'),
+        (dict(seed=-1), 'seed must be an integer of at least 0'),
+        (dict(seed=None), 'seed must be'),
+        (dict(use='test'), r"use must be one of \('train', 'held_out'\), but is 'test'"),
+        (dict(fraction=0.1), 'hold_out must be a dict of number, seed and use'),
+        (dict(number=40), 'list.txt: hold_out: number=40 of 40 videos leaves none to train on'),
+        (dict(number=800), 'list.txt: hold_out: number=800 of 40 videos'),
+    ],
+)
 def test_a_senseless_division_is_refused(forty_videos, changed, named):
     with pytest.raises(ValueError, match=named):
         VideoDataset(**forty_videos, hold_out={**dict(number=5, seed=0, use='train'), **changed})
@@ -336,14 +363,18 @@ def test_a_plain_index_draws_on_from_the_global_generators(good_videos):
 
 def load_epochs(dataset, num_workers, epochs=2, **kwargs):
     sampler = DrawSampler(dataset, shuffle=True, seed=7)
-    loader = DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=num_workers, collate_fn=pseudo_collate,
-                        **kwargs)
+    loader = DataLoader(
+        dataset, batch_size=2, sampler=sampler, num_workers=num_workers, collate_fn=pseudo_collate, **kwargs
+    )
     batches = []
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
         batches += list(loader)
-    return [dict(inputs=inputs, data_samples=sample) for batch in batches
-            for inputs, sample in zip(batch['inputs'], batch['data_samples'])]
+    return [
+        dict(inputs=inputs, data_samples=sample)
+        for batch in batches
+        for inputs, sample in zip(batch['inputs'], batch['data_samples'])
+    ]
 
 
 def test_the_number_of_workers_changes_nothing_and_epochs_differ(good_videos):
@@ -364,13 +395,14 @@ def test_repeats_of_a_video_are_drawn_afresh(good_videos):
         dict(
             type='RepeatDataset',
             times=3,
-            dataset=dict(
-                type='VideoDataset', data_root=str(good_videos), pipeline=TRAIN_PIPELINE, _scope_='videossl')))
+            dataset=dict(type='VideoDataset', data_root=str(good_videos), pipeline=TRAIN_PIPELINE, _scope_='videossl'),
+        )
+    )
     assert isinstance(dataset, RepeatDataset) and len(dataset) == 12
     samples = load_epochs(dataset, 0, epochs=1)
     by_name = sorted(samples, key=lambda sample: sample['data_samples'].metainfo['filename'])
     for place in range(0, 12, 3):
-        one, two, three = by_name[place:place + 3]
+        one, two, three = by_name[place : place + 3]
         assert len({sample['data_samples'].metainfo['filename'] for sample in (one, two, three)}) == 1
         assert not same(one, two) and not same(two, three) and not same(one, three)
 
@@ -390,12 +422,16 @@ def test_the_dataset_survives_pickling(good_videos):
 # ------------------------------------------------------------------------------------------- videos that cannot be read
 @pytest.mark.parametrize('name', UNREADABLE)
 def test_in_training_an_unreadable_video_is_named_once_and_replaced_deterministically(
-        tmp_path, good_videos, bad_videos, name):
+    tmp_path, good_videos, bad_videos, name
+):
     bad = str(bad_videos / name)
     ann_file = write_list(tmp_path, f'{bad} 0', *[f'{good_videos}/{number}.mp4 1' for number in range(4)])
     # Evenly spread over the whole video, so that the damaged part is met.
-    pipeline = [dict(type='VideoReaderInit'), dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
-                *TRAIN_PIPELINE[2:]]
+    pipeline = [
+        dict(type='VideoReaderInit'),
+        dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
+        *TRAIN_PIPELINE[2:],
+    ]
     dataset = VideoDataset(ann_file, pipeline, num_classes=2)
     with logged() as messages:
         samples = [dataset[Draw(0, position, 1)] for position in range(6)]
@@ -428,8 +464,11 @@ def test_a_transform_that_refuses_frames_is_named_with_the_video_and_their_size(
     resize, crop = dict(type='Resize', scale=(40, 36), keep_ratio=False), dict(type='RandomCrop', size=38)
     pipeline = [*TRAIN_PIPELINE[:3], dict(type='EachClip', transforms=[resize, crop]), TRAIN_PIPELINE[-1]]
     dataset = VideoDataset(None, pipeline, data_root=str(good_videos))
-    with pytest.raises(TransformRefusal, match=r'\.mp4 does not get through the pipeline: RandomCrop\(size=38.*\) refuses frames '
-                       r'of \(width x height\) 40 x 36') as error:
+    with pytest.raises(
+        TransformRefusal,
+        match=r'\.mp4 does not get through the pipeline: RandomCrop\(size=38.*\) refuses frames '
+        r'of \(width x height\) 40 x 36',
+    ) as error:
         next(iter(DataLoader(dataset, batch_size=1, num_workers=num_workers, collate_fn=list)))
     assert error.value.for_users
 
@@ -455,7 +494,6 @@ def test_if_no_video_can_be_read_training_stops_and_names_the_last(tmp_path, bad
 def test_a_missing_decoder_is_not_blamed_on_the_videos(good_videos):
 
     class BrokenInit:
-
         def __call__(self, results):
             raise ImportError('Please run "pip install decord"')
 
@@ -502,7 +540,8 @@ def test_the_ten_clip_pipeline_gives_ten_clips_and_the_same_ones_every_time(good
 
 @pytest.mark.parametrize('name', UNREADABLE)
 def test_in_test_mode_an_unreadable_video_keeps_its_place_as_black_frames_and_is_named(
-        tmp_path, good_videos, bad_videos, name):
+    tmp_path, good_videos, bad_videos, name
+):
     bad = str(bad_videos / name)
     ann_file = write_list(tmp_path, f'{good_videos}/0.mp4 1', f'{bad} 1', f'{good_videos}/1.mp4 0')
     dataset = VideoDataset(ann_file, TEST_PIPELINE, num_classes=2, test_mode=True)
@@ -512,7 +551,10 @@ def test_in_test_mode_an_unreadable_video_keeps_its_place_as_black_frames_and_is
     warnings = [message for message in messages if bad in message]
     assert len(messages) == len(warnings) == 1 and 'counts as wrong' in warnings[0], messages
     assert [sample['data_samples'].metainfo['filename'] for sample in samples] == [
-        f'{good_videos}/0.mp4', bad, f'{good_videos}/1.mp4']
+        f'{good_videos}/0.mp4',
+        bad,
+        f'{good_videos}/1.mp4',
+    ]
     assert [bool(sample['inputs'].any()) for sample in samples] == [True, False, True]
     assert samples[1]['inputs'].shape == samples[0]['inputs'].shape
     assert samples[0]['data_samples'].gt_label.tolist() == [1]
@@ -521,10 +563,12 @@ def test_in_test_mode_an_unreadable_video_keeps_its_place_as_black_frames_and_is
 
 @pytest.mark.parametrize('guess', [0, 1])
 @pytest.mark.parametrize('num_classes', [2, None])
-def test_an_unreadable_video_counts_as_wrong_whatever_is_predicted(tmp_path, good_videos, bad_videos, guess,
-                                                                   num_classes):
-    ann_file = write_list(tmp_path, f'{good_videos}/0.mp4 0', f'{good_videos}/1.mp4 1',
-                          f'{bad_videos}/text.mp4 {guess}')
+def test_an_unreadable_video_counts_as_wrong_whatever_is_predicted(
+    tmp_path, good_videos, bad_videos, guess, num_classes
+):
+    ann_file = write_list(
+        tmp_path, f'{good_videos}/0.mp4 0', f'{good_videos}/1.mp4 1', f'{bad_videos}/text.mp4 {guess}'
+    )
     dataset = VideoDataset(ann_file, TEST_PIPELINE, num_classes=num_classes, test_mode=True)
     labels = [dataset[index]['data_samples'].gt_label for index in range(3)]
     metric = AccMetric(metric_options=dict(top_k_accuracy=dict(topk=(1, 2))))
@@ -537,8 +581,12 @@ def test_an_unreadable_video_counts_as_wrong_whatever_is_predicted(tmp_path, goo
 
 
 def test_a_stock_pipeline_keeps_the_place_of_an_unreadable_video_too(tmp_path, good_videos, bad_videos):
-    ann_file = write_list(tmp_path, f'{bad_videos}/frames_cut_off.mp4 0', f'{bad_videos}/hole_in_the_middle.mp4 0',
-                          f'{good_videos}/0.mp4 0')
+    ann_file = write_list(
+        tmp_path,
+        f'{bad_videos}/frames_cut_off.mp4 0',
+        f'{bad_videos}/hole_in_the_middle.mp4 0',
+        f'{good_videos}/0.mp4 0',
+    )
     dataset = VideoDataset(ann_file, STOCK_PIPELINE, test_mode=True)
     samples = [dataset[index] for index in range(3)]
     assert [sample['inputs'].shape for sample in samples] == [(2, 3, 4, 32, 32)] * 3
@@ -560,8 +608,14 @@ def test_a_reader_of_ours_before_a_decoder_of_mmaction2_is_refused_when_built(tm
     (tmp_path / 'a.mp4').touch()
 
     def build(**reader):
-        return VideoDataset(data_root=str(tmp_path), pipeline=[
-            dict(type='VideoReaderInit', **reader), dict(type='SampleFrames', clip_len=2), dict(type='DecordDecode')])
+        return VideoDataset(
+            data_root=str(tmp_path),
+            pipeline=[
+                dict(type='VideoReaderInit', **reader),
+                dict(type='SampleFrames', clip_len=2),
+                dict(type='DecordDecode'),
+            ],
+        )
 
     with pytest.raises(ValueError, match='VideoReaderInit needs DecodeClips behind it, not DecordDecode'):
         build()

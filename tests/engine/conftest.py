@@ -1,4 +1,5 @@
 """A training run small enough to be computed again by hand: 8 samples, one convolution, mmengine's real runner."""
+
 import itertools
 from collections.abc import Callable
 
@@ -10,8 +11,15 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from videossl.models import (MemoryBank, MomentumPretrainer, PredictorNeck, Pretrainer, ProjectionNeck,
-                             SimilarityDistillHead, SpeedHead)
+from videossl.models import (
+    MemoryBank,
+    MomentumPretrainer,
+    PredictorNeck,
+    Pretrainer,
+    ProjectionNeck,
+    SimilarityDistillHead,
+    SpeedHead,
+)
 
 EXPERIMENTS = itertools.count()
 
@@ -76,7 +84,8 @@ def build_aux_skd(small_backbone) -> Callable[..., MomentumPretrainer]:
             heads=dict(distill=SimilarityDistillHead(student_temperature=0.1, teacher_temperature=0.05)),
             necks=dict(projection=ProjectionNeck(4, 5)),
             predictors=dict(projection=PredictorNeck(5, 6, 5)),
-            memory_bank=MemoryBank(bank_size, 5))
+            memory_bank=MemoryBank(bank_size, 5),
+        )
 
     return build
 
@@ -96,28 +105,33 @@ def build_vspp(small_backbone) -> Callable[..., Pretrainer]:
 def build_runner(tmp_path) -> Callable[..., Runner]:
     """A function from a model and settings to a runner that trains it on random clips, on the CPU, in fp32."""
 
-    def build(model: nn.Module,
-              hooks: list[Hook | dict] | None = None,
-              epochs: int = 1,
-              samples: int = 8,
-              batch_size: int = 3,
-              optim_wrapper: dict | None = None,
-              checkpoint: dict | None = None,
-              precision: dict | None = None,
-              work_dir: str = 'run',
-              **arguments) -> Runner:
+    def build(
+        model: nn.Module,
+        hooks: list[Hook | dict] | None = None,
+        epochs: int = 1,
+        samples: int = 8,
+        batch_size: int = 3,
+        optim_wrapper: dict | None = None,
+        checkpoint: dict | None = None,
+        precision: dict | None = None,
+        work_dir: str = 'run',
+        **arguments,
+    ) -> Runner:
         if hooks is None:
             hooks = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
         dataset = RandomClips(samples)
         runner_arguments = dict(
             train_dataloader=dict(
-                batch_size=batch_size, num_workers=0, sampler=dict(type='DrawSampler', seed=3), dataset=dataset),
+                batch_size=batch_size, num_workers=0, sampler=dict(type='DrawSampler', seed=3), dataset=dataset
+            ),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(
                 constructor='TrainableOptimWrapperConstructor',
                 optimizer=dict(type='SGD', lr=0.5, momentum=0.9, weight_decay=5e-4),
-                **(optim_wrapper or {})),
-            param_scheduler=[dict(type='StepLR', step_size=3, gamma=0.1, by_epoch=True)])
+                **(optim_wrapper or {}),
+            ),
+            param_scheduler=[dict(type='StepLR', step_size=3, gamma=0.1, by_epoch=True)],
+        )
         runner_arguments.update(arguments)
         return Runner(
             model=model,
@@ -126,12 +140,14 @@ def build_runner(tmp_path) -> Callable[..., Runner]:
             default_hooks=dict(
                 logger=dict(type='LoggerHook', interval=1),
                 checkpoint=checkpoint or dict(type='PlainCheckpointHook', interval=100),
-                precision=precision or dict(type='PrecisionHook', precision='fp32')),
+                precision=precision or dict(type='PrecisionHook', precision='fp32'),
+            ),
             custom_hooks=hooks,
             randomness=dict(seed=0),
             log_level='ERROR',
             # mmengine keeps one log per name, and its own names differ by the second only.
             experiment_name=f'{tmp_path.name}-{next(EXPERIMENTS)}',
-            **runner_arguments)
+            **runner_arguments,
+        )
 
     return build

@@ -1,4 +1,5 @@
 """Comparison of checkpoints, for the tests of what is saved and resumed."""
+
 import torch
 
 

@@ -1,11 +1,18 @@
 """Which checkpoint a run goes on from."""
+
 import os
 
 import pytest
 import torch
 
-from videossl.engine.checkpoint_files import (iterations_in, newest_whole, numbered_checkpoints, read_pointer,
-                                              remove_temporaries, write_pointer)
+from videossl.engine.checkpoint_files import (
+    iterations_in,
+    newest_whole,
+    numbered_checkpoints,
+    read_pointer,
+    remove_temporaries,
+    write_pointer,
+)
 from videossl.models import HandOffError
 
 
@@ -105,13 +112,22 @@ def test_kinds_are_kept_apart_and_each_begins_with_the_newest(tmp_path):
     for name in ('epoch_2.pth', 'epoch_10.pth', 'iter_7.pth', 'best_x_epoch_3.pth', 'epoch_.pth', 'epoch_4.pth.part'):
         (tmp_path / name).write_text('')
     assert [[os.path.basename(path) for path in kind] for kind in numbered_checkpoints(str(tmp_path))] == [
-        ['epoch_10.pth', 'epoch_2.pth'], ['iter_7.pth']]
+        ['epoch_10.pth', 'epoch_2.pth'],
+        ['iter_7.pth'],
+    ]
 
 
-@pytest.mark.parametrize('content', [
-    torch.zeros(2), dict(weight=torch.zeros(2)), dict(state_dict={}, meta=dict(epoch=1)), dict(state_dict={}, meta=None),
-    dict(state_dict=None, meta=dict(epoch=1, iter=2)), dict(state_dict={}, meta=dict(epoch=1, iter='2')),
-])
+@pytest.mark.parametrize(
+    'content',
+    [
+        torch.zeros(2),
+        dict(weight=torch.zeros(2)),
+        dict(state_dict={}, meta=dict(epoch=1)),
+        dict(state_dict={}, meta=None),
+        dict(state_dict=None, meta=dict(epoch=1, iter=2)),
+        dict(state_dict={}, meta=dict(epoch=1, iter='2')),
+    ],
+)
 def test_weights_alone_are_nothing_to_go_on_from(tmp_path, content):
     torch.save(content, tmp_path / 'epoch_1.pth')
     with pytest.raises(HandOffError, match='epoch_1.pth has no state of a training in it.*--init-from'):

@@ -1,4 +1,5 @@
 """The test of a pretext task."""
+
 import pytest
 import torch
 
@@ -11,10 +12,15 @@ def test_a_pretext_task_is_tested_in_eval_mode_on_every_sample_alike_and_changes
         model,
         hooks=[],
         test_dataloader=dict(
-            batch_size=3, num_workers=0, drop_last=False, sampler=dict(type='DrawSampler', shuffle=False, seed=3),
-            dataset=build_runner(build_vspp(), hooks=[]).train_dataloader.dataset),
+            batch_size=3,
+            num_workers=0,
+            drop_last=False,
+            sampler=dict(type='DrawSampler', shuffle=False, seed=3),
+            dataset=build_runner(build_vspp(), hooks=[]).train_dataloader.dataset,
+        ),
         test_cfg=dict(type='PretextTestLoop'),
-        test_evaluator=[])
+        test_evaluator=[],
+    )
     before = {name: value.clone() for name, value in model.state_dict().items()}
     metrics = runner.test()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -43,9 +49,11 @@ def test_a_contrastive_task_is_tested_against_the_bank_as_it_is(build_runner, bu
         model,
         hooks=[],
         test_dataloader=dict(
-            batch_size=4, num_workers=0, sampler=dict(type='DrawSampler', shuffle=False, seed=3), dataset=samples),
+            batch_size=4, num_workers=0, sampler=dict(type='DrawSampler', shuffle=False, seed=3), dataset=samples
+        ),
         test_cfg=dict(type='PretextTestLoop'),
-        test_evaluator=[])
+        test_evaluator=[],
+    )
     rows = model.memory_bank.rows.clone()
     metrics = runner.test()
     assert torch.equal(model.memory_bank.rows, rows) and model.pending_keys == []

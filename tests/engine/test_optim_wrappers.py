@@ -1,4 +1,5 @@
 """Which parameters the optimiser gets."""
+
 import pytest
 import torch
 from mmengine.registry import DefaultScope
@@ -14,7 +15,9 @@ def wrap(model: nn.Module, paramwise_cfg: dict | None = None, **options):
             dict(
                 type='TrainableOptimWrapperConstructor',
                 optim_wrapper_cfg=dict(type='OptimWrapper', optimizer=optimizer),
-                paramwise_cfg=paramwise_cfg))
+                paramwise_cfg=paramwise_cfg,
+            )
+        )
         return constructor(model)
 
 
@@ -37,8 +40,12 @@ def test_the_optimizer_holds_every_parameter_of_the_student_and_none_of_the_teac
 def test_frozen_parameters_are_left_out(build_vspp):
     model = build_vspp()
     model.backbone.conv.requires_grad_(False)
-    assert names_in(model, wrap(model)) == ['backbone.bn.bias', 'backbone.bn.weight', 'heads.speed.classifier.bias',
-                                            'heads.speed.classifier.weight']
+    assert names_in(model, wrap(model)) == [
+        'backbone.bn.bias',
+        'backbone.bn.weight',
+        'heads.speed.classifier.bias',
+        'heads.speed.classifier.weight',
+    ]
 
 
 def test_paramwise_settings_reach_the_parameters_they_name(build_aux_skd):
@@ -46,7 +53,8 @@ def test_paramwise_settings_reach_the_parameters_they_name(build_aux_skd):
     paramwise_cfg = dict(custom_keys={'backbone': dict(lr_mult=0.1), 'predictors': dict(decay_mult=0.0)})
     settings = {
         id(parameter): (group['lr'], group['weight_decay'])
-        for group in wrap(model, paramwise_cfg).optimizer.param_groups for parameter in group['params']
+        for group in wrap(model, paramwise_cfg).optimizer.param_groups
+        for parameter in group['params']
     }
     assert settings[id(model.backbone.conv.weight)] == pytest.approx((0.01, 0.01))
     assert settings[id(model.necks['projection'].layers[0].weight)] == pytest.approx((0.1, 0.01))
@@ -115,8 +123,9 @@ def test_the_fused_and_the_grouped_step_are_the_plain_one(build_aux_skd, option,
 
 @pytest.mark.parametrize('fused', [False, True])
 @pytest.mark.parametrize(('before', 'after'), [(False, False), (False, True), (True, False), (True, True)])
-def test_a_run_resumed_in_another_layout_takes_the_steps_of_the_plain_optimiser(build_aux_skd, tmp_path, fused, before,
-                                                                              after):
+def test_a_run_resumed_in_another_layout_takes_the_steps_of_the_plain_optimiser(
+    build_aux_skd, tmp_path, fused, before, after
+):
     plain = build_aux_skd()
     take_steps(plain, wrap(plain), 0, 4)
     first = to_channels_last(build_aux_skd()) if before else build_aux_skd()

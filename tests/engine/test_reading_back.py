@@ -1,12 +1,21 @@
 """An iteration does not wait for the device: nothing of the model, the teacher or the bank is read back to the host."""
+
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from videossl.models import (InfoNCEHead, MemoryBank, MomentumPretrainer, NTXentHead, OrderHead, Pretrainer,
-                             ProjectionNeck, RelativeSpeedHead)
+from videossl.models import (
+    InfoNCEHead,
+    MemoryBank,
+    MomentumPretrainer,
+    NTXentHead,
+    OrderHead,
+    Pretrainer,
+    ProjectionNeck,
+    RelativeSpeedHead,
+)
 
 BATCH = 4
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', 'equal', 'bincount', 'repeat_interleave')
@@ -22,7 +31,9 @@ class Waits(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.name().removeprefix('aten::').partition('.')[0]
         # An index that is a mask gives a result of unknown size.
-        masks = [index for index in args[1] if index is not None and index.dtype == torch.bool] if name == 'index' else []
+        masks = (
+            [index for index in args[1] if index is not None and index.dtype == torch.bool] if name == 'index' else []
+        )
         if name in WAITING or masks:
             self.found.append(name)
         return function(*args, **(kwargs or {}))
@@ -35,7 +46,8 @@ def rspnet(backbone: nn.Module) -> MomentumPretrainer:
         heads=dict(appearance=InfoNCEHead(), motion=RelativeSpeedHead()),
         memory_bank=MemoryBank(7, 5),
         teacher_views=(2, 1),
-        enqueue=('appearance', 0))
+        enqueue=('appearance', 0),
+    )
 
 
 @pytest.fixture
@@ -46,8 +58,10 @@ def models(build_aux_skd, build_vspp, small_backbone):
         vspp=build_vspp,
         rspnet=lambda: rspnet(small_backbone()),
         vcop=lambda: Pretrainer(small_backbone(), heads=dict(order=OrderHead(4, tuple_len=3, hidden_channels=6))),
-        contrast=lambda: Pretrainer(small_backbone(), necks=dict(projection=ProjectionNeck(4, 5)),
-                                    heads=dict(contrast=NTXentHead())))
+        contrast=lambda: Pretrainer(
+            small_backbone(), necks=dict(projection=ProjectionNeck(4, 5)), heads=dict(contrast=NTXentHead())
+        ),
+    )
 
 
 @pytest.mark.parametrize('method', ['aux_skd', 'vspp', 'rspnet', 'vcop', 'contrast'])
@@ -66,8 +80,16 @@ def test_forward_backward_bank_and_teacher_are_queued_without_waiting(models, me
     assert waits.found == []
 
 
-@pytest.mark.parametrize('read', [bool, float, torch.Tensor.item, lambda number: torch.ones(1)[number > 0],
-                                  lambda number: torch.equal(number, number)])
+@pytest.mark.parametrize(
+    'read',
+    [
+        bool,
+        float,
+        torch.Tensor.item,
+        lambda number: torch.ones(1)[number > 0],
+        lambda number: torch.equal(number, number),
+    ],
+)
 def test_what_waits_is_noticed(read):
     with Waits() as waits:
         read(torch.ones(1))

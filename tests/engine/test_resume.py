@@ -1,4 +1,5 @@
 """A run that is killed anywhere and resumed ends bit by bit as one without a break, and reads nothing again."""
+
 import gc
 import os
 import random
@@ -79,9 +80,11 @@ def content(path: Path) -> dict:
     checkpoint = torch.load(path, weights_only=True)
     hub = checkpoint['message_hub']
     for part in ('log_scalars', 'runtime_info', 'resumed_keys'):
-        hub[part] = {key: value for key, value in hub[part].items()
-                     if key not in ('cfg', 'experiment_name', 'last_ckpt', 'eta', 'best_ckpt')
-                     and not key.endswith('time')}
+        hub[part] = {
+            key: value
+            for key, value in hub[part].items()
+            if key not in ('cfg', 'experiment_name', 'last_ckpt', 'eta', 'best_ckpt') and not key.endswith('time')
+        }
     for key in ('time', 'cfg', 'experiment_name'):
         checkpoint['meta'].pop(key)
     checkpoint.pop('saved_by_signal', None)
@@ -92,21 +95,46 @@ def content(path: Path) -> dict:
 def build(build_aux_skd, build_runner, recorder, tmp_path):
     """A function that builds a runner of auxSKD with dropout, on clips that count how often they are read."""
 
-    def build(work_dir: str, loop: dict = BY_EPOCH, kill_at: int | None = None, workers: int = 0, accumulate: int = 1,
-              sampler: dict | None = None, resume: bool = False, seed: int = 0, hooks: tuple = (),
-              checkpoint: dict = EVERY_ITERATION, **arguments) -> Runner:
+    def build(
+        work_dir: str,
+        loop: dict = BY_EPOCH,
+        kill_at: int | None = None,
+        workers: int = 0,
+        accumulate: int = 1,
+        sampler: dict | None = None,
+        resume: bool = False,
+        seed: int = 0,
+        hooks: tuple = (),
+        checkpoint: dict = EVERY_ITERATION,
+        **arguments,
+    ) -> Runner:
         model = build_aux_skd(seed)
         model.backbone.add_module('dropout', nn.Dropout(0.5))
         notes = tmp_path / f'{work_dir}-{"resumed" if resume else "begun"}'
-        loader = dict(batch_size=BATCH, num_workers=workers, persistent_workers=workers > 0,
-                      dataset=CountedClips(notes), sampler=sampler or dict(type='DrawSampler', seed=3))
-        standard = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook'),
-                    dict(type='ExactResumeHook'), type(recorder)()]
-        arguments = dict(dict(
-            train_dataloader=loader,
-            train_cfg=loop,
-            param_scheduler=[dict(type='StepLR', step_size=1, gamma=0.5, by_epoch=True),
-                             dict(type='LinearLR', start_factor=0.1, end=5, by_epoch=False)]), **arguments)
+        loader = dict(
+            batch_size=BATCH,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            dataset=CountedClips(notes),
+            sampler=sampler or dict(type='DrawSampler', seed=3),
+        )
+        standard = [
+            dict(type='MomentumTeacherHook', momentum=0.7),
+            dict(type='MemoryBankHook'),
+            dict(type='ExactResumeHook'),
+            type(recorder)(),
+        ]
+        arguments = dict(
+            dict(
+                train_dataloader=loader,
+                train_cfg=loop,
+                param_scheduler=[
+                    dict(type='StepLR', step_size=1, gamma=0.5, by_epoch=True),
+                    dict(type='LinearLR', start_factor=0.1, end=5, by_epoch=False),
+                ],
+            ),
+            **arguments,
+        )
         runner = build_runner(
             model,
             hooks=[*standard, *([KillAt(kill_at)] if kill_at is not None else []), *hooks],
@@ -114,7 +142,8 @@ def build(build_aux_skd, build_runner, recorder, tmp_path):
             checkpoint=dict(checkpoint),
             work_dir=work_dir,
             resume=resume,
-            **arguments)
+            **arguments,
+        )
         runner.notes = loader['dataset']
         return runner
 
@@ -152,8 +181,9 @@ def samples_after(iterations: int) -> int:
 @pytest.mark.parametrize('accumulate', [1, 2], ids=['', 'accumulating'])
 @pytest.mark.parametrize('workers', [0, 2])
 @pytest.mark.parametrize('loop', [BY_EPOCH, BY_ITERATION], ids=['epochs', 'iterations'])
-def test_a_run_killed_anywhere_and_resumed_ends_bit_by_bit_as_one_without_a_break(build, tmp_path, loop, workers,
-                                                                                  accumulate):
+def test_a_run_killed_anywhere_and_resumed_ends_bit_by_bit_as_one_without_a_break(
+    build, tmp_path, loop, workers, accumulate
+):
     settings = dict(loop=loop, workers=workers, accumulate=accumulate)
     straight = build('straight', **settings)
     straight.train()
@@ -176,8 +206,10 @@ def test_the_number_of_workers_before_and_after_the_kill_changes_nothing(build, 
         with pytest.raises(KeyboardInterrupt):
             build(f'broken{workers}', loop=loop, workers=workers, kill_at=5).train()
         build(f'broken{workers}', loop=loop, workers=4 // workers, resume=True, seed=8).train()
-        assert_identical(content(tmp_path / f'broken{workers}' / f'iter_{ITERATIONS}.pth'),
-                         content(tmp_path / 'straight' / f'iter_{ITERATIONS}.pth'))
+        assert_identical(
+            content(tmp_path / f'broken{workers}' / f'iter_{ITERATIONS}.pth'),
+            content(tmp_path / 'straight' / f'iter_{ITERATIONS}.pth'),
+        )
 
 
 @pytest.mark.parametrize('loop', [BY_EPOCH, BY_ITERATION], ids=['epochs', 'iterations'])
@@ -206,9 +238,15 @@ def test_checkpoints_by_epoch_go_on_at_the_beginning_of_the_next(build, tmp_path
     assert_nothing_is_read_again(resumed, kill_at, samples_after(begun), EPOCHS * SAMPLES)
 
 
-@pytest.mark.parametrize('endless', [
-    dict(type='DrawSampler', seed=3, endless=True), dict(type='InfiniteSampler', seed=3),
-    dict(type='DefaultSampler', seed=3)], ids=['draws', 'infinite', 'default'])
+@pytest.mark.parametrize(
+    'endless',
+    [
+        dict(type='DrawSampler', seed=3, endless=True),
+        dict(type='InfiniteSampler', seed=3),
+        dict(type='DefaultSampler', seed=3),
+    ],
+    ids=['draws', 'infinite', 'default'],
+)
 @pytest.mark.parametrize('kill_at', [2, 5])
 def test_endless_and_foreign_samplers_go_on_where_they_were(build, tmp_path, endless, kill_at):
     settings = dict(loop=BY_ITERATION, sampler=endless)
@@ -242,7 +280,7 @@ def test_a_random_seed_of_the_sampler_is_kept(build, tmp_path, monkeypatch):
 
 
 def test_the_averaged_weights_of_mmengines_ema_hook_go_on(build, tmp_path):
-    settings = dict(hooks=(dict(type='EMAHook', momentum=0.3), ))
+    settings = dict(hooks=(dict(type='EMAHook', momentum=0.3),))
     build('straight', **settings).train()
     train_in_two_parts(build, 5, **settings)
     assert_identical(content(tmp_path / 'broken' / 'iter_9.pth'), content(tmp_path / 'straight' / 'iter_9.pth'))
@@ -266,13 +304,13 @@ def with_validation(build, work_dir: str, **settings) -> Runner:
         val_cfg=dict(),
         val_evaluator=Evaluator(DrawnScore()),
         checkpoint=dict(EVERY_EPOCH, max_keep_ckpts=-1, save_best='score', rule='greater'),
-        **settings)
+        **settings,
+    )
     runner.model.val_step = lambda data: [ActionDataSample()]
     return runner
 
 
 class KillInValidation(Hook):
-
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         if runner.iter == 6:
             raise KeyboardInterrupt
@@ -285,7 +323,7 @@ def test_a_validation_that_was_cut_off_is_made_good_and_disturbs_no_random_state
     straight.train()
     assert logs(straight) == logs(without), 'validation takes part in training'
     with pytest.raises(KeyboardInterrupt):
-        with_validation(build, 'broken', hooks=(KillInValidation(), )).train()
+        with_validation(build, 'broken', hooks=(KillInValidation(),)).train()
     resumed = with_validation(build, 'broken', resume=True, seed=8)
     resumed.train()
     assert logs(resumed) == logs(straight)[6:]
@@ -307,12 +345,16 @@ def test_a_validation_that_was_done_is_not_done_again(build, tmp_path):
 
 
 # ---------------------------------------------------------------------------------------- the schedule, another run
-@pytest.mark.parametrize('schedule', [
-    dict(type='StepLR', step_size=1, gamma=0.5, by_epoch=True),
-    dict(type='ExponentialLR', gamma=0.7, by_epoch=True),
-    dict(type='MultiStepLR', milestones=[2, 3, 4], gamma=0.1, by_epoch=True),
-    dict(type='CosineAnnealingLR', T_max=7, by_epoch=True),
-], ids=lambda schedule: schedule['type'])
+@pytest.mark.parametrize(
+    'schedule',
+    [
+        dict(type='StepLR', step_size=1, gamma=0.5, by_epoch=True),
+        dict(type='ExponentialLR', gamma=0.7, by_epoch=True),
+        dict(type='MultiStepLR', milestones=[2, 3, 4], gamma=0.1, by_epoch=True),
+        dict(type='CosineAnnealingLR', T_max=7, by_epoch=True),
+    ],
+    ids=lambda schedule: schedule['type'],
+)
 @pytest.mark.parametrize('kill_at', [None, 4])
 def test_a_run_resumed_for_more_epochs_has_the_learning_rates_of_one_begun_for_them(build, schedule, kill_at):
     settings = dict(param_scheduler=[schedule], checkpoint=EVERY_EPOCH)
@@ -326,7 +368,7 @@ def test_a_run_resumed_for_more_epochs_has_the_learning_rates_of_one_begun_for_t
             first.train()
     resumed = build('broken', loop=dict(BY_EPOCH, max_epochs=5), resume=True, seed=8, **settings)
     resumed.train()
-    assert logs(resumed) == logs(straight)[9 if kill_at is None else 3:]
+    assert logs(resumed) == logs(straight)[9 if kill_at is None else 3 :]
     rates = [runner.message_hub.get_scalar('train/lr').data[0].tolist() for runner in (resumed, straight)]
     assert rates[0] == rates[1] and len(set(rates[0])) >= 4
 
@@ -334,8 +376,13 @@ def test_a_run_resumed_for_more_epochs_has_the_learning_rates_of_one_begun_for_t
 def test_other_settings_of_the_schedule_than_the_checkpoints_are_named(build):
     settings = dict(checkpoint=EVERY_EPOCH)
     build('run', param_scheduler=[dict(type='MultiStepLR', milestones=[1, 2], by_epoch=True)], **settings).train()
-    resumed = build('run', param_scheduler=[dict(type='MultiStepLR', milestones=[1, 4], gamma=0.5, by_epoch=True)],
-                    loop=dict(BY_EPOCH, max_epochs=4), resume=True, **settings)
+    resumed = build(
+        'run',
+        param_scheduler=[dict(type='MultiStepLR', milestones=[1, 4], gamma=0.5, by_epoch=True)],
+        loop=dict(BY_EPOCH, max_epochs=4),
+        resume=True,
+        **settings,
+    )
     warnings = warnings_of(resumed)
     resumed.train()
     text = next(warning for warning in warnings if 'MultiStepLR' in warning)
@@ -353,8 +400,13 @@ def warnings_of(runner: Runner) -> list[str]:
 def test_with_another_batch_size_the_epoch_begins_anew_and_the_log_says_so(build, saved_at, iterations):
     with pytest.raises(KeyboardInterrupt):
         build('run', kill_at=saved_at).train()
-    resumed = build('run', resume=True, train_dataloader=dict(
-        batch_size=2, num_workers=0, dataset=build('other').notes, sampler=dict(type='DrawSampler', seed=3)))
+    resumed = build(
+        'run',
+        resume=True,
+        train_dataloader=dict(
+            batch_size=2, num_workers=0, dataset=build('other').notes, sampler=dict(type='DrawSampler', seed=3)
+        ),
+    )
     warnings = warnings_of(resumed)
     resumed.train()
     text = next(warning for warning in warnings if 'not the run that was stopped' in warning)
@@ -384,7 +436,9 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken
     resumed = build('run', resume=True, seed=8)
     resumed.model.memory_bank = MemoryBank(size, 5)
     before = {name: value.clone() for name, value in resumed.model.state_dict().items()}
-    with pytest.raises(HandOffError, match=rf'1 tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'):
+    with pytest.raises(
+        HandOffError, match=rf'1 tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'
+    ):
         resumed.train()
     assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())
 
@@ -422,7 +476,7 @@ def test_a_sampler_that_starts_later_draws_the_rest_once(monkeypatch, world_size
 
     whole = draws(40 if endless else 7)
     sampler.start = start
-    assert draws(20) == whole[start:start + 20]
+    assert draws(20) == whole[start : start + 20]
     assert draws(len(whole)) == whole, 'the next pass is whole again'
 
 
@@ -431,18 +485,19 @@ def test_an_endless_sampler_draws_every_sample_once_an_epoch():
     draws = [draw for draw, _ in zip(sampler, range(15))]
     assert [draw.position for draw in draws] == list(range(15))
     for epoch in range(3):
-        assert sorted(draws[5 * epoch:5 * epoch + 5]) == list(range(5))
+        assert sorted(draws[5 * epoch : 5 * epoch + 5]) == list(range(5))
     batches = [batch for batch, _ in zip(BatchSampler(sampler, 4, drop_last=True), range(6))]
     assert all(len(batch) == 4 for batch in batches)
 
 
 def test_mmengines_loops_become_ours_in_training_and_others_stay():
-    for given, expected in ((dict(type='EpochBasedTrainLoop', max_epochs=2), 'videossl.ResumableEpochBasedTrainLoop'),
-                            (dict(by_epoch=True, max_epochs=2), 'videossl.ResumableEpochBasedTrainLoop'),
-                            (dict(by_epoch=False, max_iters=2), 'videossl.ResumableIterBasedTrainLoop'),
-                            (dict(type='mmengine.IterBasedTrainLoop', max_iters=2),
-                             'videossl.ResumableIterBasedTrainLoop'),
-                            (dict(type='MyLoop'), 'MyLoop')):
+    for given, expected in (
+        (dict(type='EpochBasedTrainLoop', max_epochs=2), 'videossl.ResumableEpochBasedTrainLoop'),
+        (dict(by_epoch=True, max_epochs=2), 'videossl.ResumableEpochBasedTrainLoop'),
+        (dict(by_epoch=False, max_iters=2), 'videossl.ResumableIterBasedTrainLoop'),
+        (dict(type='mmengine.IterBasedTrainLoop', max_iters=2), 'videossl.ResumableIterBasedTrainLoop'),
+        (dict(type='MyLoop'), 'MyLoop'),
+    ):
         config = ConfigDict(train_cfg=given, default_hooks=dict(save_and_stop=dict(type='Mine')))
         make_resumable(config)
         assert config.train_cfg.type == expected and 'by_epoch' not in config.train_cfg
@@ -455,7 +510,6 @@ def test_while_training_the_collector_leaves_alone_what_workers_share(build, fai
     counts = []
 
     class Count(Hook):
-
         def before_train_iter(self, runner, batch_idx, data_batch=None):
             counts.append(gc.get_freeze_count())
             if fails:

@@ -1,4 +1,5 @@
 """Two processes that are killed and resumed: each ends bit by bit as without the break, with all that is its own."""
+
 import itertools
 import os
 from datetime import timedelta
@@ -22,8 +23,11 @@ EACH_EPOCH, KILL_AT = 2, 3  # the first iteration of the second epoch is done th
 BY_EPOCH = dict(type='ResumableEpochBasedTrainLoop', max_epochs=EPOCHS)
 BY_ITERATION = dict(type='ResumableIterBasedTrainLoop', max_iters=EPOCHS * EACH_EPOCH)
 SETTINGS = dict(
-    epochs=dict(loop=BY_EPOCH), iterations=dict(loop=BY_ITERATION), workers=dict(loop=BY_EPOCH, workers=2),
-    accumulating=dict(loop=BY_EPOCH, accumulate=2))
+    epochs=dict(loop=BY_EPOCH),
+    iterations=dict(loop=BY_ITERATION),
+    workers=dict(loop=BY_EPOCH, workers=2),
+    accumulating=dict(loop=BY_EPOCH, accumulate=2),
+)
 RUNS = itertools.count()
 
 
@@ -61,42 +65,74 @@ class Notes(Hook):
         self.positions += [int(sample.filename) for sample in data_batch['data_samples']]
 
 
-def build(folder: str, loop: dict, workers: int = 0, accumulate: int = 1, kill_at: int | None = None, resume: bool = False,
-          seed: int = 0, launcher: str = 'pytorch') -> Runner:
+def build(
+    folder: str,
+    loop: dict,
+    workers: int = 0,
+    accumulate: int = 1,
+    kill_at: int | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    launcher: str = 'pytorch',
+) -> Runner:
     """auxSKD with dropout and moving batch-norm statistics, its teacher on a shuffled batch."""
     torch.manual_seed(seed)
-    backbone = nn.Sequential(nn.Conv3d(3, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm3d(4), nn.ReLU(),
-                             nn.Dropout(0.5))
+    backbone = nn.Sequential(
+        nn.Conv3d(3, 4, 3, stride=2, padding=1, bias=False), nn.BatchNorm3d(4), nn.ReLU(), nn.Dropout(0.5)
+    )
     model = MomentumPretrainer(
-        backbone=backbone, heads=dict(distill=SimilarityDistillHead(student_temperature=0.1, teacher_temperature=0.05)),
-        necks=dict(projection=ProjectionNeck(4, 5)), predictors=dict(projection=PredictorNeck(5, 6, 5)),
-        memory_bank=MemoryBank(21, 5), shuffle_teacher=True)
+        backbone=backbone,
+        heads=dict(distill=SimilarityDistillHead(student_temperature=0.1, teacher_temperature=0.05)),
+        necks=dict(projection=ProjectionNeck(4, 5)),
+        predictors=dict(projection=PredictorNeck(5, 6, 5)),
+        memory_bank=MemoryBank(21, 5),
+        shuffle_teacher=True,
+    )
     return Runner(
         model=model,
         work_dir=folder,
-        train_dataloader=dict(batch_size=4, num_workers=workers, persistent_workers=workers > 0, dataset=Clips(),
-                              sampler=dict(type='DrawSampler', seed=3)),
+        train_dataloader=dict(
+            batch_size=4,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            dataset=Clips(),
+            sampler=dict(type='DrawSampler', seed=3),
+        ),
         train_cfg=dict(loop),
-        optim_wrapper=dict(constructor='TrainableOptimWrapperConstructor', accumulative_counts=accumulate,
-                           optimizer=dict(type='SGD', lr=0.3, momentum=0.9, weight_decay=5e-4)),
+        optim_wrapper=dict(
+            constructor='TrainableOptimWrapperConstructor',
+            accumulative_counts=accumulate,
+            optimizer=dict(type='SGD', lr=0.3, momentum=0.9, weight_decay=5e-4),
+        ),
         param_scheduler=[dict(type='StepLR', step_size=1, gamma=0.5, by_epoch=True)],
         default_hooks=dict(checkpoint=dict(type='PlainCheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=2)),
-        custom_hooks=[dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook'),
-                      dict(type='ExactResumeHook'), Notes(kill_at)],
+        custom_hooks=[
+            dict(type='MomentumTeacherHook', momentum=0.7),
+            dict(type='MemoryBankHook'),
+            dict(type='ExactResumeHook'),
+            Notes(kill_at),
+        ],
         cfg=dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)),
         default_scope='videossl',
         launcher=launcher,
         resume=resume,
         randomness=dict(seed=0, diff_rank_seed=True),
         log_level='ERROR',
-        experiment_name=f'{Path(folder).name}-{next(RUNS)}')
+        experiment_name=f'{Path(folder).name}-{next(RUNS)}',
+    )
 
 
 def seen_by(runner: Runner) -> dict:
     """Of one process: its losses and samples, its model with batch-norm statistics, and where its generators are."""
     notes = next(hook for hook in runner.hooks if isinstance(hook, Notes))
-    return dict(logs=notes.logs, positions=notes.positions, state=runner.model.state_dict(),
-                optimizer=runner.optim_wrapper.state_dict()['state'], random_states=random_states(), iterations=runner.iter)
+    return dict(
+        logs=notes.logs,
+        positions=notes.positions,
+        state=runner.model.state_dict(),
+        optimizer=runner.optim_wrapper.state_dict()['state'],
+        random_states=random_states(),
+        iterations=runner.iter,
+    )
 
 
 def train(*arguments, **settings) -> dict:
@@ -110,8 +146,9 @@ def train(*arguments, **settings) -> dict:
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     os.environ['LOCAL_RANK'] = str(rank)  # mmengine asks for it
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
-                                   timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    )
     found = {}
     for name, settings in SETTINGS.items():
         straight = train(f'{folder}/{name}-straight', **settings)
@@ -149,7 +186,7 @@ def test_both_processes_end_bit_by_bit_as_without_the_break(found, name):
     for rank, process in enumerate(found):
         straight, resumed = process[name]
         assert resumed['logs'] == straight['logs'][KILL_AT:], rank
-        assert resumed['positions'] == straight['positions'][4 + 2 + 4:], 'no sample again, none left out'
+        assert resumed['positions'] == straight['positions'][4 + 2 + 4 :], 'no sample again, none left out'
         for part in ('state', 'optimizer', 'random_states'):
             assert_identical(resumed[part], straight[part], f'{rank}.{part}')
         assert resumed['warnings'] == []
@@ -169,13 +206,17 @@ def test_another_number_of_processes_begins_the_epoch_anew_with_a_warning(folder
     for process in found:
         text = next(text for text in process['after one']['warnings'] if 'not the run that was stopped' in text)
         assert 'batches an epoch 3 -> 2' in text and 'processes 1 -> 2' in text and 'begins this epoch anew' in text
-        assert any('1 process(es) saved the checkpoint and 2 go on from it' in text
-                   for text in process['after one']['warnings'])
+        assert any(
+            '1 process(es) saved the checkpoint and 2 go on from it' in text
+            for text in process['after one']['warnings']
+        )
         assert process['after one']['iterations'] == EPOCHS * EACH_EPOCH
     positions = sorted(itertools.chain(*(process['after one']['positions'] for process in found)))
     assert positions == list(range(12 * EPOCHS))
     (folder / 'epochs' / 'last_checkpoint').write_text(str(folder / 'epochs' / 'iter_5.pth'))  # amid the last epoch
     alone = train(str(folder / 'epochs'), resume=True, seed=8, loop=BY_EPOCH, launcher='none')
-    assert any('batches an epoch 2 -> 3, processes 2 -> 1' in text and 'begins this epoch anew' in text
-               for text in alone['warnings'])
+    assert any(
+        'batches an epoch 2 -> 3, processes 2 -> 1' in text and 'begins this epoch anew' in text
+        for text in alone['warnings']
+    )
     assert alone['positions'] and sorted(alone['positions']) == list(range(2 * SAMPLES, 3 * SAMPLES))

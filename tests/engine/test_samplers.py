@@ -1,4 +1,5 @@
 """Draws and the sampler that numbers them."""
+
 import copy
 import pickle
 
@@ -43,15 +44,19 @@ def test_turns_number_the_draws_of_a_rank_over_all_epochs(monkeypatch, rank, shu
     assert [draw.position for draw in draws] == list(range(rank, 36, 3))
 
 
-@pytest.mark.parametrize('copy_of', [lambda draw: pickle.loads(pickle.dumps(draw)), copy.deepcopy, copy.copy],
-                         ids=['pickle', 'deepcopy', 'copy'])
+@pytest.mark.parametrize(
+    'copy_of',
+    [lambda draw: pickle.loads(pickle.dumps(draw)), copy.deepcopy, copy.copy],
+    ids=['pickle', 'deepcopy', 'copy'],
+)
 def test_a_copy_of_a_draw_keeps_position_and_seed(copy_of):
     draw = copy_of(Draw(3, position=11, seed=5))
     assert type(draw) is Draw and (draw, draw.position, draw.seed) == (3, 11, 5)
 
 
-@pytest.mark.parametrize(('result', 'index'), [(Draw(13, 7, 5) % 5, 3), (Draw(13, 7, 5) - 4, 9),
-                                               (Draw(13, 7, 5) % Draw(5, 0, 0), 3)])
+@pytest.mark.parametrize(
+    ('result', 'index'), [(Draw(13, 7, 5) % 5, 3), (Draw(13, 7, 5) - 4, 9), (Draw(13, 7, 5) % Draw(5, 0, 0), 3)]
+)
 def test_modulo_and_difference_keep_position_and_seed(result, index):
     assert type(result) is Draw and result == index and (result.position, result.seed) == (7, 5)
 
@@ -88,8 +93,9 @@ def test_repeated_and_joined_data_sets_hand_the_draw_on():
 
 @pytest.mark.parametrize('num_workers', [0, 2])
 def test_draws_reach_the_data_set_through_a_loader(num_workers):
-    loader = DataLoader(Echo(7), batch_size=3, sampler=DrawSampler(Echo(7), seed=2), num_workers=num_workers,
-                        collate_fn=identity)
+    loader = DataLoader(
+        Echo(7), batch_size=3, sampler=DrawSampler(Echo(7), seed=2), num_workers=num_workers, collate_fn=identity
+    )
     flat = [draw for batch in loader for draw in batch]
     assert sorted(flat) == list(range(7))
     assert [draw.position for draw in flat] == list(range(7))
@@ -141,7 +147,7 @@ def test_two_ranks_share_the_samples_evenly_and_every_sample_is_seen(monkeypatch
     assert len(first) == len(second) == len(ranks[0]) == len(ranks[1]) == half
     together = [draw for pair in zip(first, second) for draw in pair]
     assert together[:size] == alone
-    assert together[size:] == alone[:len(together) - size], 'the last ones are padded with the first'
+    assert together[size:] == alone[: len(together) - size], 'the last ones are padded with the first'
     assert [draw.position for draw in together] == list(range(2 * 2 * half, 3 * 2 * half))
     if size == 8:
         assert not set(first) & set(second)

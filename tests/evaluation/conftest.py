@@ -1,4 +1,5 @@
 """What the tests of the evaluation share: our registries' scope, and small real videos."""
+
 from pathlib import Path
 
 import av

@@ -1,10 +1,20 @@
 """Hand-made features for the tests of what is measured on them."""
+
 import numpy as np
 
 from videossl.evaluation.features import ClipFeatures
 
-PROTOCOL = dict(clips=2, crops=1, clip_len=16, frame_interval=1, size=112, pooling='avg', split='list.txt', config='c.py',
-                checkpoint='c.pth')
+PROTOCOL = dict(
+    clips=2,
+    crops=1,
+    clip_len=16,
+    frame_interval=1,
+    size=112,
+    pooling='avg',
+    split='list.txt',
+    config='c.py',
+    checkpoint='c.pth',
+)
 
 
 def features_of(views, labels=None, readable=None, **protocol) -> ClipFeatures:
@@ -17,7 +27,8 @@ def features_of(views, labels=None, readable=None, **protocol) -> ClipFeatures:
         labels=None if labels is None else np.asarray(labels, dtype=np.int64),
         paths=[f'{number}.mp4' for number in range(len(views))],
         readable=np.ones(len(views), dtype=bool) if readable is None else np.asarray(readable, dtype=bool),
-        protocol={**PROTOCOL, **protocol})
+        protocol={**PROTOCOL, **protocol},
+    )
 
 
 def at_angles(degrees, length=1.0) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Features in memory and in files."""
+
 import json
 import os
 import pickle
@@ -8,16 +9,25 @@ import pytest
 
 from videossl.evaluation.features import ClipFeatures
 
-PROTOCOL = dict(clips=2, crops=3, size=64, resize=[171, 128], pooling='avg', split='list é.txt', config=None,
-                pixels=dict(mean=[0.5]))
+PROTOCOL = dict(
+    clips=2,
+    crops=3,
+    size=64,
+    resize=[171, 128],
+    pooling='avg',
+    split='list é.txt',
+    config=None,
+    pixels=dict(mean=[0.5]),
+)
 
 
 def some_features(labels=(3, -1, 0, 7)):
     features = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
     features[2] = 0
     paths = ['a b/1.mp4', 'ü.mp4', '../x.avi', 'a b/1.mp4']
-    return ClipFeatures(features, None if labels is None else np.array(labels), paths,
-                        np.array([True, True, False, True]), PROTOCOL)
+    return ClipFeatures(
+        features, None if labels is None else np.array(labels), paths, np.array([True, True, False, True]), PROTOCOL
+    )
 
 
 def assert_equal(one, other):
@@ -84,12 +94,15 @@ def test_unreadable_videos_have_names():
     assert some_features().unreadable == ['../x.avi'] and len(some_features()) == 4
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    (dict(features=np.zeros((4, 5))), r'\[videos, views, channels\]'),
-    (dict(paths=['a']), 'one entry for each video'),
-    (dict(labels=[1, 2]), 'one entry for each video'),
-    (dict(readable=[True]), 'one entry for each video'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(features=np.zeros((4, 5))), r'\[videos, views, channels\]'),
+        (dict(paths=['a']), 'one entry for each video'),
+        (dict(labels=[1, 2]), 'one entry for each video'),
+        (dict(readable=[True]), 'one entry for each video'),
+    ],
+)
 def test_parts_that_do_not_fit_together_are_refused(changes, message):
     parts = dict(features=np.zeros((4, 1, 5)), labels=None, paths=list('abcd'), readable=np.ones(4), protocol={})
     with pytest.raises(ValueError, match=message):
@@ -123,7 +136,7 @@ class Bomb:
     """What a hostile file would hold."""
 
     def __reduce__(self):
-        return os.mkdir, ('exploded', )
+        return os.mkdir, ('exploded',)
 
 
 def write_wrong(path, kind):
@@ -144,12 +157,14 @@ def write_wrong(path, kind):
     elif kind == 'objects':
         np.savez(path, features=np.array([Bomb()], dtype=object), paths=[], readable=[], protocol=np.array('{}'))
     elif kind == 'other lengths':
-        np.savez(path, features=np.zeros((2, 1, 1)), paths=np.array(['a']), readable=np.ones(2),
-                 protocol=np.array('{}'))
+        np.savez(
+            path, features=np.zeros((2, 1, 1)), paths=np.array(['a']), readable=np.ones(2), protocol=np.array('{}')
+        )
 
 
-@pytest.mark.parametrize('kind', ['text', 'empty', 'cut', 'other arrays', 'one array', 'pickle', 'objects',
-                                  'other lengths'])
+@pytest.mark.parametrize(
+    'kind', ['text', 'empty', 'cut', 'other arrays', 'one array', 'pickle', 'objects', 'other lengths']
+)
 def test_a_file_of_something_else_is_named_and_runs_no_code(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / 'wrong.npz'
@@ -161,8 +176,8 @@ def test_a_file_of_something_else_is_named_and_runs_no_code(tmp_path, monkeypatc
 
 def test_a_parquet_file_of_something_else_is_named(tmp_path):
     pyarrow = pytest.importorskip('pyarrow')
-    import pyarrow.parquet
-    pyarrow.parquet.write_table(pyarrow.table(dict(x=[1, 2])), tmp_path / 'wrong.parquet')
+    parquet = pytest.importorskip('pyarrow.parquet')
+    parquet.write_table(pyarrow.table(dict(x=[1, 2])), tmp_path / 'wrong.parquet')
     (tmp_path / 'text.parquet').write_text('features')
     for name in ('wrong', 'text'):
         with pytest.raises(ValueError, match=f'{name}.parquet is no whole file of features'):
@@ -178,6 +193,7 @@ def test_missing_files_and_other_endings_are_named(tmp_path):
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     import builtins
+
     original = builtins.__import__
 
     def without_pyarrow(name, *args, **kwargs):

@@ -1,4 +1,5 @@
 """kNN on hand-made features with known answers."""
+
 import math
 
 import numpy as np
@@ -36,8 +37,10 @@ def test_votes_equal_those_counted_by_hand_for_random_features():
     first = fifth = 0
     for views, label in zip(queries.features, queries.labels):
         query = views.mean(axis=0)
-        cosines = [float(query @ video.mean(axis=0)) / np.linalg.norm(query) / np.linalg.norm(video.mean(axis=0))
-                   for video in gallery.features]
+        cosines = [
+            float(query @ video.mean(axis=0)) / np.linalg.norm(query) / np.linalg.norm(video.mean(axis=0))
+            for video in gallery.features
+        ]
         votes = {}
         for place in sorted(range(40), key=lambda place: -cosines[place])[:12]:
             votes[gallery.labels[place]] = votes.get(gallery.labels[place], 0) + math.exp(cosines[place] / 0.2)
@@ -83,8 +86,15 @@ def test_unreadable_videos_count_as_wrong_and_are_named():
     assert any('queries: 1 of 2' in note and '1.mp4' in note for note in result['notes'])
 
 
-@pytest.mark.parametrize('arguments, word', [(dict(k=0), 'k'), (dict(k=2.0), 'k'), (dict(temperature=0), 'temperature'),
-                                             (dict(temperature=float('nan')), 'temperature')])
+@pytest.mark.parametrize(
+    'arguments, word',
+    [
+        (dict(k=0), 'k'),
+        (dict(k=2.0), 'k'),
+        (dict(temperature=0), 'temperature'),
+        (dict(temperature=float('nan')), 'temperature'),
+    ],
+)
 def test_unusable_arguments_are_refused_by_name(arguments, word):
     good = features_of(np.eye(3), [0, 1, 2])
     with pytest.raises(ValueError, match=f'^{word} must'):

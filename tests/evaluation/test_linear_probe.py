@@ -1,4 +1,5 @@
 """The linear probe on features whose classes can, or cannot, be separated."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from feature_making import features_of
 from videossl.evaluation import linear_probe
 from videossl.evaluation.linear_probe import PROBES, LinearProbe, averaged, probe_of
 
-PRESETS = [('logistic', {}), ('coclr', dict(epochs=30, milestones=(20, ), batch_size=16))]
+PRESETS = [('logistic', {}), ('coclr', dict(epochs=30, milestones=(20,), batch_size=16))]
 
 
 def clusters(seed, labels, spread=0.1, views=3, classes=4):
@@ -58,8 +59,10 @@ def test_the_mean_of_softmax_and_of_logits_are_what_they_say():
 
 def test_one_very_sure_view_outvotes_two_with_the_logits_and_not_with_the_softmax():
     labels = [0, 1] * 20
-    train = features_of([[-1.0 + 0.01 * number, 0] if label == 0 else [1.0 - 0.01 * number, 0]
-                         for number, label in enumerate(labels)], labels)
+    train = features_of(
+        [[-1.0 + 0.01 * number, 0] if label == 0 else [1.0 - 0.01 * number, 0] for number, label in enumerate(labels)],
+        labels,
+    )
     test = features_of([[[-50.0, 0], [2.0, 0], [2.0, 0]]], [0])
     settings = dict(preset='logistic', normalise='none')
     assert linear_probe(train, test, average='score', **settings)['top1'] == 1
@@ -72,6 +75,7 @@ def test_two_classes_are_scored_as_their_probabilities_are():
     generator = np.random.default_rng(0)
     points, labels = generator.normal(size=(60, 3)), generator.integers(0, 2, 60)
     from videossl.evaluation.linear_probe import fit_logistic
+
     logits = fit_logistic(points, labels, LinearProbe(normalise='none'), [])(points)
     expected = LogisticRegression().fit(points, labels).predict_proba(points)
     assert averaged(logits[:, None], 'prob') == pytest.approx(expected, abs=1e-6)
@@ -81,10 +85,13 @@ def test_the_coclr_probe_is_the_same_again_and_touches_no_random_state():
     labels = np.array([0, 1, 2, 3] * 6)
     train, test = clusters(0, labels, spread=3), clusters(1, labels, spread=3)
     from videossl.evaluation.linear_probe import fit_sgd
+
     probe = LinearProbe(solver='sgd', normalise='l2+bn', epochs=3, batch_size=10)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
-    logits = [fit_sgd(train.features[:, 0], labels, settings, [])(test.features[:, 0])
-              for settings in (probe, probe, probe_of(probe, dict(seed=1)))]
+    logits = [
+        fit_sgd(train.features[:, 0], labels, settings, [])(test.features[:, 0])
+        for settings in (probe, probe, probe_of(probe, dict(seed=1)))
+    ]
     assert np.array_equal(logits[0], logits[1]) and not np.array_equal(logits[0], logits[2])
     linear_probe(train, test, 'logistic')
     assert torch.equal(states[0], torch.get_rng_state()) and np.array_equal(states[1], np.random.get_state()[1])
@@ -94,6 +101,7 @@ def test_one_step_of_sgd_equals_the_gradient_by_hand():
     # Zero weights but for std 0.01, one batch: the logits move by lr times the centred one-hot labels.
     points, labels = np.array([[1.0, 0], [0, 1]], dtype=np.float32), np.array([0, 1])
     from videossl.evaluation.linear_probe import fit_sgd
+
     probe = LinearProbe(solver='sgd', normalise='none', epochs=1, milestones=(), lr=2.0, weight_decay=0.0)
     generator = torch.Generator().manual_seed(0)
     weight = torch.empty(2, 2).normal_(0, 0.01, generator=generator)
@@ -143,14 +151,17 @@ def test_a_probe_that_was_cut_short_says_so():
     assert any('did not converge in 1 iterations' in note for note in result['notes'])
 
 
-@pytest.mark.parametrize('arguments, words', [
-    (dict(preset='rspnet'), ['no linear probe "rspnet"', 'coclr']),
-    (dict(average='mean'), ['average must', 'prob']),
-    (dict(train_on='clips'), ['train_on must', 'views']),
-    (dict(normalise='l1'), ['normalise must', 'l2+bn']),
-    (dict(epoch=3), ['no setting epoch', 'epochs']),
-    (dict(lr=0), ['lr must be positive']),
-])
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (dict(preset='rspnet'), ['no linear probe "rspnet"', 'coclr']),
+        (dict(average='mean'), ['average must', 'prob']),
+        (dict(train_on='clips'), ['train_on must', 'views']),
+        (dict(normalise='l1'), ['normalise must', 'l2+bn']),
+        (dict(epoch=3), ['no setting epoch', 'epochs']),
+        (dict(lr=0), ['lr must be positive']),
+    ],
+)
 def test_unusable_arguments_are_refused_by_name(arguments, words):
     good = features_of(np.eye(3), [0, 1, 2])
     with pytest.raises(ValueError) as error:

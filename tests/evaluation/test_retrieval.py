@@ -1,4 +1,5 @@
 """Clip retrieval on hand-made features with known answers."""
+
 import numpy as np
 import pytest
 from feature_making import at_angles, features_of
@@ -105,14 +106,23 @@ def test_the_protocol_says_how_the_number_came_about():
     gallery = features_of(np.ones((4, 10, 3)), [0, 1, 0, 1], clips=10, split='train_1.txt', pooling='max')
     queries = features_of(np.ones((2, 10, 3)), [0, 1], clips=10, split='test_1.txt', pooling='max')
     protocol = clip_retrieval(gallery, queries)['protocol']
-    for words in ('10 clips x 1 crop', '16 frames at interval 1', '112 px', 'max pooling', 'cosine', 'mean of the views',
-                  'gallery train_1.txt (4 videos)', 'queries test_1.txt (2 videos)'):
+    for words in (
+        '10 clips x 1 crop',
+        '16 frames at interval 1',
+        '112 px',
+        'max pooling',
+        'cosine',
+        'mean of the views',
+        'gallery train_1.txt (4 videos)',
+        'queries test_1.txt (2 videos)',
+    ):
         assert words in protocol, (words, protocol)
 
 
 def test_sets_that_were_extracted_in_two_ways_are_told_apart():
-    result = clip_retrieval(features_of(np.ones((2, 3)), [0, 1], pooling='avg'),
-                            features_of(np.ones((2, 3)), [0, 1], pooling='max'))
+    result = clip_retrieval(
+        features_of(np.ones((2, 3)), [0, 1], pooling='avg'), features_of(np.ones((2, 3)), [0, 1], pooling='max')
+    )
     assert any('pooling' in note for note in result['notes'])
 
 
@@ -120,24 +130,35 @@ def good(**changes):
     return features_of(**{**dict(views=np.ones((3, 2, 4)), labels=[0, 1, 2]), **changes})
 
 
-@pytest.mark.parametrize('gallery, queries, words', [
-    (good(), good(labels=None), ['queries', 'no labels', 'list.txt']),
-    (good(labels=None), good(), ['gallery', 'no labels']),
-    (good(), good(views=np.ones((0, 2, 4)), labels=[]), ['queries', 'empty', 'list.txt']),
-    (good(views=np.ones((0, 2, 4)), labels=[]), good(), ['gallery', 'empty']),
-    (good(), good(views=np.ones((3, 2, 5))), ['4 channels', '5']),
-    (good(readable=[False] * 3), good(), ['gallery', 'none of the 3', 'data root']),
-    (good(), good(readable=[False] * 3), ['queries', 'none of the 3']),
-    (good(views=np.full((3, 2, 4), np.nan)), good(), ['gallery', 'not a number', 'diverge']),
-])
+@pytest.mark.parametrize(
+    'gallery, queries, words',
+    [
+        (good(), good(labels=None), ['queries', 'no labels', 'list.txt']),
+        (good(labels=None), good(), ['gallery', 'no labels']),
+        (good(), good(views=np.ones((0, 2, 4)), labels=[]), ['queries', 'empty', 'list.txt']),
+        (good(views=np.ones((0, 2, 4)), labels=[]), good(), ['gallery', 'empty']),
+        (good(), good(views=np.ones((3, 2, 5))), ['4 channels', '5']),
+        (good(readable=[False] * 3), good(), ['gallery', 'none of the 3', 'data root']),
+        (good(), good(readable=[False] * 3), ['queries', 'none of the 3']),
+        (good(views=np.full((3, 2, 4), np.nan)), good(), ['gallery', 'not a number', 'diverge']),
+    ],
+)
 def test_sets_that_cannot_be_compared_are_refused(gallery, queries, words):
     with pytest.raises(ValueError) as error:
         clip_retrieval(gallery, queries)
     assert all(word in str(error.value) for word in words), error.value
 
 
-@pytest.mark.parametrize('arguments, word', [(dict(ks=()), 'ks'), (dict(ks=[0]), 'ks'), (dict(ks=5), 'ks'),
-                                             (dict(ks=[1.5]), 'ks'), (dict(average='prob'), 'average')])
+@pytest.mark.parametrize(
+    'arguments, word',
+    [
+        (dict(ks=()), 'ks'),
+        (dict(ks=[0]), 'ks'),
+        (dict(ks=5), 'ks'),
+        (dict(ks=[1.5]), 'ks'),
+        (dict(average='prob'), 'average'),
+    ],
+)
 def test_unusable_arguments_are_refused_by_name(arguments, word):
     with pytest.raises(ValueError, match=f'^{word} must'):
         clip_retrieval(good(), good(), **arguments)

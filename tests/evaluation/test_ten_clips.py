@@ -1,4 +1,5 @@
 """The test with ten clips: an average of ten tests with one, by either rule."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,12 +17,22 @@ def recognizer():
 
     def build(average_clips):
         torch.manual_seed(0)
-        model = MODELS.build(dict(
-            type='Recognizer3D',
-            data_preprocessor=dict(type='ClipDataPreprocessor'),
-            backbone=dict(type='R3D', depth=10, base_channels=4),
-            cls_head=dict(type='I3DHead', in_channels=32, num_classes=5, spatial_type='avg', dropout_ratio=0.5, init_std=1.0,
-                          average_clips=average_clips)))
+        model = MODELS.build(
+            dict(
+                type='Recognizer3D',
+                data_preprocessor=dict(type='ClipDataPreprocessor'),
+                backbone=dict(type='R3D', depth=10, base_channels=4),
+                cls_head=dict(
+                    type='I3DHead',
+                    in_channels=32,
+                    num_classes=5,
+                    spatial_type='avg',
+                    dropout_ratio=0.5,
+                    init_std=1.0,
+                    average_clips=average_clips,
+                ),
+            )
+        )
         model.cls_head.init_weights()
         with torch.no_grad():  # batch norm statistics of such clips, so that the net tells them apart
             for module in model.modules():
@@ -46,7 +57,7 @@ def scores(model, clips):
     from mmaction.structures import ActionDataSample
 
     with torch.no_grad():
-        sample, = model.test_step(dict(inputs=[clips], data_samples=[ActionDataSample().set_gt_label(0)]))
+        (sample,) = model.test_step(dict(inputs=[clips], data_samples=[ActionDataSample().set_gt_label(0)]))
     assert isinstance(sample, BaseDataElement)
     return sample.pred_score
 
@@ -80,14 +91,21 @@ def test_the_two_rules_differ(recognizer):
 
 def test_ten_clips_of_a_real_video_are_those_that_ten_samples_of_one_clip_read(recognizer, videos):
     frames = dict(type='SampleFrames', clip_len=FRAMES, frame_interval=1, num_clips=CLIPS, test_mode=True)
-    behind = [dict(type='DecodeClips'), dict(type='Resize', scale=(40, 36), keep_ratio=False),
-              dict(type='CenterCrop', crop_size=SIDE), dict(type='PackClips')]
-    dataset = VideoDataset(ann_file='test.txt', data_root=str(videos), pipeline=[dict(type='DecordInit'), frames, *behind],
-                           test_mode=True)
+    behind = [
+        dict(type='DecodeClips'),
+        dict(type='Resize', scale=(40, 36), keep_ratio=False),
+        dict(type='CenterCrop', crop_size=SIDE),
+        dict(type='PackClips'),
+    ]
+    dataset = VideoDataset(
+        ann_file='test.txt', data_root=str(videos), pipeline=[dict(type='DecordInit'), frames, *behind], test_mode=True
+    )
     together = dataset[0]['inputs']
     assert not dataset.named.any(), 'black frames would prove nothing'
 
-    starts = np.array(TRANSFORMS.build(frames)(dict(total_frames=40, start_index=0))['frame_inds']).reshape(CLIPS, FRAMES)
+    starts = np.array(TRANSFORMS.build(frames)(dict(total_frames=40, start_index=0))['frame_inds']).reshape(
+        CLIPS, FRAMES
+    )
     assert len(set(starts[:, 0])) == CLIPS and starts.max() < 40
 
     class OneClip:
@@ -97,8 +115,15 @@ def test_ten_clips_of_a_real_video_are_those_that_ten_samples_of_one_clip_read(r
         def __call__(self, results):
             return dict(results, frame_inds=self.inds, clip_len=FRAMES, frame_interval=1, num_clips=1)
 
-    singles = [VideoDataset(ann_file='test.txt', data_root=str(videos), test_mode=True,
-                            pipeline=[dict(type='DecordInit'), OneClip(inds), *behind])[0]['inputs'] for inds in starts]
+    singles = [
+        VideoDataset(
+            ann_file='test.txt',
+            data_root=str(videos),
+            test_mode=True,
+            pipeline=[dict(type='DecordInit'), OneClip(inds), *behind],
+        )[0]['inputs']
+        for inds in starts
+    ]
     for average_clips in ('prob', 'score'):
         model = recognizer(average_clips)
         alone = torch.stack([scores(model, single) for single in singles])

@@ -1,4 +1,5 @@
 """Makes small videos of every kind that the world has, and files that only look like videos."""
+
 import os
 import struct
 from fractions import Fraction
@@ -51,10 +52,13 @@ def write_rotated(path, quarters):
     content = bytearray(path.read_bytes())
     matrix = content.index(b'tkhd') - 4 + 48  # ISO 14496-12, 8.3.2
     one = 1 << 16
-    turned = {1: (0, one, 0, -one, 0, 0, HEIGHT * one), 2: (-one, 0, 0, 0, -one, 0, WIDTH * one),
-              3: (0, -one, 0, one, 0, 0, 0)}[quarters]
+    turned = {
+        1: (0, one, 0, -one, 0, 0, HEIGHT * one),
+        2: (-one, 0, 0, 0, -one, 0, WIDTH * one),
+        3: (0, -one, 0, one, 0, 0, 0),
+    }[quarters]
     shift = {1: 0, 2: HEIGHT * one, 3: WIDTH * one}[quarters]
-    content[matrix:matrix + 36] = struct.pack('>9i', *turned, shift, 1 << 30)
+    content[matrix : matrix + 36] = struct.pack('>9i', *turned, shift, 1 << 30)
     path.write_bytes(content)
 
 

@@ -1,4 +1,5 @@
 """Files as strangers have them: each is read as it is meant, or named with a reason; nothing takes the run with it."""
+
 import json
 import logging
 import os
@@ -53,12 +54,17 @@ class Facts:
     """Keeps what tells two samples apart."""
 
     def __call__(self, results):
-        return dict(filename=os.path.basename(results['filename']), pixels=int(np.stack(results['imgs']).sum()),
-                    frame_inds=results['frame_inds'].tolist(), pid=os.getpid())
+        return dict(
+            filename=os.path.basename(results['filename']),
+            pixels=int(np.stack(results['imgs']).sum()),
+            frame_inds=results['frame_inds'].tolist(),
+            pid=os.getpid(),
+        )
 
 
 class DecordInit:
     """Stands in for mmaction2's: what becomes of a file is said by its name. Also logs which files are opened."""
+
     io_backend = 'none'
 
     def __call__(self, results):
@@ -70,7 +76,6 @@ class DecordInit:
 
 
 class Reader:
-
     def __init__(self, name):
         self.name = name
 
@@ -130,8 +135,9 @@ def touch(folder, *names):
 def load(dataset, workers, epochs=1):
     """All samples, by loader; each epoch shuffled anew."""
     sampler = DrawSampler(dataset, seed=3)
-    loader = DataLoader(dataset, 2, sampler=sampler, num_workers=workers, collate_fn=list,
-                        persistent_workers=workers > 0)
+    loader = DataLoader(
+        dataset, 2, sampler=sampler, num_workers=workers, collate_fn=list, persistent_workers=workers > 0
+    )
     samples = []
     for epoch in range(epochs):
         sampler.set_epoch(epoch)
@@ -160,8 +166,11 @@ READABLE = {
 
 
 @pytest.mark.parametrize('name', READABLE)
-@pytest.mark.parametrize('guard, pipeline', [('never', REAL), ('always', REAL), ('never', DECORD)],
-                         ids=['never', 'always', 'never_with_decord'])
+@pytest.mark.parametrize(
+    'guard, pipeline',
+    [('never', REAL), ('always', REAL), ('never', DECORD)],
+    ids=['never', 'always', 'never_with_decord'],
+)
 def test_an_odd_but_whole_video_is_read_as_pyav_reads_it(tmp_path, name, guard, pipeline):
     READABLE[name](tmp_path / name)
     dataset = dataset_of(tmp_path, [name], pipeline, guard=guard)
@@ -207,19 +216,23 @@ def test_a_name_that_is_no_text_is_read_too(tmp_path):
 
 
 @pytest.mark.parametrize('checked', [True, False])
-@pytest.mark.parametrize('guard, pipeline', [('never', REAL), ('always', REAL), ('never', DECORD)],
-                         ids=['never', 'always', 'never_with_decord'])
+@pytest.mark.parametrize(
+    'guard, pipeline',
+    [('never', REAL), ('always', REAL), ('never', DECORD)],
+    ids=['never', 'always', 'never_with_decord'],
+)
 def test_a_playlist_that_poses_as_a_video_makes_no_request(tmp_path, monkeypatch, checked, guard, pipeline):
     """Read from memory, FFmpeg would fetch what it names."""
     if not checked:
-        monkeypatch.setattr(opening, 'PLAYLISTS', (b'nothing begins so', ))
+        monkeypatch.setattr(opening, 'PLAYLISTS', (b'nothing begins so',))
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         server.listen()
         server.settimeout(0.3)
         (tmp_path / 'play.mp4').write_text(
             '#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n'
-            f'http://127.0.0.1:{server.getsockname()[1]}/a.ts\n#EXT-X-ENDLIST\n')
+            f'http://127.0.0.1:{server.getsockname()[1]}/a.ts\n#EXT-X-ENDLIST\n'
+        )
         write_video(tmp_path / 'good.mp4')
         dataset = dataset_of(tmp_path, ['play.mp4', 'good.mp4'], pipeline, guard=guard)
         with log_file(tmp_path / 'log') as named:
@@ -259,8 +272,19 @@ def make_broken(kind, path):
     return ''
 
 
-BROKEN = ['truncated', 'truncated_index_first', 'truncated.avi', 'zero_bytes', 'not_a_video', 'no_video_stream', 'folder',
-          'pipe', 'narrow', 'giant', 'missing']
+BROKEN = [
+    'truncated',
+    'truncated_index_first',
+    'truncated.avi',
+    'zero_bytes',
+    'not_a_video',
+    'no_video_stream',
+    'folder',
+    'pipe',
+    'narrow',
+    'giant',
+    'missing',
+]
 
 
 @pytest.mark.parametrize('kind', BROKEN)
@@ -275,7 +299,7 @@ def test_a_broken_file_is_named_once_in_log_and_list_and_replaced(tmp_path, kind
         samples = [dataset[Draw(index, position, 0)] for position, index in enumerate([0, 1, 0])]
     assert [os.path.basename(sample['filename']) for sample in samples] == ['good.mp4'] * 3
     assert len(named()) == 1 and f'{tmp_path / name}: ' in named()[0] and reason in named()[0], named()
-    (line, ) = (tmp_path / 'work' / 'broken_videos.txt').read_text().splitlines()
+    (line,) = (tmp_path / 'work' / 'broken_videos.txt').read_text().splitlines()
     path, said = line.split('\t')
     assert path == str(tmp_path / name) and said and reason in said
     assert dataset.broken.replaced == 2 and dataset.named.tolist() == [True, False]
@@ -326,11 +350,14 @@ def test_a_video_that_vanishes_during_the_run_is_replaced_from_then_on(tmp_path)
 
 
 @pytest.mark.parametrize('guard', ['never', 'always'])
-@pytest.mark.parametrize('name, reason', [
-    ('raise_open.mp4', 'ZeroDivisionError: in the decoder'),
-    ('raise_read.mp4', 'the decoder failed: ZeroDivisionError: in the decoder'),
-    ('short.mp4', 'frames were asked for, but the decoder gave'),
-])
+@pytest.mark.parametrize(
+    'name, reason',
+    [
+        ('raise_open.mp4', 'ZeroDivisionError: in the decoder'),
+        ('raise_read.mp4', 'the decoder failed: ZeroDivisionError: in the decoder'),
+        ('short.mp4', 'frames were asked for, but the decoder gave'),
+    ],
+)
 def test_a_decoder_that_raises_or_gives_fewer_frames_than_promised(tmp_path, name, reason, guard):
     dataset = dataset_of(tmp_path, touch(tmp_path, name, 'good.mp4'), MADE_UP, guard=guard)
     with log_file(tmp_path / 'log') as named:
@@ -416,10 +443,15 @@ def test_a_crash_of_the_real_decoder_is_survived(tmp_path, monkeypatch):
 
 def test_in_test_mode_a_crash_counts_as_wrong(tmp_path):
     pipeline = [DecordInit(), FourFrames(), dict(type='DecodeClips')]
-    dataset = dataset_of(tmp_path, touch(tmp_path, 'crash_read.mp4', 'good.mp4'), pipeline, guard='always',
-                         test_mode=True)
+    dataset = dataset_of(
+        tmp_path, touch(tmp_path, 'crash_read.mp4', 'good.mp4'), pipeline, guard='always', test_mode=True
+    )
     samples = [dataset[index] for index in (0, 1, 0)]
-    assert [os.path.basename(sample['filename']) for sample in samples] == ['crash_read.mp4', 'good.mp4', 'crash_read.mp4']
+    assert [os.path.basename(sample['filename']) for sample in samples] == [
+        'crash_read.mp4',
+        'good.mp4',
+        'crash_read.mp4',
+    ]
     assert not np.any(samples[0]['imgs']) and dataset.named.tolist() == [True, False]
 
 
@@ -499,8 +531,16 @@ def test_without_workers_nothing_is_forked_unless_asked(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------ counts and limits
-@pytest.mark.parametrize('name, value', [('max_broken_share', 1.5), ('max_broken_share', -0.1), ('guard', 'sometimes'),
-                                         ('decoder_timeout', 0), ('decoder_timeout', float('nan'))])
+@pytest.mark.parametrize(
+    'name, value',
+    [
+        ('max_broken_share', 1.5),
+        ('max_broken_share', -0.1),
+        ('guard', 'sometimes'),
+        ('decoder_timeout', 0),
+        ('decoder_timeout', float('nan')),
+    ],
+)
 def test_senseless_settings_are_refused(tmp_path, name, value):
     with pytest.raises(ValueError, match=name):
         dataset_of(tmp_path, touch(tmp_path, 'good.mp4'), MADE_UP, **{name: value})
@@ -582,10 +622,18 @@ def runner_of(dataset, work_dir, by_epoch=True):
     lines, scalars = [], []
     loader = SimpleNamespace(dataset=dataset)
     return SimpleNamespace(
-        train_loop=SimpleNamespace(dataloader=loader), val_loop=SimpleNamespace(dataloader=loader), work_dir=str(work_dir),
-        _resume=False, epoch=0, iter=0, log_processor=SimpleNamespace(by_epoch=by_epoch),
-        logger=SimpleNamespace(info=lines.append), lines=lines, scalars=scalars,
-        visualizer=SimpleNamespace(add_scalar=lambda *scalar: scalars.append(scalar)))
+        train_loop=SimpleNamespace(dataloader=loader),
+        val_loop=SimpleNamespace(dataloader=loader),
+        work_dir=str(work_dir),
+        _resume=False,
+        epoch=0,
+        iter=0,
+        log_processor=SimpleNamespace(by_epoch=by_epoch),
+        logger=SimpleNamespace(info=lines.append),
+        lines=lines,
+        scalars=scalars,
+        visualizer=SimpleNamespace(add_scalar=lambda *scalar: scalars.append(scalar)),
+    )
 
 
 def test_each_epoch_says_how_much_was_replaced_and_where_the_list_is(tmp_path):
@@ -600,8 +648,11 @@ def test_each_epoch_says_how_much_was_replaced_and_where_the_list_is(tmp_path):
         for number in range(0 if epoch == 1 else 4 - epoch):
             dataset[Draw(0, 10 * epoch + number, 0)]
         hook.after_train_epoch(runner)
-    assert runner.scalars == [('data/replaced_samples', 4, 1), ('data/replaced_samples', 0, 2),
-                              ('data/replaced_samples', 2, 3)]
+    assert runner.scalars == [
+        ('data/replaced_samples', 4, 1),
+        ('data/replaced_samples', 0, 2),
+        ('data/replaced_samples', 2, 3),
+    ]
     assert runner.lines[0].startswith('epoch 1: 4 samples') and '1 broken videos so far' in runner.lines[0]
     assert str(tmp_path / 'work' / 'broken_videos.txt') in runner.lines[0]
     assert (tmp_path / 'work' / 'broken_videos.txt').read_text().startswith(f'{tmp_path}/raise_open.mp4\t')
@@ -683,10 +734,21 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
     cut(videos / 'cut.mp4')
     config = ROOT / 'configs' / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py'
     transforms = 'train_dataloader.dataset.pipeline.3.transforms'
-    arguments = [str(config), '--data-root', str(videos), '--work-dir', str(tmp_path / 'work'), '--cfg-options',
-                 'model.backbone.base_channels=4', 'model.heads.speed.in_channels=32', 'model.heads.segment.in_channels=32',
-                 'default_hooks.precision.precision=fp32', 'train_dataloader.batch_size=2', f'{transforms}.0.scale=(40,36)',
-                 f'{transforms}.1.size=32']
+    arguments = [
+        str(config),
+        '--data-root',
+        str(videos),
+        '--work-dir',
+        str(tmp_path / 'work'),
+        '--cfg-options',
+        'model.backbone.base_channels=4',
+        'model.heads.speed.in_channels=32',
+        'model.heads.segment.in_channels=32',
+        'default_hooks.precision.precision=fp32',
+        'train_dataloader.batch_size=2',
+        f'{transforms}.0.scale=(40,36)',
+        f'{transforms}.1.size=32',
+    ]
     with DefaultScope.overwrite_default_scope('videossl'):
         train([*arguments, 'train_cfg.max_epochs=2', 'experiment_name=broken_1'])
         train([*arguments[:5], '--resume', *arguments[5:], 'train_cfg.max_epochs=3', 'experiment_name=broken_2'])
@@ -697,17 +759,23 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
     assert '1 broken videos are known from before' in second and 'from before' not in first
     assert (tmp_path / 'work' / 'broken_videos.txt').read_text().count('\n') == 1
     scalars = [json.loads(line) for path in (tmp_path / 'work').glob('*/vis_data/scalars.json') for line in path.open()]
-    assert [line['step'] for line in sorted(scalars, key=lambda line: line.get('step', 0))
-            if 'data/replaced_samples' in line] == [1, 2, 3]
+    assert [
+        line['step']
+        for line in sorted(scalars, key=lambda line: line.get('step', 0))
+        if 'data/replaced_samples' in line
+    ] == [1, 2, 3]
 
 
 def test_workers_that_run_already_are_told_where_the_list_is(tmp_path):
     names = touch(tmp_path, 'raise_open.mp4', *[f'good{number}.mp4' for number in range(7)])
     dataset = dataset_of(tmp_path, names, MADE_UP)
-    loader = DataLoader(dataset, 1, sampler=[7] * 8 + [0] * 2, num_workers=1, collate_fn=pseudo_collate, prefetch_factor=1)
+    loader = DataLoader(
+        dataset, 1, sampler=[7] * 8 + [0] * 2, num_workers=1, collate_fn=pseudo_collate, prefetch_factor=1
+    )
     batches = iter(loader)
     next(batches)
     dataset.broken.file = tmp_path / 'broken_videos.txt'
     assert len(list(batches)) == 9
     assert (tmp_path / 'broken_videos.txt').read_text().count('\n') == 1 and torch.equal(
-        dataset.named, torch.tensor([True] + [False] * 7))
+        dataset.named, torch.tensor([True] + [False] * 7)
+    )

@@ -1,4 +1,5 @@
 """Checkpoints under kills, full disks, damage and malice: the last whole one is always there, and it is found."""
+
 import errno
 import itertools
 import multiprocessing
@@ -51,6 +52,7 @@ class Counter(BaseModel):
 
 class Rising(BaseMetric):
     """A score that is better each time."""
+
     scores = itertools.count(1)
 
     def process(self, data_batch, data_samples) -> None:
@@ -70,7 +72,9 @@ def build(tmp_path, monkeypatch):
         if best:
             arguments.update(
                 val_dataloader=dict(batch_size=1, dataset=[0], sampler=dict(type='DefaultSampler', shuffle=False)),
-                val_cfg=dict(type='ValLoop'), val_evaluator=Evaluator(Rising()))
+                val_cfg=dict(type='ValLoop'),
+                val_evaluator=Evaluator(Rising()),
+            )
         return Runner(
             model=Counter(size),
             work_dir=str(tmp_path / 'run'),
@@ -79,12 +83,14 @@ def build(tmp_path, monkeypatch):
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             default_hooks=dict(
                 logger=dict(type='LoggerHook', interval=10**9, log_metric_by_epoch=False),
-                checkpoint=dict(EVERY_ITERATION, **(dict(save_best='score', rule='greater') if best else {}))),
+                checkpoint=dict(EVERY_ITERATION, **(dict(save_best='score', rule='greater') if best else {})),
+            ),
             custom_hooks=[dict(type='ExactResumeHook'), *hooks],
             default_scope='videossl',
             log_level='WARNING',
             experiment_name=f'{tmp_path.name}-{next(RUNS)}',
-            **arguments)
+            **arguments,
+        )
 
     return build
 
@@ -96,8 +102,9 @@ def folder(tmp_path) -> Path:
 
 def names(folder: Path) -> list[str]:
     """Checkpoints and what is left of others, shorter names first."""
-    return sorted((path.name for path in folder.iterdir() if path.suffix in ('.pth', '.part')),
-                  key=lambda name: (len(name), name))
+    return sorted(
+        (path.name for path in folder.iterdir() if path.suffix in ('.pth', '.part')), key=lambda name: (len(name), name)
+    )
 
 
 def check_whole(folder: Path) -> int:
@@ -171,7 +178,7 @@ class Faults:
             if self.fail_at is not None and len(self.steps) == self.fail_at:
                 self.failed = name
                 if name == 'put':  # half of it
-                    function(arguments[0], arguments[1][:len(arguments[1]) // 2], *arguments[2:])
+                    function(arguments[0], arguments[1][: len(arguments[1]) // 2], *arguments[2:])
                 raise self.error
             return function(*arguments, **settings)
 
@@ -179,8 +186,9 @@ class Faults:
 
 
 @pytest.mark.parametrize('best', [False, True], ids=['', 'with the best by a score'])
-@pytest.mark.parametrize('error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt()],
-                         ids=['full disk', 'killed'])
+@pytest.mark.parametrize(
+    'error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt()], ids=['full disk', 'killed']
+)
 def test_a_fault_at_any_step_of_writing_loses_no_checkpoint(build, folder, monkeypatch, error, best):
     build(3, best=best).train()
     before = names(folder)
@@ -205,7 +213,10 @@ def test_a_fault_at_any_step_of_writing_loses_no_checkpoint(build, folder, monke
         build(reached + 1, best=best, resume=True).train()
         reached = check_whole(folder)
         found = names(folder)
-        assert [name for name in found if not name.startswith('best_')] == [f'iter_{reached - 1}.pth', f'iter_{reached}.pth']
+        assert [name for name in found if not name.startswith('best_')] == [
+            f'iter_{reached - 1}.pth',
+            f'iter_{reached}.pth',
+        ]
         assert len(found) == 2 + best
 
 
@@ -222,8 +233,11 @@ class Once(Hook):
 
 def test_a_disk_that_is_really_full_keeps_the_old_checkpoint_and_stops_with_the_reason(build, folder):
     full = Once(2, lambda: (folder / 'iter_3.pth.part').symlink_to('/dev/full'))
-    with pytest.raises(OSError, match=r'iter_3.pth could not be written: No space left on device. The last whole '
-                                      r'checkpoint is \S+iter_2.pth; when there is room again') as raised:
+    with pytest.raises(
+        OSError,
+        match=r'iter_3.pth could not be written: No space left on device. The last whole '
+        r'checkpoint is \S+iter_2.pth; when there is room again',
+    ) as raised:
         build(5, hooks=[full]).train()
     assert raised.value.errno == errno.ENOSPC
     assert names(folder) == ['iter_1.pth', 'iter_2.pth'] and check_whole(folder) == 2
@@ -251,15 +265,22 @@ def test_a_full_disk_before_the_first_checkpoint_says_that_there_is_none(build, 
 def small_disk(folder):
     """The folder on a disk of 2.5 MiB of its own."""
     folder.mkdir()
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=2560k', 'tmpfs', str(folder)], capture_output=True).returncode:
+    if subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', 'size=2560k', 'tmpfs', str(folder)], capture_output=True
+    ).returncode:
         pytest.skip('only root mounts a disk')
     yield
     subprocess.run(['umount', '--lazy', str(folder)], check=True)
 
 
-def test_a_small_disk_that_fills_up_keeps_the_last_checkpoint_and_the_run_goes_on_when_there_is_room(build, folder, small_disk):
-    with pytest.raises(OSError, match=r'iter_3.pth could not be written: No space left on device. The last whole checkpoint '
-                                      r'is \S+iter_2.pth; when there is room again'):
+def test_a_small_disk_that_fills_up_keeps_the_last_checkpoint_and_the_run_goes_on_when_there_is_room(
+    build, folder, small_disk
+):
+    with pytest.raises(
+        OSError,
+        match=r'iter_3.pth could not be written: No space left on device. The last whole checkpoint '
+        r'is \S+iter_2.pth; when there is room again',
+    ):
         build(5, size=250_000).train()  # 1 MB each, and the third is written before the first is removed
     assert names(folder) == ['iter_1.pth', 'iter_2.pth'] and check_whole(folder) == 2
     subprocess.run(['mount', '-o', 'remount,size=8m', str(folder)], check=True)
@@ -346,7 +367,7 @@ def test_a_checkpoint_cut_or_altered_at_thousands_of_places_is_noticed_or_the_sa
     for number in range(4000):
         content = bytearray(whole)
         if number % 2:
-            del content[draw.randrange(len(whole)):]
+            del content[draw.randrange(len(whole)) :]
         else:
             content[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
         path.write_bytes(content)
@@ -387,7 +408,7 @@ class Attack:
         self.victim = victim
 
     def __reduce__(self):
-        return exec, (f'open({str(self.victim)!r}, "w").close()', )
+        return exec, (f'open({str(self.victim)!r}, "w").close()',)
 
 
 @pytest.fixture(params=['zip', 'legacy', 'bare pickle'])
@@ -406,16 +427,22 @@ def evil(request, tmp_path) -> str:
 
 
 @pytest.mark.parametrize('forced', [False, True], ids=['', 'with the protection off by the environment'])
-@pytest.mark.parametrize('load', [
-    lambda build, path: build(2, resume=True, load_from=path).train(),
-    lambda build, path: build(2, load_from=path).train(),
-    lambda build, path: load_checkpoint(Counter(), path),
-    lambda build, path: load_backbone(Counter(), path),
-], ids=['resume', 'test', 'by mmengine', 'init-from'])
+@pytest.mark.parametrize(
+    'load',
+    [
+        lambda build, path: build(2, resume=True, load_from=path).train(),
+        lambda build, path: build(2, load_from=path).train(),
+        lambda build, path: load_checkpoint(Counter(), path),
+        lambda build, path: load_backbone(Counter(), path),
+    ],
+    ids=['resume', 'test', 'by mmengine', 'init-from'],
+)
 def test_a_checkpoint_that_would_run_code_is_refused_everywhere(build, tmp_path, monkeypatch, evil, load, forced):
     if forced:
         monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-    with pytest.raises(HandOffError, match='evil.pth could not be read as a checkpoint of plain types, and nothing else'):
+    with pytest.raises(
+        HandOffError, match='evil.pth could not be read as a checkpoint of plain types, and nothing else'
+    ):
         load(build, evil)
     assert not (tmp_path / 'victim').exists()
 
@@ -431,6 +458,7 @@ def test_in_the_work_folder_it_is_passed_over_like_a_damaged_one(build, folder, 
 
 def test_what_is_fetched_from_a_url_is_not_trusted_either(tmp_path, evil):
     from mmengine.runner import checkpoint
+
     with pytest.raises(pickle.UnpicklingError):
         checkpoint.load_url(Path(evil).as_uri(), model_dir=str(tmp_path / 'cache'))
     assert not (tmp_path / 'victim').exists()

@@ -1,4 +1,5 @@
 """Writing a data set anew, killed in the middle: what is finished stays, nothing half-written counts, and the rest follows."""
+
 import os
 import signal
 import subprocess
@@ -33,8 +34,21 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         write(source / f'{number}.mp4')
     write(source / '3.mp4', frames=3000)  # takes some seconds, so that the kill comes in the middle of it
     begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, '-m', 'videossl.apis.compact', '--data-root', str(source), '--out', str(out),
-                                '--workers', '1'], start_new_session=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            '-m',
+            'videossl.apis.compact',
+            '--data-root',
+            str(source),
+            '--out',
+            str(out),
+            '--workers',
+            '1',
+        ],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         while not list(out.glob('.3.mp4.*.part')):
             assert process.poll() is None and time.monotonic() - begun < 60, 'the last video was never begun'
@@ -48,6 +62,8 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
 
     report = compact(str(source), str(out), workers=1)
     assert report.written == ['3.mp4'] and len(report.skipped) == 3 and not report.failed
-    assert {name: (out / name).stat().st_mtime_ns for name in finished} == finished, 'finished videos were written again'
+    assert {name: (out / name).stat().st_mtime_ns for name in finished} == finished, (
+        'finished videos were written again'
+    )
     assert sorted(path.name for path in out.iterdir()) == ['0.mp4', '1.mp4', '2.mp4', '3.mp4', 'compacted.jsonl']
     assert [read_video(str(out / f'{number}.mp4')) for number in range(4)] == [12, 12, 12, 3000]

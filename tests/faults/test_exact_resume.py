@@ -1,5 +1,6 @@
 """Trainings that are killed or asked to stop, as processes on real videos, and resumed: they end bit by bit as one that
 went through."""
+
 import itertools
 import os
 import signal
@@ -25,16 +26,23 @@ CONFIG = str(ROOT / 'configs' / 'aux_skd' / 'aux-skd_r3d-10_16x1x1-20e_k100-rgb.
 EPOCHS, BATCHES = 4, 5  # batches an epoch
 RUNS = itertools.count()
 OPTIONS = [
-    'model.backbone.base_channels=4', 'model.necks.projection.in_channels=32', 'model.memory_bank.size=20',
-    f'train_cfg.max_epochs={EPOCHS}', 'param_scheduler.0.step_size=1', 'train_dataloader.batch_size=2',
-    'default_hooks.logger.interval=1', 'default_hooks.precision.precision=fp32',
+    'model.backbone.base_channels=4',
+    'model.necks.projection.in_channels=32',
+    'model.memory_bank.size=20',
+    f'train_cfg.max_epochs={EPOCHS}',
+    'param_scheduler.0.step_size=1',
+    'train_dataloader.batch_size=2',
+    'default_hooks.logger.interval=1',
+    'default_hooks.precision.precision=fp32',
     'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
     'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
 ]
 BY_ITERATION = ['default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkpoint.interval=1']
 # The tool, with as many workers as it is told, whatever the machine has.
-WITH_WORKERS = ['-c', 'import os; os.sched_getaffinity = lambda process: range(64)\n'
-                'from videossl.apis.train import main; main()']
+WITH_WORKERS = [
+    '-c',
+    'import os; os.sched_getaffinity = lambda process: range(64)\nfrom videossl.apis.train import main; main()',
+]
 
 
 @pytest.fixture(autouse=True)
@@ -70,8 +78,18 @@ def straight(videos, tmp_path_factory) -> dict:
 
 
 def arguments(work_dir: Path, videos: Path, *others: str, options: list[str] = []) -> list[str]:
-    return [CONFIG, '--work-dir', str(work_dir), '--data-root', str(videos), *others, '--cfg-options',
-            f'experiment_name=run{next(RUNS)}', *OPTIONS, *options]
+    return [
+        CONFIG,
+        '--work-dir',
+        str(work_dir),
+        '--data-root',
+        str(videos),
+        *others,
+        '--cfg-options',
+        f'experiment_name=run{next(RUNS)}',
+        *OPTIONS,
+        *options,
+    ]
 
 
 def begin(work_dir: Path, videos: Path, options: list[str] = [], program: list[str] | None = None) -> subprocess.Popen:
@@ -79,9 +97,17 @@ def begin(work_dir: Path, videos: Path, options: list[str] = [], program: list[s
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     work_dir.mkdir(exist_ok=True)
     with open(work_dir / 'output.txt', 'w') as output:
-        return subprocess.Popen([sys.executable, *(program or [str(ROOT / 'tools' / 'train.py')]),
-                                 *arguments(work_dir, videos, options=options)], env=environment, stdout=output,
-                                stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                *(program or [str(ROOT / 'tools' / 'train.py')]),
+                *arguments(work_dir, videos, options=options),
+            ],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def wait_for(work_dir: Path, name: str, process: subprocess.Popen, seconds: float = 100) -> None:
@@ -161,27 +187,44 @@ def test_kills_at_six_other_moments_lose_nothing(videos, straight, tmp_path, num
 
 
 # ----------------------------------------------------------------------------------------------------- two processes
-TWO = ['train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True', 'train_dataloader.sampler.seed=3',
-       'train_dataloader.drop_last=True', 'train_cfg.max_epochs=12']  # of two batches, from five videos for each process
+TWO = [
+    'train_dataloader.num_workers=1',
+    'train_dataloader.persistent_workers=True',
+    'train_dataloader.sampler.seed=3',
+    'train_dataloader.drop_last=True',
+    'train_cfg.max_epochs=12',
+]  # of two batches, from five videos for each process
 
 
 def launcher(resume: bool = False) -> list[str]:
     """What starts two processes; torchrun takes a free port."""
-    return ['-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone', '-m', 'videossl.apis.train', '--launcher',
-            'pytorch', *(['--resume=auto'] if resume else [])]
+    return [
+        '-m',
+        'torch.distributed.run',
+        '--nproc_per_node=2',
+        '--standalone',
+        '-m',
+        'videossl.apis.train',
+        '--launcher',
+        'pytorch',
+        *(['--resume=auto'] if resume else []),
+    ]
 
 
 @pytest.fixture(scope='module')
 def straight_of_two(videos, tmp_path_factory) -> dict:
     """The last checkpoint of a training in two processes without a break."""
     folder = tmp_path_factory.mktemp('straight_of_two')
-    assert begin(folder, videos, [*TWO, *BY_ITERATION], launcher()).wait(200) == 0, (folder / 'output.txt').read_text()[-3000:]
+    assert begin(folder, videos, [*TWO, *BY_ITERATION], launcher()).wait(200) == 0, (folder / 'output.txt').read_text()[
+        -3000:
+    ]
     return torch.load(folder / 'iter_24.pth', weights_only=True)
 
 
 @pytest.mark.parametrize('who', ['launcher', 'one process', 'kill of one process'])
-def test_two_processes_that_are_stopped_or_killed_and_resumed_end_bit_by_bit_as_without_it(videos, straight_of_two, tmp_path,
-                                                                                           who):
+def test_two_processes_that_are_stopped_or_killed_and_resumed_end_bit_by_bit_as_without_it(
+    videos, straight_of_two, tmp_path, who
+):
     process = begin(tmp_path, videos, [*TWO, *BY_ITERATION], launcher())
     wait_for(tmp_path, 'iter_7.pth', process)
     children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()
@@ -200,18 +243,22 @@ def test_two_processes_that_are_stopped_or_killed_and_resumed_end_bit_by_bit_as_
     checkpoint = torch.load(tmp_path / 'iter_24.pth', weights_only=True)
     for name, value in straight_of_two['state_dict'].items():
         assert torch.equal(checkpoint['state_dict'][name], value), name
-    for state, expected in zip(*(part['exact_resume']['processes'] for part in (checkpoint, straight_of_two)), strict=True):
+    for state, expected in zip(
+        *(part['exact_resume']['processes'] for part in (checkpoint, straight_of_two)), strict=True
+    ):
         assert torch.equal(state['random_states']['torch'], expected['random_states']['torch'])
-        assert state['statistics'] and all(torch.equal(state['statistics'][name], value)
-                                           for name, value in expected['statistics'].items())
+        assert state['statistics'] and all(
+            torch.equal(state['statistics'][name], value) for name, value in expected['statistics'].items()
+        )
     logs, expected = (run['message_hub']['log_scalars'] for run in (checkpoint, straight_of_two))
     for name in expected:
         assert name.endswith('time') or logs[name]['log'] == expected[name]['log'], name
 
 
 def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_iteration_amid_an_epoch(videos, tmp_path):
-    process = begin(tmp_path, videos, [*TWO, 'train_cfg.max_epochs=300',
-                                       'default_hooks.save_and_stop.agree_every=2'], launcher())
+    process = begin(
+        tmp_path, videos, [*TWO, 'train_cfg.max_epochs=300', 'default_hooks.save_and_stop.agree_every=2'], launcher()
+    )
     wait_for(tmp_path, 'epoch_2.pth', process)
     children = subprocess.run(['pgrep', '-P', str(process.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(children[-1]), signal.SIGTERM)
@@ -225,7 +272,7 @@ def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_itera
 
 
 # ------------------------------------------------------------------------------------------------------- the handler
-HANDLER = '''
+HANDLER = """
 import time
 from types import SimpleNamespace
 from videossl.engine import SaveAndStopHook
@@ -233,12 +280,17 @@ hook = SaveAndStopHook()
 hook.before_train(SimpleNamespace())
 print('ready', flush=True)
 time.sleep(60)
-'''
+"""
 
 
 def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_only_passes_on():
-    process = subprocess.Popen([sys.executable, '-c', HANDLER], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    process = subprocess.Popen(
+        [sys.executable, '-c', HANDLER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
     assert process.stdout.readline() == 'ready\n'
     for _ in range(2):  # the second within a second
         process.terminate()
@@ -281,10 +333,14 @@ def test_a_forked_worker_outlives_one_signal_in_training_and_dies_of_a_second_or
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(signals=['SIGTREM']), "names such as 'SIGTERM', got \\['SIGTREM'\\]"),
-    (dict(signals='SIGTERM'), "must be a list of names such as 'SIGTERM'"),
-    (dict(agree_every=0), 'agree_every must be a whole number of at least 1, got 0')])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(signals=['SIGTREM']), "names such as 'SIGTERM', got \\['SIGTREM'\\]"),
+        (dict(signals='SIGTERM'), "must be a list of names such as 'SIGTERM'"),
+        (dict(agree_every=0), 'agree_every must be a whole number of at least 1, got 0'),
+    ],
+)
 def test_signals_that_do_not_exist_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         SaveAndStopHook(**arguments)

@@ -1,4 +1,5 @@
 """The tool that damages videos at random: a short run, in which nothing may get lost."""
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -27,8 +28,9 @@ def test_a_short_run_loses_nothing(tool, tmp_path, monkeypatch, capsys):
     assert files == sum(outcomes) == 48 and outcomes[0] > 5 and outcomes[1] > 5
 
 
-@pytest.mark.parametrize('kind', ['bytes flipped', 'tables flipped', 'truncated', 'cut out', 'zeroed', 'doubled',
-                                  'spliced', 'joined'])
+@pytest.mark.parametrize(
+    'kind', ['bytes flipped', 'tables flipped', 'truncated', 'cut out', 'zeroed', 'doubled', 'spliced', 'joined']
+)
 def test_each_kind_of_damage_changes_a_file_and_is_the_same_for_the_same_seed(tool, kind):
     content, other = (np.random.default_rng(seed).bytes(20000) for seed in (0, 1))
     damaged = [bytes(tool.DAMAGES[kind](np.random.default_rng(seed), content, other)) for seed in (0, 0, 1)]
@@ -39,4 +41,6 @@ def test_each_kind_of_damage_changes_a_file_and_is_the_same_for_the_same_seed(to
 def test_a_file_that_is_neither_delivered_nor_named_counts_as_lost(tool):
     assert tool.outcome_of(None, 0) == 'lost' and tool.outcome_of(None, 1) == 'read'
     assert tool.outcome_of('the decoder took its process down (SIGSEGV)', 0) == 'crashed'
-    assert tool.outcome_of('not read within 20 seconds', 0) == 'hung' and tool.outcome_of('it has no frames', 1) == 'named'
+    assert (
+        tool.outcome_of('not read within 20 seconds', 0) == 'hung' and tool.outcome_of('it has no frames', 1) == 'named'
+    )

@@ -2,6 +2,7 @@
 went through. ``VIDEOSSL_KILLS`` and ``VIDEOSSL_KILLS_SEED`` set how many kills, and other moments.
 
 Each process trains in a fork of this one, so that the moments fall into the training and not into Python's imports."""
+
 import itertools
 import multiprocessing
 import os
@@ -43,14 +44,31 @@ def videos(tmp_path) -> Path:
 
 def train(work_dir: Path, videos: Path, epochs: int, *others: str) -> None:
     with DefaultScope.overwrite_default_scope('videossl'):
-        main([CONFIG, '--work-dir', str(work_dir), '--data-root', str(videos), *others, '--cfg-options',
-              f'experiment_name=kills{os.getpid()}-{next(RUNS)}', 'model.backbone.base_channels=4',
-              'model.necks.projection.in_channels=32', 'model.memory_bank.size=20', f'train_cfg.max_epochs={epochs}',
-              'param_scheduler.0.step_size=3', 'train_dataloader.batch_size=2', 'train_dataloader.num_workers=1',
-              'default_hooks.logger.interval=1', 'default_hooks.precision.precision=fp32',
-              'default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkpoint.interval=2',
-              'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
-              'train_dataloader.dataset.pipeline.3.transforms.1.size=32'])
+        main(
+            [
+                CONFIG,
+                '--work-dir',
+                str(work_dir),
+                '--data-root',
+                str(videos),
+                *others,
+                '--cfg-options',
+                f'experiment_name=kills{os.getpid()}-{next(RUNS)}',
+                'model.backbone.base_channels=4',
+                'model.necks.projection.in_channels=32',
+                'model.memory_bank.size=20',
+                f'train_cfg.max_epochs={epochs}',
+                'param_scheduler.0.step_size=3',
+                'train_dataloader.batch_size=2',
+                'train_dataloader.num_workers=1',
+                'default_hooks.logger.interval=1',
+                'default_hooks.precision.precision=fp32',
+                'default_hooks.checkpoint.by_epoch=False',
+                'default_hooks.checkpoint.interval=2',
+                'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
+                'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
+            ]
+        )
 
 
 def in_a_process(work_dir: Path, *arguments) -> None:
@@ -108,6 +126,8 @@ def test_a_training_killed_at_random_moments_ends_bit_by_bit_as_one_that_went_th
             assert logs[0][name]['log'] == logs[1][name]['log'] and len(logs[1][name]['log']) == epochs * BATCHES, name
     assert (work_dir / 'broken_videos.txt').read_text().count('\n') == 1
     assert not list(work_dir.glob('*.part'))
-    print(f'{len(killed[0])} kills of {epochs * BATCHES} iterations, with checkpoints up to {killed[0]}; {len(killed[1])} left '
-          'half of a file; the end is the same, bit by bit')
+    print(
+        f'{len(killed[0])} kills of {epochs * BATCHES} iterations, with checkpoints up to {killed[0]}; {len(killed[1])} left '
+        'half of a file; the end is the same, bit by bit'
+    )
     assert len(killed[0]) == KILLS and len(set(killed[0])) > KILLS // 4

@@ -1,4 +1,5 @@
 """Two processes that talk over gloo are one process with the joint batch; so are accumulated gradients; every method."""
+
 import copy
 import itertools
 import os
@@ -30,7 +31,10 @@ from videossl.registry import MODELS
 STEPS = 3
 BATCH = 8  # of both processes together
 BANK = 3 * BATCH - 4  # wraps around in the third step
-LAPTOP, PACE = 'laptop/{}_r3d-10_16x1x1-64px-20e_videos-rgb.py', 'video_pace/video-pace_r2plus1d-10_{}_16x1x1-18e_ucf101-rgb.py'
+LAPTOP, PACE = (
+    'laptop/{}_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'video_pace/video-pace_r2plus1d-10_{}_16x1x1-18e_ucf101-rgb.py',
+)
 # The config, and the clips of a sample.
 METHODS = dict(
     vspp=(LAPTOP.format('vspp'), 1),
@@ -40,11 +44,12 @@ METHODS = dict(
     vcop=(LAPTOP.format('vcop'), 3),
     aux_skd=(LAPTOP.format('aux-skd'), 2),
     rspnet=(LAPTOP.format('rspnet'), 3),
-    human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3))
+    human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3),
+)
 # What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.
 WITHIN_THE_BATCH = {'video_pace_same_context', 'video_pace_same_pace'}
 
-ILL = '''
+ILL = """
 import os, signal, time
 import torch
 from mmaction.structures import ActionDataSample
@@ -78,7 +83,7 @@ class NoiseClips(torch.utils.data.Dataset):
         zero = torch.zeros(1, dtype=torch.long)
         return dict(inputs=torch.zeros(1, 3, 8, 16, 16, dtype=torch.uint8),
                     data_samples=ActionDataSample(gt_speed=zero, gt_segment=zero))
-'''
+"""
 
 
 def build(method: str) -> nn.Module:
@@ -128,9 +133,14 @@ def batch(method: str, step: int) -> dict:
     brightest = draws.integers(1, 256, (BATCH, views, 3, 1, 1, 1))
     clips = torch.from_numpy(draws.integers(0, brightest, (BATCH, views, 3, 8, 16, 16)).astype(np.uint8))
     samples = [
-        ActionDataSample(metainfo=dict(filename=f'{step}-{number}.mp4'), gt_speed=torch.from_numpy(draws.integers(0, 4, views)),
-                         gt_segment=torch.from_numpy(draws.integers(0, 4, views)), gt_order=torch.tensor(draws.integers(6)),
-                         parsing_mask=torch.from_numpy(draws.integers(0, 2, (views, 16, 16)))) for number in range(BATCH)
+        ActionDataSample(
+            metainfo=dict(filename=f'{step}-{number}.mp4'),
+            gt_speed=torch.from_numpy(draws.integers(0, 4, views)),
+            gt_segment=torch.from_numpy(draws.integers(0, 4, views)),
+            gt_order=torch.tensor(draws.integers(6)),
+            parsing_mask=torch.from_numpy(draws.integers(0, 2, (views, 16, 16))),
+        )
+        for number in range(BATCH)
     ]
     return dict(inputs=list(clips), data_samples=samples)
 
@@ -139,18 +149,29 @@ def part_of(whole: dict, own: slice) -> dict:
     return {key: value[own] for key, value in whole.items()}
 
 
-def train(method: str, wrap=lambda model: model, own: list[slice] = [slice(None)], guard: bool = False,
-          spoil=lambda model, iteration: None) -> dict:
+def train(
+    method: str,
+    wrap=lambda model: model,
+    own: list[slice] = [slice(None)],
+    guard: bool = False,
+    spoil=lambda model, iteration: None,
+) -> dict:
     """Train for some steps, each with the parts ``own`` of its joint batch, one after another: the log of each iteration,
     the state afterwards."""
     model = build(method)
     forward = wrap(model)
-    optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-3,
-                                momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        lr=1e-3,
+        momentum=0.9,
+        weight_decay=5e-4,
+    )
     wrapper = OptimWrapper(optimizer, accumulative_counts=len(own))
     wrapper.initialize_count_status(model, 0, STEPS * len(own))
     warnings: list[str] = []
-    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper, logger=SimpleNamespace(warning=warnings.append))
+    runner = SimpleNamespace(
+        model=model, iter=0, optim_wrapper=wrapper, logger=SimpleNamespace(warning=warnings.append)
+    )
     hooks: list[Hook] = [LossGuardHook()] if guard else []
     if hasattr(model, 'memory_bank'):
         hooks += [MomentumTeacherHook(0.7), MemoryBankHook()]
@@ -171,8 +192,9 @@ def train(method: str, wrap=lambda model: model, own: list[slice] = [slice(None)
             teachers.append(next(model.teacher.parameters()).clone())
             pointers.append(int(model.memory_bank.pointer))
         runner.iter += 1
-    return dict(logs=logs, state=copy.deepcopy(model.state_dict()), teachers=teachers, pointers=pointers,
-                warnings=warnings)
+    return dict(
+        logs=logs, state=copy.deepcopy(model.state_dict()), teachers=teachers, pointers=pointers, warnings=warnings
+    )
 
 
 def spoiled_on(rank: int):
@@ -202,6 +224,7 @@ def uneven(rank: int) -> list[int]:
 
 def refusal_of_uneven() -> str:
     from videossl.apis.check_training import check_ranks
+
     try:
         check_ranks(DataLoader(range(7), 3, sampler=Unpadded(range(7), seed=1)))
     except ValueError as error:
@@ -211,8 +234,9 @@ def refusal_of_uneven() -> str:
 
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
-                                   timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    )
     half = slice(4 * rank, 4 * rank + 4)
     quarters = [slice(4 * rank, 4 * rank + 2), slice(4 * rank + 2, 4 * rank + 4)]
     found = {method: train(method, parallel, [half]) for method in METHODS}
@@ -238,7 +262,9 @@ def assert_state(state: dict, expected: dict) -> None:
             distances = torch.cdist(state[name].double(), value.double(), compute_mode='donot_use_mm_for_euclid_dist')
             assert distances.min(0).values.max() < 1e-6 and distances.min(1).values.max() < 1e-6, name
         elif value.is_floating_point():
-            torch.testing.assert_close(state[name], value, atol=1e-6, rtol=1e-6, msg=lambda text, name=name: f'{name}: {text}')
+            torch.testing.assert_close(
+                state[name], value, atol=1e-6, rtol=1e-6, msg=lambda text, name=name: f'{name}: {text}'
+            )
         else:
             assert torch.equal(state[name], value), name
 
@@ -272,13 +298,16 @@ def test_accumulated_gradients_are_the_large_batch(method):
     assert_state(parts['state'], alone['state'])
     for step in range(STEPS):
         for name, value in losses(alone['logs'][step]).items():
-            mean = np.mean([log[name] for log in parts['logs'][4 * step:4 * step + 4]])
+            mean = np.mean([log[name] for log in parts['logs'][4 * step : 4 * step + 4]])
             assert mean == pytest.approx(value, abs=1e-6, rel=1e-6), (step, name)
     if alone['pointers']:  # teacher and bank move once per step: the one before it, the other after it
-        assert parts['pointers'] == [place for before, after in itertools.pairwise([0, *alone['pointers']])
-                                     for place in (before, before, before, after)]
+        assert parts['pointers'] == [
+            place
+            for before, after in itertools.pairwise([0, *alone['pointers']])
+            for place in (before, before, before, after)
+        ]
         for step, expected in enumerate(alone['teachers']):
-            for teacher in parts['teachers'][4 * step:4 * step + 4]:
+            for teacher in parts['teachers'][4 * step : 4 * step + 4]:
                 torch.testing.assert_close(teacher, expected, atol=1e-6, rtol=1e-6)
 
 
@@ -304,16 +333,25 @@ def test_a_loss_that_is_no_number_on_one_process_skips_the_step_on_both(found):
     assert np.isfinite(first['logs'][1]['loss']) and np.isnan(second['logs'][1]['loss'])
     for process in (first, second):
         assert len(process['warnings']) == 1
-        assert ', '.join(f'1-{number}.mp4' for number in range(4, 8)) in process['warnings'][0], 'the other one\'s videos'
+        assert ', '.join(f'1-{number}.mp4' for number in range(4, 8)) in process['warnings'][0], (
+            "the other one's videos"
+        )
         assert '1-3.mp4' not in process['warnings'][0]
 
 
-@pytest.mark.parametrize(('how', 'reason', 'absent'), [
-    ('kill', ['Root Cause', 'rank      : 1', 'SIGKILL'], 'JSONDecodeError'),
-    pytest.param('raise', ['[rank1]: RuntimeError: it broke', 'Root Cause', 'rank      : 1'], 'Connection closed by peer',
-                 marks=pytest.mark.slow),
-    pytest.param('hang', ['Timed out waiting'], 'Connection closed by peer', marks=pytest.mark.slow),
-])
+@pytest.mark.parametrize(
+    ('how', 'reason', 'absent'),
+    [
+        ('kill', ['Root Cause', 'rank      : 1', 'SIGKILL'], 'JSONDecodeError'),
+        pytest.param(
+            'raise',
+            ['[rank1]: RuntimeError: it broke', 'Root Cause', 'rank      : 1'],
+            'Connection closed by peer',
+            marks=pytest.mark.slow,
+        ),
+        pytest.param('hang', ['Timed out waiting'], 'Connection closed by peer', marks=pytest.mark.slow),
+    ],
+)
 def test_a_process_that_dies_ends_the_run_within_a_minute_with_the_reason(tmp_path, how, reason, absent):
     (tmp_path / 'ill.py').write_text(ILL)
     (tmp_path / 'config.py').write_text(f"""_base_ = {str(Path(config_directory()) / LAPTOP.format('vspp'))!r}
@@ -325,12 +363,18 @@ train_dataloader = dict(
 env_cfg = dict(dist_cfg=dict(timeout=10))
 """)
     tools = Path(__file__).parents[2] / 'tools'
-    environment = dict(os.environ, PYTHON=sys.executable, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='',
-                       OMP_NUM_THREADS='1')
+    environment = dict(
+        os.environ, PYTHON=sys.executable, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1'
+    )
     # In a process group of its own, so that a failing test leaves nobody behind.
     started = subprocess.Popen(
         ['bash', str(tools / 'dist_train.sh'), str(tmp_path / 'config.py'), '2', '--work-dir', str(tmp_path / 'work')],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         printed, _ = started.communicate(timeout=90)
     finally:
@@ -350,5 +394,7 @@ def test_uneven_last_batches_are_even_between_the_processes(found):
 
 def test_a_sampler_that_would_leave_one_process_waiting_is_refused_on_both(found):
     for process in found:
-        assert 'train_dataloader.sampler: Unpadded gives the processes different numbers of samples, [4, 3]' in (
-            process['refusal'])
+        assert (
+            'train_dataloader.sampler: Unpadded gives the processes different numbers of samples, [4, 3]'
+            in (process['refusal'])
+        )

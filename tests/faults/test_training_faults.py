@@ -1,4 +1,5 @@
 """Faults of a training, through the tool on real files: what a user sees, and when."""
+
 import itertools
 import os
 import subprocess
@@ -20,10 +21,16 @@ AUX_SKD = str(ROOT / 'configs' / 'aux_skd' / 'aux-skd_r3d-10_16x1x1-20e_k100-rgb
 RUNS = itertools.count()
 LOADER = 'train_dataloader'
 OPTIONS = [
-    'model.backbone.base_channels=4', 'model.necks.projection.in_channels=32', 'model.memory_bank.size=8',
-    'train_cfg.max_epochs=3', f'{LOADER}.batch_size=2', f'{LOADER}.num_workers=0', 'default_hooks.logger.interval=1',
-    'default_hooks.precision.precision=fp32', f'{LOADER}.dataset.pipeline.3.transforms.0.scale=(40,36)',
-    f'{LOADER}.dataset.pipeline.3.transforms.1.size=32'
+    'model.backbone.base_channels=4',
+    'model.necks.projection.in_channels=32',
+    'model.memory_bank.size=8',
+    'train_cfg.max_epochs=3',
+    f'{LOADER}.batch_size=2',
+    f'{LOADER}.num_workers=0',
+    'default_hooks.logger.interval=1',
+    'default_hooks.precision.precision=fp32',
+    f'{LOADER}.dataset.pipeline.3.transforms.0.scale=(40,36)',
+    f'{LOADER}.dataset.pipeline.3.transforms.1.size=32',
 ]
 
 
@@ -59,8 +66,17 @@ def videos(tmp_path_factory) -> Path:
 
 def arguments(folder: Path, work_dir: Path, *options: str, config: str = AUX_SKD) -> list[str]:
     # mmengine keeps loggers by name, and names them after the experiment and the second.
-    return [config, '--data-root', str(folder), '--work-dir', str(work_dir), '--cfg-options', *OPTIONS,
-            f'experiment_name=fault{next(RUNS)}', *options]
+    return [
+        config,
+        '--data-root',
+        str(folder),
+        '--work-dir',
+        str(work_dir),
+        '--cfg-options',
+        *OPTIONS,
+        f'experiment_name=fault{next(RUNS)}',
+        *options,
+    ]
 
 
 def read_log(work_dir: Path) -> str:
@@ -69,28 +85,46 @@ def read_log(work_dir: Path) -> str:
 
 def test_a_user_sees_one_message_and_no_traceback(tmp_path, no_videos):
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
-    (tmp_path / 'mine.py').write_text(f'_base_ = [{AUX_SKD!r}]\ntrain_pipeline = _base_.train_pipeline\n'
-                                      'train_pipeline[1].update(num_segmens=4)\n'
-                                      f'{LOADER} = dict(dataset=dict(pipeline=train_pipeline))')
+    (tmp_path / 'mine.py').write_text(
+        f'_base_ = [{AUX_SKD!r}]\ntrain_pipeline = _base_.train_pipeline\n'
+        'train_pipeline[1].update(num_segmens=4)\n'
+        f'{LOADER} = dict(dataset=dict(pipeline=train_pipeline))'
+    )
     done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / 'train.py'), *arguments(no_videos, tmp_path / 'work',
-                                                                      config=str(tmp_path / 'mine.py'))],
-        env=environment, timeout=60, capture_output=True, text=True)
+        [
+            sys.executable,
+            str(ROOT / 'tools' / 'train.py'),
+            *arguments(no_videos, tmp_path / 'work', config=str(tmp_path / 'mine.py')),
+        ],
+        env=environment,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stderr.rstrip().splitlines()[-2:] == [
         f'error: {LOADER}.dataset.pipeline.1: SampleSegmentPace has no argument "num_segmens"; did you mean "num_segments"?',
-        '(VIDEOSSL_DEBUG=1 shows where it was raised)']
+        '(VIDEOSSL_DEBUG=1 shows where it was raised)',
+    ]
     assert 'Traceback' not in done.stderr
 
 
-@pytest.mark.parametrize(('change', 'words'), [
-    ("custom_hooks = [dict(type='MemoryBankHook')]", ['custom_hooks', 'MomentumTeacherHook']),
-    ("model = dict(heads=dict(order=dict(type='OrderHead', in_channels=128, embedding='projection')))",
-     ['model.heads.order', 'gt_order']),
-    (f"train_pipeline = _base_.train_pipeline\ntrain_pipeline[1].update(num_views=1)\n{LOADER} = dict(dataset=dict("
-     'pipeline=train_pipeline))', ['num_views', 'student_views']),
-    (f'{LOADER} = dict(drop_last=False)', [f'{LOADER}.drop_last', 'last batch of one sample']),
-])
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ("custom_hooks = [dict(type='MemoryBankHook')]", ['custom_hooks', 'MomentumTeacherHook']),
+        (
+            "model = dict(heads=dict(order=dict(type='OrderHead', in_channels=128, embedding='projection')))",
+            ['model.heads.order', 'gt_order'],
+        ),
+        (
+            f'train_pipeline = _base_.train_pipeline\ntrain_pipeline[1].update(num_views=1)\n{LOADER} = dict(dataset=dict('
+            'pipeline=train_pipeline))',
+            ['num_views', 'student_views'],
+        ),
+        (f'{LOADER} = dict(drop_last=False)', [f'{LOADER}.drop_last', 'last batch of one sample']),
+    ],
+)
 def test_faults_of_a_config_are_found_before_a_video_is_opened(tmp_path, no_videos, change, words):
     (tmp_path / 'mine.py').write_text(f'_base_ = [{AUX_SKD!r}]\n{change}\n')
     with pytest.raises(ConfigError) as error:
@@ -101,7 +135,11 @@ def test_faults_of_a_config_are_found_before_a_video_is_opened(tmp_path, no_vide
 
 def test_a_learning_rate_past_all_bounds_ends_the_run_with_the_videos_and_what_to_do(tmp_path, videos):
     with pytest.raises(TrainingStopped) as error:
-        main(arguments(videos, tmp_path / 'work', 'optim_wrapper.optimizer.lr=1e20', 'default_hooks.loss_guard.max_in_a_row=3'))
+        main(
+            arguments(
+                videos, tmp_path / 'work', 'optim_wrapper.optimizer.lr=1e20', 'default_hooks.loss_guard.max_in_a_row=3'
+            )
+        )
     assert all(word in str(error.value) for word in ('3 steps in a row', 'optim_wrapper.optimizer.lr', '.mp4'))
     log = read_log(tmp_path / 'work')
     assert log.count('The step is skipped') == 3 and 'Epoch(train) [1]' in log

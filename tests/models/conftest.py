@@ -1,4 +1,5 @@
 """What the tests of models share: seeded noise, labelled samples, and a net small enough to compute by hand."""
+
 from collections.abc import Callable
 
 import pytest

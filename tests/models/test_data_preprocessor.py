@@ -1,4 +1,5 @@
 """From uint8 clips to floats, number by number."""
+
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
@@ -35,7 +36,7 @@ def test_mean_and_deviation_belong_to_the_channels_after_the_swap(clips):
 
 def test_a_scale_from_0_to_1():
     clips = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 3, 1, 1, 1)
-    outputs = ClipDataPreprocessor(mean=(0, 0, 0), std=(255, ) * 3)(dict(inputs=clips))['inputs']
+    outputs = ClipDataPreprocessor(mean=(0, 0, 0), std=(255,) * 3)(dict(inputs=clips))['inputs']
     torch.testing.assert_close(outputs.flatten(), torch.tensor([0, 0.2, 1]))
 
 
@@ -59,11 +60,14 @@ def test_samples_of_different_shapes_are_refused_with_the_shapes():
         ClipDataPreprocessor()(dict(inputs=[torch.zeros(1, 3, 2, 4, 4), torch.zeros(1, 3, 2, 4, 6)]))
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(mean=(0, 0)), 'one value for each of the 3 channels'),
-    (dict(std=(1, )), 'one value for each of the 3 channels'),
-    (dict(std=(1, 0, 1)), 'std must be positive'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(mean=(0, 0)), 'one value for each of the 3 channels'),
+        (dict(std=(1,)), 'one value for each of the 3 channels'),
+        (dict(std=(1, 0, 1)), 'std must be positive'),
+    ],
+)
 def test_unusable_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ClipDataPreprocessor(**arguments)

@@ -1,4 +1,5 @@
 """Nets without their batch norms give what they gave with them."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """What a hand-off takes, drops, leaves, and refuses."""
+
 import os
 import zipfile
 
@@ -7,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from videossl.models import C3D, R2Plus1D, R3D, HandOffError, Pretrainer, SpeedHead, load_backbone, load_mapped
+from videossl.models import C3D, R3D, HandOffError, Pretrainer, R2Plus1D, SpeedHead, load_backbone, load_mapped
 from videossl.models.hand_off import read_plain, read_state_dict
 
 
@@ -108,31 +109,41 @@ def test_matching_biases_and_batch_norms_alone_are_not_a_match(net, save):
         load_mapped(net(), save(source.state_dict()), TAKE_BACKBONE)
 
 
-@pytest.mark.parametrize(('source', 'target'), [
-    (C3D(base_channels=4), R3D(base_channels=4)),
-    (R3D(base_channels=4), C3D(base_channels=4)),
-    (R2Plus1D(base_channels=4), R3D(base_channels=4)),
-    (R3D(base_channels=8), R3D(base_channels=4)),
-], ids=['C3D into R3D', 'R3D into C3D', 'R(2+1)D into R3D', 'a wider R3D'])
+@pytest.mark.parametrize(
+    ('source', 'target'),
+    [
+        (C3D(base_channels=4), R3D(base_channels=4)),
+        (R3D(base_channels=4), C3D(base_channels=4)),
+        (R2Plus1D(base_channels=4), R3D(base_channels=4)),
+        (R3D(base_channels=8), R3D(base_channels=4)),
+    ],
+    ids=['C3D into R3D', 'R3D into C3D', 'R(2+1)D into R3D', 'a wider R3D'],
+)
 def test_another_backbone_is_refused(save, source, target):
     with pytest.raises(HandOffError, match='is it of another backbone, depth or width'):
         load_backbone(target, save(source.state_dict()))
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda weights: weights,
-    lambda weights: dict(state_dict=weights, meta=dict(epoch=3)),
-    lambda weights: dict(model=weights),
-    lambda weights: dict(state_dict={f'module.{name}': value for name, value in weights.items()}),
-], ids=['bare', 'state_dict', 'model', 'written by a distributed wrapper'])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda weights: weights,
+        lambda weights: dict(state_dict=weights, meta=dict(epoch=3)),
+        lambda weights: dict(model=weights),
+        lambda weights: dict(state_dict={f'module.{name}': value for name, value in weights.items()}),
+    ],
+    ids=['bare', 'state_dict', 'model', 'written by a distributed wrapper'],
+)
 def test_a_backbone_takes_a_pretrainers_backbone_however_the_file_is_wrapped(save, wrap):
     source = Pretrainer(R3D(base_channels=2), heads=dict(speed=SpeedHead(16)))
     target = R3D(base_channels=2)
     report = load_backbone(target, save(wrap(source.state_dict())))
     for name, value in target.state_dict().items():
         assert torch.equal(value, source.backbone.state_dict()[name]), name
-    assert report.left_random == [] and report.dropped == ['heads.speed.classifier.weight',
-                                                           'heads.speed.classifier.bias']
+    assert report.left_random == [] and report.dropped == [
+        'heads.speed.classifier.weight',
+        'heads.speed.classifier.bias',
+    ]
 
 
 @pytest.mark.parametrize('prefix', ['encoder_q', 'encoder_q.'])
@@ -188,7 +199,7 @@ class RunsACommand:
         self.command = command
 
     def __reduce__(self):
-        return os.system, (self.command, )
+        return os.system, (self.command,)
 
 
 def test_a_checkpoint_that_would_run_a_command_is_refused_without_running_it(net, save, tmp_path):
@@ -229,7 +240,7 @@ def test_a_flipped_bit_is_noticed_though_pytorch_would_not(net, save):
     content = bytearray(open(path, 'rb').read())
     with zipfile.ZipFile(path) as archive:
         start = archive.getinfo(next(name for name in archive.namelist() if '/data/0' in name)).header_offset
-    lengths = [int.from_bytes(content[start + place:start + place + 2], 'little') for place in (26, 28)]
+    lengths = [int.from_bytes(content[start + place : start + place + 2], 'little') for place in (26, 28)]
     content[start + 30 + sum(lengths) + 5] ^= 4
     open(path, 'wb').write(content)
     assert not torch.equal(torch.load(path, weights_only=True)['backbone.0.weight'], source['backbone'][0].weight)
@@ -258,6 +269,7 @@ def test_a_file_in_pytorchs_old_format_is_read(net, tmp_path):
 
 def test_a_backbones_file_is_read_once(save, monkeypatch):
     from videossl import apis
+
     source = Pretrainer(R3D(base_channels=2), heads=dict(speed=SpeedHead(16)))
     path, reads = save(dict(state_dict=source.state_dict())), []
     load = torch.load

@@ -1,4 +1,5 @@
 """The memory bank against a list that drops from its front."""
+
 import math
 
 import pytest
@@ -106,7 +107,7 @@ def test_rows_stay_fp32_when_the_model_around_them_is_cast(cast):
     assert 'rows' in model['bank'].state_dict() and model['bank'].state_dict()['rows'].dtype == torch.float32
 
 
-@pytest.mark.parametrize('shape', [(3, 4), (2, ), (2, 2, 2)])
+@pytest.mark.parametrize('shape', [(3, 4), (2,), (2, 2, 2)])
 def test_keys_of_another_shape_are_refused_with_both_shapes(shape):
     with pytest.raises(ValueError, match='MemoryBank of dim 2 cannot take keys of shape'):
         MemoryBank(5, 2).enqueue(torch.zeros(shape))

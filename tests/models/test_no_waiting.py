@@ -2,6 +2,7 @@
 
 On tensors that have shapes and no values, taking a value is an error.
 """
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode

@@ -1,4 +1,5 @@
 """What the tests of pictures share."""
+
 import importlib.util
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp('videos')
     for name in ('a.mp4', 'b.mp4'):
         with av.open(str(folder / name), 'w') as container:
-            stream = container.add_stream('libx264', rate=25, options=dict(preset='ultrafast', g='12', threads='1', crf='5'))
+            stream = container.add_stream(
+                'libx264', rate=25, options=dict(preset='ultrafast', g='12', threads='1', crf='5')
+            )
             stream.width = stream.height = 80
             stream.pix_fmt = 'yuv420p'
             for number in range(NUM_FRAMES):

@@ -1,4 +1,5 @@
 """Maps lie where a net looks, and leave the net as it was."""
+
 import copy
 
 import av
@@ -33,7 +34,6 @@ def looks_at_red_and_green():
     """A net of two channels, the amount of red and of green, pooled over 4 x 4 pixels; class 0 is red, class 1 is green."""
 
     class Colours(nn.Sequential):
-
         def __init__(self):
             conv = nn.Conv3d(3, 2, 1, bias=False)
             conv.weight.data = torch.eye(3)[:2].view(2, 3, 1, 1, 1)
@@ -54,7 +54,9 @@ def red_left_green_right():
     return clips
 
 
-@pytest.mark.parametrize(('target', 'rows', 'columns'), [(0, (4, 8), (0, 4)), (1, (8, 12), (8, 16)), (None, (8, 12), (8, 16))])
+@pytest.mark.parametrize(
+    ('target', 'rows', 'columns'), [(0, (4, 8), (0, 4)), (1, (8, 12), (8, 16)), (None, (8, 12), (8, 16))]
+)
 def test_grad_cam_lies_on_what_speaks_for_the_class(looks_at_red_and_green, target, rows, columns):
     needs_package('grad-cam')
     result = cam_maps(looks_at_red_and_green, red_left_green_right(), 'grad-cam', target=target)
@@ -65,7 +67,9 @@ def test_grad_cam_lies_on_what_speaks_for_the_class(looks_at_red_and_green, targ
     on, off = means_on_masks(result.maps[0, 0], inside)
     assert on > 0.5 > 5 * off
     words = 'natural speed' if target == 0 else '2 times natural speed'
-    assert result.shown == [f'Grad-CAM of backbone for speed: {words}' + (', as the network takes it' if target is None else '')]
+    assert result.shown == [
+        f'Grad-CAM of backbone for speed: {words}' + (', as the network takes it' if target is None else '')
+    ]
 
 
 def test_activation_lies_on_both_and_names_no_class(looks_at_red_and_green):
@@ -105,7 +109,9 @@ def test_the_model_is_left_as_it_was(small_pretrainer, method, layer):
     assert [module.training for module in model.modules()] == modes and True in modes and False in modes
     assert [parameter.requires_grad for parameter in model.parameters()] == learns
     assert all((parameter.grad == 0.5).all() for parameter in model.parameters() if parameter.requires_grad)
-    assert not any(module._forward_hooks or module._backward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not any(
+        module._forward_hooks or module._backward_hooks or module._forward_pre_hooks for module in model.modules()
+    )
 
 
 def test_the_classifier_is_the_heads_own(small_pretrainer):
@@ -119,10 +125,16 @@ def test_the_classifier_is_the_heads_own(small_pretrainer):
 def test_a_recogniser_is_explained_too():
     needs_package('grad-cam')
     from videossl.registry import MODELS
-    model = MODELS.build(dict(
-        type='Recognizer3D', _scope_='videossl', backbone=dict(type='R3D', base_channels=4),
-        cls_head=dict(type='I3DHead', num_classes=3, in_channels=32, spatial_type='avg'),
-        data_preprocessor=dict(type='ClipDataPreprocessor')))
+
+    model = MODELS.build(
+        dict(
+            type='Recognizer3D',
+            _scope_='videossl',
+            backbone=dict(type='R3D', base_channels=4),
+            cls_head=dict(type='I3DHead', num_classes=3, in_channels=32, spatial_type='avg'),
+            data_preprocessor=dict(type='ClipDataPreprocessor'),
+        )
+    )
     clips = torch.randint(0, 256, (2, 3, 8, 32, 32), dtype=torch.uint8)
     result = cam_maps(model, clips, 'grad-cam', 'stage3', target=1, class_names=['run', 'jump', 'sit'])
     assert result.maps.shape == (2, 8, 32, 32) and result.shown == ['Grad-CAM of backbone.stage3 for "jump"'] * 2
@@ -149,7 +161,9 @@ def test_units_look_where_the_places_say(backbone, size):
         handle.remove()
         middle = [length // 2 for length in maps[0].shape[2:]]
         for axis in (1, 2):  # the middle unit's field may leave the clip in time, but hardly in space
-            seen, = torch.autograd.grad(maps[0][0, :, middle[0], middle[1], middle[2]].sum(), clips, retain_graph=True)
+            (seen,) = torch.autograd.grad(
+                maps[0][0, :, middle[0], middle[1], middle[2]].sum(), clips, retain_graph=True
+            )
             share = seen.abs().sum(dim=[other for other in range(5) if other != axis + 2])
             centre = float((share * torch.arange(size)).sum() / share.sum())
             first, step = places[axis]
@@ -158,8 +172,11 @@ def test_units_look_where_the_places_say(backbone, size):
 
 def test_padded_strides_and_pooled_pairs_look_at_different_places():
     size = (8, 32, 32)
-    padded = [(nn.Conv3d(1, 1, 3, stride=2, padding=1), size), (nn.Conv3d(1, 1, 1, stride=2), size),
-              (nn.Conv3d(1, 1, 3, stride=(1, 2, 2), padding=1), (4, 16, 16))]
+    padded = [
+        (nn.Conv3d(1, 1, 3, stride=2, padding=1), size),
+        (nn.Conv3d(1, 1, 1, stride=2), size),
+        (nn.Conv3d(1, 1, 3, stride=(1, 2, 2), padding=1), (4, 16, 16)),
+    ]
     assert unit_places(padded, size, (4, 8, 8)) == [(0, 2), (0, 4), (0, 4)]
     pooled = [(nn.MaxPool3d(2), size), (nn.MaxPool3d((1, 2, 2), stride=(1, 2, 2)), (4, 16, 16))]
     assert unit_places(pooled, size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
@@ -172,15 +189,18 @@ def test_interpolation_is_linear_between_units_and_constant_beyond():
     assert row.flatten().tolist() == [0, 0, 0, 2, 4, 6, 8, 8]
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(method='cam'), "'cam'"),
-    (dict(layer='stage9'), r"no layer \"stage9\".*'stem', 'stage1'"),
-    (dict(layer='heads.speed'), 'nothing'),
-    (dict(target=1), 'method="grad-cam"'),
-    (dict(method='grad-cam'), r"name one of its classifiers, \['speed', 'other'\]"),
-    (dict(method='grad-cam', head='segment'), 'segment'),
-    (dict(method='grad-cam', head='speed', target=4), 'target=4 is no class from 0 to 3'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(method='cam'), "'cam'"),
+        (dict(layer='stage9'), r"no layer \"stage9\".*'stem', 'stage1'"),
+        (dict(layer='heads.speed'), 'nothing'),
+        (dict(target=1), 'method="grad-cam"'),
+        (dict(method='grad-cam'), r"name one of its classifiers, \['speed', 'other'\]"),
+        (dict(method='grad-cam', head='segment'), 'segment'),
+        (dict(method='grad-cam', head='speed', target=4), 'target=4 is no class from 0 to 3'),
+    ],
+)
 def test_what_cannot_be_shown_is_refused(small_pretrainer, arguments, message):
     needs_package(arguments.get('method'))
     with pytest.raises(ValueError, match=message):
@@ -220,7 +240,9 @@ def test_a_video_has_all_frames_of_all_clips_with_the_map_to_the_right(tmp_path)
 
 
 def test_a_contact_sheet_has_a_row_a_clip_that_says_what_is_shown(pixels):
-    figure = draw_cam_sheet(np.zeros((2, 16, 8, 8, 3), np.uint8), np.zeros((2, 16, 8, 8)), ['this', 'that'], 'video.mp4')
+    figure = draw_cam_sheet(
+        np.zeros((2, 16, 8, 8, 3), np.uint8), np.zeros((2, 16, 8, 8)), ['this', 'that'], 'video.mp4'
+    )
     assert [axes.get_title(loc='left') for axes in figure.axes] == ['this', 'that']
     assert figure.axes[0].images[0].get_array().shape == (2 * 12, 8 * 12, 3)
     assert pixels(figure).std() > 0
@@ -230,12 +252,33 @@ def test_a_contact_sheet_has_a_row_a_clip_that_says_what_is_shown(pixels):
 
 def test_the_tool_measures_moving_shapes_and_goes_on_after_a_broken_video(analysis_tool, tmp_path, capsys):
     from videossl.datasets.moving_shapes import write_moving_shapes
+
     folder = write_moving_shapes(tmp_path / 'shapes', num_train=0, num_test=2, num_frames=20, workers=1)
     (tmp_path / 'broken.mp4').write_text('no video')
     shapes = sorted(str(path) for path in (folder / 'videos' / 'test').iterdir())
-    options = ['model.backbone.base_channels=4', 'model.heads.speed.in_channels=32', 'model.heads.segment.in_channels=32']
-    analysis_tool('cam').main([CONFIG, 'none', '--videos', str(tmp_path / 'broken.mp4'), *shapes, '--method', 'activation',
-                               '--layer', 'stage2', '--on-masks', '--out', str(tmp_path / 'out'), '--cfg-options', *options])
+    options = [
+        'model.backbone.base_channels=4',
+        'model.heads.speed.in_channels=32',
+        'model.heads.segment.in_channels=32',
+    ]
+    analysis_tool('cam').main(
+        [
+            CONFIG,
+            'none',
+            '--videos',
+            str(tmp_path / 'broken.mp4'),
+            *shapes,
+            '--method',
+            'activation',
+            '--layer',
+            'stage2',
+            '--on-masks',
+            '--out',
+            str(tmp_path / 'out'),
+            '--cfg-options',
+            *options,
+        ]
+    )
     printed = capsys.readouterr().out
     assert 'left out' in printed and 'broken.mp4' in printed and 'over 2 videos' in printed
     assert 'higher on the shape in 2 of them' in printed  # there is nothing else to see in these videos
@@ -244,7 +287,16 @@ def test_the_tool_measures_moving_shapes_and_goes_on_after_a_broken_video(analys
 
 def test_the_tool_refuses_to_explain_a_classifier_that_was_never_trained(analysis_tool, small_pretrainer, tmp_path):
     torch.save(small_pretrainer.backbone.state_dict(), tmp_path / 'backbone.pth')
-    arguments = [CONFIG, str(tmp_path / 'backbone.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'), '--head', 'speed']
+    arguments = [
+        CONFIG,
+        str(tmp_path / 'backbone.pth'),
+        '--videos',
+        'a.mp4',
+        '--out',
+        str(tmp_path / 'out'),
+        '--head',
+        'speed',
+    ]
     with pytest.raises(ValueError, match='no weights of speed'):
         analysis_tool('cam').main(arguments)
 
@@ -253,8 +305,9 @@ def test_the_tool_names_the_heads_there_are(analysis_tool, small_pretrainer, tmp
     torch.save(small_pretrainer.state_dict(), tmp_path / 'vspp.pth')
     heads = ', '.join(small_pretrainer.heads)
     with pytest.raises(ValueError, match=f'no weights of order; it has the heads {heads}: name one'):
-        analysis_tool('cam').main([CONFIG, str(tmp_path / 'vspp.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'),
-                                   '--head', 'order'])
+        analysis_tool('cam').main(
+            [CONFIG, str(tmp_path / 'vspp.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'), '--head', 'order']
+        )
 
 
 def test_numbers_of_the_frames_shown_stand_below_them():

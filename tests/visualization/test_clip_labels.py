@@ -1,4 +1,5 @@
 """Labels in words, and the frames that they are about."""
+
 import itertools
 import math
 
@@ -10,24 +11,38 @@ from videossl.visualization import Sampling, describe_sample, describe_view
 from videossl.visualization.clip_labels import frame_ranges, order_of, ordinal, repaced_positions
 
 
-@pytest.mark.parametrize(('labels', 'view', 'sampling', 'words'), [
-    (dict(gt_speed=[0, 3], gt_segment=[1, 2]), 1, Sampling(4), 'view 2: segment 3 of 4 at 4 times natural speed'),
-    (dict(gt_speed=[0], gt_segment=[1]), 0, Sampling(4), 'view 1: natural speed throughout, labelled segment 2 of 4'),
-    (dict(gt_speed=[0], gt_segment=[-100]), 0, Sampling(4), 'view 1: natural speed throughout, segment not asked for'),
-    (dict(gt_segment=[0]), 0, Sampling(3), 'view 1: segment 1 of 3'),
-    (dict(gt_speed=[1]), 0, Sampling(), 'view 1: 2 times natural speed'),
-    (dict(gt_speed=[0, 0]), 1, Sampling(roles=('student', 'teacher')), 'view 2 (teacher): natural speed'),
-    (dict(gt_order=4), 0, Sampling(tuple_len=3), 'view 1: 3rd in time'),
-    (dict(gt_order=-100), 2, Sampling(tuple_len=3), 'view 3: has no place in time of its own'),
-    ({}, 0, Sampling(tuple_len=3), 'view 1'),
-])
+@pytest.mark.parametrize(
+    ('labels', 'view', 'sampling', 'words'),
+    [
+        (dict(gt_speed=[0, 3], gt_segment=[1, 2]), 1, Sampling(4), 'view 2: segment 3 of 4 at 4 times natural speed'),
+        (
+            dict(gt_speed=[0], gt_segment=[1]),
+            0,
+            Sampling(4),
+            'view 1: natural speed throughout, labelled segment 2 of 4',
+        ),
+        (
+            dict(gt_speed=[0], gt_segment=[-100]),
+            0,
+            Sampling(4),
+            'view 1: natural speed throughout, segment not asked for',
+        ),
+        (dict(gt_segment=[0]), 0, Sampling(3), 'view 1: segment 1 of 3'),
+        (dict(gt_speed=[1]), 0, Sampling(), 'view 1: 2 times natural speed'),
+        (dict(gt_speed=[0, 0]), 1, Sampling(roles=('student', 'teacher')), 'view 2 (teacher): natural speed'),
+        (dict(gt_order=4), 0, Sampling(tuple_len=3), 'view 1: 3rd in time'),
+        (dict(gt_order=-100), 2, Sampling(tuple_len=3), 'view 3: has no place in time of its own'),
+        ({}, 0, Sampling(tuple_len=3), 'view 1'),
+    ],
+)
 def test_a_views_labels_in_words(labels, view, sampling, words):
     assert describe_view(labels, view, sampling) == words
 
 
 def test_an_order_in_words():
     assert describe_sample(dict(gt_order=4), Sampling(tuple_len=3)) == (
-        'order 5 of 6: shown are the 3rd, the 1st, the 2nd in time')
+        'order 5 of 6: shown are the 3rd, the 1st, the 2nd in time'
+    )
     assert describe_sample(dict(gt_order=-100), Sampling(tuple_len=3)).startswith('no order asked for')
     assert describe_sample(dict(gt_speed=[1]), Sampling(4)) == ''
 
@@ -46,7 +61,17 @@ def test_a_class_that_no_order_has_is_refused():
 
 def test_ordinals():
     assert [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 102, 113)] == [
-        '1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd', '113th']
+        '1st',
+        '2nd',
+        '3rd',
+        '4th',
+        '11th',
+        '12th',
+        '13th',
+        '21st',
+        '102nd',
+        '113th',
+    ]
 
 
 @pytest.mark.parametrize('num_segments', [1, 3, 4])

@@ -1,4 +1,5 @@
 """Clip sheets show the frames that were picked, the ones played faster, and the clips as the model gets them."""
+
 import re
 
 import numpy as np
@@ -10,40 +11,52 @@ from videossl.visualization import ClipSample, Sampling, draw_clip_sheet, sampli
 from videossl.visualization.clip_sheet import REPACED_COLOUR, index_page, thumbnail_row
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-ORANGE = np.array([int(REPACED_COLOUR[place:place + 2], 16) for place in (1, 3, 5)])
+ORANGE = np.array([int(REPACED_COLOUR[place : place + 2], 16) for place in (1, 3, 5)])
 PLAIN = [dict(type='Resize', scale=(24, 24), keep_ratio=False)]
 
 
 def dataset(videos, sampler, transforms=PLAIN):
-    return VideoDataset(data_root=str(videos), pipeline=[
-        dict(type='DecordInit'), sampler, dict(type='DecodeClips'), dict(type='EachClip', transforms=transforms),
-        dict(type='PackClips')
-    ])
+    return VideoDataset(
+        data_root=str(videos),
+        pipeline=[
+            dict(type='DecordInit'),
+            sampler,
+            dict(type='DecodeClips'),
+            dict(type='EachClip', transforms=transforms),
+            dict(type='PackClips'),
+        ],
+    )
 
 
 def axes_named(figure, name):
     return [axes for axes in figure.axes if axes.get_label() == name]
 
 
-@pytest.mark.parametrize(('sampler', 'views'), [
-    (dict(type='SampleSegmentPace'), 1),
-    (dict(type='SampleSegmentPace', num_views=2, clip_len=20), 2),
-    (dict(type='SamplePace', num_views=2), 2),
-    (dict(type='SampleClipOrder', clip_len=8, gap=2), 3),
-    (dict(type='SampleClipOrder', clip_len=8, num_views=2), 2),
-    (dict(type='SampleRelativeSpeed'), 3),
-    (dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1), 1),
-], ids=lambda value: value['type'] if isinstance(value, dict) else str(value))
+@pytest.mark.parametrize(
+    ('sampler', 'views'),
+    [
+        (dict(type='SampleSegmentPace'), 1),
+        (dict(type='SampleSegmentPace', num_views=2, clip_len=20), 2),
+        (dict(type='SamplePace', num_views=2), 2),
+        (dict(type='SampleClipOrder', clip_len=8, gap=2), 3),
+        (dict(type='SampleClipOrder', clip_len=8, num_views=2), 2),
+        (dict(type='SampleRelativeSpeed'), 3),
+        (dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1), 1),
+    ],
+    ids=lambda value: value['type'] if isinstance(value, dict) else str(value),
+)
 def test_every_sampler_has_a_sheet_with_a_tick_and_a_thumbnail_for_each_frame(videos, sampler, views):
     data = dataset(videos, sampler)
     packed = data[0]
     sample = ClipSample.from_packed(packed)
     figure = draw_clip_sheet(sample, sampling_of(data.pipeline.transforms))
     numbers = packed['data_samples'].frame_inds.reshape(views, -1)
-    timeline, = axes_named(figure, 'timeline')
+    (timeline,) = axes_named(figure, 'timeline')
     ticks = [collection for collection in timeline.collections if hasattr(collection, 'get_segments')]
     for view in range(views):
-        shown = [int(label.get_text()) for axes in axes_named(figure, f'view {view}') for label in axes.get_xticklabels()]
+        shown = [
+            int(label.get_text()) for axes in axes_named(figure, f'view {view}') for label in axes.get_xticklabels()
+        ]
         assert shown == numbers[view].tolist()
         drawn = [segment[0][0] for segment in ticks[2 * view].get_segments()]
         assert drawn == numbers[view].tolist()
@@ -55,12 +68,17 @@ def test_every_sampler_has_a_sheet_with_a_tick_and_a_thumbnail_for_each_frame(vi
 @pytest.mark.parametrize('segment', range(4))
 def test_on_the_time_line_exactly_the_segments_frames_are_shaded(segment, pixels):
     frames = np.cumsum(np.where(np.arange(16) // 4 == segment, 3, 1)) + 4
-    sample = ClipSample(np.zeros((1, 16, 8, 8, 3), np.uint8), frames[None], 50, 'x.mp4',
-                        dict(gt_speed=np.array([2]), gt_segment=np.array([segment])))
+    sample = ClipSample(
+        np.zeros((1, 16, 8, 8, 3), np.uint8),
+        frames[None],
+        50,
+        'x.mp4',
+        dict(gt_speed=np.array([2]), gt_segment=np.array([segment])),
+    )
     figure = draw_clip_sheet(sample, Sampling(num_segments=4))
     figure.set_dpi(200)
     picture = pixels(figure)
-    timeline, = axes_named(figure, 'timeline')
+    (timeline,) = axes_named(figure, 'timeline')
 
     def colour(frame):  # a little below the ticks, inside the shaded band
         x, y = timeline.transData.transform((frame, -0.38))
@@ -81,9 +99,15 @@ def test_frames_that_are_played_faster_are_framed(videos):
 
 
 def test_thumbnails_show_crop_flip_and_colour_as_the_model_gets_them(videos):
-    data = dataset(videos, dict(type='SamplePace', clip_len=4), [
-        dict(type='Resize', scale=(24, 24), keep_ratio=False), dict(type='RandomCrop', size=12),
-        dict(type='VideoColorJitter', brightness=0.8, contrast=0, saturation=0, hue=0, probability=1.0)])
+    data = dataset(
+        videos,
+        dict(type='SamplePace', clip_len=4),
+        [
+            dict(type='Resize', scale=(24, 24), keep_ratio=False),
+            dict(type='RandomCrop', size=12),
+            dict(type='VideoColorJitter', brightness=0.8, contrast=0, saturation=0, hue=0, probability=1.0),
+        ],
+    )
     np.random.seed(0)
     packed = data[0]
     sample = ClipSample.from_packed(packed)
@@ -92,7 +116,7 @@ def test_thumbnails_show_crop_flip_and_colour_as_the_model_gets_them(videos):
 
 
 def test_views_have_the_roles_that_the_model_gives_them():
-    model = dict(type='MomentumPretrainer', student_views=(0, ), teacher_views=(2, ))
+    model = dict(type='MomentumPretrainer', student_views=(0,), teacher_views=(2,))
     assert list(sampling_of([], model).roles) == ['student', 'not used', 'teacher']
     assert list(sampling_of([], dict(type='videossl.MomentumPretrainer')).roles) == ['student', 'teacher']
     assert list(sampling_of([], dict(type='Pretrainer')).roles) == []
@@ -102,7 +126,9 @@ def test_views_have_the_roles_that_the_model_gives_them():
 def test_a_page_lists_the_pictures_by_relative_links_and_shows_names_as_text(videos, tmp_path, read_picture):
     data = dataset(videos, dict(type='SampleClipOrder', clip_len=8, gap=2))
     samples = (ClipSample.from_packed(data[number]) for number in range(2))
-    pictures = write_clip_sheets(samples, tmp_path / 'new' / 'sheets', sampling_of(data.pipeline.transforms), 'vcop', dpi=40)
+    pictures = write_clip_sheets(
+        samples, tmp_path / 'new' / 'sheets', sampling_of(data.pipeline.transforms), 'vcop', dpi=40
+    )
     page = (tmp_path / 'new' / 'sheets' / 'index.html').read_text()
     assert re.findall('src="(.*?)"', page) == ['sample_1.png', 'sample_2.png'] == [path.name for path in pictures]
     assert len(re.findall('<li>order . of 6', page)) == 2 and page.count('in time</li>') == 2 + 6
@@ -114,7 +140,7 @@ def test_samples_that_cannot_be_shown_are_refused(videos):
     with pytest.raises(ValueError, match='PackClips'):
         ClipSample.from_packed(dict(imgs=[]))
     data = dataset(videos, dict(type='SamplePace'))
-    data.pipeline.transforms[-1].meta_keys = ('filename', )
+    data.pipeline.transforms[-1].meta_keys = ('filename',)
     with pytest.raises(ValueError, match='frame_inds, total_frames.*meta_keys'):
         ClipSample.from_packed(data[0])
 
@@ -127,7 +153,9 @@ def test_the_tool_writes_the_same_sheets_for_the_same_seed(analysis_tool, videos
     assert (one == two).all()
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [(['--samples', '0'], '--samples'), (['--data-root', 'missing'], 'missing')])
+@pytest.mark.parametrize(
+    ('arguments', 'message'), [(['--samples', '0'], '--samples'), (['--data-root', 'missing'], 'missing')]
+)
 def test_the_tool_refuses_what_it_cannot_show(analysis_tool, tmp_path, arguments, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         analysis_tool('browse_clips').main([CONFIG, '--out', str(tmp_path / 'out'), *arguments])
@@ -137,18 +165,25 @@ def test_the_tool_refuses_what_it_cannot_show(analysis_tool, tmp_path, arguments
 def test_the_legend_speaks_of_shading_only_where_there_is_some():
     legends = []
     for speed in (0, 2):
-        sample = ClipSample(np.zeros((1, 16, 8, 8, 3), np.uint8), np.arange(16)[None], 50, 'x.mp4',
-                            dict(gt_speed=np.array([speed])))
-        timeline, = axes_named(draw_clip_sheet(sample), 'timeline')
+        sample = ClipSample(
+            np.zeros((1, 16, 8, 8, 3), np.uint8), np.arange(16)[None], 50, 'x.mp4', dict(gt_speed=np.array([speed]))
+        )
+        (timeline,) = axes_named(draw_clip_sheet(sample), 'timeline')
         legends.append(timeline.get_xlabel())
     assert legends == ['frame of the video', 'frame of the video; shaded: played faster']
 
 
 def test_the_sheet_of_a_fine_tuning_gives_the_class(videos):
     (videos / 'labelled.txt').write_text('a.mp4 7\n')
-    data = VideoDataset(data_root=str(videos), ann_file='labelled.txt', pipeline=[
-        dict(type='DecordInit'), dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1), dict(type='DecodeClips'),
-        dict(type='PackClips')
-    ])
+    data = VideoDataset(
+        data_root=str(videos),
+        ann_file='labelled.txt',
+        pipeline=[
+            dict(type='DecordInit'),
+            dict(type='SampleFrames', clip_len=8, frame_interval=1, num_clips=1),
+            dict(type='DecodeClips'),
+            dict(type='PackClips'),
+        ],
+    )
     figure = draw_clip_sheet(ClipSample.from_packed(data[0]), title='name')
     assert figure.get_suptitle().splitlines() == ['name', 'a.mp4, 60 frames', 'class 7']

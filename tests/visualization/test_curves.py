@@ -1,4 +1,5 @@
 """Curves are read as mmengine's visualiser writes them, and drawn without a display."""
+
 import json
 
 import cv2
@@ -36,12 +37,15 @@ def test_a_folder_without_a_run_has_no_scalars(tmp_path):
     assert read_scalars(tmp_path) == [] and read_scalars(tmp_path / 'missing') == []
 
 
-@pytest.mark.parametrize('runs', [
-    {},
-    dict(aux=[]),
-    dict(vspp=[dict(step=1, loss=1.0, acc_speed=0.2), dict(step=2, loss=0.5, acc_speed=0.4)], aux=[dict(step=1)]),
-    dict(diverged=[dict(step=1, loss=float('nan'), acc_speed=float('nan'))]),
-])
+@pytest.mark.parametrize(
+    'runs',
+    [
+        {},
+        dict(aux=[]),
+        dict(vspp=[dict(step=1, loss=1.0, acc_speed=0.2), dict(step=2, loss=0.5, acc_speed=0.4)], aux=[dict(step=1)]),
+        dict(diverged=[dict(step=1, loss=float('nan'), acc_speed=float('nan'))]),
+    ],
+)
 def test_a_picture_is_written_whatever_was_logged(tmp_path, recwarn, runs):
     plot_curves(runs, tmp_path / 'curves.png', dict(acc_speed=0.25))
     assert cv2.imread(str(tmp_path / 'curves.png')) is not None
@@ -68,12 +72,22 @@ def test_more_than_three_panels_stand_in_rows_of_three(tmp_path):
 
 
 def test_what_the_evaluation_hook_measured_is_on_the_curve_at_its_step(tmp_path):
-    write_run(tmp_path, '20250101_120000', [
-        dict(loss=3.0, step=1), {'epoch': 1, 'eval/R@1': 0.25, 'eval/knn_top1': 0.5, 'step': 2}, dict(loss=2.0, step=2),
-        {'epoch': 2, 'eval/R@1': 0.75, 'eval/knn_top1': 0.625, 'step': 3}])
+    write_run(
+        tmp_path,
+        '20250101_120000',
+        [
+            dict(loss=3.0, step=1),
+            {'epoch': 1, 'eval/R@1': 0.25, 'eval/knn_top1': 0.5, 'step': 2},
+            dict(loss=2.0, step=2),
+            {'epoch': 2, 'eval/R@1': 0.75, 'eval/knn_top1': 0.625, 'step': 3},
+        ],
+    )
     entries = read_scalars(tmp_path)
     assert [(entry['step'], entry.get('loss'), entry.get('eval/R@1')) for entry in entries] == [
-        (1, 3.0, None), (2, 2.0, 0.25), (3, None, 0.75)]
+        (1, 3.0, None),
+        (2, 2.0, 0.25),
+        (3, None, 0.75),
+    ]
     plot_curves(dict(hook=entries), tmp_path / 'curves.png', keys=['eval/knn_top1', 'eval/R@1'])
     assert cv2.imread(str(tmp_path / 'curves.png')) is not None
     with pytest.raises(ValueError, match='eval/knn_top5; they have .*loss.*eval/R@1, eval/knn_top1'):

@@ -1,4 +1,5 @@
 """Maps of embeddings, retrieval sheets, confusion matrices and the plot of several runs."""
+
 import json
 import pickle
 import runpy
@@ -24,7 +25,7 @@ from videossl.visualization.retrieval_sheet import RIGHT, WRONG, thumbnail
 
 
 def rgb(colour):
-    return [int(colour[place:place + 2], 16) for place in (1, 3, 5)]
+    return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
 
 
 def two_clouds(count=20):
@@ -41,8 +42,10 @@ def test_near_features_are_near_in_the_map_and_a_seed_gives_one_map():
     assert (labels[distances.argmin(1)] == labels).all()
 
 
-@pytest.mark.parametrize(('features', 'message'), [(np.zeros((3, 5)), 'at least 4'), (np.zeros(5), 'at least 4'),
-                                                   (np.full((9, 2), np.nan), 'not a number')])
+@pytest.mark.parametrize(
+    ('features', 'message'),
+    [(np.zeros((3, 5)), 'at least 4'), (np.zeros(5), 'at least 4'), (np.full((9, 2), np.nan), 'not a number')],
+)
 def test_features_without_a_map_are_refused(features, message):
     with pytest.raises(ValueError, match=message):
         embed_in_plane(features)
@@ -66,8 +69,14 @@ def test_neighbours_come_by_similarity_and_equal_ones_by_place():
 
 
 def test_a_retrieval_sheet_frames_right_green_and_wrong_red(videos, tmp_path):
-    row = RetrievalRow(str(videos / 'a.mp4'), 'run', [str(videos / 'b.mp4'), str(tmp_path / 'gone.mp4')], ['run', 'sit'],
-                       [True, False], [0.9, 0.5])
+    row = RetrievalRow(
+        str(videos / 'a.mp4'),
+        'run',
+        [str(videos / 'b.mp4'), str(tmp_path / 'gone.mp4')],
+        ['run', 'sit'],
+        [True, False],
+        [0.9, 0.5],
+    )
     figure = draw_retrieval_sheet([row, row, row], 'title')
     pictures = [axes.images[0].get_array() for axes in figure.axes]
     assert len(pictures) == 9
@@ -93,8 +102,13 @@ def features_file(path, labels, videos, readable=None):
     features[np.arange(count), :, labels] = 1
     readable = np.ones(count, bool) if readable is None else np.array(readable)
     features[~readable] = 0
-    ClipFeatures(features, np.array(labels), [videos[number % len(videos)] for number in range(count)], readable,
-                 dict(split='list.txt')).save(path)
+    ClipFeatures(
+        features,
+        np.array(labels),
+        [videos[number % len(videos)] for number in range(count)],
+        readable,
+        dict(split='list.txt'),
+    ).save(path)
     return str(path)
 
 
@@ -102,8 +116,21 @@ def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(analysis_to
     tool = analysis_tool('retrieval_sheet')
     train = features_file(tmp_path / 'train.npz', [0, 1, 0, 1], ['b.mp4'], [False, True, True, True])
     test = features_file(tmp_path / 'test.npz', [1, 0, 1], ['a.mp4'], [True, True, False])
-    arguments = [train, test, '--data-root', str(videos), '--k', '3', '--queries-shown', '9', '--out', str(tmp_path / 'out.png')]
-    rows = tool.retrieval_rows(ClipFeatures.load(train), ClipFeatures.load(test), tool.parse_args(arguments), ['run', 'sit'])
+    arguments = [
+        train,
+        test,
+        '--data-root',
+        str(videos),
+        '--k',
+        '3',
+        '--queries-shown',
+        '9',
+        '--out',
+        str(tmp_path / 'out.png'),
+    ]
+    rows = tool.retrieval_rows(
+        ClipFeatures.load(train), ClipFeatures.load(test), tool.parse_args(arguments), ['run', 'sit']
+    )
     assert [row.query_class for row in rows] == ['sit', 'run']
     assert [row.right for row in rows] == [[True, True, False], [True, False, False]]
     assert rows[0].neighbour_classes == ['sit', 'sit', 'run']
@@ -121,7 +148,9 @@ def test_confusions_are_counted_by_hand():
     counts, unreadable = count_confusions([0, 0, 1, 2, 3, -1], [0, 1, 1, 0, 2, 2], num_classes=3)
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]] and unreadable == 2
     figure = draw_confusion_matrix(counts, ['run', 'jump', 'sit'], unreadable)
-    texts = {(round(text.get_position()[1]), round(text.get_position()[0])): text.get_text() for text in figure.axes[0].texts}
+    texts = {
+        (round(text.get_position()[1]), round(text.get_position()[0])): text.get_text() for text in figure.axes[0].texts
+    }
     assert texts == {(0, 0): '1', (0, 1): '1', (1, 1): '1', (2, 0): '1'}
     assert figure.axes[0].get_title() == '2 of 6 right (33.3%); 2 could not be read: wrong, and in no row'
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ['run', 'jump', 'sit']
@@ -183,24 +212,31 @@ def test_titles_name_checkpoint_and_pooling(analysis_tool, tmp_path, monkeypatch
     features = ClipFeatures.load(path)
     features.protocol.update(checkpoint='/home/me/vspp/epoch_20.pth', pooling='max')
     features.save(path)
-    for name, drawn, arguments in (('plot_embeddings', 'draw_embedding_map', [path]),
-                                   ('retrieval_sheet', 'draw_retrieval_sheet', [path, path, '--data-root', str(videos)])):
+    for name, drawn, arguments in (
+        ('plot_embeddings', 'draw_embedding_map', [path]),
+        ('retrieval_sheet', 'draw_retrieval_sheet', [path, path, '--data-root', str(videos)]),
+    ):
         module, titles = analysis_tool(name), []
-        monkeypatch.setattr(module, drawn, lambda *args, draw=getattr(module, drawn): titles.append(args[-1]) or draw(*args))
+        monkeypatch.setattr(
+            module, drawn, lambda *args, draw=getattr(module, drawn): titles.append(args[-1]) or draw(*args)
+        )
         module.main([*arguments, '--out', str(tmp_path / 'picture.png')])
         assert titles[0].splitlines()[1] == 'vspp/epoch_20.pth, max pooling'
 
 
-@pytest.mark.parametrize(('name', 'arguments', 'words'), [
-    ('browse_clips', ['gone.py'], 'gone.py'),
-    ('cam', ['gone.py', 'gone.pth', '--videos', 'a.mp4', '--out', 'out'], 'gone.py'),
-    ('plot_curves', ['gone'], 'holds no run'),
-    ('confusion_matrix', ['gone.pkl'], 'gone.pkl'),
-    ('confusion_matrix', ['wrong.pkl'], 'holds no predictions'),
-    ('plot_embeddings', ['gone.npz'], 'gone.npz'),
-    ('plot_embeddings', ['wrong.npz'], 'wrong.npz'),
-    ('retrieval_sheet', ['wrong.npz', 'wrong.npz'], 'wrong.npz'),
-])
+@pytest.mark.parametrize(
+    ('name', 'arguments', 'words'),
+    [
+        ('browse_clips', ['gone.py'], 'gone.py'),
+        ('cam', ['gone.py', 'gone.pth', '--videos', 'a.mp4', '--out', 'out'], 'gone.py'),
+        ('plot_curves', ['gone'], 'holds no run'),
+        ('confusion_matrix', ['gone.pkl'], 'gone.pkl'),
+        ('confusion_matrix', ['wrong.pkl'], 'holds no predictions'),
+        ('plot_embeddings', ['gone.npz'], 'gone.npz'),
+        ('plot_embeddings', ['wrong.npz'], 'wrong.npz'),
+        ('retrieval_sheet', ['wrong.npz', 'wrong.npz'], 'wrong.npz'),
+    ],
+)
 def test_an_error_of_the_user_is_one_line_without_traceback(name, arguments, words, tmp_path, monkeypatch, capsys):
     script = Path(__file__).parents[2] / 'tools' / 'analysis' / f'{name}.py'
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,8 @@
 """Clip sheets: show what a config's sampler and transforms make of videos, and which labels they give.
 
-    python tools/analysis/browse_clips.py configs/vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py --data-root FOLDER
+python tools/analysis/browse_clips.py configs/vspp/vspp_r3d-10_16x1x1-20e_k100-rgb.py --data-root FOLDER
 """
+
 import argparse
 import os
 

@@ -4,6 +4,7 @@
 
 With --on-masks, for MovingShapes: also the mean value on the moving shape and on the background.
 """
+
 import argparse
 import os
 from pathlib import Path
@@ -33,15 +34,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file, or "none" for random weights, to compare with')
     parser.add_argument('--videos', nargs='+', required=True, help='video files')
     parser.add_argument('--out', help='folder for NAME.mp4 and NAME.png of each video')
-    parser.add_argument('--method', choices=METHODS, default='grad-cam',
-                        help='grad-cam: what spoke for a class (needs captum); activation: where the layer is active')
-    parser.add_argument('--layer', help="a stage of the backbone, e.g. stage3, or a module's dotted name; default: the last "
-                        'map, which is the coarsest')
+    parser.add_argument(
+        '--method',
+        choices=METHODS,
+        default='grad-cam',
+        help='grad-cam: what spoke for a class (needs captum); activation: where the layer is active',
+    )
+    parser.add_argument(
+        '--layer',
+        help="a stage of the backbone, e.g. stage3, or a module's dotted name; default: the last "
+        'map, which is the coarsest',
+    )
     parser.add_argument('--head', help='of a pretraining: the head whose class is explained, e.g. speed')
     parser.add_argument('--target', type=int, help="the class, from 0; default: the network's own choice for each clip")
     parser.add_argument('--class-names', help='text file with a name a line, in the order of the labels')
     parser.add_argument('--clips', type=int, default=1, help='clips of each video, evenly spread')
-    parser.add_argument('--on-masks', action='store_true', help='the videos are MovingShapes: compare shape and background')
+    parser.add_argument(
+        '--on-masks', action='store_true', help='the videos are MovingShapes: compare shape and background'
+    )
     parser.add_argument('--seed', type=int, default=0, help='of random weights')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
     return parser.parse_args(argv)
@@ -59,9 +69,14 @@ def load_model(config: Config, checkpoint: str, method: str, head: str | None, s
         heads = dict.fromkeys(name.split('.')[1] for name in names if name.startswith('heads.'))
         heads.update(dict.fromkeys(['cls_head'] if any(name.startswith('cls_head.') for name in names) else []))
         if not heads or (head is not None and head not in heads):
-            raise ConfigError(f'{checkpoint} has no weights of {head or "a classifier"}' + (
-                f'; it has the heads {", ".join(heads)}: name one with --head' if heads else
-                ', so there is no class to explain; use --method activation'))
+            raise ConfigError(
+                f'{checkpoint} has no weights of {head or "a classifier"}'
+                + (
+                    f'; it has the heads {", ".join(heads)}: name one with --head'
+                    if heads
+                    else ', so there is no class to explain; use --method activation'
+                )
+            )
     return init_model(config, checkpoint)
 
 
@@ -72,7 +87,9 @@ class ClipReader:
         self.opener, *pipeline = ClipProtocol.like(config, clips=clips, crops=1).pipeline()
         # Inside EachClip a crop leaves a record, which masks can follow.
         pipeline = [dict(type='EachClip', transforms=[part]) if 'Crop' in part['type'] else part for part in pipeline]
-        self.opener, *self.others = [TRANSFORMS.build(dict(part, _scope_='videossl')) for part in [self.opener, *pipeline]]
+        self.opener, *self.others = [
+            TRANSFORMS.build(dict(part, _scope_='videossl')) for part in [self.opener, *pipeline]
+        ]
 
     def __call__(self, filename: str) -> dict:
         """``inputs``, uint8 [clips, 3, T, H, W], and ``data_samples``."""
@@ -85,8 +102,9 @@ class ClipReader:
 def means_on_shape(maps: np.ndarray, sample, filename: str) -> tuple[float, float]:
     """Mean of a MovingShapes video's maps [N, T, H, W] on its moving shape, and on the background."""
     masks = load_masks(filename)[np.asarray(sample.frame_inds).reshape(maps.shape[:2])].astype(np.uint8)
-    shape = [follow_clip(mask, geometry, maps.shape[2:], nearest=True)
-             for mask, geometry in zip(masks, sample.clip_geometry)]
+    shape = [
+        follow_clip(mask, geometry, maps.shape[2:], nearest=True) for mask, geometry in zip(masks, sample.clip_geometry)
+    ]
     return means_on_masks(maps, np.stack(shape).astype(bool))
 
 
@@ -120,13 +138,16 @@ def main(argv: list[str] | None = None) -> None:
         write_cam_video(os.path.join(args.out, f'{stem}.mp4'), clips, result.maps)
         frames = np.asarray(packed['data_samples'].frame_inds).reshape(clips.shape[:2])
         draw_cam_sheet(clips, result.maps, result.shown, os.path.basename(video), frame_inds=frames).savefig(
-            os.path.join(args.out, f'{stem}.png'), dpi=110)
+            os.path.join(args.out, f'{stem}.png'), dpi=110
+        )
     if args.out is not None:
         print(f'{len(stems)} videos and contact sheets: {args.out}')
     if means:
         on, off = np.array(means).T
-        print(f'mean of the map, from 0 to 1, over {len(means)} videos: {on.mean():.3f} on the moving shape, {off.mean():.3f} '
-              f'on the background; higher on the shape in {np.sum(on > off)} of them')
+        print(
+            f'mean of the map, from 0 to 1, over {len(means)} videos: {on.mean():.3f} on the moving shape, {off.mean():.3f} '
+            f'on the background; higher on the shape in {np.sum(on > off)} of them'
+        )
 
 
 if __name__ == '__main__':

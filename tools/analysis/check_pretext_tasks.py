@@ -7,6 +7,7 @@ accuracy passes 10 points over chance. The parsing of the human prior passes whe
 best constant map, the one set of pixels that fits the test videos best, and the mean IoU with the background is better than
 that of calling everything background (which is high, as a shape covers 3 % of a frame).
 """
+
 import argparse
 import json
 import subprocess
@@ -32,6 +33,7 @@ NUM_TRAIN, NUM_TEST = 320, 320
 class Task:
     """One pretext task: its config, by accuracy what guessing scores (or the name under which the test measures that),
     what is set otherwise, where the net's width stands, and the data in the config's name."""
+
     config: str
     chance: dict[str, float | str]
     options: dict = field(default_factory=dict)
@@ -45,29 +47,42 @@ def schedule(epochs: int, repeats: int, lr: float) -> dict:
         'train_cfg.max_epochs': epochs,
         'param_scheduler.0.milestones': f'[{epochs * 4 // 5}]',
         'train_dataloader.dataset.times': repeats,
-        'optim_wrapper.optimizer.lr': lr
+        'optim_wrapper.optimizer.lr': lr,
     }
 
 
 TASKS = {
-    'vspp':
-    Task('vspp', dict(acc_speed=1 / 4, acc_segment=1 / 4), {
-        'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128, **schedule(5, 4, 0.03)
-    }),
-    'video-pace':
-    Task('video-pace', dict(acc_speed=1 / 4), {'model.heads.speed.in_channels': 128, **schedule(3, 4, 0.03)}),
-    'vcop':
-    Task('vcop', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
-    'rspnet':
-    Task('rspnet', dict(acc_motion=1 / 2, acc_appearance=1 / 256), {
-        'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)
-    }),
-    'human-prior':
-    Task('human-prior', dict(acc_motion=1 / 2, acc_appearance=1 / 256, miou_parts='miou_parts_constant',
-                             miou_parsing='miou_parsing_constant'), {
-        'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128,
-        'model.heads.parsing.in_channels': 128, **schedule(5, 4, 0.03)
-    }, backbone='model.backbone.backbone', data='moving-shapes'),
+    'vspp': Task(
+        'vspp',
+        dict(acc_speed=1 / 4, acc_segment=1 / 4),
+        {'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128, **schedule(5, 4, 0.03)},
+    ),
+    'video-pace': Task(
+        'video-pace', dict(acc_speed=1 / 4), {'model.heads.speed.in_channels': 128, **schedule(3, 4, 0.03)}
+    ),
+    'vcop': Task('vcop', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
+    'rspnet': Task(
+        'rspnet',
+        dict(acc_motion=1 / 2, acc_appearance=1 / 256),
+        {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)},
+    ),
+    'human-prior': Task(
+        'human-prior',
+        dict(
+            acc_motion=1 / 2,
+            acc_appearance=1 / 256,
+            miou_parts='miou_parts_constant',
+            miou_parsing='miou_parsing_constant',
+        ),
+        {
+            'model.necks.appearance.in_channels': 128,
+            'model.necks.motion.in_channels': 128,
+            'model.heads.parsing.in_channels': 128,
+            **schedule(5, 4, 0.03),
+        },
+        backbone='model.backbone.backbone',
+        data='moving-shapes',
+    ),
 }
 
 
@@ -86,8 +101,11 @@ def main() -> None:
             value = result[f'pretext/{accuracy}']
             chance = result[f'pretext/{chance}'] if isinstance(chance, str) else chance
             learned &= value >= {'miou_parts': 2 * chance, 'miou_parsing': chance}.get(accuracy, chance + 0.1)
-            print(f'| {name} | {accuracy.removeprefix("acc_")} | {100 * value:.1f} | {100 * chance:.1f} | '
-                  f'{100 * (value - chance):+.1f} | {result["seconds"] / 60:.1f} |', flush=True)
+            print(
+                f'| {name} | {accuracy.removeprefix("acc_")} | {100 * value:.1f} | {100 * chance:.1f} | '
+                f'{100 * (value - chance):+.1f} | {result["seconds"] / 60:.1f} |',
+                flush=True,
+            )
     if not learned:
         raise SystemExit('not everything was learnt')
 
@@ -104,8 +122,19 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     call('train', *common, '--ann-file', 'train.txt', '--cfg-options', *options, log=folder / 'train.log')
     seconds = time.monotonic() - start
     checkpoint = (folder / 'last_checkpoint').read_text().strip()
-    call('test', common[0], checkpoint, *common[1:], '--ann-file', 'test.txt', '--metrics-file',
-         str(folder / 'metrics.json'), '--cfg-options', *options, log=folder / 'test.log')
+    call(
+        'test',
+        common[0],
+        checkpoint,
+        *common[1:],
+        '--ann-file',
+        'test.txt',
+        '--metrics-file',
+        str(folder / 'metrics.json'),
+        '--cfg-options',
+        *options,
+        log=folder / 'test.log',
+    )
     result = dict(json.loads((folder / 'metrics.json').read_text()), seconds=seconds)
     if 'miou_parts' in task.chance:
         result['pretext/miou_parts_constant'] = best_constant_map(config, videos)
@@ -132,8 +161,9 @@ def call(tool: str, *arguments: str, log: Path) -> None:
     """Run tools/train.py or tools/test.py, with its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'w') as output:
-        status = subprocess.run([sys.executable, str(ROOT / 'tools' / f'{tool}.py'), *arguments], stdout=output,
-                                stderr=subprocess.STDOUT).returncode
+        status = subprocess.run(
+            [sys.executable, str(ROOT / 'tools' / f'{tool}.py'), *arguments], stdout=output, stderr=subprocess.STDOUT
+        ).returncode
     if status:
         raise SystemExit(f'tools/{tool}.py failed; see {log}')
 

@@ -1,8 +1,9 @@
 """Confusion matrix of predictions that tools/test.py --dump wrote.
 
-    python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
-    python tools/analysis/confusion_matrix.py predictions.pkl --class-names classes.txt --out confusion.png
+python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
+python tools/analysis/confusion_matrix.py predictions.pkl --class-names classes.txt --out confusion.png
 """
+
 import argparse
 from pathlib import Path
 

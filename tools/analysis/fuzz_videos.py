@@ -8,6 +8,7 @@ read them, each once a pass. Each file must be delivered or named in ``broken_vi
 no worker may end. The table says how many files of each kind were read, were named as broken, crashed the decoder or made
 it hang.
 """
+
 import argparse
 import logging
 import os
@@ -27,8 +28,16 @@ from videossl.datasets.transforms.video_reader import BACKENDS
 from videossl.engine import DrawSampler
 
 # ending, codec
-FORMATS = [('mp4', 'libx264'), ('avi', 'mpeg4'), ('mkv', 'libx264'), ('webm', 'libvpx-vp9'), ('mov', 'libx265'),
-           ('mp4', 'mpeg4'), ('avi', 'mjpeg'), ('mpg', 'mpeg2video')]
+FORMATS = [
+    ('mp4', 'libx264'),
+    ('avi', 'mpeg4'),
+    ('mkv', 'libx264'),
+    ('webm', 'libvpx-vp9'),
+    ('mov', 'libx265'),
+    ('mp4', 'mpeg4'),
+    ('avi', 'mjpeg'),
+    ('mpg', 'mpeg2video'),
+]
 EDGE = 4096  # bytes at either end
 OUTCOMES = ('read', 'named', 'crashed', 'hung')
 
@@ -40,11 +49,18 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=2, help='of the loader; default: 2')
     parser.add_argument('--timeout', type=float, default=20, help='seconds for a decoder; default: 20')
     parser.add_argument('--backend', choices=tuple(BACKENDS), default='pyav', help='of the reader; default: pyav')
-    parser.add_argument('--from-memory', action='store_true',
-                        help="open files as mmaction2's DecordInit does by itself, over which decord 0.6.0 crashes often")
+    parser.add_argument(
+        '--from-memory',
+        action='store_true',
+        help="open files as mmaction2's DecordInit does by itself, over which decord 0.6.0 crashes often",
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the damage')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/fuzz_videos'),
-                        help='keeps the files that crashed a decoder or made it hang')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/fuzz_videos'),
+        help='keeps the files that crashed a decoder or made it hang',
+    )
     args = parser.parse_args()
     if args.workers < 1:
         parser.error('--workers must be at least 1: without them nothing guards against a crash')
@@ -61,8 +77,10 @@ def main() -> None:
             (folder / name).unlink()
     lost = [name for name, outcome in outcomes.items() if outcome not in OUTCOMES]
     expected = args.files * args.passes
-    print(f'{args.files} files, {delivered} of {expected} samples delivered, {len(workers)} of {args.workers} workers until the '
-          f'end, {len(lost)} files lost; {time.monotonic() - begun:.0f} s')
+    print(
+        f'{args.files} files, {delivered} of {expected} samples delivered, {len(workers)} of {args.workers} workers until the '
+        f'end, {len(lost)} files lost; {time.monotonic() - begun:.0f} s'
+    )
     if lost or delivered != expected or len(workers) > args.workers:
         sys.exit(f'something was lost: {lost[:10]}')
 
@@ -87,8 +105,11 @@ def make_files(folder: Path, number: int, seed: int) -> dict[str, str]:
 def make_video(path: Path, codec: str, num_frames: int = 40, size: int = 64) -> bytes:
     """The bytes of a video of random blocks."""
     blocks = np.random.default_rng(0).integers(0, 256, (num_frames, 8, 8, 3), dtype=np.uint8)
-    options = {'libx264': dict(preset='ultrafast', g='12'), 'libx265': {'x265-params': 'log-level=none', 'preset': 'ultrafast'},
-               'libvpx-vp9': {'cpu-used': '8', 'deadline': 'realtime'}}.get(codec, {})
+    options = {
+        'libx264': dict(preset='ultrafast', g='12'),
+        'libx265': {'x265-params': 'log-level=none', 'preset': 'ultrafast'},
+        'libvpx-vp9': {'cpu-used': '8', 'deadline': 'realtime'},
+    }.get(codec, {})
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width = stream.height = size
@@ -112,7 +133,7 @@ def flip(generator, content, other, places=None):
 
 def flip_tables(generator, content, other):
     edge = min(EDGE, len(content) // 2)
-    return flip(generator, content, other, np.r_[:edge, len(content) - edge:len(content)])
+    return flip(generator, content, other, np.r_[:edge, len(content) - edge : len(content)])
 
 
 def piece(generator, content):
@@ -123,7 +144,7 @@ def piece(generator, content):
 
 
 def truncate(generator, content, other):
-    return content[:generator.integers(len(content))]
+    return content[: generator.integers(len(content))]
 
 
 def cut_out(generator, content, other):
@@ -148,11 +169,19 @@ def splice(generator, content, other):
 
 
 def join(generator, content, other):
-    return content[:generator.integers(len(content))] + other[generator.integers(len(other)):]
+    return content[: generator.integers(len(content))] + other[generator.integers(len(other)) :]
 
 
-DAMAGES = {'bytes flipped': flip, 'tables flipped': flip_tables, 'truncated': truncate, 'cut out': cut_out, 'zeroed': zero,
-           'doubled': double, 'spliced': splice, 'joined': join}
+DAMAGES = {
+    'bytes flipped': flip,
+    'tables flipped': flip_tables,
+    'truncated': truncate,
+    'cut out': cut_out,
+    'zeroed': zero,
+    'doubled': double,
+    'spliced': splice,
+    'joined': join,
+}
 
 
 # ------------------------------------------------------------------------------------------------------------ the reading
@@ -180,12 +209,24 @@ def read_files(folder: Path, names: list[str], args: argparse.Namespace) -> tupl
     reader = dict(type='DecordInit') if args.from_memory else dict(type='VideoReaderInit', backend=args.backend)
     sampler = dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16)  # all over the video
     dataset = VideoDataset(
-        'list.txt', [reader, sampler, dict(type='DecodeClips'), facts], data_root=str(folder),
-        max_broken_share=1, max_replacements=10000, decoder_timeout=args.timeout)
+        'list.txt',
+        [reader, sampler, dict(type='DecodeClips'), facts],
+        data_root=str(folder),
+        max_broken_share=1,
+        max_replacements=10000,
+        decoder_timeout=args.timeout,
+    )
     dataset.broken.file = folder / 'broken_videos.txt'
     order = DrawSampler(range(len(names)), seed=args.seed)
-    loader = DataLoader(dataset, 1, sampler=order, num_workers=args.workers, collate_fn=lambda samples: samples[0],
-                        persistent_workers=True, worker_init_fn=lambda worker: log_complaints(folder / 'decoders.log'))
+    loader = DataLoader(
+        dataset,
+        1,
+        sampler=order,
+        num_workers=args.workers,
+        collate_fn=lambda samples: samples[0],
+        persistent_workers=True,
+        worker_init_fn=lambda worker: log_complaints(folder / 'decoders.log'),
+    )
     drawn, processes, delivered = Counter(), set(), 0
     for epoch in range(args.passes):
         order.set_epoch(epoch)

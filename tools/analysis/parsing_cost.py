@@ -5,6 +5,7 @@
 Same config, same batch of noise as clips, same steps, each in a process of its own, since the peak of a process's memory
 never falls. Without a checkpoint the teacher has random weights, which cost the same.
 """
+
 import argparse
 import multiprocessing
 import resource
@@ -32,15 +33,24 @@ MAP_SIZE = (60, 80)  # what tools/data/extract_parsing.py stores of a 4:3 video
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', nargs='?', help='pretraining config with heads.parsing.teacher',
-                        default=str(ROOT / 'configs/human_prior/human-prior_r2plus1d-10_16x1x1-200e_k400-rgb.py'))
+    parser.add_argument(
+        'config',
+        nargs='?',
+        help='pretraining config with heads.parsing.teacher',
+        default=str(ROOT / 'configs/human_prior/human-prior_r2plus1d-10_16x1x1-200e_k400-rgb.py'),
+    )
     parser.add_argument('--batch-size', type=int, default=8, help='samples of three clips each; default: 8')
     parser.add_argument('--steps', type=int, default=5, help='steps that are timed; default: 5')
     parser.add_argument('--warm-up', type=int, default=2, help='steps before them; default: 2')
     parser.add_argument('--size', type=int, default=112, help='height and width of a clip; default: 112')
     parser.add_argument('--checkpoint', help="the teacher's weights; default: random ones")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
-                        help='override settings of the config, such as model.heads.parsing.teacher.input_size=129')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='override settings of the config, such as model.heads.parsing.teacher.input_size=129',
+    )
     args = parser.parse_args()
     if min(args.batch_size, args.steps, args.size) < 1 or args.warm_up < 0:
         parser.error('--batch-size, --steps and --size must be at least 1, --warm-up at least 0')
@@ -90,9 +100,17 @@ def quiet(config: Config, args: argparse.Namespace, folder: str) -> Config:
     head = config.model.heads.parsing
     clip_len = TRANSFORMS.build(dict(innermost_dataset(config.train_dataloader.dataset).pipeline[1])).clip_len
     config.train_dataloader = dict(
-        batch_size=args.batch_size, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(type='NoiseClips', number=(args.warm_up + args.steps) * args.batch_size, clip_len=clip_len,
-                     size=args.size, num_classes=head.num_classes))
+        batch_size=args.batch_size,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='NoiseClips',
+            number=(args.warm_up + args.steps) * args.batch_size,
+            clip_len=clip_len,
+            size=args.size,
+            num_classes=head.num_classes,
+        ),
+    )
     config.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
     config.auto_scale_lr = None
     config.default_hooks.update(logger=None, checkpoint=None)
@@ -146,8 +164,15 @@ class Timer(Hook):
 def reading_time(config: Config, repeats: int = 20) -> float:
     """Seconds that LoadParsingMap takes for a sample, from a file that was just written."""
     head = config.model.heads.parsing
-    info = ParsingInfo(tuple(map(str, range(head.num_classes))), (), every=8, total_frames=80, original_size=(240, 320),
-                       side=MAP_SIZE[0], teacher='noise')
+    info = ParsingInfo(
+        tuple(map(str, range(head.num_classes))),
+        (),
+        every=8,
+        total_frames=80,
+        original_size=(240, 320),
+        side=MAP_SIZE[0],
+        teacher='noise',
+    )
     geometry = dict(crop_quadruple=(0.1, 0.2, 0.6, 0.7), size=(112, 112), flip=True, vertical_flip=False)
     with tempfile.TemporaryDirectory() as folder:
         maps = -8 * np.random.default_rng(0).random((head.num_classes, *MAP_SIZE))

@@ -1,8 +1,9 @@
 """Training curves of several runs on one plot.
 
-    python tools/analysis/plot_curves.py work_dirs/a work_dirs/b --out curves.png
-    python tools/analysis/plot_curves.py plain=work_dirs/a aux=work_dirs/b --keys loss acc_speed --chance acc_speed=0.25
+python tools/analysis/plot_curves.py work_dirs/a work_dirs/b --out curves.png
+python tools/analysis/plot_curves.py plain=work_dirs/a aux=work_dirs/b --keys loss acc_speed --chance acc_speed=0.25
 """
+
 import argparse
 
 from videossl.apis.launch import ConfigError

@@ -1,7 +1,8 @@
 """Map of embeddings: the videos of a file of extracted features as points in a plane (t-SNE), coloured by class.
 
-    python tools/analysis/plot_embeddings.py features.npz --class-names classes.txt --out map.png
+python tools/analysis/plot_embeddings.py features.npz --class-names classes.txt --out map.png
 """
+
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """Retrieval sheet: query videos and their nearest neighbours as thumbnails, framed green where right and red where wrong.
 
-    python tools/analysis/retrieval_sheet.py train.npz test.npz --data-root FOLDER --out retrieval.png
+python tools/analysis/retrieval_sheet.py train.npz test.npz --data-root FOLDER --out retrieval.png
 """
+
 import argparse
 import os
 from pathlib import Path
@@ -29,17 +30,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def retrieval_rows(gallery: ClipFeatures, queries: ClipFeatures, args: argparse.Namespace,
-                   class_names: list[str] | None) -> list[RetrievalRow]:
+def retrieval_rows(
+    gallery: ClipFeatures, queries: ClipFeatures, args: argparse.Namespace, class_names: list[str] | None
+) -> list[RetrievalRow]:
     """The rows of a sheet; queries that could not be read are none."""
     sets = prepare(gallery, queries)
     paths = [path for path, readable in zip(gallery.paths, gallery.readable) if readable]
-    places, similarities = nearest(unit_videos(sets.gallery, args.average, args.centre),
-                                   unit_videos(sets.queries, args.average, args.centre, sets.readable), args.k)
+    places, similarities = nearest(
+        unit_videos(sets.gallery, args.average, args.centre),
+        unit_videos(sets.queries, args.average, args.centre, sets.readable),
+        args.k,
+    )
     candidates = np.flatnonzero(sets.readable)
     if not 1 <= args.queries_shown:
         raise ValueError(f'--queries-shown must be at least 1, got {args.queries_shown}')
-    shown = np.sort(np.random.default_rng(args.seed).permutation(candidates)[:args.queries_shown])
+    shown = np.sort(np.random.default_rng(args.seed).permutation(candidates)[: args.queries_shown])
 
     def name(label: int) -> str:
         return class_names[label] if class_names and 0 <= label < len(class_names) else f'class {label}'
@@ -51,7 +56,9 @@ def retrieval_rows(gallery: ClipFeatures, queries: ClipFeatures, args: argparse.
             neighbours=[os.path.join(args.data_root, paths[place]) for place in places[query]],
             neighbour_classes=[name(sets.gallery_labels[place]) for place in places[query]],
             right=[bool(sets.gallery_labels[place] == sets.query_labels[query]) for place in places[query]],
-            similarities=similarities[query].tolist()) for query in shown
+            similarities=similarities[query].tolist(),
+        )
+        for query in shown
     ]
 
 

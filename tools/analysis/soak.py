@@ -10,6 +10,7 @@ the median of the first and of the last quarter of what was seen after the warm-
 
 Ends with status 1 where something grew by more than ``--limit``, or where training ended by itself.
 """
+
 import argparse
 import csv
 import os
@@ -36,7 +37,9 @@ def main() -> None:
     parser.add_argument('--broken', type=int, default=12, help='damaged ones besides; default: 12')
     parser.add_argument('--every', type=float, default=30, help='seconds between looks; default: 30')
     parser.add_argument('--limit', type=float, default=2, help='percent that something may grow by; default: 2')
-    parser.add_argument('--config', default=str(Path(config_directory(), CONFIG)), help='default: the small auxSKD config')
+    parser.add_argument(
+        '--config', default=str(Path(config_directory(), CONFIG)), help='default: the small auxSKD config'
+    )
     parser.add_argument('--cfg-options', nargs='*', default=[], help='more settings for tools/train.py')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/soak'), help='default: work_dirs/soak')
     args = parser.parse_args()
@@ -45,10 +48,22 @@ def main() -> None:
     videos = write_moving_shapes(args.work_dir / 'videos', num_train=args.videos, num_test=0)
     ann_file = damage(videos, args.broken)
     log = args.work_dir / 'train.log'
-    command = [sys.executable, str(Path(__file__).parents[1] / 'train.py'), args.config, '--data-root', str(videos),
-               '--ann-file', ann_file, '--work-dir', str(args.work_dir / 'run'), '--cfg-options',
-               f'train_dataloader.num_workers={args.workers}', 'train_dataloader.persistent_workers=True',
-               'train_cfg.max_epochs=1000000', *args.cfg_options]
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[1] / 'train.py'),
+        args.config,
+        '--data-root',
+        str(videos),
+        '--ann-file',
+        ann_file,
+        '--work-dir',
+        str(args.work_dir / 'run'),
+        '--cfg-options',
+        f'train_dataloader.num_workers={args.workers}',
+        'train_dataloader.persistent_workers=True',
+        'train_cfg.max_epochs=1000000',
+        *args.cfg_options,
+    ]
     print(f'training for {args.hours:g} hours; its log: {log}')
     with open(log, 'w') as output:
         training = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -69,7 +84,7 @@ def damage(videos: Path, number: int) -> str:
     broken = []
     for index in range(number):
         content = bytearray((videos / lines[index].split()[0]).read_bytes())
-        content = content[:len(content) // 2] if index % 2 else content[:200] + bytes(len(content) - 200)
+        content = content[: len(content) // 2] if index % 2 else content[:200] + bytes(len(content) - 200)
         (videos / f'broken_{index}.mp4').write_bytes(content)
         broken.append(f'broken_{index}.mp4 0')
     (videos / 'with_broken.txt').write_text('\n'.join([*lines, *broken]) + '\n')
@@ -118,8 +133,12 @@ def look_at(processes: list[int]) -> dict[str, float]:
             parts = fields(rollup) if os.access(rollup, os.R_OK) else {}
             kib = [parts.get(name) for name in ('Pss_Anon', 'Pss_Shmem')]
             kib = kib if all(kib) else [status['VmRSS']]
-            found = dict(memory_mib=sum(int(part.split()[0]) for part in kib) / 1024, files=len(os.listdir(folder / 'fd')),
-                         threads=int(status['Threads']), processes=1)
+            found = dict(
+                memory_mib=sum(int(part.split()[0]) for part in kib) / 1024,
+                files=len(os.listdir(folder / 'fd')),
+                threads=int(status['Threads']),
+                processes=1,
+            )
         except (OSError, KeyError):
             continue
         for name, value in found.items():
@@ -139,16 +158,20 @@ def report(looks: list[dict[str, float]], warm_up: float, limit: float) -> bool:
     if not quarter:
         print(f'{len(kept)} looks after the warm-up are too few to compare')
         return True
-    print(f'{len(looks)} looks in {looks[-1]["seconds"] / 3600:.2f} hours, {len(kept)} after the warm-up\n'
-          f'{"":12} {"first quarter":>14} {"last quarter":>14} {"change":>8} {"largest":>9}')
+    print(
+        f'{len(looks)} looks in {looks[-1]["seconds"] / 3600:.2f} hours, {len(kept)} after the warm-up\n'
+        f'{"":12} {"first quarter":>14} {"last quarter":>14} {"change":>8} {"largest":>9}'
+    )
     grown = False
     for name in MEASURES:
         values = [look[name] for look in kept]
         first, last = statistics.median(values[:quarter]), statistics.median(values[-quarter:])
         change = 100 * (last / first - 1)
         grown |= change > limit
-        print(f'{name:12} {first:14.1f} {last:14.1f} {change:+7.1f}% {max(values):9.1f}'
-              + ('  GREW' if change > limit else ''))
+        print(
+            f'{name:12} {first:14.1f} {last:14.1f} {change:+7.1f}% {max(values):9.1f}'
+            + ('  GREW' if change > limit else '')
+        )
     return grown
 
 

@@ -1,5 +1,6 @@
 """A backbone from its authors' checkpoint: ``python tools/converters/import_backbone.py SOURCE --out FILE.pth``; ``--help``
 lists the arguments."""
+
 import argparse
 
 from videossl.models.conversion import FAMILIES, ConversionError, import_backbone, write_weights
@@ -11,14 +12,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('source', help='checkpoint of the authors')
     parser.add_argument('--out', required=True, help='new file: .pth or .safetensors')
     parser.add_argument('--family', default='auto', choices=['auto', *FAMILIES], help='whose file it is; default: auto')
-    parser.add_argument('--backbone', default='auto', metavar='NAME',
-                        help='the net that is expected: r3d-10, r3d-18, r2plus1d-10, r2plus1d-18, c3d, resnet3d-18, s3dg; '
-                        'default: whatever is there')
-    parser.add_argument('--encoder', default='query', choices=['query', 'key'],
-                        help='encoder_q or encoder_k, where the file has both; default: query')
+    parser.add_argument(
+        '--backbone',
+        default='auto',
+        metavar='NAME',
+        help='the net that is expected: r3d-10, r3d-18, r2plus1d-10, r2plus1d-18, c3d, resnet3d-18, s3dg; '
+        'default: whatever is there',
+    )
+    parser.add_argument(
+        '--encoder',
+        default='query',
+        choices=['query', 'key'],
+        help='encoder_q or encoder_k, where the file has both; default: query',
+    )
     parser.add_argument('--prefix', help="what the backbone's names begin with; default: found")
-    parser.add_argument('--heads', action='store_true',
-                        help="also RSPNet's fc1 and fc2, as necks.appearance and necks.motion")
+    parser.add_argument(
+        '--heads', action='store_true', help="also RSPNet's fc1 and fc2, as necks.appearance and necks.motion"
+    )
     return parser.parse_args(argv)
 
 

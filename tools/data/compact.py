@@ -1,5 +1,6 @@
 """Write a data set anew so that training reads it several times faster: ``python tools/data/compact.py --data-root VIDEOS --out
 FOLDER``; ``--help`` lists the arguments."""
+
 from videossl.apis.compact import main
 
 if __name__ == '__main__':

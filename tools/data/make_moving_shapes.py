@@ -1,4 +1,5 @@
 """Make the MovingShapes videos, the small made-up set that every method can be tried on within minutes."""
+
 import argparse
 
 from videossl.datasets.moving_shapes import LOOPS, write_moving_shapes
@@ -9,7 +10,8 @@ def parse_args() -> argparse.Namespace:
         description='Make MovingShapes: small videos of a shape that moves over a still background, whose classes '
         'differ in motion alone (circle, square, figure eight, ...). Takes seconds. Writes videos, their masks, '
         'train.txt and test.txt; a complete set is left alone, one that was cut off is completed.',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument('root', nargs='?', default='data/moving_shapes', help='folder to write to')
     parser.add_argument('--num-train', type=int, default=160, help='videos for training')
     parser.add_argument('--num-test', type=int, default=80, help='videos for testing')

@@ -1,4 +1,5 @@
 """What other people's Python calls, and what the tools are made of."""
+
 from .feature_extraction import extract_features
 from .inference import init_model, load_backbone
 

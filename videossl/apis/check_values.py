@@ -1,4 +1,5 @@
 """Values of a config that cannot be what their part asks for, found before anything is built."""
+
 import difflib
 import inspect
 import types
@@ -11,8 +12,15 @@ from .launch import MMENGINE_HOOKS, ConfigError
 from .user_errors import find_part, name_of, parameters_of, typed_parts
 
 # Keys of parts without a type, or whose own check comes late, and the least that they may be; all are whole numbers.
-LEAST = {'{}_dataloader.batch_size': 1, '{}_dataloader.num_workers': 0, 'train_cfg.max_epochs': 1, 'train_cfg.max_iters': 1,
-         'train_cfg.val_interval': 1, 'randomness.seed': 0, 'optim_wrapper.accumulative_counts': 1}
+LEAST = {
+    '{}_dataloader.batch_size': 1,
+    '{}_dataloader.num_workers': 0,
+    'train_cfg.max_epochs': 1,
+    'train_cfg.max_iters': 1,
+    'train_cfg.val_interval': 1,
+    'randomness.seed': 0,
+    'optim_wrapper.accumulative_counts': 1,
+}
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 
 
@@ -28,7 +36,7 @@ def check_values(config: Config) -> None:
     if type(level) is not int and level not in LOG_LEVELS:
         raise ConfigError(f'log_level must be one of {", ".join(LOG_LEVELS)}, but is {level!r}')
     for pattern, least in LEAST.items():
-        for name in ('train', 'val', 'test') if '{}' in pattern else ('', ):
+        for name in ('train', 'val', 'test') if '{}' in pattern else ('',):
             section, key = pattern.format(name).split('.')
             value = (settings.get(section) or {}).get(key)
             if value is not None and (type(value) is not int or value < least):
@@ -48,13 +56,17 @@ def check_hooks(settings: dict) -> None:
     a name a hook would be there twice."""
     hooks = settings.get('custom_hooks') or []
     if not isinstance(hooks, (list, tuple)) or not all(isinstance(hook, dict) for hook in hooks):
-        raise ConfigError(f"custom_hooks must be a list of settings such as [dict(type='MemoryBankHook')], but is {hooks!r}")
+        raise ConfigError(
+            f"custom_hooks must be a list of settings such as [dict(type='MemoryBankHook')], but is {hooks!r}"
+        )
     names = set(settings.get('default_hooks') or {}) | MMENGINE_HOOKS
     for name in sorted(names - MMENGINE_HOOKS):
         near = difflib.get_close_matches(name, names - {name}, n=1, cutoff=0.8)
         if near:
-            raise ConfigError(f'default_hooks: there is no hook "{name}"; did you mean "{near[0]}"? A hook of your own gets '
-                              'another name')
+            raise ConfigError(
+                f'default_hooks: there is no hook "{name}"; did you mean "{near[0]}"? A hook of your own gets '
+                'another name'
+            )
 
 
 def wants_number(parameter: inspect.Parameter) -> bool:

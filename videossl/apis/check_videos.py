@@ -1,4 +1,5 @@
 """Finds the videos of a folder or list that cannot be read, before a run does."""
+
 import argparse
 import os
 import os.path as osp
@@ -49,8 +50,9 @@ def videos_to_check(data_root: str | None, ann_file: str | None) -> list[str]:
     # As mmaction2 reads them.
     paths = list(dict.fromkeys(path if osp.splitext(path)[1] else f'{path}.mp4' for path in paths))
     if not any(map(video_exists, paths)):
-        raise ConfigError(f'none of the {len(paths)} videos of {ann_file} exists, the first being {paths[0]}; check '
-                          '--data-root')
+        raise ConfigError(
+            f'none of the {len(paths)} videos of {ann_file} exists, the first being {paths[0]}; check --data-root'
+        )
     return paths
 
 
@@ -65,8 +67,10 @@ def report(paths: Sequence[str], unreadable: dict[str, str], file: str) -> str:
     """How many can be read, and the first that cannot."""
     if not unreadable:
         return f'all {len(paths)} videos can be read'
-    lines = [f'{len(unreadable)} of {len(paths)} videos cannot be read. Training takes others in their place, and a test '
-             'counts them as wrong:']
+    lines = [
+        f'{len(unreadable)} of {len(paths)} videos cannot be read. Training takes others in their place, and a test '
+        'counts them as wrong:'
+    ]
     lines += [f'  {path}: {reason}' for path, reason in list(unreadable.items())[:SHOWN]]
     if len(unreadable) > SHOWN:
         lines.append(f'  and {len(unreadable) - SHOWN} more')
@@ -78,13 +82,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Try to read every video, in processes of their own, so that a decoder that crashes or hangs costs one '
         'video. The same command goes on with what was cut off, and reads again only what has changed. Ends with status 1 if '
-        'a video cannot be read.')
+        'a video cannot be read.'
+    )
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
-    parser.add_argument('--out', default='work_dirs/check_videos',
-                        help='folder for broken_videos.txt and the results so far; default: work_dirs/check_videos')
-    parser.add_argument('--every-frame', action='store_true',
-                        help='decode all frames, and not only the first, the middle and the last')
+    parser.add_argument(
+        '--out',
+        default='work_dirs/check_videos',
+        help='folder for broken_videos.txt and the results so far; default: work_dirs/check_videos',
+    )
+    parser.add_argument(
+        '--every-frame', action='store_true', help='decode all frames, and not only the first, the middle and the last'
+    )
     parser.add_argument('--workers', type=int, help='processes; default: one per processor')
     parser.add_argument('--timeout', type=float, default=TIMEOUT, help=f'seconds for a video; default: {TIMEOUT:g}')
     args = parser.parse_args(argv)
@@ -102,8 +111,13 @@ def main(argv: list[str] | None = None) -> None:
     file = osp.join(args.out, 'broken_videos.txt')
     try:
         paths = videos_to_check(args.data_root, args.ann_file)
-        unreadable = check_videos(paths, osp.join(args.out, results), args.workers, args.timeout,
-                                  read_every_frame if args.every_frame else read_video)
+        unreadable = check_videos(
+            paths,
+            osp.join(args.out, results),
+            args.workers,
+            args.timeout,
+            read_every_frame if args.every_frame else read_video,
+        )
         write_broken(file, unreadable)
     except (ValueError, OSError) as error:  # a list that is none, a full disk
         raise SystemExit(str(error)) from None

@@ -1,4 +1,5 @@
 """From clips to pooled features."""
+
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -99,8 +100,10 @@ def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: st
         return feature_map
     if feature_map.ndim != 5 or (pooling == 'max_1x2x2' and min(feature_map.shape[-2:]) < 2):
         least = ' of 2x2 pixels and more' if pooling == 'max_1x2x2' else ''
-        raise ConfigError(f'pooling {pooling} cannot be done on what the backbone gives, shape '
-                          f'{tuple(feature_map.shape)}; it is for maps [N, C, t, h, w]{least}')
+        raise ConfigError(
+            f'pooling {pooling} cannot be done on what the backbone gives, shape '
+            f'{tuple(feature_map.shape)}; it is for maps [N, C, t, h, w]{least}'
+        )
     if pooling == 'avg':
         return feature_map.mean(dim=(2, 3, 4))
     if pooling == 'max':
@@ -121,9 +124,13 @@ def build_preprocessor(backbone: nn.Module) -> nn.Module:
     preprocessor = ((getattr(backbone, 'cfg', None) or {}).get('model') or {}).get('data_preprocessor')
     if preprocessor is None:
         if not says_pixels(backbone):
-            print_log('nothing says which pixels the backbone expects: they are taken to be RGB, normalised with the mean '
-                      'and standard deviation of ImageNet; else load_backbone(..., data_preprocessor=dict(mean=..., '
-                      'std=..., to_bgr=...))', logger='current', level=logging.WARNING)
+            print_log(
+                'nothing says which pixels the backbone expects: they are taken to be RGB, normalised with the mean '
+                'and standard deviation of ImageNet; else load_backbone(..., data_preprocessor=dict(mean=..., '
+                'std=..., to_bgr=...))',
+                logger='current',
+                level=logging.WARNING,
+            )
         preprocessor = dict(type='ClipDataPreprocessor')
     check_registered(preprocessor, getattr(backbone, 'checkpoint', None) or 'the checkpoint')
     return build(preprocessor)

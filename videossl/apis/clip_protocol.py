@@ -1,4 +1,5 @@
 """Which views of a video features are made from."""
+
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isinf
@@ -55,11 +56,15 @@ class ClipProtocol:
         for side in sides:
             _check_whole_number('resize', side)
         if min(sides) < self.size:
-            raise ConfigError(f'size={self.size} pixels cannot be cropped from frames resized to {self.resize}; lower '
-                              'size or raise resize')
+            raise ConfigError(
+                f'size={self.size} pixels cannot be cropped from frames resized to {self.resize}; lower '
+                'size or raise resize'
+            )
         if self.crops == 3 and min(sides) != self.size:
-            raise ConfigError(f'three crops are taken along the long side, so the short side must be '
-                              f'size={self.size}, but resize={self.resize}')
+            raise ConfigError(
+                f'three crops are taken along the long side, so the short side must be '
+                f'size={self.size}, but resize={self.resize}'
+            )
 
     @classmethod
     def like(cls, config: Config | None, **given) -> 'ClipProtocol':
@@ -100,8 +105,13 @@ class ClipProtocol:
         """Transforms for :class:`~videossl.datasets.VideoDataset`; the views come crop after crop."""
         return [
             dict(type='VideoReaderInit'),
-            dict(type='SampleFrames', clip_len=self.clip_len, frame_interval=self.frame_interval, num_clips=self.clips,
-                 test_mode=True),
+            dict(
+                type='SampleFrames',
+                clip_len=self.clip_len,
+                frame_interval=self.frame_interval,
+                num_clips=self.clips,
+                test_mode=True,
+            ),
             # Resized here, each frame is resized once, also where clips overlap.
             dict(type='DecodeClips', scale=self.resize),
             dict(type=CROPS[self.crops], crop_size=self.size),
@@ -116,7 +126,7 @@ class ClipProtocol:
 
 def training_clips(config: Config | None) -> dict:
     """``size``, ``clip_len`` and ``frame_interval`` of the clips that a config trains on, as far as it says."""
-    values = {} if config is None else _read_pipeline(config, ('train', ))
+    values = {} if config is None else _read_pipeline(config, ('train',))
     return {name: values[name] for name in ('size', 'clip_len', 'frame_interval') if type(values.get(name)) is int}
 
 

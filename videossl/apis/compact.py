@@ -1,4 +1,5 @@
 """From a data set as it is handed out to one that is read several times faster: small frames, key frames close together."""
+
 import argparse
 import json
 import os
@@ -45,6 +46,7 @@ class CompactReport:
         after: bytes of what was made of them.
         seconds: that the work took.
     """
+
     written: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -54,12 +56,16 @@ class CompactReport:
     seconds: float = 0
 
     def __str__(self) -> str:
-        lines = [f'{len(self.written)} videos written in {readable_time(self.seconds)} '
-                 f'({len(self.written) / max(self.seconds, 1e-9):.1f} a second), {len(self.skipped)} were there already, '
-                 f'{len(self.failed)} failed']
+        lines = [
+            f'{len(self.written)} videos written in {readable_time(self.seconds)} '
+            f'({len(self.written) / max(self.seconds, 1e-9):.1f} a second), {len(self.skipped)} were there already, '
+            f'{len(self.failed)} failed'
+        ]
         if self.before:
-            lines.append(f'{readable_size(self.before)} before, {readable_size(self.after)} after: '
-                         f'{self.after / self.before:.2f} of it')
+            lines.append(
+                f'{readable_size(self.before)} before, {readable_size(self.after)} after: '
+                f'{self.after / self.before:.2f} of it'
+            )
         lines += [f'list written: {name}' for name in self.lists]
         lines += [f'  {video}: {reason}' for video, reason in list(self.failed.items())[:SHOWN]]
         if len(self.failed) > SHOWN:
@@ -67,13 +73,15 @@ class CompactReport:
         return printable('\n'.join(lines))
 
 
-def compact(data_root: str,
-            out: str,
-            ann_files: Sequence[str] = (),
-            settings: Reencoding | None = None,
-            workers: int | None = None,
-            timeout: float = TIMEOUT,
-            dry_run: bool = False) -> CompactReport:
+def compact(
+    data_root: str,
+    out: str,
+    ann_files: Sequence[str] = (),
+    settings: Reencoding | None = None,
+    workers: int | None = None,
+    timeout: float = TIMEOUT,
+    dry_run: bool = False,
+) -> CompactReport:
     """Write the videos of a data set anew into another folder, and its lists with the new names.
 
     Paths stay the same but for their ending, which becomes ``.mp4``. What was written before is left alone unless its source
@@ -103,8 +111,12 @@ def compact(data_root: str,
     report = CompactReport(skipped=[video for video in videos if record.is_done(video, names[video], data_root)])
     done = set(report.skipped)
     todo = [video for video in videos if video not in done]
-    print(printable(f'{len(videos)} videos below {data_root}, {len(done)} of them done; lists: '
-                    f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'))
+    print(
+        printable(
+            f'{len(videos)} videos below {data_root}, {len(done)} of them done; lists: '
+            f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
+        )
+    )
     for reason in left_out:
         print(printable(f'left out, as no list of these videos: {reason}'))
     number = workers or available_cores()
@@ -142,7 +154,9 @@ def _check_folders(data_root: str, out: str) -> None:
         raise ConfigError(f'there is no folder {data_root}; name the folder of the videos with --data-root')
     source, target = osp.realpath(data_root), osp.realpath(out)
     if osp.commonpath([source, target]) in (source, target):
-        raise ConfigError(f'--out must not be {data_root}, nor lie in it or around it, got {out}; choose a folder beside it')
+        raise ConfigError(
+            f'--out must not be {data_root}, nor lie in it or around it, got {out}; choose a folder beside it'
+        )
     if osp.isdir(out) and os.listdir(out) and not osp.isfile(osp.join(out, RECORD_FILE)):
         raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
 
@@ -159,15 +173,19 @@ def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile
             raise ConfigError(str(error)) from None
         folder, found = file.prefix(folders, lambda path: video_exists(osp.join(data_root, path)))
         if not found:
-            raise ConfigError(f'none of the first videos of {file.path} exists below {data_root}, the first being '
-                              f'{file.paths[0]}; correct --data-root')
+            raise ConfigError(
+                f'none of the first videos of {file.path} exists below {data_root}, the first being '
+                f'{file.paths[0]}; correct --data-root'
+            )
         paths = [joined(folder, path) for path in file.paths]
         outside = next((path for path in paths if path.startswith(('/', '../')) or osp.isabs(path)), None)
         if outside is not None:
             raise ConfigError(f'{file.path}: {outside} is no path below {data_root}, and could not lie below --out')
         lists.append((file, folder))
-        videos += [f'{path}.mp4' if not osp.splitext(path)[1] and osp.isfile(osp.join(data_root, f'{path}.mp4')) else path
-                   for path in paths]
+        videos += [
+            f'{path}.mp4' if not osp.splitext(path)[1] and osp.isfile(osp.join(data_root, f'{path}.mp4')) else path
+            for path in paths
+        ]
     if ann_files:
         return lists, list(dict.fromkeys(videos)), []
     try:
@@ -190,13 +208,17 @@ def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile
     return lists, videos, left_out
 
 
-def _check_space(data_root: str, out: str, todo: Sequence[str], settings: Reencoding, workers: int, timeout: float,
-                 refuse: bool) -> None:
+def _check_space(
+    data_root: str, out: str, todo: Sequence[str], settings: Reencoding, workers: int, timeout: float, refuse: bool
+) -> None:
     """Say how much space the videos will take and how much there is."""
     number = min(PROBED_VIDEOS, len(todo))
     probed = [osp.join(data_root, todo[len(todo) * index // number]) for index in range(number)]
-    sizes = {path: outcome.frames for path, outcome in
-             read_all(probed, workers, timeout, partial(estimate_size, settings=settings)) if outcome.error is None}
+    sizes = {
+        path: outcome.frames
+        for path, outcome in read_all(probed, workers, timeout, partial(estimate_size, settings=settings))
+        if outcome.error is None
+    }
     place = osp.realpath(out)
     while not osp.isdir(place):
         place = osp.dirname(place)
@@ -206,11 +228,15 @@ def _check_space(data_root: str, out: str, todo: Sequence[str], settings: Reenco
         return
     total = sum(_size(osp.join(data_root, video)) for video in todo)
     needed = total * sum(sizes.values()) / max(1, sum(_size(path) for path in sizes))
-    print(f'{readable_size(total)} will become about {readable_size(needed)}, judging by {len(sizes)} videos; '
-          f'{readable_size(free)} are free')
+    print(
+        f'{readable_size(total)} will become about {readable_size(needed)}, judging by {len(sizes)} videos; '
+        f'{readable_size(free)} are free'
+    )
     if needed > free and refuse:
-        raise ConfigError(f'{out} has room for {readable_size(free)}, but about {readable_size(needed)} are needed. Make room, '
-                          'or choose another --out, a smaller --short-side or a higher --crf')
+        raise ConfigError(
+            f'{out} has room for {readable_size(free)}, but about {readable_size(needed)} are needed. Make room, '
+            'or choose another --out, a smaller --short-side or a higher --crf'
+        )
 
 
 def _size(path: str) -> int:
@@ -221,8 +247,9 @@ def _size(path: str) -> int:
 
 
 # -------------------------------------------------------------------------------------------------------------- the work
-def _write_all(data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int,
-               timeout: float) -> Iterator[tuple[str, str | None]]:
+def _write_all(
+    data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
+) -> Iterator[tuple[str, str | None]]:
     """(video, reason for its failure or None), in the order in which they are done."""
     jobs = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
     with Progress(disable=not jobs) as progress:
@@ -261,14 +288,21 @@ class _Record:
                 if 'settings' in entry:
                     found = entry['settings']
                 else:
-                    self.entries[entry['path']] = {key: entry[key] for key in ('size', 'mtime', 'target', 'target_size')}
+                    self.entries[entry['path']] = {
+                        key: entry[key] for key in ('size', 'mtime', 'target', 'target_size')
+                    }
             except (ValueError, TypeError, KeyError):  # cut off in the middle of a line
                 continue
-        differing = [f'{name}: {(found or {}).get(name)} there, {value} wanted' for name, value in self.settings.items()
-                     if found is not None and found.get(name) != value]
+        differing = [
+            f'{name}: {(found or {}).get(name)} there, {value} wanted'
+            for name, value in self.settings.items()
+            if found is not None and found.get(name) != value
+        ]
         if differing:
-            raise ConfigError(f'{self.out} was written with other settings ({"; ".join(differing)}). Choose another folder '
-                              '(--out), or the settings that are there')
+            raise ConfigError(
+                f'{self.out} was written with other settings ({"; ".join(differing)}). Choose another folder '
+                '(--out), or the settings that are there'
+            )
 
     def begin(self) -> None:
         """Write the settings down."""
@@ -283,7 +317,9 @@ class _Record:
     def add(self, video: str, name: str, data_root: str) -> None:
         """Note that a video is written."""
         status = os.stat(osp.join(data_root, video))
-        entry = dict(size=status.st_size, mtime=status.st_mtime_ns, target=name, target_size=_size(osp.join(self.out, name)))
+        entry = dict(
+            size=status.st_size, mtime=status.st_mtime_ns, target=name, target_size=_size(osp.join(self.out, name))
+        )
         self.entries[video] = entry
         self._append(dict(path=video, **entry))
 
@@ -296,8 +332,9 @@ class _Record:
             status = os.stat(osp.join(data_root, video))
         except OSError:
             return False
-        return entry == dict(size=status.st_size, mtime=status.st_mtime_ns, target=name,
-                             target_size=_size(osp.join(self.out, name)))
+        return entry == dict(
+            size=status.st_size, mtime=status.st_mtime_ns, target=name, target_size=_size(osp.join(self.out, name))
+        )
 
     def sizes(self, videos: Sequence[str]) -> tuple[int, int]:
         """Bytes of those of the videos that are written, before and after."""
@@ -310,7 +347,7 @@ def _write_list(file: ListFile, prefix: str, names: dict[str, str], data_root: s
         name = names.get(joined(prefix, path))
         if name is None:  # a name without ending, or a video that is not there
             return path
-        return path[:len(path) - len(osp.basename(path))] + osp.basename(name)
+        return path[: len(path) - len(osp.basename(path))] + osp.basename(name)
 
     place = osp.relpath(osp.abspath(file.path), osp.abspath(data_root))
     target = osp.join(out, osp.basename(place) if place.startswith(os.pardir) else place)
@@ -336,19 +373,35 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Write the videos of a data set anew, once, so that training reads them several times faster: small '
         'frames, key frames close together, H.264 that is quick to decode, no sound, in MP4 files. The number of frames and '
         'their times stay. Lists are written with the new names. The same command goes on with what was cut off; nothing is '
-        'done to the source.')
+        'done to the source.'
+    )
     parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--out', required=True, help='folder for the new videos and lists, beside the other one')
-    parser.add_argument('--ann-file', nargs='+', default=[], metavar='LIST', help='lists, relative to --data-root, of the '
-                        'videos to write; default: all videos, and the lists that lie in --data-root')
-    parser.add_argument('--short-side', type=int, default=128, help='pixels of the short side; smaller videos keep their size; '
-                        'default: 128')
-    parser.add_argument('--keyframe-interval', type=int, default=12, help='frames from one key frame to the next, at most; '
-                        'default: 12')
+    parser.add_argument(
+        '--ann-file',
+        nargs='+',
+        default=[],
+        metavar='LIST',
+        help='lists, relative to --data-root, of the '
+        'videos to write; default: all videos, and the lists that lie in --data-root',
+    )
+    parser.add_argument(
+        '--short-side',
+        type=int,
+        default=128,
+        help='pixels of the short side; smaller videos keep their size; default: 128',
+    )
+    parser.add_argument(
+        '--keyframe-interval', type=int, default=12, help='frames from one key frame to the next, at most; default: 12'
+    )
     parser.add_argument('--crf', type=int, default=23, help="x264's quality, lower is better and larger; default: 23")
     parser.add_argument('--workers', type=int, help='processes; default: one per processor')
-    parser.add_argument('--timeout', type=float, default=TIMEOUT, help='seconds after which a video counts as failed; default: '
-                        f'{TIMEOUT:g}')
+    parser.add_argument(
+        '--timeout',
+        type=float,
+        default=TIMEOUT,
+        help=f'seconds after which a video counts as failed; default: {TIMEOUT:g}',
+    )
     parser.add_argument('--dry-run', action='store_true', help='count, estimate the size, and write nothing')
     args = parser.parse_args(argv)
     if args.workers is not None and args.workers < 1:

@@ -1,4 +1,5 @@
 """Measures what a machine, a config and a set of videos make of each other, and says what to change."""
+
 import argparse
 import copy
 import json
@@ -39,7 +40,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='What is installed and what is known to go wrong; with a config also how fast this machine reads, '
         'decodes, augments and trains on these videos, what holds it back, and what to change. Nothing is trained and '
-        'nothing is written but what --json names.')
+        'nothing is written but what --json names.'
+    )
     parser.add_argument('config', nargs='?', help='config file of a pretraining or fine-tuning')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
@@ -142,47 +144,92 @@ def _measure(args: argparse.Namespace, runner: Runner, wanted: int, say: Callabl
     reading = time_reading(data.files, seconds['reading'])
     videos = sum(len(leaf) for leaf in leaves(loader.dataset))
     facts = machine(args.data_root or '.')
-    kept = reading is None or facts['memory_available'] is None or (
-        reading['bytes'] * videos < HELD_IN_MEMORY * facts['memory_available'])
+    kept = (
+        reading is None
+        or facts['memory_available'] is None
+        or (reading['bytes'] * videos < HELD_IN_MEMORY * facts['memory_available'])
+    )
     if loader.num_workers:
         say(f'data: {loader.num_workers} workers')
     timings = Timings(
-        data=data.parts, step={}, groups=data.groups, collate=time_collating(loader, data.samples, batch),
-        workers=loader.num_workers, reading=0.0 if kept else max(reading['cold_ms'] - reading['cached_ms'], 0.0),
-        loader_rate=time_workers(loader, seconds['workers']) if loader.num_workers else None)
+        data=data.parts,
+        step={},
+        groups=data.groups,
+        collate=time_collating(loader, data.samples, batch),
+        workers=loader.num_workers,
+        reading=0.0 if kept else max(reading['cold_ms'] - reading['cached_ms'], 0.0),
+        loader_rate=time_workers(loader, seconds['workers']) if loader.num_workers else None,
+    )
     say('training step')
 
     def with_step(milliseconds: float) -> Timings:
         return Timings(**{**vars(timings), 'step': {'step': milliseconds}})
 
-    step = time_steps(runner, data.samples, seconds['steps'], seconds['together'],
-                      lambda milliseconds: training_rate(with_step(milliseconds)))
+    step = time_steps(
+        runner,
+        data.samples,
+        seconds['steps'],
+        seconds['together'],
+        lambda milliseconds: training_rate(with_step(milliseconds)),
+    )
     timings = Timings(**{**vars(timings), 'step': step.parts, 'together_rate': step.together})
 
     clip = tuple(data.samples[0]['inputs'].shape[-3:])
     accelerator = next(iter(facts['accelerators']), {})
     known = dict(
-        device=get_device(), cores=facts['cores'], threads=facts['threads'], bf16=facts['bf16'], clip=clip,
-        allowed_workers=most_workers(runner.cfg.train_dataloader), precision=step.precision, peak_memory=step.peak_memory,
-        memory=accelerator.get('memory', facts['memory']), laptop_config=laptop_config(args.config), **data.seen)
+        device=get_device(),
+        cores=facts['cores'],
+        threads=facts['threads'],
+        bf16=facts['bf16'],
+        clip=clip,
+        allowed_workers=most_workers(runner.cfg.train_dataloader),
+        precision=step.precision,
+        peak_memory=step.peak_memory,
+        memory=accelerator.get('memory', facts['memory']),
+        laptop_config=laptop_config(args.config),
+        **data.seen,
+    )
     rate = measured_or_computed_rate(timings)
     samples = len(loader) * batch
     return dict(
         config=args.config,
         timings=asdict(timings),
-        data=dict(sample_ms=sum(data.parts.values()), data_ms=timings.data_ms, videos_in_list=videos,
-                  videos_measured=len(data.samples), rounds=data.rounds, reading=reading, stays_in_memory=kept,
-                  unreadable=data.unreadable, clips=int(data.samples[0]['inputs'].shape[0]), clip=clip, **data.seen),
-        step=dict(step_ms=timings.step_ms, batch=step.batch, full_batch=batch, iterations=step.iterations,
-                  precision=step.precision, peak_memory=step.peak_memory, memory=known['memory']),
+        data=dict(
+            sample_ms=sum(data.parts.values()),
+            data_ms=timings.data_ms,
+            videos_in_list=videos,
+            videos_measured=len(data.samples),
+            rounds=data.rounds,
+            reading=reading,
+            stays_in_memory=kept,
+            unreadable=data.unreadable,
+            clips=int(data.samples[0]['inputs'].shape[0]),
+            clip=clip,
+            **data.seen,
+        ),
+        step=dict(
+            step_ms=timings.step_ms,
+            batch=step.batch,
+            full_batch=batch,
+            iterations=step.iterations,
+            precision=step.precision,
+            peak_memory=step.peak_memory,
+            memory=known['memory'],
+        ),
         rates=dict(
-            workers=timings.workers, workers_wanted=wanted, workers_allowed=known['allowed_workers'],
+            workers=timings.workers,
+            workers_wanted=wanted,
+            workers_allowed=known['allowed_workers'],
             data={workers: data_rate(timings, workers) for workers in shown_workers(timings.workers, facts['cores'])},
-            loader_measured=timings.loader_rate, step=1e3 / timings.step_ms, training_computed=training_rate(timings),
-            training_measured=timings.together_rate),
+            loader_measured=timings.loader_rate,
+            step=1e3 / timings.step_ms,
+            training_computed=training_rate(timings),
+            training_measured=timings.together_rate,
+        ),
         wall=asdict(wall(timings)),
         estimate=dict(samples_per_epoch=samples, epochs=epochs, **estimates(rate, samples, epochs)),
-        advice=[asdict(entry) for entry in advice(timings, known)])
+        advice=[asdict(entry) for entry in advice(timings, known)],
+    )
 
 
 def shown_workers(own: int, cores: int) -> list[int]:

@@ -1,4 +1,5 @@
 """Times what happens to a sample between the disk and the batch."""
+
 import copy
 import itertools
 import logging
@@ -80,8 +81,10 @@ class Stopwatch:
                 children = [unused(f'{part}: {type(child).__name__}', taken) for child in transform.transforms]
                 self.children[part] = children
                 self.groups.update(dict.fromkeys(children, group))
-                stand_in.transforms = [imitation(child, self._timed(type(child), name))
-                                       for name, child in zip(children, transform.transforms)]
+                stand_in.transforms = [
+                    imitation(child, self._timed(type(child), name))
+                    for name, child in zip(children, transform.transforms)
+                ]
             parts.append(part)
             watched.append(stand_in)
         return WatchedTransforms(watched, parts, self)
@@ -152,7 +155,7 @@ def imitation(transform: Callable, call: Callable) -> Callable:
     kind = type(transform)
     stand_in = copy.copy(transform)
     try:
-        stand_in.__class__ = type(kind.__name__, (kind, ), dict(__call__=call, __module__=kind.__module__))
+        stand_in.__class__ = type(kind.__name__, (kind,), dict(__call__=call, __module__=kind.__module__))
     except TypeError:
         return transform
     return stand_in
@@ -234,10 +237,21 @@ def endless_loader(loader: DataLoader, batch_size: int) -> DataLoader:
     """A loader like another one, but with other batches, and without an end."""
     workers = {}
     if loader.num_workers:
-        workers = dict(prefetch_factor=loader.prefetch_factor, multiprocessing_context=loader.multiprocessing_context,
-                       worker_init_fn=loader.worker_init_fn, timeout=loader.timeout)
-    return DataLoader(loader.dataset, batch_size, sampler=Endless(loader), num_workers=loader.num_workers,
-                      collate_fn=loader.collate_fn, pin_memory=loader.pin_memory, **workers)
+        workers = dict(
+            prefetch_factor=loader.prefetch_factor,
+            multiprocessing_context=loader.multiprocessing_context,
+            worker_init_fn=loader.worker_init_fn,
+            timeout=loader.timeout,
+        )
+    return DataLoader(
+        loader.dataset,
+        batch_size,
+        sampler=Endless(loader),
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        pin_memory=loader.pin_memory,
+        **workers,
+    )
 
 
 @dataclass
@@ -305,7 +319,8 @@ def time_samples(loader: DataLoader, seconds: float, unreadable: Unreadable) -> 
         files=[key for key in kept if isinstance(key, str) and os.path.isfile(key)],
         rounds=rounds,
         seen=_summary(seen),
-        unreadable=list(unreadable.lines))
+        unreadable=list(unreadable.lines),
+    )
 
 
 def _one(dataset: Dataset, draw: int, stopwatch: Stopwatch, unreadable: Unreadable) -> tuple[dict | None, dict]:

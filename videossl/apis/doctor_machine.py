@@ -1,4 +1,5 @@
 """What a machine and its Python packages are: versions, devices, cores, memory, repairs, and traps that are known."""
+
 import importlib.metadata
 import os
 import os.path as osp
@@ -16,8 +17,19 @@ from videossl.engine.hooks.precision_hook import cpu_has_bf16
 from videossl.version import __version__
 
 OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless')
-PACKAGES = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmaction2', 'decord', 'decord2', 'numpy', *OPENCV,
-            'av')
+PACKAGES = (
+    'torch',
+    'torchvision',
+    'mmengine',
+    'mmcv',
+    'mmcv-lite',
+    'mmaction2',
+    'decord',
+    'decord2',
+    'numpy',
+    *OPENCV,
+    'av',
+)
 OPTIONAL = ('torchvision', 'mmcv', 'decord2', *OPENCV[1:])  # not missed where they are not installed
 GIB = 2**30
 SMALL_SHARED_MEMORY = GIB  # Docker's default is 64 MiB
@@ -48,7 +60,13 @@ def versions() -> dict[str, str | None]:
         version = installed_version(name)
         if version is not None or name not in OPTIONAL:
             found[name] = version
-    build = f'CUDA {torch.version.cuda}' if torch.version.cuda else f'ROCm {torch.version.hip}' if torch.version.hip else 'CPU'
+    build = (
+        f'CUDA {torch.version.cuda}'
+        if torch.version.cuda
+        else f'ROCm {torch.version.hip}'
+        if torch.version.hip
+        else 'CPU'
+    )
     found['torch'] = f'{torch.__version__} ({build} build)'
     return found
 
@@ -100,9 +118,14 @@ def machine(folder: str = '.') -> dict:
         folder: its disk's free space is told.
     """
     total, available = memory()
-    devices = [dict(name=torch.cuda.get_device_name(number),
-                    memory=torch.cuda.get_device_properties(number).total_memory)
-               for number in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    devices = (
+        [
+            dict(name=torch.cuda.get_device_name(number), memory=torch.cuda.get_device_properties(number).total_memory)
+            for number in range(torch.cuda.device_count())
+        ]
+        if torch.cuda.is_available()
+        else []
+    )
     return dict(
         system=platform.platform(),
         device=get_device(),
@@ -118,7 +141,8 @@ def machine(folder: str = '.') -> dict:
         memory_available=available,
         disk_free=shutil.disk_usage(folder).free,
         shared_memory=shutil.disk_usage('/dev/shm').total if osp.isdir('/dev/shm') else None,
-        nvidia_driver=osp.exists('/proc/driver/nvidia/version'))
+        nvidia_driver=osp.exists('/proc/driver/nvidia/version'),
+    )
 
 
 def traps(found: dict[str, str | None], facts: dict, torchvision_needs: str | None = None) -> list[Trap]:
@@ -135,33 +159,66 @@ def traps(found: dict[str, str | None], facts: dict, torchvision_needs: str | No
     quota, shared = facts['core_quota'], facts['shared_memory']
     threads_held = facts['omp_num_threads'] and facts['device'] == 'cpu' and facts['threads'] < facts['cores']
     return [
-        Trap('packages of OpenCV in different releases', len(set(opencv.values())) > 1,
-             f'{", ".join(f"{name} {version}" for name, version in opencv.items())} write the same folder cv2; install the '
-             'same release of each, or keep one'),
-        Trap('mmcv beside mmcv-lite', bool(found.get('mmcv') and found.get('mmcv-lite')),
-             'both write the folder mmcv; pip uninstall both, then install one of them'),
-        Trap('mmcv 2.2 or newer, which mmaction2 refuses', _numbers(mmcv) >= (2, 2),
-             f'{mmcv} is installed: pip uninstall -y mmcv mmcv-lite && pip install "mmcv-lite>=2.0.1,<2.2"'),
-        Trap('decord beside decord2', bool(found.get('decord') and found.get('decord2')),
-             'both are imported as decord; pip uninstall both, then install one of them'),
-        Trap('torchvision of another torch', torchvision_needs not in (None, torch_version),
-             f'torchvision {found.get("torchvision")} was built for torch {torchvision_needs}, not {torch_version}, and may '
-             'fail when it is imported; nothing here needs it: pip uninstall torchvision'),
-        Trap('torch older than 2.6', _numbers(torch_version) < (2, 6),
-             'its torch.load does not keep to plain types by itself: install torch 2.6 or newer'),
-        Trap("a GPU that this build of torch cannot use", facts['nvidia_driver'] and facts['device'] == 'cpu',
-             'an NVIDIA driver is there, but torch sees no GPU: install the CUDA build of torch that the driver allows'),
-        Trap('fewer cores allowed than visible', quota is not None and quota < facts['cores'],
-             f'the container may use {quota or 0:g} of {facts["cores"]} visible cores: torch and the loader start too many '
-             f'threads; set OMP_NUM_THREADS={max(int(quota or 1), 1)} and few train_dataloader.num_workers'),
-        Trap('OMP_NUM_THREADS holds the training step back', bool(threads_held),
-             f'OMP_NUM_THREADS={facts["omp_num_threads"]} leaves the step {facts["threads"]} of {facts["cores"]} cores: '
-             'unset it'),
-        Trap('a small /dev/shm', shared is not None and shared < SMALL_SHARED_MEMORY,
-             f'{as_gib(shared)}: batches of loader workers go through it, which end with a bus error when it is full; '
-             'start the container with --shm-size=8g, or set train_dataloader.num_workers=0'),
-        Trap('a disk almost full', facts['disk_free'] < SMALL_DISK,
-             f'{as_gib(facts["disk_free"])} are free here; checkpoints go to the work folder: set --work-dir elsewhere'),
+        Trap(
+            'packages of OpenCV in different releases',
+            len(set(opencv.values())) > 1,
+            f'{", ".join(f"{name} {version}" for name, version in opencv.items())} write the same folder cv2; install the '
+            'same release of each, or keep one',
+        ),
+        Trap(
+            'mmcv beside mmcv-lite',
+            bool(found.get('mmcv') and found.get('mmcv-lite')),
+            'both write the folder mmcv; pip uninstall both, then install one of them',
+        ),
+        Trap(
+            'mmcv 2.2 or newer, which mmaction2 refuses',
+            _numbers(mmcv) >= (2, 2),
+            f'{mmcv} is installed: pip uninstall -y mmcv mmcv-lite && pip install "mmcv-lite>=2.0.1,<2.2"',
+        ),
+        Trap(
+            'decord beside decord2',
+            bool(found.get('decord') and found.get('decord2')),
+            'both are imported as decord; pip uninstall both, then install one of them',
+        ),
+        Trap(
+            'torchvision of another torch',
+            torchvision_needs not in (None, torch_version),
+            f'torchvision {found.get("torchvision")} was built for torch {torchvision_needs}, not {torch_version}, and may '
+            'fail when it is imported; nothing here needs it: pip uninstall torchvision',
+        ),
+        Trap(
+            'torch older than 2.6',
+            _numbers(torch_version) < (2, 6),
+            'its torch.load does not keep to plain types by itself: install torch 2.6 or newer',
+        ),
+        Trap(
+            'a GPU that this build of torch cannot use',
+            facts['nvidia_driver'] and facts['device'] == 'cpu',
+            'an NVIDIA driver is there, but torch sees no GPU: install the CUDA build of torch that the driver allows',
+        ),
+        Trap(
+            'fewer cores allowed than visible',
+            quota is not None and quota < facts['cores'],
+            f'the container may use {quota or 0:g} of {facts["cores"]} visible cores: torch and the loader start too many '
+            f'threads; set OMP_NUM_THREADS={max(int(quota or 1), 1)} and few train_dataloader.num_workers',
+        ),
+        Trap(
+            'OMP_NUM_THREADS holds the training step back',
+            bool(threads_held),
+            f'OMP_NUM_THREADS={facts["omp_num_threads"]} leaves the step {facts["threads"]} of {facts["cores"]} cores: '
+            'unset it',
+        ),
+        Trap(
+            'a small /dev/shm',
+            shared is not None and shared < SMALL_SHARED_MEMORY,
+            f'{as_gib(shared)}: batches of loader workers go through it, which end with a bus error when it is full; '
+            'start the container with --shm-size=8g, or set train_dataloader.num_workers=0',
+        ),
+        Trap(
+            'a disk almost full',
+            facts['disk_free'] < SMALL_DISK,
+            f'{as_gib(facts["disk_free"])} are free here; checkpoints go to the work folder: set --work-dir elsewhere',
+        ),
     ]
 
 

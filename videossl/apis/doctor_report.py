@@ -1,4 +1,5 @@
 """What tools/doctor.py prints."""
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,8 +25,9 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def print_machine(console: Console, found: dict[str, str | None], facts: dict, repaired: dict[str, str],
-                  traps: list[Trap]) -> None:
+def print_machine(
+    console: Console, found: dict[str, str | None], facts: dict, repaired: dict[str, str], traps: list[Trap]
+) -> None:
     """Versions, machine, repairs and traps."""
     table = _table('versions', '', '')
     for name, version in found.items():
@@ -37,12 +39,18 @@ def print_machine(console: Console, found: dict[str, str | None], facts: dict, r
         table.add_row('accelerator', f'{gpu["name"]}, {as_gib(gpu["memory"])}')
     quota = '' if facts['core_quota'] is None else f', limited to the time of {facts["core_quota"]:g}'
     for name, value in (
-        ('trains on', facts['device']), ('processor', facts['cpu']),
-        ('cores', f'{facts["cores"]} of {facts["cores_of_machine"]} for this process{quota}; torch uses {facts["threads"]}'),
+        ('trains on', facts['device']),
+        ('processor', facts['cpu']),
+        (
+            'cores',
+            f'{facts["cores"]} of {facts["cores_of_machine"]} for this process{quota}; torch uses {facts["threads"]}',
+        ),
         ('bf16 in hardware', 'yes' if facts['bf16'] else 'no: auto precision means fp32'),
         ('memory', f'{as_gib(facts["memory"])}, {as_gib(facts["memory_available"])} available'),
-        ('free on the disk', as_gib(facts['disk_free'])), ('/dev/shm', as_gib(facts['shared_memory'])),
-        ('system', facts['system'])):
+        ('free on the disk', as_gib(facts['disk_free'])),
+        ('/dev/shm', as_gib(facts['shared_memory'])),
+        ('system', facts['system']),
+    ):
         table.add_row(name, value)
     console.print(table)
 
@@ -55,7 +63,9 @@ def print_machine(console: Console, found: dict[str, str | None], facts: dict, r
     for trap in found_traps:
         console.print(f'[yellow]trap:[/] {escape(trap.name)}: {escape(trap.remedy)}', highlight=False)
     rest = [trap.name for trap in traps if not trap.found]
-    console.print(f'{"other " if found_traps else ""}known traps, not found: {escape("; ".join(rest))}', highlight=False)
+    console.print(
+        f'{"other " if found_traps else ""}known traps, not found: {escape("; ".join(rest))}', highlight=False
+    )
 
 
 def print_measurement(console: Console, measured: dict) -> None:
@@ -68,13 +78,22 @@ def print_measurement(console: Console, measured: dict) -> None:
     say = lambda text: console.print(text, highlight=False)  # noqa: E731
     say(f'[bold]the wall:[/] {escape(measured["wall"]["text"])}')
     rate = estimate['samples_per_epoch'] / estimate['epoch_seconds']
-    say(f'[bold]time:[/] {rate:.4g} samples/s: {as_duration(estimate["epoch_seconds"])} an epoch of '
+    say(
+        f'[bold]time:[/] {rate:.4g} samples/s: {as_duration(estimate["epoch_seconds"])} an epoch of '
         f'{estimate["samples_per_epoch"]} samples, {as_duration(estimate["schedule_seconds"])} for all '
-        f'{estimate["epochs"]:.4g} (validation and checkpoints not counted)')
-    part = '' if step['batch'] == step['full_batch'] else f', with batches of {step["batch"]} instead of {step["full_batch"]}'
+        f'{estimate["epochs"]:.4g} (validation and checkpoints not counted)'
+    )
+    part = (
+        ''
+        if step['batch'] == step['full_batch']
+        else f', with batches of {step["batch"]} instead of {step["full_batch"]}'
+    )
     say(f'[bold]peak memory:[/] {as_gib(step["peak_memory"])} of {as_gib(step["memory"])}{part}')
-    say('[bold]what to change:[/]' if measured['advice'] else
-        '[bold]what to change:[/] nothing that these figures speak for')
+    say(
+        '[bold]what to change:[/]'
+        if measured['advice']
+        else '[bold]what to change:[/] nothing that these figures speak for'
+    )
     for number, entry in enumerate(measured['advice'], 1):
         gain = '' if entry['gain'] is None else f' -> {entry["gain"]:.2g} times the samples/s'
         say(f'  {number}. {escape(entry["text"])}{gain}')
@@ -91,8 +110,10 @@ def _print_data(console: Console, timings: dict, data: dict) -> None:
     table.add_section()
     table.add_row('a sample', '', f'{data["data_ms"]:.2f}', '100')
     console.print(table)
-    seen = [f'{data["videos_measured"]} of {data["videos_in_list"]} videos, {data["rounds"]} rounds; '
-            f'{data["clips"]} clip{"s" * (data["clips"] > 1)} of {"x".join(map(str, data["clip"]))}']
+    seen = [
+        f'{data["videos_measured"]} of {data["videos_in_list"]} videos, {data["rounds"]} rounds; '
+        f'{data["clips"]} clip{"s" * (data["clips"] > 1)} of {"x".join(map(str, data["clip"]))}'
+    ]
     if 'frames' in data:
         seen.append(f'{data["frames"]:.3g} frames decoded')
     if 'file_size' in data:
@@ -102,13 +123,22 @@ def _print_data(console: Console, timings: dict, data: dict) -> None:
     console.print('; '.join(seen), highlight=False)
     reading = data['reading']
     if reading is not None:
-        asked = ('the system was asked to drop them from its cache' if reading['dropped'] else
-                 'this system cannot be asked to drop them from its cache, so this may be the cache')
+        asked = (
+            'the system was asked to drop them from its cache'
+            if reading['dropped']
+            else 'this system cannot be asked to drop them from its cache, so this may be the cache'
+        )
         speed = reading['bytes'] / 2**20 / (reading['cold_ms'] / 1e3)
-        fits = ('all videos fit in memory, so only the first epoch pays for this' if data['stays_in_memory'] else
-                'the videos do not all fit in memory, so every epoch pays for this')
-        console.print(f'files of {reading["bytes"] / 2**20:.2f} MiB: {reading["cold_ms"]:.2g} ms from the disk ({speed:.0f} '
-                      f'MiB/s; {asked}), {reading["cached_ms"]:.2g} ms again; {fits}', highlight=False)
+        fits = (
+            'all videos fit in memory, so only the first epoch pays for this'
+            if data['stays_in_memory']
+            else 'the videos do not all fit in memory, so every epoch pays for this'
+        )
+        console.print(
+            f'files of {reading["bytes"] / 2**20:.2f} MiB: {reading["cold_ms"]:.2g} ms from the disk ({speed:.0f} '
+            f'MiB/s; {asked}), {reading["cached_ms"]:.2g} ms again; {fits}',
+            highlight=False,
+        )
     for line in data['unreadable'][:MOST_NAMED]:
         console.print(f'[yellow]cannot be read:[/] {escape(line)}', highlight=False)
     if len(data['unreadable']) > MOST_NAMED:
@@ -123,11 +153,18 @@ def _print_step(console: Console, timings: dict, step: dict) -> None:
     table.add_section()
     table.add_row('a sample', f'{step["step_ms"]:.2f}', '100')
     console.print(table)
-    scaled = '' if step['batch'] == step['full_batch'] else (
-        f', instead of the {step["full_batch"]} of training, which take too long to try: the optimiser, the teacher and the '
-        'hooks are counted as once for those')
-    console.print(f'{step["iterations"]} iterations of {step["batch"]} samples, {step["precision"] or "fp32"}{scaled}',
-                  highlight=False)
+    scaled = (
+        ''
+        if step['batch'] == step['full_batch']
+        else (
+            f', instead of the {step["full_batch"]} of training, which take too long to try: the optimiser, the teacher and the '
+            'hooks are counted as once for those'
+        )
+    )
+    console.print(
+        f'{step["iterations"]} iterations of {step["batch"]} samples, {step["precision"] or "fp32"}{scaled}',
+        highlight=False,
+    )
 
 
 def _print_rates(console: Console, rates: dict) -> None:
@@ -144,5 +181,7 @@ def _print_rates(console: Console, rates: dict) -> None:
         table.add_row('both, with the real loader', f'{rates["training_measured"]:.4g}', 'measured')
     console.print(table)
     if rates['workers'] != rates['workers_wanted']:
-        console.print(f'the config asks for {rates["workers_wanted"]} workers; {rates["workers"]} share this machine with '
-                      'the training step')
+        console.print(
+            f'the config asks for {rates["workers_wanted"]} workers; {rates["workers"]} share this machine with '
+            'the training step'
+        )

@@ -1,4 +1,5 @@
 """Times training iterations: the runner's own loop with all its hooks, on batches that are ready."""
+
 import functools
 import itertools
 import sys
@@ -52,8 +53,9 @@ class StepTimes:
     peak_memory: int | None
 
 
-def time_steps(runner: Runner, samples: list[dict], seconds: float, seconds_together: float,
-               rate: Callable[[float], float]) -> StepTimes:
+def time_steps(
+    runner: Runner, samples: list[dict], seconds: float, seconds_together: float, rate: Callable[[float], float]
+) -> StepTimes:
     """Train for a while, with teacher, bank and hooks.
 
     Args:
@@ -73,8 +75,14 @@ def time_steps(runner: Runner, samples: list[dict], seconds: float, seconds_toge
         runner.train()
     except Enough:
         pass
-    return StepTimes(per_sample(typical(feed.runs), feed.size, feed.full), feed.size, len(feed.runs), feed.together,
-                     getattr(unwrap(runner.model), 'autocast_precision', None), peak_memory())
+    return StepTimes(
+        per_sample(typical(feed.runs), feed.size, feed.full),
+        feed.size,
+        len(feed.runs),
+        feed.together,
+        getattr(unwrap(runner.model), 'autocast_precision', None),
+        peak_memory(),
+    )
 
 
 def per_sample(iteration: dict[str, float], size: int, full: int) -> dict[str, float]:
@@ -90,8 +98,14 @@ class Feed:
     long, smaller ones are timed.
     """
 
-    def __init__(self, runner: Runner, samples: list[dict], seconds: float, seconds_together: float,
-                 rate: Callable[[float], float]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        samples: list[dict],
+        seconds: float,
+        seconds_together: float,
+        rate: Callable[[float], float],
+    ) -> None:
         self.runner = runner
         self.loader: DataLoader = runner.train_loop.dataloader
         self.samples = itertools.cycle(samples)
@@ -152,8 +166,11 @@ class Feed:
 
 def affordable(per_sample: float, full: int, seconds: float) -> int:
     """The batch that so many milliseconds per sample leave: a full one, or as large as four iterations have time for."""
-    return full if 4 * full * per_sample <= 1e3 * seconds else min(
-        full, max(SMALL_BATCH, int(1e3 * seconds / (4 * per_sample))))
+    return (
+        full
+        if 4 * full * per_sample <= 1e3 * seconds
+        else min(full, max(SMALL_BATCH, int(1e3 * seconds / (4 * per_sample))))
+    )
 
 
 class StepTimer:

@@ -1,4 +1,5 @@
 """From timings to a verdict: what holds training back, how long it takes, and what to change. Nothing here measures."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -6,8 +7,16 @@ from math import prod
 ELSE = 'everything else'
 STEP = 'step'
 # How an advice names the parts of the data; a group not named here goes by its own name.
-GROUPS = dict(disk='reading from the disk', open='opening', sample='sampling', decode='decoding', load='loading maps',
-              augment='the transforms', pack='packing', collate='collating')
+GROUPS = dict(
+    disk='reading from the disk',
+    open='opening',
+    sample='sampling',
+    decode='decoding',
+    load='loading maps',
+    augment='the transforms',
+    pack='packing',
+    collate='collating',
+)
 LEAST_GAIN = 1.1  # a smaller one is no advice
 LEAST_DECODING_LEFT = 1 / 3  # from 240 lines to 128 with key frames every 8 to 16, a quarter to a fifth was seen
 LARGE_FILES = 1.5  # their short side over the clips': with up to this re-encoding saves little
@@ -95,7 +104,7 @@ def typical(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     """Of runs of the same parts, the mean of those whose total lies in the middle third: a median whose parts add up."""
     ordered = sorted(runs, key=lambda run: sum(run.values()))
     cut = len(ordered) // 3
-    return mean_of(ordered[cut:len(ordered) - cut])
+    return mean_of(ordered[cut : len(ordered) - cut])
 
 
 def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -138,17 +147,29 @@ def wall(timings: Timings) -> Wall:
         share = timings.data_ms / (timings.data_ms + timings.step_ms)
         turns = 'the main process loads data and trains in turns'
         if share > 0.5:
-            return Wall('data', part, of_data, f'the data: {share:.0%} of the time, since {turns}; {of_data:.0%} of that is '
-                        f'{name}')
-        return Wall(STEP, step_part, of_step, f'the training step: {1 - share:.0%} of the time ({turns}); {of_step:.0%} of '
-                    f'that is its {step_part}')
+            return Wall(
+                'data',
+                part,
+                of_data,
+                f'the data: {share:.0%} of the time, since {turns}; {of_data:.0%} of that is {name}',
+            )
+        return Wall(
+            STEP,
+            step_part,
+            of_step,
+            f'the training step: {1 - share:.0%} of the time ({turns}); {of_step:.0%} of that is its {step_part}',
+        )
     data, step = data_rate(timings, timings.workers), 1e3 / timings.step_ms
     rates = f'{timings.workers} workers deliver {data:.4g} samples/s, the step takes {step:.4g}'
     if timings.together_rate is not None and timings.together_rate < FIGHTING * min(data, step):
-        return Wall('cores', part if data < step else step_part, of_data if data < step else of_step,
-                    f'the cores: {rates}, each alone, but both at once come to {timings.together_rate:.4g}')
+        return Wall(
+            'cores',
+            part if data < step else step_part,
+            of_data if data < step else of_step,
+            f'the cores: {rates}, each alone, but both at once come to {timings.together_rate:.4g}',
+        )
     if data < step:
-        return Wall('data', part, of_data, f'the data: {rates}; {of_data:.0%} of a sample\'s time is {name}')
+        return Wall('data', part, of_data, f"the data: {rates}; {of_data:.0%} of a sample's time is {name}")
     return Wall(STEP, step_part, of_step, f'the training step: {rates}; {of_step:.0%} of it is its {step_part}')
 
 
@@ -170,9 +191,15 @@ def advice(timings: Timings, facts: dict) -> list[Advice]:
             ``laptop_config`` (the small config of this method).
     """
     now = measured_or_computed_rate(timings)
-    found = [_fewer_workers(timings, now), _re_encode(timings, facts), _more_workers(timings, facts),
-             _smaller_clips(timings, facts), _precision(timings, facts), _threads(timings, facts),
-             _batch_size(timings, facts)]
+    found = [
+        _fewer_workers(timings, now),
+        _re_encode(timings, facts),
+        _more_workers(timings, facts),
+        _smaller_clips(timings, facts),
+        _precision(timings, facts),
+        _threads(timings, facts),
+        _batch_size(timings, facts),
+    ]
     found = [entry for entry in found if entry is not None and (entry.gain is None or entry.gain >= LEAST_GAIN)]
     return sorted(found, key=lambda entry: -(entry.gain or 0.0))
 
@@ -188,8 +215,8 @@ def with_other_data(timings: Timings, **changes) -> Timings:
 def decoding_left(facts: dict) -> float:
     """The share of the decoding time that is left after re-encoding: in proportion to the pixels, and to the frames from
     the key frame before a clip to its end; cautiously never less than ``LEAST_DECODING_LEFT``."""
-    side, frames = min(facts.get('file_size') or (0, )), facts.get('frames') or SMALL_CLIP[0]
-    pixels = min(1.0, (short_side(facts) / side)**2) if side and facts.get('clip') else 1.0
+    side, frames = min(facts.get('file_size') or (0,)), facts.get('frames') or SMALL_CLIP[0]
+    pixels = min(1.0, (short_side(facts) / side) ** 2) if side and facts.get('clip') else 1.0
     distance = max(facts.get('key_frames') or 0, NEAR_KEY_FRAMES)
     return max(LEAST_DECODING_LEFT, pixels * (frames + NEAR_KEY_FRAMES / 2) / (frames + distance / 2))
 
@@ -203,19 +230,26 @@ def _re_encode(timings: Timings, facts: dict) -> Advice | None:
     groups = timings.by_group()
     reasons, option = [], ''
     if facts.get('file_size') and facts.get('clip') and min(facts['file_size']) > LARGE_FILES * min(facts['clip'][1:]):
-        reasons.append(f'the videos have a short side of {min(facts["file_size"])} pixels, the clips one of '
-                       f'{min(facts["clip"][1:])}')
+        reasons.append(
+            f'the videos have a short side of {min(facts["file_size"])} pixels, the clips one of '
+            f'{min(facts["clip"][1:])}'
+        )
         option = f' --short-side {short_side(facts)}'
     if (facts.get('key_frames') or 0) > FAR_KEY_FRAMES:
         reasons.append(f'the key frames lie {facts["key_frames"]:.3g} frames apart')
     if not reasons or 'decode' not in groups:
         return None
     left = decoding_left(facts)
-    cheaper = {part: time * (left if timings.groups.get(part) == 'decode' else 1) for part, time in timings.data.items()}
+    cheaper = {
+        part: time * (left if timings.groups.get(part) == 'decode' else 1) for part, time in timings.data.items()
+    }
     gain = training_rate(with_other_data(timings, data=cheaper)) / training_rate(timings)
-    return Advice(f're-encode the videos once with tools/data/compact.py{option}: decoding is {groups["decode"]:.3g} of '
-                  f'{timings.data_ms:.3g} ms a sample, and {", and ".join(reasons)} (reckoned with {left:.0%} of the '
-                  'decoding left)', gain)
+    return Advice(
+        f're-encode the videos once with tools/data/compact.py{option}: decoding is {groups["decode"]:.3g} of '
+        f'{timings.data_ms:.3g} ms a sample, and {", and ".join(reasons)} (reckoned with {left:.0%} of the '
+        'decoding left)',
+        gain,
+    )
 
 
 def _more_workers(timings: Timings, facts: dict) -> Advice | None:
@@ -226,16 +260,22 @@ def _more_workers(timings: Timings, facts: dict) -> Advice | None:
     per_worker = data_rate(timings, timings.workers) / timings.workers if timings.workers else 1e3 / timings.data_ms
     useful = next((workers for workers in range(timings.workers + 1, allowed) if workers * per_worker >= step), allowed)
     gain = min(useful * per_worker, step) / training_rate(timings)
-    return Advice(f'load with train_dataloader.num_workers={useful} instead of {timings.workers}: a worker delivers '
-                  f'{per_worker:.3g} samples/s, and the step takes {step:.3g}', gain)
+    return Advice(
+        f'load with train_dataloader.num_workers={useful} instead of {timings.workers}: a worker delivers '
+        f'{per_worker:.3g} samples/s, and the step takes {step:.3g}',
+        gain,
+    )
 
 
 def _fewer_workers(timings: Timings, now: float) -> Advice | None:
     if timings.workers == 0 or timings.together_rate is None:
         return None
     alone = training_rate(timings, 0)
-    return Advice('load in the main process, with train_dataloader.num_workers=0: the workers take the cores from the '
-                  f'step ({now:.3g} samples/s together, {alone:.3g} in turns)', alone / now)
+    return Advice(
+        'load in the main process, with train_dataloader.num_workers=0: the workers take the cores from the '
+        f'step ({now:.3g} samples/s together, {alone:.3g} in turns)',
+        alone / now,
+    )
 
 
 def _smaller_clips(timings: Timings, facts: dict) -> Advice | None:
@@ -248,15 +288,20 @@ def _smaller_clips(timings: Timings, facts: dict) -> Advice | None:
     gain = training_rate(replace(timings, step=step)) / training_rate(timings)
     frames, height, width = facts['clip']
     config = f': {facts["laptop_config"]}' if facts.get('laptop_config') else ''
-    return Advice(f'train on 64x64 pixels and 16 frames, as configs/laptop do{config}. Clips of {frames}x{height}x{width} '
-                  f'cost {larger:.3g} times the computation; the features are those of a smaller picture', gain)
+    return Advice(
+        f'train on 64x64 pixels and 16 frames, as configs/laptop do{config}. Clips of {frames}x{height}x{width} '
+        f'cost {larger:.3g} times the computation; the features are those of a smaller picture',
+        gain,
+    )
 
 
 def _precision(timings: Timings, facts: dict) -> Advice | None:
     used, has_bf16 = facts.get('precision'), facts.get('bf16')
     if used == 'fp32' and has_bf16 and timings.step_ms > timings.data_ms / 4:
-        return Advice('compute in bf16, which this hardware has: default_hooks.precision.precision=auto (how much that '
-                      'gains was not measured here)')
+        return Advice(
+            'compute in bf16, which this hardware has: default_hooks.precision.precision=auto (how much that '
+            'gains was not measured here)'
+        )
     if used == 'bf16' and has_bf16 is False:
         return Advice('compute in fp32, default_hooks.precision.precision=auto: this hardware only emulates bf16')
     return None
@@ -272,6 +317,8 @@ def _threads(timings: Timings, facts: dict) -> Advice | None:
 def _batch_size(timings: Timings, facts: dict) -> Advice | None:
     peak, memory = facts.get('peak_memory'), facts.get('memory')
     if peak and memory and peak > ALMOST_FULL * memory:
-        return Advice(f'lower train_dataloader.batch_size (and the learning rate with it): {peak / memory:.0%} of the memory '
-                      'was in use')
+        return Advice(
+            f'lower train_dataloader.batch_size (and the learning rate with it): {peak / memory:.0%} of the memory '
+            'was in use'
+        )
     return None

@@ -1,4 +1,5 @@
 """What a checkpoint's features are worth: retrieval, kNN and linear probe from one extraction."""
+
 import argparse
 import hashlib
 import json
@@ -14,8 +15,14 @@ from torch import nn
 from videossl.engine.hooks.momentum_hooks import unwrap
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
 from videossl.evaluation.protocols import PROTOCOLS, Protocol, protocol_of
-from videossl.evaluation.report import (EVALUATIONS, check_evaluations, evaluate_features, report_json, report_markdown,
-                                        report_table)
+from videossl.evaluation.report import (
+    EVALUATIONS,
+    check_evaluations,
+    evaluate_features,
+    report_json,
+    report_markdown,
+    report_table,
+)
 from videossl.models.hand_off import HandOffError
 
 from .clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
@@ -27,20 +34,22 @@ from .video_list import VideoList
 REPORTS = dict(json=report_json, md=report_markdown)
 
 
-def evaluate_model(model: nn.Module,
-                   train: Any,
-                   test: Any,
-                   data_root: str | os.PathLike | None = None,
-                   *,
-                   protocol: str | Protocol = 'auxskd',
-                   evaluations: Sequence[str] = EVALUATIONS,
-                   ks: Sequence[int] = (1, 5, 10, 20, 50),
-                   k: int = 20,
-                   temperature: float = 0.07,
-                   probe: str = 'logistic',
-                   train_on: str = 'views',
-                   features_dir: str | os.PathLike | None = None,
-                   **extraction) -> dict[str, dict]:
+def evaluate_model(
+    model: nn.Module,
+    train: Any,
+    test: Any,
+    data_root: str | os.PathLike | None = None,
+    *,
+    protocol: str | Protocol = 'auxskd',
+    evaluations: Sequence[str] = EVALUATIONS,
+    ks: Sequence[int] = (1, 5, 10, 20, 50),
+    k: int = 20,
+    temperature: float = 0.07,
+    probe: str = 'logistic',
+    train_on: str = 'views',
+    features_dir: str | os.PathLike | None = None,
+    **extraction,
+) -> dict[str, dict]:
     """Extract the features of both splits, once, and evaluate them.
 
     Args:
@@ -68,7 +77,9 @@ def evaluate_model(model: nn.Module,
     ClipProtocol(**views)  # refuses what cannot be extracted
     views['num_clips'] = views.pop('clips')
     splits = dict(train=train, test=test)
-    lists = {name: _list_split(name, videos, data_root) for name, videos in splits.items()}  # before hours of extraction
+    lists = {
+        name: _list_split(name, videos, data_root) for name, videos in splits.items()
+    }  # before hours of extraction
     features = []
     for name, videos in splits.items():
         listed, out = lists[name], None
@@ -77,8 +88,16 @@ def evaluate_model(model: nn.Module,
             key = json.dumps([views, listed.digest(), digest_of(backbone)])
             out = osp.join(features_dir, f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz')
         features.append(extract_features(model, videos, data_root, **views, out=out, **extraction))
-    results = evaluate_features(*features, protocol=protocol, evaluations=evaluations, ks=ks, k=k,
-                                temperature=temperature, probe=probe, train_on=train_on)
+    results = evaluate_features(
+        *features,
+        protocol=protocol,
+        evaluations=evaluations,
+        ks=ks,
+        k=k,
+        temperature=temperature,
+        probe=probe,
+        train_on=train_on,
+    )
     notes = notes_on_training(model, protocol)
     return {name: dict(result, notes=[*result['notes'], *notes]) for name, result in results.items()}
 
@@ -98,8 +117,11 @@ def notes_on_training(model: nn.Module, protocol: Protocol) -> list[str]:
     model = unwrap(model)
     configs = (getattr(part, 'cfg', None) for part in (getattr(model, 'backbone', None), model))
     trained = next((values for values in map(training_clips, configs) if values), {})
-    kinds = dict(size=('px', '--size'), clip_len=('frames a clip', '--clip-len'),
-                 frame_interval=('as interval of frames', '--frame-interval'))
+    kinds = dict(
+        size=('px', '--size'),
+        clip_len=('frames a clip', '--clip-len'),
+        frame_interval=('as interval of frames', '--frame-interval'),
+    )
     there, here, options = [], [], []
     for key, (unit, option) in kinds.items():
         if key in trained and trained[key] != getattr(protocol, key):
@@ -108,7 +130,9 @@ def notes_on_training(model: nn.Module, protocol: Protocol) -> list[str]:
             options.append(f'{option} {trained[key]}')
     if not there:
         return []
-    return [f'trained on {", ".join(there)}, evaluated at {", ".join(here)}; {" ".join(options)} evaluates as it was trained']
+    return [
+        f'trained on {", ".join(there)}, evaluated at {", ".join(here)}; {" ".join(options)} evaluates as it was trained'
+    ]
 
 
 def write_report(results: dict[str, dict], path: str | os.PathLike) -> None:
@@ -135,7 +159,8 @@ def report_format(path: str | os.PathLike) -> str:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Retrieval, kNN and linear probe of a checkpoint, of whatever method, from one extraction.')
+        description='Retrieval, kNN and linear probe of a checkpoint, of whatever method, from one extraction.'
+    )
     parser.add_argument('checkpoint', help='checkpoint file; its backbone is read from the config in it')
     parser.add_argument('--config', help='config file, for a checkpoint that holds none')
     parser.add_argument('--data-root', required=True, help='folder of videos')
@@ -149,10 +174,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     views.add_argument('--crops', type=int, choices=list(CROPS))
     views.add_argument('--pooling', choices=POOLINGS)
     parser.add_argument('--average', choices=['prob', 'score'], help="of test views; default: the protocol's")
-    parser.add_argument('--centre', action=argparse.BooleanOptionalAction, default=None,
-                        help="subtract each set's mean in retrieval and kNN; default: as the protocol")
+    parser.add_argument(
+        '--centre',
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="subtract each set's mean in retrieval and kNN; default: as the protocol",
+    )
     parser.add_argument('--evaluations', nargs='+', choices=EVALUATIONS, default=list(EVALUATIONS), help='default: all')
-    parser.add_argument('--ks', type=int, nargs='+', default=[1, 5, 10, 20, 50], help='of retrieval; default: 1 5 10 20 50')
+    parser.add_argument(
+        '--ks', type=int, nargs='+', default=[1, 5, 10, 20, 50], help='of retrieval; default: 1 5 10 20 50'
+    )
     parser.add_argument('--k', type=int, default=20, help='neighbours of kNN; default: 20')
     parser.add_argument('--temperature', type=float, default=0.07, help='of the votes of kNN; default: 0.07')
     parser.add_argument('--probe', choices=list(PROBES), default='logistic', help='the linear probe; default: logistic')
@@ -173,7 +204,7 @@ def protocol_from(args: argparse.Namespace) -> Protocol:
         changes['resize'] = changes['resize'][0] if len(changes['resize']) == 1 else tuple(changes['resize'])
     elif 'size' in changes:  # keeps the part of the frame that is seen
         before = protocol_of(args.protocol)
-        sides = (before.resize, ) if isinstance(before.resize, int) else before.resize
+        sides = (before.resize,) if isinstance(before.resize, int) else before.resize
         scaled = tuple(round(side * args.size / before.size) for side in sides)
         changes['resize'] = scaled[0] if len(scaled) == 1 else scaled
     return protocol_of(args.protocol, **changes)
@@ -188,13 +219,28 @@ def main(argv: list[str] | None = None) -> None:
         protocol = protocol_from(args)
         device = args.device or get_device()
         keep_freed_memory()
-        model = (load_backbone(args.checkpoint, device=device) if args.config is None else
-                 init_model(args.config, args.checkpoint, device))
+        model = (
+            load_backbone(args.checkpoint, device=device)
+            if args.config is None
+            else init_model(args.config, args.checkpoint, device)
+        )
         train, test = (osp.join(args.data_root, name) for name in (args.train_list, args.test_list))
         results = evaluate_model(
-            model, train, test, args.data_root, protocol=protocol, evaluations=args.evaluations, ks=args.ks, k=args.k,
-            temperature=args.temperature, probe=args.probe, train_on=args.train_on, features_dir=args.features_dir,
-            batch_size=args.batch_size, num_workers=args.num_workers)
+            model,
+            train,
+            test,
+            args.data_root,
+            protocol=protocol,
+            evaluations=args.evaluations,
+            ks=args.ks,
+            k=args.k,
+            temperature=args.temperature,
+            probe=args.probe,
+            train_on=args.train_on,
+            features_dir=args.features_dir,
+            batch_size=args.batch_size,
+            num_workers=args.num_workers,
+        )
     except (ConfigError, HandOffError, ImportError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:

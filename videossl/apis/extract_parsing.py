@@ -1,4 +1,5 @@
 """Run a parsing network over a data set and store what it says, so that training need not run it."""
+
 import argparse
 import math
 import os.path as osp
@@ -16,8 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.datasets.opening import open_as_training_does
-from videossl.datasets.parsing_store import (ParsingInfo, ParsingStoreError, map_path, quantise, remove_temporaries, verify,
-                                             write_parsing)
+from videossl.datasets.parsing_store import (
+    ParsingInfo,
+    ParsingStoreError,
+    map_path,
+    quantise,
+    remove_temporaries,
+    verify,
+    write_parsing,
+)
 from videossl.datasets.transforms import DecodeClips, VideoReadError
 from videossl.datasets.video_dataset import VideoDataset
 from videossl.models.hand_off import HandOffError
@@ -40,14 +48,17 @@ class ExtractionReport:
         unreadable: videos that could not be read, with the reason.
         bytes: size of the files written.
     """
+
     written: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     unreadable: list[VideoReadError] = field(default_factory=list)
     bytes: int = 0
 
     def __str__(self) -> str:
-        lines = [f'{len(self.written)} videos parsed ({readable_size(self.bytes)}), {len(self.skipped)} were there already, '
-                 f'{len(self.unreadable)} could not be read']
+        lines = [
+            f'{len(self.written)} videos parsed ({readable_size(self.bytes)}), {len(self.skipped)} were there already, '
+            f'{len(self.unreadable)} could not be read'
+        ]
         lines += [f'  {error}' for error in self.unreadable[:SHOWN_VIDEOS]]
         if len(self.unreadable) > SHOWN_VIDEOS:
             lines.append(f'  and {len(self.unreadable) - SHOWN_VIDEOS} more, named above')
@@ -69,15 +80,17 @@ class OpenedVideo:
         return torch.from_numpy(np.stack(decoded['imgs'])).permute(0, 3, 1, 2)
 
 
-def extract_parsing(teacher: nn.Module,
-                    data_root: str,
-                    out: str,
-                    ann_file: str | None = None,
-                    every: int = 8,
-                    side: int = 60,
-                    device: str | None = None,
-                    batch_size: int = 8,
-                    teacher_name: str | None = None) -> ExtractionReport:
+def extract_parsing(
+    teacher: nn.Module,
+    data_root: str,
+    out: str,
+    ann_file: str | None = None,
+    every: int = 8,
+    side: int = 60,
+    device: str | None = None,
+    batch_size: int = 8,
+    teacher_name: str | None = None,
+) -> ExtractionReport:
     """Store the parsing of every n-th frame of every video.
 
     What was stored before, whole and with the same settings, is left alone, so the same call continues an extraction
@@ -110,15 +123,18 @@ def extract_parsing(teacher: nn.Module,
         left_right_pairs=tuple(tuple(pair) for pair in teacher.left_right_pairs),
         every=every,
         side=side,
-        teacher=f'{teacher_name or type(teacher).__name__} (weights {digest_of(teacher)[:12]})')
+        teacher=f'{teacher_name or type(teacher).__name__} (weights {digest_of(teacher)[:12]})',
+    )
 
     report = ExtractionReport()
     missing = []
     remove_temporaries(out)
     for video in track(videos, description='Looking for maps', disable=not osp.isdir(out)):
         (report.skipped if _is_stored(map_path(out, video), settings) else missing).append(video)
-    print(f'{len(videos)} videos, {len(report.skipped)} of them done; {settings["teacher"]} on {device}, frames 0, {every}, '
-          f'{2 * every}, ...')
+    print(
+        f'{len(videos)} videos, {len(report.skipped)} of them done; {settings["teacher"]} on {device}, frames 0, {every}, '
+        f'{2 * every}, ...'
+    )
     if missing:
         print(estimate_size(teacher, [osp.join(data_root, video) for video in missing], every, side, device))
     for video in track(missing, description='Parsing', disable=not missing):
@@ -168,10 +184,11 @@ def parse_frames(teacher: nn.Module, frames: Tensor, side: int) -> Tensor:
         return F.interpolate(logits, size, mode='bilinear', align_corners=False, antialias=True).log_softmax(dim=1)
 
 
-def _parse(teacher: nn.Module, video: OpenedVideo, info: ParsingInfo, device: torch.device,
-           batch_size: int) -> Iterator[tuple[int, np.ndarray]]:
+def _parse(
+    teacher: nn.Module, video: OpenedVideo, info: ParsingInfo, device: torch.device, batch_size: int
+) -> Iterator[tuple[int, np.ndarray]]:
     for start in range(0, len(info.frames), batch_size):
-        indices = info.frames[start:start + batch_size]
+        indices = info.frames[start : start + batch_size]
         maps = parse_frames(teacher, video.frames(indices).to(device), info.side).cpu().numpy()
         yield from zip(indices, maps)
 
@@ -184,11 +201,16 @@ def _is_stored(path: Path, settings: dict) -> bool:
     except ParsingStoreError:
         print(f'{path} is damaged or cut off, and is made again')
         return False
-    differing = [f'{name}: {getattr(info, name)} there, {value} wanted' for name, value in settings.items()
-                 if getattr(info, name) != value]
+    differing = [
+        f'{name}: {getattr(info, name)} there, {value} wanted'
+        for name, value in settings.items()
+        if getattr(info, name) != value
+    ]
     if differing:
-        raise ConfigError(f'{path} was made with other settings ({"; ".join(differing)}). Choose another folder (--out), or '
-                          'the settings that are there')
+        raise ConfigError(
+            f'{path} was made with other settings ({"; ".join(differing)}). Choose another folder (--out), or '
+            'the settings that are there'
+        )
     return True
 
 
@@ -210,8 +232,10 @@ def estimate_size(teacher: nn.Module, filenames: Sequence[str], every: int, side
     if not raw:
         return f'none of the {number} videos that were looked at can be read, so the size of the maps is not known'
     share = len(filenames) / len(raw)
-    return (f'the maps will take about {readable_size(sum(stored) * share)} ({readable_size(sum(raw) * share)} before '
-            f'compression), judging by {len(raw)} of the {len(filenames)} videos')
+    return (
+        f'the maps will take about {readable_size(sum(stored) * share)} ({readable_size(sum(raw) * share)} before '
+        f'compression), judging by {len(raw)} of the {len(filenames)} videos'
+    )
 
 
 def readable_size(number: float) -> str:
@@ -228,16 +252,20 @@ def readable_size(number: float) -> str:
 def build_teacher(args: argparse.Namespace) -> tuple[nn.Module, str]:
     """The teacher that the arguments name, and its description."""
     if (args.teacher is None) == (args.teacher_config is None):
-        raise ConfigError('name the parsing network either by --teacher NAME (with --checkpoint and --dataset) or by '
-                          '--teacher-config FILE')
+        raise ConfigError(
+            'name the parsing network either by --teacher NAME (with --checkpoint and --dataset) or by '
+            '--teacher-config FILE'
+        )
     if args.teacher_config is not None:
         if args.checkpoint is not None or args.dataset is not None:
-            raise ConfigError('--checkpoint and --dataset belong to --teacher; with --teacher-config they stand in the file')
+            raise ConfigError(
+                '--checkpoint and --dataset belong to --teacher; with --teacher-config they stand in the file'
+            )
         if not osp.isfile(args.teacher_config):
             raise ConfigError(f'there is no file {args.teacher_config}')
         config = Config.fromfile(args.teacher_config).get('teacher')
         if not isinstance(config, dict):
-            raise ConfigError(f"{args.teacher_config} must define teacher = dict(type=..., ...)")
+            raise ConfigError(f'{args.teacher_config} must define teacher = dict(type=..., ...)')
     else:
         arguments = dict(checkpoint=args.checkpoint, dataset=args.dataset)
         config = dict(type=args.teacher, **{name: value for name, value in arguments.items() if value is not None})
@@ -252,22 +280,28 @@ def build_teacher(args: argparse.Namespace) -> tuple[nn.Module, str]:
     if lacking:
         raise ConfigError(f'{type(teacher).__name__} is no parsing network for this: it has no {", ".join(lacking)}')
     files = [osp.basename(osp.normpath(config[name])) for name in ('checkpoint', 'folder') if config.get(name)]
-    others = [f'{name}={value}' for name, value in sorted(config.items())
-              if name not in ('type', 'checkpoint', 'folder') and isinstance(value, (str, int, float, bool, list, tuple))]
+    others = [
+        f'{name}={value}'
+        for name, value in sorted(config.items())
+        if name not in ('type', 'checkpoint', 'folder') and isinstance(value, (str, int, float, bool, list, tuple))
+    ]
     return teacher, ' '.join([type(teacher).__name__, *files, *others])
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Run a human parsing network over the videos of a data set and store its maps, for LoadParsingMap. '
-        'The same command continues what was cut off.')
+        'The same command continues what was cut off.'
+    )
     parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
     parser.add_argument('--out', required=True, help='folder for the maps')
     parser.add_argument('--teacher', help='name of a parsing network of videossl, such as SCHP')
     parser.add_argument('--checkpoint', help="the network's weights")
     parser.add_argument('--dataset', help='for SCHP: lip, atr or pascal-person-part')
-    parser.add_argument('--teacher-config', help='instead of --teacher: a Python file with teacher = dict(type=..., ...)')
+    parser.add_argument(
+        '--teacher-config', help='instead of --teacher: a Python file with teacher = dict(type=..., ...)'
+    )
     parser.add_argument('--every', type=int, default=8, help='store frames 0, N, 2N, ...; default: 8')
     parser.add_argument('--side', type=int, default=60, help="pixels of the maps' short side; default: 60")
     parser.add_argument('--device', help='default: the accelerator, if there is one')
@@ -280,8 +314,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         teacher, name = build_teacher(args)
-        report = extract_parsing(teacher, args.data_root, args.out, args.ann_file, args.every, args.side, args.device,
-                                 args.batch_size, name)
+        report = extract_parsing(
+            teacher, args.data_root, args.out, args.ann_file, args.every, args.side, args.device, args.batch_size, name
+        )
     except (ConfigError, OSError) as error:  # also a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:

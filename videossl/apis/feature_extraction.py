@@ -1,4 +1,5 @@
 """Features of videos: decode, run the backbone, pool; what was done survives an interruption."""
+
 import argparse
 import logging
 import os
@@ -32,25 +33,27 @@ from .video_list import ListedVideos, list_videos
 SHOWN_VIDEOS = 10  # unreadable ones, in the summary
 
 
-def extract_features(model: nn.Module,
-                     videos: str | os.PathLike | Sequence | dict | VideoDataset,
-                     data_root: str | os.PathLike | None = None,
-                     *,
-                     num_clips: int | None = None,
-                     crops: int | None = None,
-                     clip_len: int | None = None,
-                     frame_interval: int | None = None,
-                     size: int | None = None,
-                     resize: int | Sequence[int] | None = None,
-                     pooling: str = 'avg',
-                     batch_size: int = 32,
-                     num_workers: int = 8,
-                     precision: str | None = None,
-                     device: str | torch.device | None = None,
-                     split: str | None = None,
-                     out: str | os.PathLike | None = None,
-                     save_every: int = 32,
-                     progress: bool = True) -> ClipFeatures:
+def extract_features(
+    model: nn.Module,
+    videos: str | os.PathLike | Sequence | dict | VideoDataset,
+    data_root: str | os.PathLike | None = None,
+    *,
+    num_clips: int | None = None,
+    crops: int | None = None,
+    clip_len: int | None = None,
+    frame_interval: int | None = None,
+    size: int | None = None,
+    resize: int | Sequence[int] | None = None,
+    pooling: str = 'avg',
+    batch_size: int = 32,
+    num_workers: int = 8,
+    precision: str | None = None,
+    device: str | torch.device | None = None,
+    split: str | None = None,
+    out: str | os.PathLike | None = None,
+    save_every: int = 32,
+    progress: bool = True,
+) -> ClipFeatures:
     """The backbone's features of videos, pooled, one for each view of each video, in the order of the list.
 
     A video that cannot be read is named in the log; it keeps its place and its label, with zeros for features. Where
@@ -82,22 +85,39 @@ def extract_features(model: nn.Module,
         ConfigError: there are no such videos, an argument is out of range, or ``out`` holds other features.
     """
     model = unwrap(model)
-    for name, value, least in (('batch_size', batch_size, 1), ('num_workers', num_workers, 0),
-                               ('save_every', save_every, 1)):
+    for name, value, least in (
+        ('batch_size', batch_size, 1),
+        ('num_workers', num_workers, 0),
+        ('save_every', save_every, 1),
+    ):
         if type(value) is not int or value < least:
             raise ConfigError(f'{name} must be an integer of at least {least}, got {value!r}')
     config = getattr(model, 'cfg', None)
-    protocol = ClipProtocol.like(config, clips=num_clips, crops=crops, clip_len=clip_len, frame_interval=frame_interval,
-                                 size=size, resize=resize, pooling=pooling)
+    protocol = ClipProtocol.like(
+        config,
+        clips=num_clips,
+        crops=crops,
+        clip_len=clip_len,
+        frame_interval=frame_interval,
+        size=size,
+        resize=resize,
+        pooling=pooling,
+    )
     listed = list_videos(videos, data_root)
     if device is not None:
         model.to(device)
     encoder = ClipEncoder(model, protocol, batch_size, precision)
     pixels = dict(describe_pixels(encoder.preprocessor), **dict(assumed=True) if encoder.pixels_assumed else {})
-    record = dict(protocol.record(), precision=encoder.precision, pixels=pixels,
-                  split=split or listed.name, config=osp.basename(getattr(config, 'filename', None) or '') or None,
-                  checkpoint=getattr(model, 'checkpoint', None), videos_sha256=listed.digest(),
-                  weights_sha256=digest_of(encoder.backbone))
+    record = dict(
+        protocol.record(),
+        precision=encoder.precision,
+        pixels=pixels,
+        split=split or listed.name,
+        config=osp.basename(getattr(config, 'filename', None) or '') or None,
+        checkpoint=getattr(model, 'checkpoint', None),
+        videos_sha256=listed.digest(),
+        weights_sha256=digest_of(encoder.backbone),
+    )
     try:
         finished = finished_features(out, record)
         if finished is not None:
@@ -116,26 +136,35 @@ def extract_features(model: nn.Module,
     merged, readable = parts.merged()
     features = ClipFeatures(merged, listed.labels, listed.paths, readable, record)
     if not np.isfinite(merged).all():
-        print_log('some features are infinite or not a number; try precision=fp32, or look whether the training '
-                  'diverged', logger='current', level=logging.WARNING)
+        print_log(
+            'some features are infinite or not a number; try precision=fp32, or look whether the training diverged',
+            logger='current',
+            level=logging.WARNING,
+        )
     if out is not None:
         features.save(out)
         parts.remove()
     return features
 
 
-def extract_missing(dataset: ListedVideos, encoder: ClipEncoder, parts: PartialFeatures, num_workers: int,
-                    advance: Callable[[int], None]) -> None:
+def extract_missing(
+    dataset: ListedVideos,
+    encoder: ClipEncoder,
+    parts: PartialFeatures,
+    num_workers: int,
+    advance: Callable[[int], None],
+) -> None:
     """Encode every video that ``parts`` lacks, part by part."""
     missing = parts.missing()
     videos_at_once = max(1, encoder.batch_size // encoder.protocol.views)
-    batches = [list(part[start:start + videos_at_once])
-               for part in missing for start in range(0, len(part), videos_at_once)]
+    batches = [
+        list(part[start : start + videos_at_once]) for part in missing for start in range(0, len(part), videos_at_once)
+    ]
     loader = iter(open_loader(dataset, batches, num_workers, encoder.device))
     for part in missing:
         features, readable = [], []
         for start in range(0, len(part), videos_at_once):
-            indices = list(part[start:start + videos_at_once])
+            indices = list(part[start : start + videos_at_once])
             encoded = encoder(next(loader))
             seen = ~dataset.named[indices].numpy()  # what the log has named is not readable
             encoded[~seen] = 0
@@ -149,8 +178,14 @@ def open_loader(dataset: ListedVideos, batches: list[list[int]], num_workers: in
     """Batches of views, each a list of tensors."""
     settings = ConfigDict(num_workers=num_workers, pin_memory=device.type == 'cuda')
     share_cores(settings, 'feature extraction')
-    return DataLoader(dataset, batch_sampler=batches, collate_fn=list, worker_init_fn=_use_one_thread,
-                      num_workers=settings.num_workers, pin_memory=settings.pin_memory)
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        collate_fn=list,
+        worker_init_fn=_use_one_thread,
+        num_workers=settings.num_workers,
+        pin_memory=settings.pin_memory,
+    )
 
 
 def _use_one_thread(worker: int) -> None:
@@ -172,8 +207,10 @@ def finished_features(out: str | os.PathLike | None, record: dict) -> ClipFeatur
     features = ClipFeatures.load(out)
     differing = differences(features.protocol, record)
     if differing:
-        raise ValueError(f'{out} is there already, with other features ({differing}). Choose another file (--out), or '
-                         'move this one away')
+        raise ValueError(
+            f'{out} is there already, with other features ({differing}). Choose another file (--out), or '
+            'move this one away'
+        )
     return features
 
 
@@ -201,10 +238,12 @@ def summary(features: ClipFeatures, out: str) -> str:
     """What was extracted, how, and what could not be read."""
     count, views, channels = features.features.shape
     how = features.protocol
-    lines = [f'{out}: {count} videos of {how["split"]}, {views} views each, {channels} numbers a view',
-             f'  {numbered(how["clips"], "clip")} x {numbered(how["crops"], "crop")} of {how["clip_len"]} frames at interval '
-             f'{how["frame_interval"]}, resized to {how["resize"]}, cropped to {how["size"]} px, {how["pooling"]} pooling, '
-             f'{how["precision"]}']
+    lines = [
+        f'{out}: {count} videos of {how["split"]}, {views} views each, {channels} numbers a view',
+        f'  {numbered(how["clips"], "clip")} x {numbered(how["crops"], "crop")} of {how["clip_len"]} frames at interval '
+        f'{how["frame_interval"]}, resized to {how["resize"]}, cropped to {how["size"]} px, {how["pooling"]} pooling, '
+        f'{how["precision"]}',
+    ]
     if how['pixels'].get('assumed'):
         lines.append("  nothing says which pixels the net expects; assumed are RGB with ImageNet's mean and std")
     if features.unreadable:
@@ -218,7 +257,8 @@ def summary(features: ClipFeatures, out: str) -> str:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Write the backbone's features of videos to one file. The same command goes on with what was cut "
-        'off.')
+        'off.'
+    )
     parser.add_argument('config', help='config file of the model')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
@@ -229,8 +269,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--clip-len', type=int, help='frames of a clip; default: as the config')
     parser.add_argument('--frame-interval', type=int, help='distance of these frames; default: as the config, or 1')
     parser.add_argument('--size', type=int, help='side of the crop in pixels; default: as the config')
-    parser.add_argument('--resize', type=int, nargs='+', metavar='SIDE',
-                        help='before the crop: the short side, or width and height; default: as the config')
+    parser.add_argument(
+        '--resize',
+        type=int,
+        nargs='+',
+        metavar='SIDE',
+        help='before the crop: the short side, or width and height; default: as the config',
+    )
     parser.add_argument('--pooling', choices=POOLINGS, default='avg', help='over time and space; default: avg')
     parser.add_argument('--batch-size', type=int, default=32, help='clips at once; default: 32')
     parser.add_argument('--num-workers', type=int, default=8, help='processes that decode, at most; default: 8')
@@ -269,10 +314,21 @@ def main(argv: list[str] | None = None) -> None:
         videos, data_root = videos_of(args)
         check_name(args.out)
         features = extract_features(
-            init_model(config, args.checkpoint, args.device), videos, data_root, num_clips=args.num_clips,
-            crops=args.crops, clip_len=args.clip_len, frame_interval=args.frame_interval, size=args.size, resize=resize,
-            pooling=args.pooling, batch_size=args.batch_size, num_workers=args.num_workers, precision=args.precision,
-            out=args.out)
+            init_model(config, args.checkpoint, args.device),
+            videos,
+            data_root,
+            num_clips=args.num_clips,
+            crops=args.crops,
+            clip_len=args.clip_len,
+            frame_interval=args.frame_interval,
+            size=args.size,
+            resize=resize,
+            pooling=args.pooling,
+            batch_size=args.batch_size,
+            num_workers=args.num_workers,
+            precision=args.precision,
+            out=args.out,
+        )
     except (ConfigError, HandOffError, ImportError, OSError) as error:  # also a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:

@@ -1,4 +1,5 @@
 """What an extraction has finished, kept until it is whole."""
+
 import json
 import os
 from pathlib import Path
@@ -63,7 +64,7 @@ class PartialFeatures:
                 count = self.ranges[-1].stop
                 features = np.empty((count, *there[0].shape[1:]), dtype=np.float32)
                 readable = np.empty(count, dtype=bool)
-            features[part.start:part.stop], readable[part.start:part.stop] = there
+            features[part.start : part.stop], readable[part.start : part.stop] = there
         return features, readable
 
     def remove(self) -> None:
@@ -88,12 +89,16 @@ class PartialFeatures:
                 there = {}
             differing = differences(there, settings)
             if differing:
-                raise ValueError(f'{self.folder} holds an unfinished extraction of other settings ({differing}). Go on '
-                                 'with those, choose another file (--out), or remove that folder')
+                raise ValueError(
+                    f'{self.folder} holds an unfinished extraction of other settings ({differing}). Go on '
+                    'with those, choose another file (--out), or remove that folder'
+                )
             return
         if self.folder.exists() and any(entry.suffix != '.tmp' for entry in self.folder.iterdir()):
-            raise ValueError(f'{self.folder} is no unfinished extraction, but is in its place; move it away or choose '
-                             'another file (--out)')
+            raise ValueError(
+                f'{self.folder} is no unfinished extraction, but is in its place; move it away or choose '
+                'another file (--out)'
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(path, flush=True) as temporary:
             temporary.write_text(json.dumps(settings, indent=2))

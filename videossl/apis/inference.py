@@ -1,4 +1,5 @@
 """From a config or a checkpoint to a model that is ready to use."""
+
 import ast
 import copy
 import logging
@@ -18,8 +19,15 @@ from torch import nn
 
 from videossl.compat import config_directory
 from videossl.models import hand_off
-from videossl.models.hand_off import (HandOffError, HandOffReport, backbone_mapping, load_mapped, read_plain,
-                                      read_state_dict, state_dict_in)
+from videossl.models.hand_off import (
+    HandOffError,
+    HandOffReport,
+    backbone_mapping,
+    load_mapped,
+    read_plain,
+    read_state_dict,
+    state_dict_in,
+)
 from videossl.models.pretrainers.pretrainer import build
 from videossl.registry import MODELS
 
@@ -28,9 +36,11 @@ from .launch import ConfigError, load_config
 SHOWN_NAMES = 3
 
 
-def init_model(config: str | os.PathLike | Config,
-               checkpoint: str | os.PathLike | None = None,
-               device: str | torch.device | None = None) -> nn.Module:
+def init_model(
+    config: str | os.PathLike | Config,
+    checkpoint: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+) -> nn.Module:
     """Build a model, load its weights, and put it on the device in eval mode.
 
     The backbone has to be in the checkpoint whole. Heads, necks and the like are filled where they fit; the log says
@@ -72,10 +82,12 @@ def init_model(config: str | os.PathLike | Config,
     return model.to(device or get_device()).eval()
 
 
-def load_backbone(checkpoint: str | os.PathLike,
-                  backbone: nn.Module | dict | None = None,
-                  device: str | torch.device = 'cpu',
-                  data_preprocessor: dict | None = None) -> nn.Module:
+def load_backbone(
+    checkpoint: str | os.PathLike,
+    backbone: nn.Module | dict | None = None,
+    device: str | torch.device = 'cpu',
+    data_preprocessor: dict | None = None,
+) -> nn.Module:
     """The backbone in a checkpoint, without a config file: a bare module, in eval mode, from clips [N, 3, T, H, W]
     (normalised as in its training) to its map [N, C, t, h, w].
 
@@ -114,8 +126,10 @@ def load_backbone(checkpoint: str | os.PathLike,
     if backbone is None:
         backbone = (config or {}).get('model', {}).get('backbone')
         if not isinstance(backbone, dict):
-            raise HandOffError(f'{checkpoint} does not say what backbone it is of: it holds no config that can be read. '
-                               "Name it: load_backbone(checkpoint, backbone=dict(type='R3D', depth=10))")
+            raise HandOffError(
+                f'{checkpoint} does not say what backbone it is of: it holds no config that can be read. '
+                "Name it: load_backbone(checkpoint, backbone=dict(type='R3D', depth=10))"
+            )
         backbone = _without_initialisation(backbone)
         check_registered(backbone, checkpoint)
         scope = 'mmaction' if config.get('default_scope') == 'mmaction' else scope
@@ -162,8 +176,10 @@ def check_registered(config: Any, checkpoint: str) -> None:
     if isinstance(config, dict):
         name = config.get('type')
         if name is not None and not _is_registered(name):
-            raise HandOffError(f'the config in {checkpoint} asks for type {name!r}, which no registry has. If it is a '
-                               'part of yours, import the module that registers it first')
+            raise HandOffError(
+                f'the config in {checkpoint} asks for type {name!r}, which no registry has. If it is a '
+                'part of yours, import the module that registers it first'
+            )
         config = list(config.values())
     if isinstance(config, (list, tuple)):
         for value in config:
@@ -206,8 +222,11 @@ def _fill_model(model: nn.Module, checkpoint: str) -> None:
     names, target = read_state_dict(checkpoint), model.state_dict()
     source_prefix = _backbone_prefix(names)
     mapping = backbone_mapping(model.backbone, names, 'backbone.', source_prefix)
-    fitting = {name.partition('.')[0] for name, value in names.items()
-               if value.ndim > 1 and name in target and target[name].shape == value.shape}
+    fitting = {
+        name.partition('.')[0]
+        for name, value in names.items()
+        if value.ndim > 1 and name in target and target[name].shape == value.shape
+    }
     mapping.update({f'{part}.': f'{part}.' for part, _ in model.named_children() if part in fitting - {'backbone'}})
     report = load_mapped(model, checkpoint, mapping, names)
     _check_whole(report, model.backbone, checkpoint, 'backbone.', source_prefix, names)
@@ -217,25 +236,43 @@ def _backbone_prefix(names: dict[str, torch.Tensor]) -> str:
     return 'backbone.' if any(name.startswith('backbone.') for name in names) else ''
 
 
-def _check_whole(report: HandOffReport, backbone: nn.Module, checkpoint: str, prefix: str, source_prefix: str,
-                 names: dict[str, torch.Tensor]) -> None:
+def _check_whole(
+    report: HandOffReport,
+    backbone: nn.Module,
+    checkpoint: str,
+    prefix: str,
+    source_prefix: str,
+    names: dict[str, torch.Tensor],
+) -> None:
     """Refuse a backbone that was filled in part only, or of which the checkpoint has more."""
     mismatched = [entry for entry in report.mismatched if entry.startswith(prefix)]
     other_shape = {entry.partition(' ')[0] for entry in mismatched}
-    missing = [name for name in report.left_random if name.startswith(prefix) and name not in other_shape and
-               not name.endswith('num_batches_tracked')]  # old checkpoints have none, and nothing depends on it
+    missing = [
+        name
+        for name in report.left_random
+        if name.startswith(prefix) and name not in other_shape and not name.endswith('num_batches_tracked')
+    ]  # old checkpoints have none, and nothing depends on it
     surplus = [name for name in report.dropped if name.startswith(source_prefix)]
     if not source_prefix:  # a bare backbone, perhaps with a classifier beside it
         modules = {name for name, _ in backbone.named_children()}
         modules |= {key.partition('.')[0] for key in backbone_mapping(backbone, names, '', '')}
         surplus = [name for name in surplus if name.partition('.')[0] in modules]
-    reasons = [f'{title} {_few(entries)}' for title, entries in (
-        ('the checkpoint lacks', missing), ('of another shape (there, here) are', mismatched),
-        ('the checkpoint has besides', surplus)) if entries]
+    reasons = [
+        f'{title} {_few(entries)}'
+        for title, entries in (
+            ('the checkpoint lacks', missing),
+            ('of another shape (there, here) are', mismatched),
+            ('the checkpoint has besides', surplus),
+        )
+        if entries
+    ]
     if reasons:
-        raise HandOffError(f'{checkpoint} is not of this backbone, {type(backbone).__name__}: ' + '; '.join(reasons) +
-                           '. Its features would mean nothing. Take the config that the checkpoint was trained '
-                           'with; depth, width and branches have to agree')
+        raise HandOffError(
+            f'{checkpoint} is not of this backbone, {type(backbone).__name__}: '
+            + '; '.join(reasons)
+            + '. Its features would mean nothing. Take the config that the checkpoint was trained '
+            'with; depth, width and branches have to agree'
+        )
 
 
 def _few(names: list[str]) -> str:
@@ -285,8 +322,11 @@ def _try_preprocessor(config: dict) -> None:
 def _without_initialisation(config: Any) -> Any:
     """A copy without pretrained weights: a checkpoint is about to be loaded."""
     if isinstance(config, dict):
-        return {key: _without_initialisation(value) for key, value in config.items()
-                if key not in ('init_cfg', 'pretrained')}
+        return {
+            key: _without_initialisation(value)
+            for key, value in config.items()
+            if key not in ('init_cfg', 'pretrained')
+        }
     if isinstance(config, (list, tuple)):
         return type(config)(_without_initialisation(value) for value in config)
     return config

@@ -1,4 +1,5 @@
 """From a config file and command-line arguments to a runner."""
+
 import argparse
 import ctypes
 import difflib
@@ -19,8 +20,18 @@ from mmengine.runner import Runner
 from videossl.cores import available_cores
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
-    'custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type',
-    'efficient_conv_bn_eval', 'model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'resource_limit'
+    'custom_imports',
+    'env_cfg',
+    'log_level',
+    'launcher',
+    'compile',
+    'activation_checkpointing',
+    'runner_type',
+    'efficient_conv_bn_eval',
+    'model_wrapper_cfg',
+    'sync_bn',
+    'find_unused_parameters',
+    'resource_limit',
 }
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -36,9 +47,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
     parser.add_argument('--amp', action='store_true', help='mixed precision also where the default finds fp32 better')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction,
-                        help='override settings of the config, e.g. train_dataloader.batch_size=8; lists as '
-                        'key="[a,b]" or key=a,b')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings of the config, e.g. train_dataloader.batch_size=8; lists as key="[a,b]" or key=a,b',
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--debug', action='store_true', help='show the full traceback of every error')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -81,13 +95,17 @@ def check_option(config: Config, key: str) -> None:
     if parts[0] not in RUNNER_KEYS and isinstance(place.get(parts[0]), (dict, list)):
         copies = [path for path in equal_places(place, place[parts[0]]) if path != parts[0]]
         if copies:
-            raise ConfigError(f'--cfg-options {key} would change nothing: when the config was read, "{parts[0]}" was copied to '
-                              f'where it is used; set {" ".join(".".join([path, *parts[1:]]) + "=..." for path in copies)}')
+            raise ConfigError(
+                f'--cfg-options {key} would change nothing: when the config was read, "{parts[0]}" was copied to '
+                f'where it is used; set {" ".join(".".join([path, *parts[1:]]) + "=..." for path in copies)}'
+            )
     for depth, part in enumerate(parts):
         if isinstance(place, (list, tuple)):
             if not part.isdigit() or int(part) >= len(place):
-                raise ConfigError(f'--cfg-options {key}: "{".".join(parts[:depth])}" is a list of {len(place)} '
-                                  f'entries, counted from 0; "{part}" is none of them')
+                raise ConfigError(
+                    f'--cfg-options {key}: "{".".join(parts[:depth])}" is a list of {len(place)} '
+                    f'entries, counted from 0; "{part}" is none of them'
+                )
             place = place[int(part)]
             continue
         if not isinstance(place, dict):
@@ -99,13 +117,17 @@ def check_option(config: Config, key: str) -> None:
         if part not in known and not (last and depth > 0):
             near = difflib.get_close_matches(part, known, n=1)
             where = f'in "{".".join(parts[:depth])}"' if depth else 'in the config'
-            raise ConfigError(f'--cfg-options {key}: there is no key "{part}" {where}' +
-                              (f'; did you mean "{near[0]}"?' if near else f', which has {sorted(known)}'))
+            raise ConfigError(
+                f'--cfg-options {key}: there is no key "{part}" {where}'
+                + (f'; did you mean "{near[0]}"?' if near else f', which has {sorted(known)}')
+            )
         if last and part not in known:
             near = difflib.get_close_matches(part, known, n=1, cutoff=0.8)
             if near:
-                raise ConfigError(f'--cfg-options {key}: there is no key "{part}" in "{".".join(parts[:depth])}"; '
-                                  f'did you mean "{near[0]}"?')
+                raise ConfigError(
+                    f'--cfg-options {key}: there is no key "{part}" in "{".".join(parts[:depth])}"; '
+                    f'did you mean "{near[0]}"?'
+                )
         place = place.get(part, {})
 
 
@@ -130,8 +152,10 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
         return
     dataset = innermost_dataset(dataloader.dataset)
     if 'datasets' in dataset:
-        raise ConfigError(f'--data-root and --ann-file cannot say which part of {dataset.get("type")} they mean; '
-                          'set e.g. train_dataloader.dataset.datasets.0.data_root with --cfg-options')
+        raise ConfigError(
+            f'--data-root and --ann-file cannot say which part of {dataset.get("type")} they mean; '
+            'set e.g. train_dataloader.dataset.datasets.0.data_root with --cfg-options'
+        )
     if data_root is not None:
         dataset.data_root = data_root
         dataset.data_prefix = dict(video='')
@@ -140,8 +164,9 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
         dataset.ann_file = ann_file
 
 
-def point_at_validation(dataloader: ConfigDict, data_root: str | None, train_list: str | None,
-                        own_list: str | None) -> None:
+def point_at_validation(
+    dataloader: ConfigDict, data_root: str | None, train_list: str | None, own_list: str | None
+) -> None:
     """Let validation read other videos: those of its own list, or, where a part of the training list is held out for it,
     of that list and no other, so that the parts stay disjoint and nothing is chosen on a test split."""
     if innermost_dataset(dataloader.dataset).get('hold_out') is not None:
@@ -182,11 +207,19 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
 
 def refuse_undone_list(args: argparse.Namespace) -> None:
     """Refuse a list among the options where :func:`point_at_data` has already put a whole folder in its place."""
-    undone = next((key for key in args.cfg_options or {} if key.startswith(('train_dataloader.', 'test_dataloader.'))
-                   and key.endswith('.ann_file')), None)
+    undone = next(
+        (
+            key
+            for key in args.cfg_options or {}
+            if key.startswith(('train_dataloader.', 'test_dataloader.')) and key.endswith('.ann_file')
+        ),
+        None,
+    )
     if undone and getattr(args, 'data_root', None) and not getattr(args, 'ann_file', None):
-        raise ConfigError(f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
-                          'list with --ann-file')
+        raise ConfigError(
+            f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
+            'list with --ann-file'
+        )
 
 
 def leave_out_hooks(config: Config) -> None:
@@ -243,8 +276,11 @@ def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
     workers = wanted if asked else min(wanted, cores // 4 if on_cpu else max(cores - 1, 0))
     if workers < wanted:
         remedy = f'; --cfg-options {name}_dataloader.num_workers={wanted} asks for them all the same'
-        print_log(f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}'
-                  + (remedy if name in ('train', 'val', 'test') else ''), logger='current')
+        print_log(
+            f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}'
+            + (remedy if name in ('train', 'val', 'test') else ''),
+            logger='current',
+        )
     loader.num_workers = workers
     if workers == 0:
         loader.persistent_workers = False
@@ -266,8 +302,11 @@ def share_threads(cores: int) -> None:
         return
     if 'OMP_NUM_THREADS' not in os.environ and torch.get_num_threads() > cores:
         torch.set_num_threads(cores)
-    print_log(f'threads that compute: {torch.get_num_threads()}, on {cores_of_process()} cores; OMP_NUM_THREADS sets another '
-              'number', logger='current')
+    print_log(
+        f'threads that compute: {torch.get_num_threads()}, on {cores_of_process()} cores; OMP_NUM_THREADS sets another '
+        'number',
+        logger='current',
+    )
 
 
 def keep_freed_memory() -> None:
@@ -297,8 +336,9 @@ def use_gloo(config: Config, launcher: str) -> None:
     so the group is made here, and the wrapper told otherwise. A process that dies ends the run at once; one that hangs
     ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes."""
     if launcher != 'pytorch':
-        raise ConfigError('several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not '
-                          f'{launcher}')
+        raise ConfigError(
+            f'several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not {launcher}'
+        )
     if not torch.distributed.is_initialized():
         seconds = ((config.get('env_cfg') or {}).get('dist_cfg') or {}).get('timeout')
         torch.distributed.init_process_group('gloo', timeout=None if seconds is None else timedelta(seconds=seconds))

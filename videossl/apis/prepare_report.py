@@ -1,4 +1,5 @@
 """What a preparation of a data set writes and prints."""
+
 import json
 import os.path as osp
 import shlex
@@ -10,7 +11,12 @@ from videossl.datasets.preparation import PreparationError, VideoList, check_vid
 from videossl.datasets.preparation.video_list import write_lines
 
 SHOWN = 20  # missing or unreadable videos that are printed; all are in a file
-MISSING_FILE, UNREADABLE_FILE, CLASSES_FILE, CHECK_FILE = 'missing.txt', 'unreadable.txt', 'classes.txt', 'checked.jsonl'
+MISSING_FILE, UNREADABLE_FILE, CLASSES_FILE, CHECK_FILE = (
+    'missing.txt',
+    'unreadable.txt',
+    'classes.txt',
+    'checked.jsonl',
+)
 RECORD_FILE = 'prepared.json'  # which files of a folder this tool wrote, and may write again
 
 
@@ -26,6 +32,7 @@ class Preparation:
         expected_folders: the folder below the data root, by the name of a list, in which configs look for its videos.
         looked_for: whether the videos were looked for, so that a missing one would be known.
     """
+
     lists: list[VideoList]
     classes: list[str]
     remarks: list[str] = field(default_factory=list)
@@ -52,12 +59,16 @@ def write(preparation: Preparation, out: str, overwrite: bool = False) -> list[P
     folder = Path(out)
     record = _read_record(folder / RECORD_FILE)
     names = [f'{made.name}.{ending}' for made in preparation.lists for ending in ('txt', 'jsonl')]
-    others = {CLASSES_FILE: preparation.classes,
-              MISSING_FILE: [f'{made.name} {video}' for made in preparation.lists for video in made.missing]}
+    others = {
+        CLASSES_FILE: preparation.classes,
+        MISSING_FILE: [f'{made.name} {video}' for made in preparation.lists for video in made.missing],
+    }
     foreign = [name for name in [*names, *others] if name not in record and (folder / name).exists()]
     if foreign and not overwrite:
-        raise PreparationError(f'{folder / foreign[0]} is there already, and not by this tool. Choose another folder (--out), '
-                               'or replace it: --overwrite')
+        raise PreparationError(
+            f'{folder / foreign[0]} is there already, and not by this tool. Choose another folder (--out), '
+            'or replace it: --overwrite'
+        )
     record = sorted({*record, *names, *others, UNREADABLE_FILE})
     write_lines(folder / RECORD_FILE, [json.dumps(dict(files=record), indent=2)])
     for name, lines in others.items():
@@ -95,19 +106,32 @@ def check(preparation: Preparation, out: str, workers: int | None) -> str:
     _write_or_remove(Path(out, UNREADABLE_FILE), lines)
     if not lines:
         return f'all {len(paths)} videos can be read'
-    return _named(f'{len(lines)} of {len(paths)} videos cannot be read. They stay in the lists: training takes others in '
-                  'their place, and a test counts them as wrong', lines, Path(out, UNREADABLE_FILE))
+    return _named(
+        f'{len(lines)} of {len(paths)} videos cannot be read. They stay in the lists: training takes others in '
+        'their place, and a test counts them as wrong',
+        lines,
+        Path(out, UNREADABLE_FILE),
+    )
 
 
 def report(preparation: Preparation) -> str:
     """The counts beside the published ones, and what is missing."""
     has_published = any(made.published is not None for made in preparation.lists)
     rows = [('list', 'videos', 'missing', 'published' if has_published else '')]
-    rows += [(made.name, f'{len(made.entries):,}', f'{len(made.missing):,}' if preparation.looked_for else '?',
-              f'{made.published:,}' if made.published is not None else '') for made in preparation.lists]
+    rows += [
+        (
+            made.name,
+            f'{len(made.entries):,}',
+            f'{len(made.missing):,}' if preparation.looked_for else '?',
+            f'{made.published:,}' if made.published is not None else '',
+        )
+        for made in preparation.lists
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ['  '.join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
-             for row in rows]
+    lines = [
+        '  '.join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
+        for row in rows
+    ]
     if has_published:
         lines.append(f'published: {preparation.source}')
     lines += preparation.remarks
@@ -128,11 +152,15 @@ def how_to_use(preparation: Preparation, out: str, written: list[Path]) -> str:
         lines.append(f"    in a config: data_root='{out}', data_prefix=dict(video='{'' if prefix == '.' else prefix}')")
         expected = preparation.expected_folders.get(made[0].name)
         if expected is not None and osp.normpath(prefix) != expected and not osp.lexists(osp.join(out, expected)):
-            lines.append(f'    the configs look for these videos in {osp.join(out, expected)}: '
-                         f'ln -s {shlex.quote(prefix)} {shlex.quote(osp.join(out, expected))}')
+            lines.append(
+                f'    the configs look for these videos in {osp.join(out, expected)}: '
+                f'ln -s {shlex.quote(prefix)} {shlex.quote(osp.join(out, expected))}'
+            )
         if expected is not None and any(files[one.name].endswith('.jsonl') for one in made):
-            lines.append('    the configs look for lists ending in .txt, but the names of some of these videos have no place '
-                         'in a line of text; set ann_file')
+            lines.append(
+                '    the configs look for lists ending in .txt, but the names of some of these videos have no place '
+                'in a line of text; set ann_file'
+            )
     return printable('\n'.join(lines))
 
 

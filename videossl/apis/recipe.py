@@ -1,4 +1,5 @@
 """Run a recipe: named stages one after another, each a config, each starting from another's checkpoint."""
+
 import argparse
 import signal
 import sys
@@ -16,17 +17,28 @@ from .recipe_runner import Display, run_stage
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Run the stages of a recipe. What is done is not done again; a killed run goes on where it was.')
+        description='Run the stages of a recipe. What is done is not done again; a killed run goes on where it was.'
+    )
     parser.add_argument('recipe', help='recipe file, e.g. configs/recipes/laptop.py')
     parser.add_argument('--work-dir', help='folder for all stages; default: work_dirs/NAME_OF_RECIPE')
     parser.add_argument('--data-root', help='folder of videos for all stages; alone, it is scanned recursively')
-    parser.add_argument('--ann-file', nargs='+', default=[], metavar='NAME=LIST',
-                        help='lists of videos below --data-root, by the names that the recipe gives them in ann_files, '
-                        'or by a stage\'s name, and STAGE.test for its test')
+    parser.add_argument(
+        '--ann-file',
+        nargs='+',
+        default=[],
+        metavar='NAME=LIST',
+        help='lists of videos below --data-root, by the names that the recipe gives them in ann_files, '
+        "or by a stage's name, and STAGE.test for its test",
+    )
     parser.add_argument('--stage', nargs='+', metavar='NAME', help='run these stages only, and those they start from')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='STAGE.KEY=VALUE',
-                        help='override settings of a stage\'s config, or with "all." of every stage\'s that has them; '
-                        'lists as KEY="[a,b]" or KEY=a,b')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='STAGE.KEY=VALUE',
+        help='override settings of a stage\'s config, or with "all." of every stage\'s that has them; '
+        'lists as KEY="[a,b]" or KEY=a,b',
+    )
     return parser.parse_args(argv)
 
 
@@ -53,8 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         # Asked to end by a scheduler, or where Ctrl-C is ignored as in the background of a script.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False,
-                              emoji=False))
+    display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False))
     try:
         stages, recipe, work_dir = read_recipe(args)
         chance = recipe.get('table', {}).get('chance', {})
@@ -68,8 +79,9 @@ def main(argv: list[str] | None = None) -> None:
                     after = stage.read_state()
                     done = 'done before' if before == after else f'done in {after["seconds"] / 60:.1f} minutes'
                     results = {**pretext_accuracies(stage), **after.get('metrics', {})}
-                    display.say(f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}'
-                                                                      for name, value in results.items()))
+                    display.say(
+                        f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}' for name, value in results.items())
+                    )
                     warn_at_chance(stage, chance, display)
             report(recipe, stages, work_dir, display)
     except (ConfigError, RuntimeError) as error:

@@ -1,4 +1,5 @@
 """From a recipe file and command-line arguments to stages: lists of videos, overrides, and which stages are wanted."""
+
 import argparse
 import json
 import os
@@ -23,35 +24,40 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
     recipe = load_config(str(path))
     unknown = {key for key in recipe if not key.startswith('_')} - RECIPE_KEYS
     if unknown or 'stages' not in recipe:
-        raise ConfigError(f'{path}: a recipe has the keys {sorted(RECIPE_KEYS)}, stages being required; '
-                          f'unknown: {sorted(unknown)}')
+        raise ConfigError(
+            f'{path}: a recipe has the keys {sorted(RECIPE_KEYS)}, stages being required; unknown: {sorted(unknown)}'
+        )
     work_dir = Path(args.work_dir or Path('work_dirs') / path.stem)
     lists = dict(recipe.get('ann_files', {}))
     given = dict(_split(text, '--ann-file', 'NAME=LIST') for text in args.ann_file)
     for name in given:
         if name not in lists and name.removesuffix('.test') not in recipe.stages:
-            raise ConfigError(f'--ann-file {name}=...: {path} has no list and no stage of this name; its lists are '
-                              f'{sorted(lists)}, its stages {list(recipe.stages)}')
+            raise ConfigError(
+                f'--ann-file {name}=...: {path} has no list and no stage of this name; its lists are '
+                f'{sorted(lists)}, its stages {list(recipe.stages)}'
+            )
     lists.update(given)
     options: dict[str, dict] = {}
     for text in args.cfg_options:
         key, value = _split(text, '--cfg-options', 'STAGE.KEY=VALUE')
         stage, _, key = key.partition('.')
         if stage != 'all' and stage not in recipe.stages:
-            raise ConfigError(f'--cfg-options {text}: {path} has no stage "{stage}"; use "all" or one of '
-                              f'{list(recipe.stages)}')
+            raise ConfigError(
+                f'--cfg-options {text}: {path} has no stage "{stage}"; use "all" or one of {list(recipe.stages)}'
+            )
         options.setdefault(stage, {})[key] = _parse(text, value)
     data_root = args.data_root and os.path.normpath(args.data_root)
     if data_root is not None and not Path(data_root).is_dir():
         raise ConfigError(f'--data-root {args.data_root}: there is no such folder')
     # A folder alone is scanned; then the lists that the recipe names are not meant.
-    scan = data_root is not None and not given and not any(
-        (Path(data_root) / name).exists() for name in lists.values())
+    scan = data_root is not None and not given and not any((Path(data_root) / name).exists() for name in lists.values())
     stages: dict[str, Stage] = {}
     for name, entry in recipe.stages.items():
         if set(entry) - STAGE_KEYS or 'config' not in entry:
-            raise ConfigError(f'{path}: stage {name}: a stage has the keys {sorted(STAGE_KEYS)}, config being '
-                              f'required; unknown: {sorted(set(entry) - STAGE_KEYS)}')
+            raise ConfigError(
+                f'{path}: stage {name}: a stage has the keys {sorted(STAGE_KEYS)}, config being '
+                f'required; unknown: {sorted(set(entry) - STAGE_KEYS)}'
+            )
         if '.' in name:
             raise ConfigError(f'{path}: stage {name}: a name of a stage has no dot')
         source = entry.get('init_from')
@@ -76,12 +82,19 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
             test_ann_file=given.get(f'{name}.test', find_list('test_ann_file')),
             init_from=stages.get(source),
             init_epoch=entry.get('init_epoch'),
-            options={**_fitting(recipe.get('options', {}), config), **entry.get('options', {}),
-                     **_fitting(options.get('all', {}), config), **options.get(name, {})})
+            options={
+                **_fitting(recipe.get('options', {}), config),
+                **entry.get('options', {}),
+                **_fitting(options.get('all', {}), config),
+                **options.get(name, {}),
+            },
+        )
     for key in options.get('all', {}):
         if not any(key in stage.options for stage in stages.values()):
-            raise ConfigError(f'--cfg-options all.{key}: no stage has a place for it. ' +
-                              '; '.join(dict.fromkeys(_why_not(stage.config, key) for stage in stages.values())))
+            raise ConfigError(
+                f'--cfg-options all.{key}: no stage has a place for it. '
+                + '; '.join(dict.fromkeys(_why_not(stage.config, key) for stage in stages.values()))
+            )
     return _select(stages, args.stage, path), recipe, work_dir
 
 

@@ -1,4 +1,5 @@
 """What came out of a recipe's stages: accuracies, a warning where they are at chance, the table and the curves."""
+
 from pathlib import Path
 
 from mmengine.config import Config
@@ -28,9 +29,12 @@ def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> 
     """Say so when a pretext task was not learnt: its features are then worth nothing."""
     for name, accuracy in pretext_accuracies(stage).items():
         if name in chance and accuracy < chance[name] + NEAR_CHANCE:
-            display.say(f'{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the pretext '
-                        'task was not learnt, so do not expect its features to help. Train for longer, at a smaller '
-                        'input or with a higher learning rate, or on videos with more motion.', style='yellow')
+            display.say(
+                f'{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the pretext '
+                'task was not learnt, so do not expect its features to help. Train for longer, at a smaller '
+                'input or with a higher learning rate, or on videos with more motion.',
+                style='yellow',
+            )
 
 
 def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[list[str]]]:
@@ -38,10 +42,18 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     by_name = {stage.name: stage for stage in stages}
     chance = recipe.table.get('chance', {})
     rows = [row for row in recipe.table.get('rows', []) if all(name in by_name for name in row.stages)]
-    accuracies = {row.name: {name: value for stage in row.stages for name, value in
-                             pretext_accuracies(by_name[stage]).items()} for row in rows}
-    metrics = {row.name: {name: value for stage in row.stages for name, value in
-                          by_name[stage].read_state().get('metrics', {}).items()} for row in rows}
+    accuracies = {
+        row.name: {name: value for stage in row.stages for name, value in pretext_accuracies(by_name[stage]).items()}
+        for row in rows
+    }
+    metrics = {
+        row.name: {
+            name: value
+            for stage in row.stages
+            for name, value in by_name[stage].read_state().get('metrics', {}).items()
+        }
+        for row in rows
+    }
     pretext = list(dict.fromkeys(name for row in rows for name in accuracies[row.name]))
     # Where a recipe says what guessing gives, it says which accuracies have a meaning of their own.
     pretext = [name for name in pretext if name in chance] or pretext
@@ -56,8 +68,9 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     table = []
     for row in rows:
         values = [f'{100 * metrics[row.name][name]:.1f}' if name in metrics[row.name] else '-' for name in tested]
-        values += [f'{100 * accuracies[row.name][name]:.1f}' if name in accuracies[row.name] else '-'
-                   for name in pretext]
+        values += [
+            f'{100 * accuracies[row.name][name]:.1f}' if name in accuracies[row.name] else '-' for name in pretext
+        ]
         minutes = sum(by_name[name].read_state()['seconds'] for name in row.stages) / 60
         table.append([row.name, *values, f'{minutes:.1f}', *([row.get('cited', '-')] if cited else [])])
     return header, table

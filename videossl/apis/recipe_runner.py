@@ -1,4 +1,5 @@
 """Runs a stage: training and test as processes of their own, and how far they are on the screen."""
+
 import json
 import os
 import pprint
@@ -26,8 +27,13 @@ class Display:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.narrow = console.is_terminal and console.width < 110
-        columns = (TextColumn('{task.description}', markup=False), BarColumn(bar_width=8 if self.narrow else 20),
-                   MofNCompleteColumn(), TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
+        columns = (
+            TextColumn('{task.description}', markup=False),
+            BarColumn(bar_width=8 if self.narrow else 20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn('{task.fields[note]}', markup=False),
+        )
         self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
 
     def say(self, text: str, style: str | None = None) -> None:
@@ -99,17 +105,31 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
     # A config of its own: as arguments, strings with spaces or commas would not arrive as they are.
     config = stage.resolved_config.to_dict()
     hooks = config.get('default_hooks') or {}
-    config['default_hooks'] = dict(hooks, progress=dict(type='videossl.ProgressHook', file=str(progress_file),
-                                                        parent=os.getpid()))
+    config['default_hooks'] = dict(
+        hooks, progress=dict(type='videossl.ProgressHook', file=str(progress_file), parent=os.getpid())
+    )
     config_file = stage.folder / f'{stage.name}.py'
-    write_whole(config_file, ''.join(f'{key} = {pprint.pformat(value, width=110, sort_dicts=False)}\n'
-                                     for key, value in config.items()))
+    write_whole(
+        config_file,
+        ''.join(f'{key} = {pprint.pformat(value, width=110, sort_dicts=False)}\n' for key, value in config.items()),
+    )
     log = stage.folder / 'output.log'
     display.begin(f'{stage.name}: {what}', log)
     with open(log, 'a') as output:
         process = subprocess.Popen(
-            [sys.executable, '-m', f'videossl.apis.{tool}', str(config_file), *arguments, '--work-dir',
-             str(stage.folder)], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            [
+                sys.executable,
+                '-m',
+                f'videossl.apis.{tool}',
+                str(config_file),
+                *arguments,
+                '--work-dir',
+                str(stage.folder),
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
         before, started = state['seconds'], time.monotonic()
         written = 0.0
         try:
@@ -124,12 +144,19 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
             stop(process)
     display.update(progress_file)
     if process.returncode != 0:
-        how = f'failed with status {process.returncode}' if process.returncode > 0 else (
-            f'was ended by signal {-process.returncode}' +
-            (', as the system does when memory runs out' if process.returncode == -9 else ''))
+        how = (
+            f'failed with status {process.returncode}'
+            if process.returncode > 0
+            else (
+                f'was ended by signal {-process.returncode}'
+                + (', as the system does when memory runs out' if process.returncode == -9 else '')
+            )
+        )
         tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
-        raise RuntimeError(f'the end of {log}:\n{tail}\n\nstage "{stage.name}", {what}, {how}; see above. When the '
-                           'reason is removed, run the same command again to go on')
+        raise RuntimeError(
+            f'the end of {log}:\n{tail}\n\nstage "{stage.name}", {what}, {how}; see above. When the '
+            'reason is removed, run the same command again to go on'
+        )
 
 
 def has_ended(process: subprocess.Popen, seconds: float) -> bool:

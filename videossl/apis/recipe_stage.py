@@ -1,4 +1,5 @@
 """A stage of a recipe: what it runs, where, what is done of it, and whether it can run."""
+
 import hashlib
 import json
 import os
@@ -30,6 +31,7 @@ class Stage:
         init_epoch: which of that stage's epochs; None: its last.
         options: overrides of its config.
     """
+
     name: str
     config: str
     folder: Path
@@ -57,8 +59,9 @@ class Stage:
             if not isinstance(state, dict):
                 raise ValueError('it is no object')
         except ValueError as error:
-            raise ConfigError(f'{self.state_file} is damaged ({error}). Delete it: the stage goes on from its newest '
-                              'checkpoint') from None
+            raise ConfigError(
+                f'{self.state_file} is damaged ({error}). Delete it: the stage goes on from its newest checkpoint'
+            ) from None
         return dict(dict(seconds=0.0), **state)
 
     def write_state(self, state: dict) -> None:
@@ -81,14 +84,18 @@ class Stage:
             name = Path(pointer.read_text().strip()).name if pointer.exists() else 'last_checkpoint'
         path = self.folder / name
         if not path.exists():
-            raise ConfigError(f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
-                              'the whole folder to run the stage anew. Or the stage does not keep this epoch; see '
-                              'max_keep_ckpts and interval in default_hooks.checkpoint')
+            raise ConfigError(
+                f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
+                'the whole folder to run the stage anew. Or the stage does not keep this epoch; see '
+                'max_keep_ckpts and interval in default_hooks.checkpoint'
+            )
         reason = damage(path)
         if reason is not None:
-            raise ConfigError(f'stage {self.name}: its checkpoint {path} cannot be used: {reason}. Put a good copy in its '
-                              f'place; or delete {self.state_file}, and the stage goes on from the newest checkpoint '
-                              'that is whole')
+            raise ConfigError(
+                f'stage {self.name}: its checkpoint {path} cannot be used: {reason}. Put a good copy in its '
+                f'place; or delete {self.state_file}, and the stage goes on from the newest checkpoint '
+                'that is whole'
+            )
         return str(path)
 
     @cached_property
@@ -147,21 +154,30 @@ class Stage:
         state = self.read_state()
         fingerprint = self.fingerprint
         if state.get('fingerprint', fingerprint) != fingerprint and self.has_checkpoint():
-            raise ConfigError(f'{self.folder} holds stage "{self.name}" of other settings (config, data or a stage '
-                              'before it differ). Choose another --work-dir, or delete that folder to run the stage '
-                              'anew')
+            raise ConfigError(
+                f'{self.folder} holds stage "{self.name}" of other settings (config, data or a stage '
+                'before it differ). Choose another --work-dir, or delete that folder to run the stage '
+                'anew'
+            )
         if state.get('trained') and ('metrics' in state or not self.has_test):
             return
         for path in self.lists():
             if not path.is_file() and '://' not in str(path):
-                raise ConfigError(f'stage {self.name}: there is no list {path}; name the folder of the videos with '
-                                  '--data-root, and lists below it with --ann-file NAME=LIST')
+                raise ConfigError(
+                    f'stage {self.name}: there is no list {path}; name the folder of the videos with '
+                    '--data-root, and lists below it with --ann-file NAME=LIST'
+                )
         learns_labels = 'cls_head' in self.resolved_config.get('model', {})
-        if self.data_root is not None and learns_labels and not (self.ann_file and (
-                self.test_ann_file or not self.has_test)):
-            raise ConfigError(f'stage {self.name} learns labels, and a folder has none: give its lists with --ann-file '
-                              f'(for training and test; by the names of the recipe, or {self.name}=LIST '
-                              f'{self.name}.test=LIST), or choose stages without labels with --stage')
+        if (
+            self.data_root is not None
+            and learns_labels
+            and not (self.ann_file and (self.test_ann_file or not self.has_test))
+        ):
+            raise ConfigError(
+                f'stage {self.name} learns labels, and a folder has none: give its lists with --ann-file '
+                f'(for training and test; by the names of the recipe, or {self.name}=LIST '
+                f'{self.name}.test=LIST), or choose stages without labels with --stage'
+            )
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,4 +1,5 @@
 """Test a checkpoint with a config file."""
+
 import argparse
 import copy
 import json
@@ -13,9 +14,11 @@ from .user_errors import building, run_command
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test a checkpoint, as the config says. A '
-                                     'pretraining config is tested on its own pretext task: name videos that were not '
-                                     'trained on.')
+    parser = argparse.ArgumentParser(
+        description='Test a checkpoint, as the config says. A '
+        'pretraining config is tested on its own pretext task: name videos that were not '
+        'trained on.'
+    )
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     add_common_arguments(parser)
@@ -49,9 +52,11 @@ def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
     if config.get('train_dataloader') is None:
         raise ConfigError(f'{args.config} has neither test_dataloader nor train_dataloader: there is nothing to test')
     if args.data_root is None and args.ann_file is None:
-        raise ConfigError(f'{args.config} has no test_dataloader: it is a pretraining config. Name videos that were not '
-                          'trained on with --data-root or --ann-file to test its pretext task; test labels with a '
-                          'config of configs/downstream')
+        raise ConfigError(
+            f'{args.config} has no test_dataloader: it is a pretraining config. Name videos that were not '
+            'trained on with --data-root or --ann-file to test its pretext task; test labels with a '
+            'config of configs/downstream'
+        )
     if args.dump is not None:
         raise ConfigError(f'--dump: {args.config} is a pretraining config, whose test makes no predictions')
     config.test_dataloader = copy.deepcopy(config.train_dataloader)

@@ -1,4 +1,5 @@
 """Train a model from a config file."""
+
 import argparse
 import os.path as osp
 import sys
@@ -7,8 +8,16 @@ from mmengine.config import ConfigDict
 
 from .check_training import check_batches, check_training  # noqa: F401
 from .check_values import check_values
-from .launch import (ConfigError, add_common_arguments, build_runner, finish_config, innermost_dataset, load_config,
-                     point_at_data, point_at_validation)
+from .launch import (
+    ConfigError,
+    add_common_arguments,
+    build_runner,
+    finish_config,
+    innermost_dataset,
+    load_config,
+    point_at_data,
+    point_at_validation,
+)
 from .user_errors import building, run_command
 
 
@@ -18,8 +27,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_common_arguments(parser)
     parser.add_argument('--val-ann-file', help='list of videos for validation, for configs that validate')
     parser.add_argument('--init-from', metavar='CHECKPOINT', help='start from the backbone of another stage')
-    parser.add_argument('--resume', nargs='?', const='auto',
-                        help='go on from this checkpoint, or from the latest in the work folder')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', help='go on from this checkpoint, or from the latest in the work folder'
+    )
     parser.add_argument('--no-validate', action='store_true', help='do not validate during training')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument('--seed', type=int, help='random seed')
@@ -36,8 +46,10 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     """The config with the arguments merged in."""
     config = load_config(args.config, args.cfg_options)
     if config.get('train_dataloader') is None:
-        raise ConfigError(f'{args.config} has no train_dataloader: there is nothing to train on. To test a checkpoint '
-                          'use tools/test.py')
+        raise ConfigError(
+            f'{args.config} has no train_dataloader: there is nothing to train on. To test a checkpoint '
+            'use tools/test.py'
+        )
     for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
         if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
             raise ConfigError(f'{option}: there is no checkpoint {checkpoint}')
@@ -47,15 +59,21 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
     elif config.get('val_dataloader') is not None:
         if args.val_ann_file is not None and innermost_dataset(config.val_dataloader.dataset).get('hold_out'):
-            raise ConfigError(f'--val-ann-file: {args.config} validates on a part of the training list that is held out '
-                              'of training; leave the option out')
+            raise ConfigError(
+                f'--val-ann-file: {args.config} validates on a part of the training list that is held out '
+                'of training; leave the option out'
+            )
         point_at_validation(config.val_dataloader, args.data_root, args.ann_file, args.val_ann_file)
     elif args.val_ann_file is not None:
-        raise ConfigError(f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
-                          'tools/test.py --ann-file')
+        raise ConfigError(
+            f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
+            'tools/test.py --ann-file'
+        )
     if args.init_from is not None:
-        config.custom_hooks = [*config.get('custom_hooks', []),
-                               dict(type='videossl.HandOffHook', checkpoint=args.init_from)]
+        config.custom_hooks = [
+            *config.get('custom_hooks', []),
+            dict(type='videossl.HandOffHook', checkpoint=args.init_from),
+        ]
     if args.resume is not None:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume

@@ -1,4 +1,5 @@
 """What a user sees of an error: a message alone for what is theirs to mend, a traceback for a bug."""
+
 import difflib
 import errno
 import inspect
@@ -29,7 +30,7 @@ REGISTRIES = [part for part in vars(registry).values() if isinstance(part, Regis
 # mmengine's functions that build a part, and the name they have for its settings.
 BUILDERS = dict(build_from_cfg='cfg', build_dataloader='dataloader')
 UNEXPECTED = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
-MISSING = re.compile(r"(?:(\w+)\.)?(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
+MISSING = re.compile(r'(?:(\w+)\.)?(\w+)\(\) missing \d+ required (?:positional|keyword-only) arguments?: (.*)')
 # What gloo and NCCL say where the process at the other end has died.
 LOST_PROCESS = re.compile(r'Connection (?:closed|reset) by peer|remote process exited|Broken pipe')
 UNREGISTERED = re.compile(r'([\w.]+) is not in the [\w.-]+::([\w .-]+) registry')
@@ -52,8 +53,12 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
         rank = f'[rank {os.environ["RANK"]}] ' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
         if rank and LOST_PROCESS.search(str(error)):
             # The launcher's summary is left to the process that is the reason.
-            print(f'{rank}another process has ended, and this one ends with it; see what that one, or the launcher\'s '
-                  'summary below, says', file=sys.stderr, flush=True)
+            print(
+                f"{rank}another process has ended, and this one ends with it; see what that one, or the launcher's "
+                'summary below, says',
+                file=sys.stderr,
+                flush=True,
+            )
             raise SystemExit(1) from (error if debugging() else None)
         record_for_launcher(error)
         unreadable = explain_reading(error)
@@ -84,7 +89,10 @@ def raised_by_us(error: BaseException) -> bool:
     if not isinstance(error, (ValueError, ImportError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
-    places = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.abspath(sys.argv[0])))
+    places = (
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        os.path.dirname(os.path.abspath(sys.argv[0])),
+    )
     return bool(frames) and os.path.abspath(frames[-1].filename).startswith(tuple(place + os.sep for place in places))
 
 
@@ -95,6 +103,7 @@ def record_for_launcher(error: Exception) -> None:
     if path is None:
         return
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
     os.environ['TORCHELASTIC_ERROR_FILE'] = f'{path}.part'
     try:
         get_error_handler().record_exception(error)
@@ -141,8 +150,10 @@ def building(config: Config) -> Iterator[Callable[[Runner], None]]:
         raise
     except (TypeError, KeyError, ValueError, AssertionError) as error:
         if ONE_VALUE in str(error):
-            raise ConfigError('a batch norm has a single number to take the statistics of a channel from: more samples a batch '
-                              '(train_dataloader.batch_size), or larger clips') from error
+            raise ConfigError(
+                'a batch norm has a single number to take the statistics of a channel from: more samples a batch '
+                '(train_dataloader.batch_size), or larger clips'
+            ) from error
         text = None if begin.has_begun or is_for_users(error) else explain(error, config)
         if text is not None:
             raise ConfigError(text) from error
@@ -161,8 +172,11 @@ def full_disk(error: OSError, work_dir: str) -> OSError:
     """The error to show where a log or a picture could not be written; checkpoints say so themselves."""
     last = read_pointer(work_dir)
     kept = f'The last whole checkpoint is {last}. Make' if last and os.path.isfile(last) else 'Make'
-    failure = OSError(error.errno, f'the run stops, since there is no room for its files in {work_dir}: {error.strerror}. '
-                      f'{kept} room there and go on with --resume')
+    failure = OSError(
+        error.errno,
+        f'the run stops, since there is no room for its files in {work_dir}: {error.strerror}. '
+        f'{kept} room there and go on with --resume',
+    )
     failure.for_users = True
     return failure
 
@@ -228,7 +242,9 @@ def explain(error: Exception, config: Config) -> str | None:
         if found is not None:
             return found
     if text.startswith('None is not a callable'):  # mmengine looks up an optimiser without a word, and calls it
-        unknown = [part['type'] for _, part in typed_parts(config.get('optim_wrapper')) if find_part(part['type']) is None]
+        unknown = [
+            part['type'] for _, part in typed_parts(config.get('optim_wrapper')) if find_part(part['type']) is None
+        ]
         return unknown_type(unknown[0], 'optimizer', config) if unknown else None
     place = place_of_failure(error, config)
     if place is None:
@@ -238,10 +254,15 @@ def explain(error: Exception, config: Config) -> str | None:
         return f'{path}: there is no "type", the name of the part to build'
     if isinstance(error, ValueError):
         return f'{path}: {text}'
-    given = ', '.join(f'{key}={value!r}' for key, value in part.items()
-                      if key not in ('type', '_scope_') and not isinstance(value, (dict, list, tuple)))
-    return (f'{path}: {name_of(part.get("type", "it"))} cannot be built with these values: {given or "none"} '
-            f'({type(error).__name__}: {text})')
+    given = ', '.join(
+        f'{key}={value!r}'
+        for key, value in part.items()
+        if key not in ('type', '_scope_') and not isinstance(value, (dict, list, tuple))
+    )
+    return (
+        f'{path}: {name_of(part.get("type", "it"))} cannot be built with these values: {given or "none"} '
+        f'({type(error).__name__}: {text})'
+    )
 
 
 def place_of_failure(error: Exception, config: dict) -> tuple[str, dict] | None:
@@ -251,8 +272,13 @@ def place_of_failure(error: Exception, config: dict) -> tuple[str, dict] | None:
         asked = frame.f_locals.get(BUILDERS.get(frame.f_code.co_name))
         if isinstance(asked, dict):
             # What asks for a part may add to its settings.
-            alike = [(path, part) for path, part in all_parts(config) if part and path
-                     and all(key in asked and is_same(value, asked[key]) for key, value in part.items() if key != '_scope_')]
+            alike = [
+                (path, part)
+                for path, part in all_parts(config)
+                if part
+                and path
+                and all(key in asked and is_same(value, asked[key]) for key, value in part.items() if key != '_scope_')
+            ]
             found = max(alike, key=lambda place: len(place[1]), default=found)
     return found
 
@@ -270,8 +296,9 @@ def unknown_argument(owner: str, argument: str, config: dict) -> str | None:
             continue
         known = arguments_of(found)
         hint = nearest(argument, known)
-        return (f'{path}: {found.__name__} has no argument "{argument}"' +
-                (f'; did you mean "{hint}"?' if hint else f'; it has {", ".join(sorted(known))}'))
+        return f'{path}: {found.__name__} has no argument "{argument}"' + (
+            f'; did you mean "{hint}"?' if hint else f'; it has {", ".join(sorted(known))}'
+        )
     return None
 
 
@@ -295,8 +322,9 @@ def unknown_type(name: str, kind: str, config: dict) -> str:
             names |= set(own.module_dict)
             own = own.parent
     hint = nearest(name.rpartition('.')[2], names)
-    return (f'{places[0] if places else "config"}: there is no {kind} "{name}"' +
-            (f'; did you mean "{hint}"?' if hint else '; if it is your own, import its module with custom_imports'))
+    return f'{places[0] if places else "config"}: there is no {kind} "{name}"' + (
+        f'; did you mean "{hint}"?' if hint else '; if it is your own, import its module with custom_imports'
+    )
 
 
 def nearest(name: str, known: set[str]) -> str | None:
@@ -356,8 +384,11 @@ def parameters_of(part: Callable) -> dict[str, inspect.Parameter]:
         if function is None or own is object:
             continue
         parameters = inspect.signature(function).parameters.values()
-        names = {parameter.name: parameter for parameter in parameters if parameter.name != 'self'
-                 and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)} | names
+        names = {
+            parameter.name: parameter
+            for parameter in parameters
+            if parameter.name != 'self' and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        } | names
         if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters):
             break
     return names

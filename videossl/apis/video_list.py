@@ -1,4 +1,5 @@
 """Videos that are named in one way or another, as a data set."""
+
 import hashlib
 import json
 import os
@@ -31,8 +32,9 @@ class VideoList:
         return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
-def list_videos(videos: str | os.PathLike | Sequence | dict | VideoDataset,
-                data_root: str | os.PathLike | None = None) -> VideoList:
+def list_videos(
+    videos: str | os.PathLike | Sequence | dict | VideoDataset, data_root: str | os.PathLike | None = None
+) -> VideoList:
     """The videos that :func:`extract_features` is asked for.
 
     Raises:
@@ -46,8 +48,10 @@ def list_videos(videos: str | os.PathLike | Sequence | dict | VideoDataset,
         raise ConfigError('there are no videos to extract features from')
     if not any(video_exists(file) for file in listed.files[:CHECKED_PATHS]):
         number = min(len(listed.files), CHECKED_PATHS)
-        raise ConfigError(f'none of the first {number} videos exists, the first being {listed.files[0]}; correct '
-                          'data_root (--data-root)')
+        raise ConfigError(
+            f'none of the first {number} videos exists, the first being {listed.files[0]}; correct '
+            'data_root (--data-root)'
+        )
     return listed
 
 
@@ -78,8 +82,12 @@ def _list_videos(videos: Any, data_root: str | os.PathLike | None) -> VideoList:
     entries = read_annotations(path)
     root = osp.dirname(path) if data_root is None else os.fspath(data_root)
     labels = [label for _, label in entries]
-    return VideoList([osp.join(root, name) for name, _ in entries], [name for name, _ in entries],
-                     None if None in labels else labels, osp.basename(path))
+    return VideoList(
+        [osp.join(root, name) for name, _ in entries],
+        [name for name, _ in entries],
+        None if None in labels else labels,
+        osp.basename(path),
+    )
 
 
 class ListedVideos(VideoDataset):

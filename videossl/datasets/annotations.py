@@ -1,4 +1,5 @@
 """Reading lists of videos."""
+
 import codecs
 import csv
 import io
@@ -35,20 +36,26 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[tuple[str, int
 def iterate_annotations(ann_file: str, delimiter: str = ' ') -> Iterator[tuple[str, int | None]]:
     """What :func:`read_annotations` returns, one pair after the other: a list of a million videos takes less memory so."""
     if not osp.isfile(ann_file):
-        raise FileNotFoundError(f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
-                                '--data-root); with --data-root alone the folder is scanned and no list is needed')
+        raise FileNotFoundError(
+            f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
+            '--data-root); with --data-root alone the folder is scanned and no list is needed'
+        )
     reader = dict(csv=_read_csv, jsonl=_read_json_lines).get(ann_file.rpartition('.')[2].lower())
     with open(ann_file, 'rb') as file:
         content = file.read()
     check_text(content, ann_file)
     lines = io.TextIOWrapper(io.BytesIO(content), encoding='utf-8-sig', newline='')  # with or without a byte order mark
     first_has_label = None
-    for number, (path, label) in enumerate(_read_text(lines, delimiter) if reader is None else reader(lines, ann_file), 1):
+    for number, (path, label) in enumerate(
+        _read_text(lines, delimiter) if reader is None else reader(lines, ann_file), 1
+    ):
         if first_has_label is None:
             first_has_label = label is not None
         elif (label is not None) != first_has_label:
-            raise ValueError(f'{ann_file}: entry 1 has {"a" if first_has_label else "no"} label, but entry {number}, '
-                             f'"{path}", has {"none" if first_has_label else "one"}; give all entries a label, or none')
+            raise ValueError(
+                f'{ann_file}: entry 1 has {"a" if first_has_label else "no"} label, but entry {number}, '
+                f'"{path}", has {"none" if first_has_label else "one"}; give all entries a label, or none'
+            )
         yield path, label
     if first_has_label is None:
         raise ValueError(f'annotation file {ann_file} lists no video')
@@ -64,18 +71,22 @@ def check_text(content: bytes, name: str) -> None:
         raise ValueError(f'annotation file {name} is a text in UTF-16; save it as UTF-8')
     zero = content.find(b'\0')
     if zero >= 0:
-        raise ValueError(f'annotation file {name}, line {line_at(content, zero)}: there is a zero byte, which no path can '
-                         'have. Is it a text at all? If it is, save it as UTF-8')
+        raise ValueError(
+            f'annotation file {name}, line {line_at(content, zero)}: there is a zero byte, which no path can '
+            'have. Is it a text at all? If it is, save it as UTF-8'
+        )
     try:
         content.decode('utf-8')
     except UnicodeDecodeError as error:
-        raise ValueError(f'annotation file {name}, line {line_at(content, error.start)}, is not a text in UTF-8 ({error}); '
-                         'save it as UTF-8') from None
+        raise ValueError(
+            f'annotation file {name}, line {line_at(content, error.start)}, is not a text in UTF-8 ({error}); '
+            'save it as UTF-8'
+        ) from None
 
 
 def line_at(content: bytes, position: int) -> int:
     """The number, from 1, of the line that a byte is on."""
-    return len(content[:position].splitlines()) + (position == 0 or content[position - 1:position] in b'\r\n')
+    return len(content[:position].splitlines()) + (position == 0 or content[position - 1 : position] in b'\r\n')
 
 
 def _read_text(file, delimiter: str) -> Iterator[tuple[str, int | None]]:
@@ -98,8 +109,10 @@ def _read_csv(file, name: str) -> Iterator[tuple[str, int | None]]:
         rows = chain([first], rows)
     for column in (path_column, 'label') if path_column else ():
         if header.count(column) > 1:
-            raise ValueError(f'{name}, row {first[0]}: {header.count(column)} columns are called {column}; rename those that '
-                             'are not meant')
+            raise ValueError(
+                f'{name}, row {first[0]}: {header.count(column)} columns are called {column}; rename those that '
+                'are not meant'
+            )
     path_at = header.index(path_column) if path_column else 0
     label_at = (header.index('label') if 'label' in header else None) if path_column else 1
     for number, row in rows:
@@ -118,8 +131,10 @@ def _csv_rows(file, name: str) -> Iterator[tuple[int, list[str]]]:
             if any(cells):
                 yield number, cells
     except csv.Error as error:
-        raise ValueError(f'{name}, line {reader.line_num}: {error}. A cell in quotes ends with a quote, and a quote in it is '
-                         'written twice') from None
+        raise ValueError(
+            f'{name}, line {reader.line_num}: {error}. A cell in quotes ends with a quote, and a quote in it is '
+            'written twice'
+        ) from None
 
 
 def _check_first_row(row: list[str], place: str) -> None:
@@ -129,8 +144,10 @@ def _check_first_row(row: list[str], place: str) -> None:
             raise ValueError(f'{place}: the columns are divided by {words}; save the list with commas')
     names = [column.lower() for column in row]
     if 'label' in names or (len(row) > 1 and row[1] and not _is_label(row[1]) and not osp.splitext(row[0])[1]):
-        raise ValueError(f'{place}: a header needs a column {" or ".join(PATH_COLUMNS)}, and this has {", ".join(row)}; '
-                         'without a header a row is a path and a label, which is a whole number')
+        raise ValueError(
+            f'{place}: a header needs a column {" or ".join(PATH_COLUMNS)}, and this has {", ".join(row)}; '
+            'without a header a row is a path and a label, which is a whole number'
+        )
 
 
 def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
@@ -147,8 +164,10 @@ def _read_json_lines(file, name: str) -> Iterator[tuple[str, int | None]]:
         if not path or '\0' in path:
             raise ValueError(f'{name}, line {number}: the path is empty or has a zero byte in it')
         if not path.isascii() and HALF_CHARACTER.search(path):
-            raise ValueError(f'{name}, line {number}: the path has half a character in it, which no file\'s name can have: '
-                             f'{line.strip()[:80]}')
+            raise ValueError(
+                f"{name}, line {number}: the path has half a character in it, which no file's name can have: "
+                f'{line.strip()[:80]}'
+            )
         label = entry.get('label')
         yield path, None if label is None else _to_label(label, f'{name}, line {number}')
 
@@ -182,8 +201,9 @@ def scan_videos(folder: str) -> list[str]:
         unseen = {osp.realpath(osp.join(directory, name)): name for name in sorted(subfolders, reverse=True)}
         subfolders[:] = sorted(name for path, name in unseen.items() if path not in seen)
         seen.update(unseen)
-        found += [osp.relpath(osp.join(directory, name), folder) for name in names
-                  if name.lower().endswith(VIDEO_EXTENSIONS)]
+        found += [
+            osp.relpath(osp.join(directory, name), folder) for name in names if name.lower().endswith(VIDEO_EXTENSIONS)
+        ]
     if not found:
         raise FileNotFoundError(f'no video was found below {folder}; looked for {", ".join(VIDEO_EXTENSIONS)}')
     return sorted(found)

@@ -1,4 +1,5 @@
 """A data set's account of the videos that cannot be read, which its loader's workers share."""
+
 import logging
 import os
 import os.path as osp
@@ -68,7 +69,7 @@ class BrokenVideos:
         if len(path) > len(self._file):
             raise ValueError(f'the path of the list of broken videos is too long: {len(path)} bytes')
         self._file.zero_()
-        self._file[:len(path)] = torch.from_numpy(np.frombuffer(path, np.uint8).copy())
+        self._file[: len(path)] = torch.from_numpy(np.frombuffer(path, np.uint8).copy())
 
     def name(self, index: int, filename: str, reason: str, consequence: str) -> None:
         """Name a video in the log and in the list, unless that was done.
@@ -82,7 +83,9 @@ class BrokenVideos:
         if self.named[index]:
             return
         self.named[index] = True
-        shown = escaped(f'{filename}: {reason}').encode('utf-8', 'backslashreplace').decode()  # whatever the log's encoding
+        shown = (
+            escaped(f'{filename}: {reason}').encode('utf-8', 'backslashreplace').decode()
+        )  # whatever the log's encoding
         print_log(f'cannot read {shown}; {consequence}', logger='current', level=logging.WARNING)
         if self.file is not None:
             try:
@@ -100,7 +103,8 @@ class BrokenVideos:
         return dict(
             length=len(self.named),
             tried=torch.from_numpy(np.packbits(self.tried.numpy())),
-            videos=[(index, path, bool(self.excluded[index]), stamp_of(path)) for index, path in videos])
+            videos=[(index, path, bool(self.excluded[index]), stamp_of(path)) for index, path in videos],
+        )
 
     def restore(self, state: dict, filename_of: Callable[[int], str]) -> None:
         """Know again what :meth:`state` says. A video whose file has changed since is tried anew; so are all, where the
@@ -131,7 +135,8 @@ class BrokenVideos:
             raise TooManyBroken(
                 f'{broken} of the {tried} videos that were tried cannot be read, more than the allowed share of {share:g}, '
                 f'so training stops.{listed} Check data_root and the files (tools/data/check_videos.py tries them all), or '
-                'allow more with train_dataloader.dataset.max_broken_share')
+                'allow more with train_dataloader.dataset.max_broken_share'
+            )
 
 
 def stamp_of(path: str) -> tuple[int, int] | None:

@@ -1,4 +1,5 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
+
 import ctypes
 import mmap
 import os
@@ -149,7 +150,9 @@ class _SharedMemory:
 
     def __init__(self) -> None:
         # Not a file in /dev/shm, which is small in containers.
-        self.file = os.memfd_create('frames') if hasattr(os, 'memfd_create') else os.dup(tempfile.TemporaryFile().fileno())
+        self.file = (
+            os.memfd_create('frames') if hasattr(os, 'memfd_create') else os.dup(tempfile.TemporaryFile().fileno())
+        )
         self.map = None
 
     def reserve(self, size: int) -> int:
@@ -203,7 +206,7 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
 def _detach(connection: int, memory: int, parent: int, in_main_thread: bool) -> None:
     """Keep nothing of the parent's but its memory: no open files (a pipe that stays open here hides its end), no signal
     handlers, no dumps of a crash."""
-    for number in FATAL_SIGNALS + (signal.SIGCHLD, ):
+    for number in FATAL_SIGNALS + (signal.SIGCHLD,):
         signal.signal(number, signal.SIG_DFL)
     # Who asks a whole group of processes to end means training, which saves first and needs its videos until then.
     for number in (signal.SIGINT, signal.SIGTERM):

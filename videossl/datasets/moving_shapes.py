@@ -16,13 +16,15 @@ rewards only what a video network is meant to learn: all but the form of the loo
   last, by which clips of one video can be put in order.
 * **Mirroring**: every class is its own mirror image (circles run in both senses), so random flips keep labels true.
 """
+
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -192,7 +194,7 @@ class MovingShapes:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes in the order of their labels."""
-        return list(LOOPS)[:self.num_classes]
+        return list(LOOPS)[: self.num_classes]
 
     def label(self, index: int) -> int:
         """Class of a video: classes take turns, so that any number of videos is balanced to within one."""
@@ -249,8 +251,10 @@ class MovingShapes:
         # (To solve for it by iteration fails: a little more travel moves all later frames to other places of the loop.)
         loop = LOOPS[self.class_names[label]] * (mirror_x, mirror_y)
         travelled = np.concatenate([[0], np.cumsum(advance / advance.mean())]) * speed / loop_length
-        candidates = [loop_length * _points_along(loop, first_fraction + sense * travelled * excess)
-                      for excess in np.linspace(1, 1.15, 31)]
+        candidates = [
+            loop_length * _points_along(loop, first_fraction + sense * travelled * excess)
+            for excess in np.linspace(1, 1.15, 31)
+        ]
         shown = [np.linalg.norm(np.diff(points, axis=0), axis=1).mean() for points in candidates]
         offsets = candidates[np.abs(np.array(shown) - speed).argmin()]
         offsets -= offsets.mean(axis=0)
@@ -260,7 +264,7 @@ class MovingShapes:
         # whatever this one's size, or else position would tell the size.
         largest_radius = SHAPE_RADIUS[1] * (1 + STROKE_SIZE) * scale
         reach = self.size / 2 - MARGIN * scale - largest_radius - np.abs(offsets).max(axis=0)
-        wanted = np.sqrt(3 * np.maximum((POSITION_STD * scale)**2 - offsets.var(axis=0), 0))
+        wanted = np.sqrt(3 * np.maximum((POSITION_STD * scale) ** 2 - offsets.var(axis=0), 0))
         return Trajectory((self.size - 1) / 2 + middle * np.minimum(wanted, reach) + offsets, radii)
 
     def _draw_scene(self, generator: np.random.Generator) -> tuple[np.ndarray, _Look]:
@@ -290,7 +294,8 @@ def _draw_look(generator: np.random.Generator) -> _Look:
         texture=int(generator.integers(len(TEXTURES))),
         colour=colour,
         dark_colour=DARK_TONE * colour,
-        rotation=generator.uniform(0, 2 * np.pi))
+        rotation=generator.uniform(0, 2 * np.pi),
+    )
 
 
 def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -321,17 +326,19 @@ def _paint(frames: np.ndarray, look: _Look, centres: np.ndarray, radii: np.ndarr
 
 
 # ------------------------------------------------------------------------------------------------------------ the files
-def write_moving_shapes(root: str | os.PathLike,
-                        num_train: int = 160,
-                        num_test: int = 80,
-                        size: int = 80,
-                        num_frames: int = 96,
-                        seed: int = 0,
-                        *,
-                        num_classes: int = 8,
-                        fps: int = 25,
-                        still_shapes: int = 0,
-                        workers: int | None = None) -> Path:
+def write_moving_shapes(
+    root: str | os.PathLike,
+    num_train: int = 160,
+    num_test: int = 80,
+    size: int = 80,
+    num_frames: int = 96,
+    seed: int = 0,
+    *,
+    num_classes: int = 8,
+    fps: int = 25,
+    still_shapes: int = 0,
+    workers: int | None = None,
+) -> Path:
     """Write a set of H.264 videos with annotation files and masks.
 
     The folder then holds ``train.txt`` and ``test.txt`` (a line ``path label`` per video, paths relative to ``root``),
@@ -363,8 +370,12 @@ def write_moving_shapes(root: str | os.PathLike,
     record = dict(generator_version=GENERATOR_VERSION, **asdict(shapes), num_train=num_train, num_test=num_test)
     _claim_folder(root, record)
 
-    missing = [(split, index) for split in SPLITS for index in range(counts[split])
-               if not all(path.exists() for path in _paths(root, shapes, split, index))]
+    missing = [
+        (split, index)
+        for split in SPLITS
+        for index in range(counts[split])
+        if not all(path.exists() for path in _paths(root, shapes, split, index))
+    ]
     if missing:
         _import_av()  # before any work is done
         print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
@@ -382,8 +393,9 @@ def write_moving_shapes(root: str | os.PathLike,
     lists = {'classes.txt': shapes.class_names}
     for split in SPLITS:
         videos = [_paths(root, shapes, split, index)[0] for index in range(counts[split])]
-        lists[f'{split}.txt'] = [f'{video.relative_to(root).as_posix()} {shapes.label(index)}'
-                                 for index, video in enumerate(videos)]
+        lists[f'{split}.txt'] = [
+            f'{video.relative_to(root).as_posix()} {shapes.label(index)}' for index, video in enumerate(videos)
+        ]
     for name, lines in lists.items():
         if not (root / name).exists():
             with whole_file(root / name) as path:
@@ -415,15 +427,22 @@ def _claim_folder(root: Path, record: dict) -> None:
     taken = [name for name in ('videos', 'masks', 'train.txt', 'test.txt', 'classes.txt') if (root / name).exists()]
     if record_path.exists():
         found = json.loads(record_path.read_text())
-        differing = [f'{name}: {found.get(name)} there, {record.get(name)} wanted'
-                     for name in sorted({*found, *record}) if found.get(name) != record.get(name)]
+        differing = [
+            f'{name}: {found.get(name)} there, {record.get(name)} wanted'
+            for name in sorted({*found, *record})
+            if found.get(name) != record.get(name)
+        ]
         if differing:
-            raise FileExistsError(f'{root} holds a MovingShapes set with other parameters ({"; ".join(differing)}). '
-                                  'Choose another folder, ask for the parameters that are there, or delete the folder.')
+            raise FileExistsError(
+                f'{root} holds a MovingShapes set with other parameters ({"; ".join(differing)}). '
+                'Choose another folder, ask for the parameters that are there, or delete the folder.'
+            )
         return
     if taken:
-        raise FileExistsError(f'{root} holds {", ".join(taken)} but no {RECORD_NAME}: it seems to be another data set. '
-                              'Choose another folder.')
+        raise FileExistsError(
+            f'{root} holds {", ".join(taken)} but no {RECORD_NAME}: it seems to be another data set. '
+            'Choose another folder.'
+        )
     root.mkdir(parents=True, exist_ok=True)
     with whole_file(record_path) as path:
         path.write_text(json.dumps(record, indent=2) + '\n')

@@ -1,4 +1,5 @@
 """Opening and decoding with transforms, such that whatever goes wrong is one kind of error that names the file."""
+
 import os
 import os.path as osp
 import stat

@@ -4,6 +4,7 @@ A file is a compressed ``.npz``: ``info`` (JSON as bytes, see :class:`ParsingInf
 uint8 [C, h, w], the logarithm of each class's probability in steps of 1/16 from 0 (probability 1) down to -255/16. Each
 frame is a member of its own, so that reading one does not decompress the others.
 """
+
 import json
 import os
 import zipfile
@@ -66,7 +67,9 @@ def map_path(folder: str | os.PathLike, video: str | os.PathLike) -> Path:
     """
     video = Path(video)
     if video.is_absolute() or '..' in video.parts or not video.name:
-        raise ValueError(f'{video} is no path below the folder of the videos; set data_root (--data-root) so that it is')
+        raise ValueError(
+            f'{video} is no path below the folder of the videos; set data_root (--data-root) so that it is'
+        )
     return Path(folder, video.parent, f'{video.name}.npz')
 
 
@@ -100,8 +103,9 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
             if frame != next(expected, None):
                 raise ValueError(f'{path}: frame {frame} does not belong there; stored are the frames {info.frames}')
             if len(log_probabilities) != len(info.class_names):
-                raise ValueError(f'{path}: frame {frame} has {len(log_probabilities)} classes instead of '
-                                 f'{len(info.class_names)}')
+                raise ValueError(
+                    f'{path}: frame {frame} has {len(log_probabilities)} classes instead of {len(info.class_names)}'
+                )
             _write_member(archive, _member(frame), quantise(log_probabilities))
         missing = next(expected, None)
         if missing is not None:
@@ -169,7 +173,8 @@ def _read(path: str | os.PathLike, frame: int | None = None) -> tuple[ParsingInf
             record.update(
                 class_names=tuple(record['class_names']),
                 left_right_pairs=tuple(tuple(pair) for pair in record['left_right_pairs']),
-                original_size=tuple(record['original_size']))
+                original_size=tuple(record['original_size']),
+            )
             info = ParsingInfo(**record)
             return info, None if frame is None else _read_member(archive, _member(info.nearest(frame)))
     except FileNotFoundError:
@@ -181,8 +186,9 @@ def _read(path: str | os.PathLike, frame: int | None = None) -> tuple[ParsingInf
 
 
 def _unusable(path: str | os.PathLike, reason: str) -> ParsingStoreError:
-    return ParsingStoreError(f'{path} is cut off, damaged or no stored parsing ({reason}). Delete it and make it again with: '
-                             f'{HOW_TO_MAKE}')
+    return ParsingStoreError(
+        f'{path} is cut off, damaged or no stored parsing ({reason}). Delete it and make it again with: {HOW_TO_MAKE}'
+    )
 
 
 def _member(frame: int) -> str:

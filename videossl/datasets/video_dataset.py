@@ -1,4 +1,5 @@
 """Videos, from a list or a folder."""
+
 import os
 import os.path as osp
 import pickle
@@ -63,23 +64,25 @@ class VideoDataset(MMActionVideoDataset):
             all videos.
     """
 
-    def __init__(self,
-                 ann_file: str | None = None,
-                 pipeline: Sequence[dict | Callable] = (),
-                 data_prefix: dict | None = None,
-                 multi_class: bool = False,
-                 num_classes: int | None = None,
-                 start_index: int = 0,
-                 modality: str = 'RGB',
-                 test_mode: bool = False,
-                 delimiter: str = ' ',
-                 data_root: str | None = None,
-                 max_replacements: int = 100,
-                 hold_out: dict | None = None,
-                 max_broken_share: float = 0.5,
-                 guard: str = 'workers',
-                 decoder_timeout: float = 120.0,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        data_prefix: dict | None = None,
+        multi_class: bool = False,
+        num_classes: int | None = None,
+        start_index: int = 0,
+        modality: str = 'RGB',
+        test_mode: bool = False,
+        delimiter: str = ' ',
+        data_root: str | None = None,
+        max_replacements: int = 100,
+        hold_out: dict | None = None,
+        max_broken_share: float = 0.5,
+        guard: str = 'workers',
+        decoder_timeout: float = 120.0,
+        **kwargs,
+    ) -> None:
         if not 0 <= max_broken_share <= 1:
             raise ValueError(f'max_broken_share must lie in 0..1, but is {max_broken_share}')
         if guard not in GUARDS:
@@ -97,12 +100,18 @@ class VideoDataset(MMActionVideoDataset):
         if multi_class and num_classes is None:
             raise ValueError('VideoDataset(multi_class=True) needs num_classes, the length of its labels')
         if not ann_file and not data_root:
-            raise ValueError('VideoDataset needs ann_file, data_root or both; in a config of videossl give them with '
-                             '--data-root FOLDER and --ann-file LIST')
+            raise ValueError(
+                'VideoDataset needs ann_file, data_root or both; in a config of videossl give them with '
+                '--data-root FOLDER and --ann-file LIST'
+            )
         super().__init__(
             ann_file or '',
-            pipeline=[TRANSFORMS.build(dict(transform, _scope_=transform.get('_scope_', 'videossl')))
-                      if isinstance(transform, dict) else transform for transform in pipeline],
+            pipeline=[
+                TRANSFORMS.build(dict(transform, _scope_=transform.get('_scope_', 'videossl')))
+                if isinstance(transform, dict)
+                else transform
+                for transform in pipeline
+            ],
             data_prefix=dict(data_prefix or dict(video='')),
             multi_class=multi_class,
             num_classes=num_classes,
@@ -111,12 +120,20 @@ class VideoDataset(MMActionVideoDataset):
             test_mode=test_mode,
             delimiter=delimiter,
             data_root=data_root or '',
-            **kwargs)
-        stock = next((type(transform).__name__ for transform in self.pipeline.transforms if decodes_video(transform)), None)
-        if stock and any(getattr(transform, 'backend', 'decord') != 'decord' for transform in self.pipeline.transforms
-                         if type(transform).__name__ == 'VideoReaderInit'):
-            raise ValueError(f'VideoReaderInit needs DecodeClips behind it, not {stock}, which reads what the "Init" of the same '
-                             'name has opened')
+            **kwargs,
+        )
+        stock = next(
+            (type(transform).__name__ for transform in self.pipeline.transforms if decodes_video(transform)), None
+        )
+        if stock and any(
+            getattr(transform, 'backend', 'decord') != 'decord'
+            for transform in self.pipeline.transforms
+            if type(transform).__name__ == 'VideoReaderInit'
+        ):
+            raise ValueError(
+                f'VideoReaderInit needs DecodeClips behind it, not {stock}, which reads what the "Init" of the same '
+                'name has opened'
+            )
 
     def full_init(self) -> None:
         """Read the list, once."""
@@ -142,15 +159,21 @@ class VideoDataset(MMActionVideoDataset):
                     pass
                 videos = super().load_data_list()
             else:
-                videos = [dict(filename=osp.join(folder, path), label=label) if label is not None else
-                          dict(filename=osp.join(folder, path)) for path, label in entries]
+                videos = [
+                    dict(filename=osp.join(folder, path), label=label)
+                    if label is not None
+                    else dict(filename=osp.join(folder, path))
+                    for path, label in entries
+                ]
             self._check_labels(videos)
             self._check_paths(videos)
             return videos
         if self.num_classes is not None:
-            raise ValueError(f'without a list, {self.data_root} is scanned for videos, which gives no labels, but '
-                             f'num_classes={self.num_classes} asks for them; name a list with ann_file (--ann-file, '
-                             'for validation --val-ann-file)')
+            raise ValueError(
+                f'without a list, {self.data_root} is scanned for videos, which gives no labels, but '
+                f'num_classes={self.num_classes} asks for them; name a list with ann_file (--ann-file, '
+                'for validation --val-ann-file)'
+            )
         return [dict(filename=osp.join(folder, path)) for path in scan_videos(folder or self.data_root)]
 
     def filter_data(self) -> list[dict]:
@@ -182,14 +205,18 @@ class VideoDataset(MMActionVideoDataset):
                 raise ValueError(f'{self.ann_file} has no labels, but num_classes={self.num_classes} asks for them')
             for label in video['label'] if self.multi_class else [video['label']]:
                 if not 0 <= label < self.num_classes:
-                    raise ValueError(f'{self.ann_file}, entry {number}, "{video["filename"]}": label {label} lies '
-                                     f'outside 0..{self.num_classes - 1}; correct the list or num_classes')
+                    raise ValueError(
+                        f'{self.ann_file}, entry {number}, "{video["filename"]}": label {label} lies '
+                        f'outside 0..{self.num_classes - 1}; correct the list or num_classes'
+                    )
 
     def _check_paths(self, videos: list[dict]) -> None:
         first = [video['filename'] for video in videos[:CHECKED_PATHS]]
         if not any(video_exists(path) for path in first):
-            raise FileNotFoundError(f'none of the first {len(first)} videos of {self.ann_file} exists, the first being '
-                                    f'{first[0]}; correct data_root (--data-root) or data_prefix')
+            raise FileNotFoundError(
+                f'none of the first {len(first)} videos of {self.ann_file} exists, the first being '
+                f'{first[0]}; correct data_root (--data-root) or data_prefix'
+            )
 
     def prepare_data(self, idx: int) -> dict:
         """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
@@ -210,8 +237,10 @@ class VideoDataset(MMActionVideoDataset):
                         return self._run_pipeline(self._with_wrong_label(self.get_data_info(index)), blank=True)
             if attempt == 0:
                 self.broken.count_replaced()
-        raise TooManyBroken(f'{self.max_replacements} videos in a row could not be read, so training stops; check data_root '
-                           f'and the files. The last: {last}')
+        raise TooManyBroken(
+            f'{self.max_replacements} videos in a row could not be read, so training stops; check data_root '
+            f'and the files. The last: {last}'
+        )
 
     def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
         for place, transform in enumerate(self.pipeline.transforms):
@@ -237,16 +266,24 @@ class VideoDataset(MMActionVideoDataset):
             return open_video(transform, results)
         if self._guard is None:
             from .guarded_reading import DecoderGuard  # needs a system that can fork
+
             transforms = self.pipeline.transforms
-            self._guard = DecoderGuard(lambda place, name: open_video(transforms[place], dict(filename=name)),
-                                       self.decoder_timeout)
+            self._guard = DecoderGuard(
+                lambda place, name: open_video(transforms[place], dict(filename=name)), self.decoder_timeout
+            )
         return {**results, **self._guard.open(place, results['filename'])}
 
     def _is_guarded(self, transform: Callable) -> bool:
-        return (hasattr(os, 'fork') and type(transform).__name__ in ('VideoReaderInit', 'DecordInit') and
-                (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None) and
-                all(type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
-                    for other in self.pipeline.transforms if decodes_video(other)))
+        return (
+            hasattr(os, 'fork')
+            and type(transform).__name__ in ('VideoReaderInit', 'DecordInit')
+            and (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None)
+            and all(
+                type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
+                for other in self.pipeline.transforms
+                if decodes_video(other)
+            )
+        )
 
     def _with_wrong_label(self, info: dict) -> dict:
         if self.multi_class:
@@ -263,6 +300,7 @@ class VideoDataset(MMActionVideoDataset):
 
 class TransformRefusal(ValueError):
     """A transform cannot work on a sample as it is."""
+
     for_users = True  # the command-line tools print the message alone
 
 
@@ -280,8 +318,10 @@ def _refusal(error: AssertionError, transform: Callable, results: dict) -> Trans
     inner = [names for names in frames if isinstance(names.get('self'), BaseTransform) and 'results' in names]
     refusing, given = (inner[-1]['self'], inner[-1]['results']) if inner else (transform, results)
     size = ' x '.join(map(str, given['img_shape'][::-1])) if 'img_shape' in given else 'unknown'
-    return TransformRefusal(f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
-                            f'(width x height) {size}' + (f': {error}' if str(error) else ''))
+    return TransformRefusal(
+        f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
+        f'(width x height) {size}' + (f': {error}' if str(error) else '')
+    )
 
 
 HOLD_OUT_USES = ('train', 'held_out')

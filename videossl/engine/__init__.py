@@ -1,16 +1,45 @@
 from .feature_loops import FeatureTestLoop
-from .hooks import (BrokenVideosHook, CollapseHook, CompileHook, ExactResumeHook, FeatureEvaluationHook, HandOffHook,
-                    LossGuardHook, MemoryBankHook, MomentumTeacherHook, PlainCheckpointHook, PrecisionHook,
-                    ProgressHook, SaveAndStopHook, WholeCheckpointHook)
+from .hooks import (
+    BrokenVideosHook,
+    CollapseHook,
+    CompileHook,
+    ExactResumeHook,
+    FeatureEvaluationHook,
+    HandOffHook,
+    LossGuardHook,
+    MemoryBankHook,
+    MomentumTeacherHook,
+    PlainCheckpointHook,
+    PrecisionHook,
+    ProgressHook,
+    SaveAndStopHook,
+    WholeCheckpointHook,
+)
 from .loops import PretextTestLoop
 from .optim_wrappers import TrainableOptimWrapperConstructor
 from .resumable_loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from .samplers import Draw, DrawSampler
 
 __all__ = [
-    'BrokenVideosHook', 'CollapseHook', 'CompileHook', 'Draw', 'DrawSampler', 'ExactResumeHook',
-    'FeatureEvaluationHook', 'FeatureTestLoop', 'HandOffHook', 'LossGuardHook', 'MemoryBankHook',
-    'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook', 'PretextTestLoop', 'ProgressHook',
-    'ResumableEpochBasedTrainLoop', 'ResumableIterBasedTrainLoop', 'SaveAndStopHook',
-    'TrainableOptimWrapperConstructor', 'WholeCheckpointHook'
+    'BrokenVideosHook',
+    'CollapseHook',
+    'CompileHook',
+    'Draw',
+    'DrawSampler',
+    'ExactResumeHook',
+    'FeatureEvaluationHook',
+    'FeatureTestLoop',
+    'HandOffHook',
+    'LossGuardHook',
+    'MemoryBankHook',
+    'MomentumTeacherHook',
+    'PlainCheckpointHook',
+    'PrecisionHook',
+    'PretextTestLoop',
+    'ProgressHook',
+    'ResumableEpochBasedTrainLoop',
+    'ResumableIterBasedTrainLoop',
+    'SaveAndStopHook',
+    'TrainableOptimWrapperConstructor',
+    'WholeCheckpointHook',
 ]

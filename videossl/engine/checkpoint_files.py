@@ -1,4 +1,5 @@
 """Files of checkpoints: written whole or not at all, and the newest whole one found."""
+
 import errno
 import os
 import os.path as osp
@@ -105,8 +106,10 @@ def newest_whole(work_dir: str, out_dir: str | None = None) -> tuple[str | None,
     if found:
         return max(found)[1], reasons
     if reasons:
-        raise HandOffError(f'there is no checkpoint in {out_dir or work_dir} to go on from: {"; ".join(reasons)}. Put a '
-                           'good one there, or start anew in another folder or without --resume')
+        raise HandOffError(
+            f'there is no checkpoint in {out_dir or work_dir} to go on from: {"; ".join(reasons)}. Put a '
+            'good one there, or start anew in another folder or without --resume'
+        )
     return None, reasons
 
 
@@ -132,5 +135,7 @@ def iterations_in(path: str) -> int:
     meta = content.get('meta') if isinstance(content, dict) else None
     places = [meta.get(key) for key in ('epoch', 'iter')] if isinstance(meta, dict) else [None]
     if not all(type(place) is int for place in places) or not isinstance(content.get('state_dict'), dict):
-        raise HandOffError(f'{path} has no state of a training in it; from its weights alone a run starts with --init-from')
+        raise HandOffError(
+            f'{path} has no state of a training in it; from its weights alone a run starts with --init-from'
+        )
     return places[1]

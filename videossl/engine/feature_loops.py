@@ -1,4 +1,5 @@
 """A test loop that asks what the features are worth."""
+
 import copy
 from collections.abc import Sequence
 
@@ -40,35 +41,48 @@ class FeatureTestLoop(BaseLoop):
         ValueError: an argument is unusable.
     """
 
-    def __init__(self,
-                 runner,
-                 dataloader: DataLoader | dict,
-                 evaluator: Evaluator | dict | list | None = None,
-                 train_list: str | None = None,
-                 protocol: str = 'auxskd',
-                 evaluations: Sequence[str] = EVALUATIONS,
-                 ks: Sequence[int] = (1, 5, 10, 20, 50),
-                 k: int = 20,
-                 temperature: float = 0.07,
-                 probe: str = 'logistic',
-                 train_on: str = 'views',
-                 features_dir: str | None = None,
-                 batch_size: int = 32,
-                 progress: bool = True,
-                 **changes) -> None:
+    def __init__(
+        self,
+        runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list | None = None,
+        train_list: str | None = None,
+        protocol: str = 'auxskd',
+        evaluations: Sequence[str] = EVALUATIONS,
+        ks: Sequence[int] = (1, 5, 10, 20, 50),
+        k: int = 20,
+        temperature: float = 0.07,
+        probe: str = 'logistic',
+        train_on: str = 'views',
+        features_dir: str | None = None,
+        batch_size: int = 32,
+        progress: bool = True,
+        **changes,
+    ) -> None:
         self._runner = runner
         if not train_list:
-            raise ValueError('FeatureTestLoop needs train_list, the list of the videos among which those of the test split '
-                             'are looked up (--cfg-options test_cfg.train_list=LIST)')
+            raise ValueError(
+                'FeatureTestLoop needs train_list, the list of the videos among which those of the test split '
+                'are looked up (--cfg-options test_cfg.train_list=LIST)'
+            )
         if not isinstance(dataloader, dict):
             raise ValueError('FeatureTestLoop makes its own loaders: test_dataloader must be a config, not a loader')
         self.test_split = copy.deepcopy(dict(dataloader['dataset']))
         self.train_split = dict(self.test_split, ann_file=train_list)
         self.protocol = protocol_of(protocol, **changes)
         check_evaluations(evaluations)
-        self.settings = dict(evaluations=list(evaluations), ks=list(ks), k=k, temperature=temperature, probe=probe,
-                             train_on=train_on, features_dir=features_dir, batch_size=batch_size,
-                             num_workers=dataloader.get('num_workers', 0), progress=progress)
+        self.settings = dict(
+            evaluations=list(evaluations),
+            ks=list(ks),
+            k=k,
+            temperature=temperature,
+            probe=probe,
+            train_on=train_on,
+            features_dir=features_dir,
+            batch_size=batch_size,
+            num_workers=dataloader.get('num_workers', 0),
+            progress=progress,
+        )
         self.dataloader = ()  # the hooks ask for its length
         # mmengine would load it whole, and say little about what does not fit.
         self.checkpoint, runner._load_from = runner._load_from, None
@@ -88,8 +102,16 @@ class FeatureTestLoop(BaseLoop):
         shared = [None]
         if is_main_process():
             model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
-            shared = [evaluate_model(model, self.train_split, self.test_split, protocol=self.protocol,
-                                     precision=getattr(model, 'autocast_precision', None), **self.settings)]
+            shared = [
+                evaluate_model(
+                    model,
+                    self.train_split,
+                    self.test_split,
+                    protocol=self.protocol,
+                    precision=getattr(model, 'autocast_precision', None),
+                    **self.settings,
+                )
+            ]
         broadcast_object_list(shared)
         self.results = shared[0]
         if is_main_process():

@@ -1,4 +1,5 @@
 """Loops over data that mmengine has no loop for."""
+
 from collections import defaultdict
 
 import torch

@@ -1,4 +1,5 @@
 """Which parameters the optimiser gets."""
+
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
@@ -34,5 +35,9 @@ def follow_layouts(optimizer: torch.optim.Optimizer) -> None:
     """Give the optimiser's state of each parameter that parameter's memory layout."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+            if (
+                isinstance(value, torch.Tensor)
+                and value.shape == parameter.shape
+                and value.stride() != parameter.stride()
+            ):
                 state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

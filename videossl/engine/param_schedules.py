@@ -1,11 +1,25 @@
 """Schedules of learning rates that go on beyond the end they were begun with."""
+
 from collections.abc import Iterator
 
 from mmengine.optim import _ParamScheduler
 
 # What a config says of a schedule; mmengine puts back the checkpoint's.
-SETTINGS = ('begin', 'by_epoch', 'T_max', 'eta_min', 'eta_min_ratio', 'milestones', 'gamma', 'step_size', 'power',
-            'factor', 'start_factor', 'end_factor', 'total_iters')
+SETTINGS = (
+    'begin',
+    'by_epoch',
+    'T_max',
+    'eta_min',
+    'eta_min_ratio',
+    'milestones',
+    'gamma',
+    'step_size',
+    'power',
+    'factor',
+    'start_factor',
+    'end_factor',
+    'total_iters',
+)
 
 
 def adopt_ends(runner, saved: list | dict | None) -> list[tuple[_ParamScheduler, int]]:
@@ -28,15 +42,21 @@ def adopt_ends(runner, saved: list | dict | None) -> list[tuple[_ParamScheduler,
         old_end, steps = state.get('end'), state.get('_global_step', 0)
         if old_end is not None and schedule.end != old_end:
             unit = 'epoch' if schedule.by_epoch else 'iteration'
-            runner.logger.info(f'{name} ends at {unit} {schedule.end} instead of {old_end}, as it '
-                               'would have without a break')
+            runner.logger.info(
+                f'{name} ends at {unit} {schedule.end} instead of {old_end}, as it would have without a break'
+            )
             state['end'] = schedule.end
             missed.append((schedule, max(0, min(steps, schedule.end - 1) - old_end + 1)))
-        others = [f'{key}={plain(state[key])} instead of {plain(getattr(schedule, key))}' for key in SETTINGS
-                  if key in state and hasattr(schedule, key) and plain(state[key]) != plain(getattr(schedule, key))]
+        others = [
+            f'{key}={plain(state[key])} instead of {plain(getattr(schedule, key))}'
+            for key in SETTINGS
+            if key in state and hasattr(schedule, key) and plain(state[key]) != plain(getattr(schedule, key))
+        ]
         if others:
-            runner.logger.warning(f'{name} goes on with the settings of the checkpoint: {", ".join(others)}. To train '
-                                  'with those of the config, start anew from the weights (--init-from, or load_from)')
+            runner.logger.warning(
+                f'{name} goes on with the settings of the checkpoint: {", ".join(others)}. To train '
+                'with those of the config, start anew from the weights (--init-from, or load_from)'
+            )
     return missed
 
 

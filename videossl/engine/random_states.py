@@ -1,4 +1,5 @@
 """The states of the generators of random numbers, as plain types."""
+
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ def random_states() -> dict:
     states = dict(
         python=(version, torch.tensor(words), gauss),
         numpy=(str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached_gauss)),
-        torch=torch.get_rng_state())
+        torch=torch.get_rng_state(),
+    )
     if cuda_is_in_use():
         states['cuda'] = torch.cuda.get_rng_state()
     return states

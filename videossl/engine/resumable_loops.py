@@ -1,4 +1,5 @@
 """Training loops that go on exactly where a run stopped, in the middle of an epoch too."""
+
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,14 +49,18 @@ class ResumableLoop:
             batches=len(loader),
             batch_size=loader.batch_size or 0,
             samples=len(loader.dataset),
-            processes=get_world_size())
+            processes=get_world_size(),
+        )
 
     def changed_position(self) -> str | None:
         """What is not as it was when the checkpoint was saved, in words."""
         before, now = (self.resumed or {}).get('position', {}), self.position()
         names = dict(batches='batches an epoch', batch_size='batch size', samples='samples', processes='processes')
-        changes = [f'{name} {before[key]} -> {now[key]}' for key, name in names.items()
-                   if before.get(key, now[key]) != now[key]]
+        changes = [
+            f'{name} {before[key]} -> {now[key]}'
+            for key, name in names.items()
+            if before.get(key, now[key]) != now[key]
+        ]
         return ', '.join(changes) or None
 
     def batches(self, first: int) -> Iterator[dict]:
@@ -137,8 +142,11 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
         self._epoch += 1
 
     def validation_is_due(self) -> bool:
-        return (self.runner.val_loop is not None and self._epoch >= self.val_begin
-                and (self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs))
+        return (
+            self.runner.val_loop is not None
+            and self._epoch >= self.val_begin
+            and (self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs)
+        )
 
     def _first_batch(self) -> int:
         """The batch of the current epoch that comes next; all are done where the run stopped before the epoch's end was
@@ -154,7 +162,8 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
         self.runner.logger.warning(
             f'this is not the run that was stopped: {changed or "its iterations fit no batch of this epoch"}. '
             f'Training {"goes on with the next epoch" if batch in (0, before) else "begins this epoch anew"}, and its '
-            'iterations are counted accordingly')
+            'iterations are counted accordingly'
+        )
         self._iter = self._epoch * now + first
         self.runner.optim_wrapper.initialize_count_status(self.runner.model, self._iter, self._max_iters)
         for hook in self.runner.hooks:
@@ -177,13 +186,15 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
         val_begin, val_interval, dynamic_intervals: mmengine's.
     """
 
-    def __init__(self,
-                 runner,
-                 dataloader: DataLoader | dict,
-                 max_iters: int,
-                 val_begin: int = 1,
-                 val_interval: int = 1000,
-                 dynamic_intervals: list[tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        runner,
+        dataloader: DataLoader | dict,
+        max_iters: int,
+        val_begin: int = 1,
+        val_interval: int = 1000,
+        dynamic_intervals: list[tuple[int, int]] | None = None,
+    ) -> None:
         if int(max_iters) != max_iters:
             raise ValueError(f'ResumableIterBasedTrainLoop: max_iters must be a whole number, got {max_iters!r}')
         # Not mmengine's own: it starts the loader's workers here, which read before it is known from where on.
@@ -202,8 +213,10 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')  # to hooks, the whole run is one epoch
         changed = self.changed_position()
         if changed is not None:
-            self.runner.logger.warning(f'this is not the run that was stopped: {changed}. The batches that follow '
-                                       'are others than it would have seen')
+            self.runner.logger.warning(
+                f'this is not the run that was stopped: {changed}. The batches that follow '
+                'are others than it would have seen'
+            )
         self.catch_up_on_validation()
         batches = self._endless_batches()
         while self._iter < self._max_iters and not self.stop_training:
@@ -217,8 +230,11 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
         return self.runner.model
 
     def validation_is_due(self) -> bool:
-        return (self.runner.val_loop is not None and self._iter >= self.val_begin
-                and (self._iter % self.val_interval == 0 or self._iter == self._max_iters))
+        return (
+            self.runner.val_loop is not None
+            and self._iter >= self.val_begin
+            and (self._iter % self.val_interval == 0 or self._iter == self._max_iters)
+        )
 
     def _endless_batches(self) -> Iterator[dict]:
         sampler = sampler_of(self.dataloader)

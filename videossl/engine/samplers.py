@@ -1,4 +1,5 @@
 """A sampler that numbers its draws."""
+
 import itertools
 from collections.abc import Iterator, Sized
 

@@ -6,6 +6,17 @@ from .report import evaluate_features, report_json, report_markdown, report_tabl
 from .retrieval import clip_retrieval
 
 __all__ = [
-    'PROBES', 'PROTOCOLS', 'ClipFeatures', 'LinearProbe', 'Protocol', 'clip_retrieval', 'evaluate_features', 'knn',
-    'linear_probe', 'protocol_of', 'report_json', 'report_markdown', 'report_table'
+    'PROBES',
+    'PROTOCOLS',
+    'ClipFeatures',
+    'LinearProbe',
+    'Protocol',
+    'clip_retrieval',
+    'evaluate_features',
+    'knn',
+    'linear_probe',
+    'protocol_of',
+    'report_json',
+    'report_markdown',
+    'report_table',
 ]

@@ -1,4 +1,5 @@
 """What every evaluation asks of its two sets of features, and how it says what it measured."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ class FeatureSets:
     notes: list[str]
 
 
-def prepare(gallery: 'ClipFeatures', queries: 'ClipFeatures', names: tuple[str, str] = ('gallery', 'queries')) -> FeatureSets:
+def prepare(
+    gallery: 'ClipFeatures', queries: 'ClipFeatures', names: tuple[str, str] = ('gallery', 'queries')
+) -> FeatureSets:
     """Check two sets against each other.
 
     Unreadable gallery videos are left out, unreadable queries stay, to count as wrong; both are named in the notes, as
@@ -47,41 +50,59 @@ def prepare(gallery: 'ClipFeatures', queries: 'ClipFeatures', names: tuple[str, 
         if len(features.features) == 0 or features.features.shape[1] == 0:
             raise ValueError(f'{name}: the split is empty ({listed(features)}); name a list with videos in it')
         if features.labels is None:
-            raise ValueError(f'{name}: {listed(features)} has no labels, and without them nothing can be right or wrong; '
-                             'give each video a label in the list')
+            raise ValueError(
+                f'{name}: {listed(features)} has no labels, and without them nothing can be right or wrong; '
+                'give each video a label in the list'
+            )
         if not features.readable.any():
-            raise ValueError(f'{name}: none of the {len(features.readable)} videos of {listed(features)} could be read; '
-                             'check the data root')
+            raise ValueError(
+                f'{name}: none of the {len(features.readable)} videos of {listed(features)} could be read; '
+                'check the data root'
+            )
         if not np.isfinite(features.features).all():
-            raise ValueError(f'{name}: some features of {listed(features)} are infinite or not a number; did the '
-                             'training that made the checkpoint diverge?')
+            raise ValueError(
+                f'{name}: some features of {listed(features)} are infinite or not a number; did the '
+                'training that made the checkpoint diverge?'
+            )
     lengths = gallery.features.shape[2], queries.features.shape[2]
     if lengths[0] != lengths[1]:
-        raise ValueError(f'the features of the {names[0]} have {lengths[0]} channels and those of the {names[1]} '
-                         f'{lengths[1]}: they are of different nets or poolings; extract both with one')
+        raise ValueError(
+            f'the features of the {names[0]} have {lengths[0]} channels and those of the {names[1]} '
+            f'{lengths[1]}: they are of different nets or poolings; extract both with one'
+        )
 
     notes = []
     for name, features, consequence in zip(names, (gallery, queries), ('left out', 'counted as wrong')):
         unreadable = [path for path, readable in zip(features.paths, features.readable) if not readable]
         if unreadable:
-            notes.append(f'{name}: {len(unreadable)} of {len(features.paths)} videos could not be read and are '
-                         f'{consequence}: {shortened(unreadable)}')
+            notes.append(
+                f'{name}: {len(unreadable)} of {len(features.paths)} videos could not be read and are '
+                f'{consequence}: {shortened(unreadable)}'
+            )
     labels = gallery.labels[gallery.readable]
     missing = sorted(set(queries.labels.tolist()) - set(labels.tolist()))
     if missing:
         count = int(np.isin(queries.labels, missing).sum())
         verb, noun = ('is', 'class') if len(missing) == 1 else ('are', 'classes')
-        notes.append(f'{len(missing)} {noun} of the {names[1]} {verb} not in the {names[0]}, so that {count} of '
-                     f'{len(queries.labels)} videos cannot be right: {noun} {shortened(missing)}')
-    differing = [key for key in ('clip_len', 'frame_interval', 'size', 'pooling', 'checkpoint')
-                 if gallery.protocol.get(key) != queries.protocol.get(key)]
+        notes.append(
+            f'{len(missing)} {noun} of the {names[1]} {verb} not in the {names[0]}, so that {count} of '
+            f'{len(queries.labels)} videos cannot be right: {noun} {shortened(missing)}'
+        )
+    differing = [
+        key
+        for key in ('clip_len', 'frame_interval', 'size', 'pooling', 'checkpoint')
+        if gallery.protocol.get(key) != queries.protocol.get(key)
+    ]
     if differing:
         notes.append(f'{names[0]} and {names[1]} were not extracted alike; they differ in {", ".join(differing)}')
-    return FeatureSets(gallery.features[gallery.readable], labels, queries.features, queries.labels, queries.readable, notes)
+    return FeatureSets(
+        gallery.features[gallery.readable], labels, queries.features, queries.labels, queries.readable, notes
+    )
 
 
-def unit_videos(features: np.ndarray, average: str = 'features', centre: bool = False,
-                counted: np.ndarray | None = None) -> np.ndarray:
+def unit_videos(
+    features: np.ndarray, average: str = 'features', centre: bool = False, counted: np.ndarray | None = None
+) -> np.ndarray:
     """One vector of length 1 a video.
 
     Args:
@@ -117,19 +138,28 @@ def described(gallery: 'ClipFeatures', queries: 'ClipFeatures', names: Sequence[
     def value(key: str, otherwise='?') -> str:
         return str(made.get(key, otherwise))
 
-    clips = (f'{numbered(made.get("clips", queries.features.shape[1]), "clip")} x '
-             f'{numbered(made.get("crops", 1), "crop")}')
-    pixels = f'{value("size")} px' if 'resize' not in made else f'resized to {sides(made["resize"])}, {value("size")} px'
-    parts = [clips, f'{value("clip_len")} frames at interval {value("frame_interval")}', pixels,
-             f'{value("pooling")} pooling', *how]
+    clips = (
+        f'{numbered(made.get("clips", queries.features.shape[1]), "clip")} x {numbered(made.get("crops", 1), "crop")}'
+    )
+    pixels = (
+        f'{value("size")} px' if 'resize' not in made else f'resized to {sides(made["resize"])}, {value("size")} px'
+    )
+    parts = [
+        clips,
+        f'{value("clip_len")} frames at interval {value("frame_interval")}',
+        pixels,
+        f'{value("pooling")} pooling',
+        *how,
+    ]
     if 'precision' in made:
         parts.append(value('precision'))
     if isinstance(made.get('pixels'), dict) and made['pixels'].get('assumed'):
         parts.append("pixels assumed to be RGB with ImageNet's mean and std")
     if gallery.features.shape[1] != queries.features.shape[1]:
         parts.insert(1, f'{gallery.features.shape[1]} views of each {names[0]} video')
-    parts += [f'{name} {listed(features)} ({len(features.paths)} videos)'
-              for name, features in zip(names, (gallery, queries))]
+    parts += [
+        f'{name} {listed(features)} ({len(features.paths)} videos)' for name, features in zip(names, (gallery, queries))
+    ]
     return ', '.join(parts)
 
 

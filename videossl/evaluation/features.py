@@ -1,4 +1,5 @@
 """Features of videos, one for each view, and the file that holds them."""
+
 import json
 import os
 import zipfile
@@ -78,8 +79,10 @@ class ClipFeatures:
             return views.mean(axis=1)
         crops = self.protocol.get('crops')
         if not isinstance(crops, int) or crops < 1 or views.shape[1] % crops:
-            raise ValueError(f'averaged(over="crops"): {views.shape[1]} views are not clips of {crops!r} crops each '
-                             '(protocol["crops"])')
+            raise ValueError(
+                f'averaged(over="crops"): {views.shape[1]} views are not clips of {crops!r} crops each '
+                '(protocol["crops"])'
+            )
         return views.reshape(len(views), -1, crops, views.shape[2]).mean(axis=2)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -136,8 +139,12 @@ def file_format(path: str | os.PathLike) -> str:
 
 
 def _write_npz(features: ClipFeatures, path: Path, protocol: str) -> None:
-    arrays = dict(features=features.features, paths=np.array(features.paths, dtype=np.str_), readable=features.readable,
-                  protocol=np.array(protocol))
+    arrays = dict(
+        features=features.features,
+        paths=np.array(features.paths, dtype=np.str_),
+        readable=features.readable,
+        protocol=np.array(protocol),
+    )
     if features.labels is not None:
         arrays['labels'] = features.labels
     with open(path, 'wb') as file:  # np.savez appends an ending to a name, not to a file
@@ -151,7 +158,8 @@ def _read_npz(path: Path) -> dict:
             labels=content['labels'] if 'labels' in content else None,
             paths=content['paths'].tolist(),
             readable=content['readable'],
-            protocol=json.loads(content['protocol'].item()))
+            protocol=json.loads(content['protocol'].item()),
+        )
 
 
 def _write_parquet(features: ClipFeatures, path: Path, protocol: str) -> None:
@@ -164,7 +172,9 @@ def _write_parquet(features: ClipFeatures, path: Path, protocol: str) -> None:
             path=pyarrow.array(features.paths, type=pyarrow.string()),
             label=pyarrow.array(labels, type=pyarrow.int64()),
             readable=pyarrow.array(features.readable),
-            features=pyarrow.FixedSizeListArray.from_arrays(values, views * channels)))
+            features=pyarrow.FixedSizeListArray.from_arrays(values, views * channels),
+        )
+    )
     table = table.replace_schema_metadata(dict(shape=json.dumps([views, channels]), protocol=protocol))
     # Features are all but random, so a dictionary of them only costs time.
     parquet.write_table(table, path, row_group_size=1024, use_dictionary=False)
@@ -181,7 +191,8 @@ def _read_parquet(path: Path) -> dict:
         labels=None if labels.null_count == len(labels) and len(labels) else labels.to_numpy(),
         paths=table['path'].to_pylist(),
         readable=table['readable'].to_numpy(),
-        protocol=json.loads(metadata[b'protocol']))
+        protocol=json.loads(metadata[b'protocol']),
+    )
 
 
 def _import_pyarrow():
@@ -189,6 +200,7 @@ def _import_pyarrow():
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ImportError('.parquet files need pyarrow: pip install pyarrow; or choose .npz, which needs '
-                          'nothing') from None
+        raise ImportError(
+            '.parquet files need pyarrow: pip install pyarrow; or choose .npz, which needs nothing'
+        ) from None
     return pyarrow, pyarrow.parquet

@@ -1,4 +1,5 @@
 """k nearest neighbours: the class that the nearest training videos vote for."""
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,14 @@ if TYPE_CHECKING:
     from .features import ClipFeatures
 
 
-def knn(gallery: 'ClipFeatures',
-        queries: 'ClipFeatures',
-        k: int = 20,
-        temperature: float = 0.07,
-        centre: bool = False,
-        average: str = 'features') -> dict:
+def knn(
+    gallery: 'ClipFeatures',
+    queries: 'ClipFeatures',
+    k: int = 20,
+    temperature: float = 0.07,
+    centre: bool = False,
+    average: str = 'features',
+) -> dict:
     """Top-1 and top-5 accuracy of a vote of the k nearest gallery videos, each of weight exp(similarity / temperature).
 
     The vote of "Unsupervised Feature Learning via Non-Parametric Instance Discrimination", Wu, Xiong, Yu, Lin, 2018,
@@ -52,15 +55,20 @@ def knn(gallery: 'ClipFeatures',
 
     classifier = KNeighborsClassifier(voters, weights=weights, algorithm='brute', metric='cosine')
     classifier.fit(unit_videos(sets.gallery, average, centre).astype(np.float64), sets.gallery_labels)
-    votes = classifier.predict_proba(
-        unit_videos(sets.queries, average, centre, sets.readable).astype(np.float64))
+    votes = classifier.predict_proba(unit_videos(sets.queries, average, centre, sets.readable).astype(np.float64))
     accuracies = top_k_accuracies(votes, classifier.classes_, sets.query_labels, sets.readable, voted=votes > 0)
     how = (*how_averaged(average, centre), f'{voters} nearest by cosine, votes exp(similarity / {temperature:g})')
     return {**accuracies, 'protocol': described(gallery, queries, ('gallery', 'queries'), *how), 'notes': notes}
 
 
-def top_k_accuracies(scores: np.ndarray, classes: np.ndarray, labels: np.ndarray, readable: np.ndarray,
-                     voted: np.ndarray | None = None, ks: tuple[int, ...] = (1, 5)) -> dict[str, float]:
+def top_k_accuracies(
+    scores: np.ndarray,
+    classes: np.ndarray,
+    labels: np.ndarray,
+    readable: np.ndarray,
+    voted: np.ndarray | None = None,
+    ks: tuple[int, ...] = (1, 5),
+) -> dict[str, float]:
     """The share of videos whose label is among the k classes of highest score; of equal ones the first class counts.
 
     Args:

@@ -1,4 +1,5 @@
 """The linear probe: what a linear classifier on frozen features gets right."""
+
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
     from .features import ClipFeatures
 
 SOLVERS = ('logistic', 'sgd')
-NORMALISATIONS = {'none': 'features as they are', 'standardise': 'standardised features', 'l2': 'features of length 1',
-                  'bn': 'batch-normalised features', 'l2+bn': 'features of length 1, batch-normalised'}
+NORMALISATIONS = {
+    'none': 'features as they are',
+    'standardise': 'standardised features',
+    'l2': 'features of length 1',
+    'bn': 'batch-normalised features',
+    'l2+bn': 'features of length 1, batch-normalised',
+}
 TRAIN_ON = ('views', 'mean')
 CLIP_AVERAGES = ('prob', 'score', 'features')
 
@@ -61,8 +67,10 @@ class LinearProbe:
     def __str__(self) -> str:
         if self.solver == 'logistic':
             return f'logistic regression (C = {1 / self.penalty:g}, {NORMALISATIONS[self.normalise]})'
-        return (f'SGD (lr {self.lr:g}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {self.epochs} epochs, '
-                f'x0.1 at {"/".join(map(str, self.milestones))}, {NORMALISATIONS[self.normalise]})')
+        return (
+            f'SGD (lr {self.lr:g}, weight decay {self.weight_decay:g}, batch {self.batch_size}, {self.epochs} epochs, '
+            f'x0.1 at {"/".join(map(str, self.milestones))}, {NORMALISATIONS[self.normalise]})'
+        )
 
 
 PROBES = dict(
@@ -70,15 +78,18 @@ PROBES = dict(
     # "Self-supervised Co-training for Video Representation Learning", Han, Xie, Zisserman, 2020, released code: the
     # probe on stored features, whose L2 and batch norm are options there. It tests with the epoch that is best on the
     # test split; here the last one counts.
-    coclr=LinearProbe(solver='sgd', normalise='l2+bn'))
+    coclr=LinearProbe(solver='sgd', normalise='l2+bn'),
+)
 
 
-def linear_probe(train: 'ClipFeatures',
-                 test: 'ClipFeatures',
-                 preset: str | LinearProbe = 'logistic',
-                 average: str = 'prob',
-                 train_on: str = 'views',
-                 **changes) -> dict:
+def linear_probe(
+    train: 'ClipFeatures',
+    test: 'ClipFeatures',
+    preset: str | LinearProbe = 'logistic',
+    average: str = 'prob',
+    train_on: str = 'views',
+    **changes,
+) -> dict:
     """Top-1 and top-5 accuracy of a linear classifier that is trained on the features of the train split.
 
     An unreadable test video counts as wrong, an unreadable training video is left out. Nothing is selected on the test
@@ -116,8 +127,11 @@ def linear_probe(train: 'ClipFeatures',
     logits_of = fit(samples.reshape(len(labels), -1), labels, probe, notes)
     logits = logits_of(queries.reshape(-1, queries.shape[2])).reshape(*queries.shape[:2], len(classes))
     accuracies = top_k_accuracies(averaged(logits, average), classes, sets.query_labels, sets.readable)
-    how = (f'{probe}', f'trained on {"all views" if train_on == "views" else "the mean of the views"}',
-           f'mean of the {dict(prob="softmax", score="logits", features="features")[average]} over test views')
+    how = (
+        f'{probe}',
+        f'trained on {"all views" if train_on == "views" else "the mean of the views"}',
+        f'mean of the {dict(prob="softmax", score="logits", features="features")[average]} over test views',
+    )
     return {**accuracies, 'protocol': described(train, test, ('train', 'test'), *how), 'notes': notes}
 
 
@@ -145,8 +159,9 @@ def averaged(logits: np.ndarray, average: str) -> np.ndarray:
     return logits.mean(axis=1)
 
 
-def fit_logistic(samples: np.ndarray, labels: np.ndarray, probe: LinearProbe,
-                 notes: list[str]) -> Callable[[np.ndarray], np.ndarray]:
+def fit_logistic(
+    samples: np.ndarray, labels: np.ndarray, probe: LinearProbe, notes: list[str]
+) -> Callable[[np.ndarray], np.ndarray]:
     """Train by scikit-learn; see :class:`LinearProbe`.
 
     Returns:
@@ -169,8 +184,10 @@ def fit_logistic(samples: np.ndarray, labels: np.ndarray, probe: LinearProbe,
         warnings.simplefilter('always', ConvergenceWarning)
         classifier.fit(normalised(samples), labels)
     if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
-        notes.append(f'the logistic regression did not converge in {probe.max_iterations} iterations; raise '
-                     'max_iterations, or the penalty')
+        notes.append(
+            f'the logistic regression did not converge in {probe.max_iterations} iterations; raise '
+            'max_iterations, or the penalty'
+        )
 
     def logits_of(features: np.ndarray) -> np.ndarray:
         logits = classifier.decision_function(normalised(features))
@@ -179,8 +196,9 @@ def fit_logistic(samples: np.ndarray, labels: np.ndarray, probe: LinearProbe,
     return logits_of
 
 
-def fit_sgd(samples: np.ndarray, labels: np.ndarray, probe: LinearProbe,
-            notes: list[str]) -> Callable[[np.ndarray], np.ndarray]:
+def fit_sgd(
+    samples: np.ndarray, labels: np.ndarray, probe: LinearProbe, notes: list[str]
+) -> Callable[[np.ndarray], np.ndarray]:
     """Train by stochastic gradient descent, on the accelerator where there is one; see :class:`LinearProbe`.
 
     Returns:

@@ -1,4 +1,5 @@
 """The papers' ways of testing, under names."""
+
 from dataclasses import dataclass, fields, replace
 
 from .feature_sets import sides
@@ -42,7 +43,11 @@ class Protocol:
             value = getattr(self, key)
             if type(value) is not int or value < 1:
                 raise ValueError(f'protocol {self.name}: {key} must be a whole number of at least 1, got {value!r}')
-        for key, known in (('crops', (1, 3, 5, 10)), ('pooling', ('avg', 'max', 'max_1x2x2')), ('average', CLIP_AVERAGES)):
+        for key, known in (
+            ('crops', (1, 3, 5, 10)),
+            ('pooling', ('avg', 'max', 'max_1x2x2')),
+            ('average', CLIP_AVERAGES),
+        ):
             if getattr(self, key) not in known:
                 raise ValueError(f'protocol {self.name}: {key} must be one of {known}, got {getattr(self, key)!r}')
 
@@ -52,15 +57,24 @@ class Protocol:
         preset = PROTOCOLS.get(self.name)
         if preset is None:
             return self.name
-        changed = [f'{field.name.replace("num_clips", "clips").replace("_", " ")} {_in_words(getattr(self, field.name))}'
-                   for field in fields(self) if field.name not in ('name', 'source') and
-                   getattr(self, field.name) != getattr(preset, field.name)]
+        changed = [
+            f'{field.name.replace("num_clips", "clips").replace("_", " ")} {_in_words(getattr(self, field.name))}'
+            for field in fields(self)
+            if field.name not in ('name', 'source') and getattr(self, field.name) != getattr(preset, field.name)
+        ]
         return f'{self.name}, changed: {", ".join(changed)}' if changed else self.name
 
     def views(self) -> dict:
         """What concerns the extraction: the arguments of :class:`~videossl.apis.clip_protocol.ClipProtocol`."""
-        return dict(clips=self.num_clips, crops=self.crops, clip_len=self.clip_len, frame_interval=self.frame_interval,
-                    size=self.size, resize=self.resize, pooling=self.pooling)
+        return dict(
+            clips=self.num_clips,
+            crops=self.crops,
+            clip_len=self.clip_len,
+            frame_interval=self.frame_interval,
+            size=self.size,
+            resize=self.resize,
+            pooling=self.pooling,
+        )
 
 
 def _in_words(value: int | str | bool | tuple[int, int]) -> str:
@@ -69,24 +83,94 @@ def _in_words(value: int | str | bool | tuple[int, int]) -> str:
     return sides(value) if isinstance(value, (list, tuple)) else str(value)
 
 
-PROTOCOLS = {protocol.name: protocol for protocol in (
-    Protocol('auxskd', 10, 16, 1, 112, (171, 128), 1, 'avg', 'prob', False,
-             'Dadashzadeh, Whone, Mirmehdi, 2021, the paper; pooling as in its fine-tuning'),
-    Protocol('vcop', 10, 16, 1, 112, (171, 128), 1, 'max_1x2x2', 'score', False,
-             'Xu et al., 2019, released code; it drops up to seven videos of the last batch, here none is dropped'),
-    Protocol('rspnet', 10, 16, 1, 112, 112, 1, 'avg', 'score', False,
-             'Chen et al., 2021, released code; its gallery is made with the training augmentation and without the last '
-             'batch, here with that of the test and whole. S3D-G: size=224, resize=224'),
-    Protocol('ctp', 10, 16, 2, 112, (171, 128), 1, 'avg', 'score', False, 'Wang et al., 2021, released code'),
-    Protocol('videomoco', 10, 32, 1, 224, 224, 1, 'avg', 'score', False,
-             'Pan et al., 2021, released code; the scale before the crop is a guess'),
-    Protocol('coclr', 10, 32, 1, 128, 146, 1, 'avg', 'prob', True,
-             'Han, Xie, Zisserman, 2020, released code; it takes a clip every 15 frames, however many that makes, drops '
-             'videos of up to 17 frames, and jitters colours with probability 0.3; here ten clips of each video, colours as they '
-             'are. crops=5 and crops=10 are its other tests'),
-    Protocol('severe', 10, 32, 2, 112, (171, 128), 1, 'avg', 'prob', False,
-             'Thoker et al., 2022; 2 s at 16 frames a second, here every second frame; the scale before the crop is a '
-             'guess'))}
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            'auxskd',
+            10,
+            16,
+            1,
+            112,
+            (171, 128),
+            1,
+            'avg',
+            'prob',
+            False,
+            'Dadashzadeh, Whone, Mirmehdi, 2021, the paper; pooling as in its fine-tuning',
+        ),
+        Protocol(
+            'vcop',
+            10,
+            16,
+            1,
+            112,
+            (171, 128),
+            1,
+            'max_1x2x2',
+            'score',
+            False,
+            'Xu et al., 2019, released code; it drops up to seven videos of the last batch, here none is dropped',
+        ),
+        Protocol(
+            'rspnet',
+            10,
+            16,
+            1,
+            112,
+            112,
+            1,
+            'avg',
+            'score',
+            False,
+            'Chen et al., 2021, released code; its gallery is made with the training augmentation and without the last '
+            'batch, here with that of the test and whole. S3D-G: size=224, resize=224',
+        ),
+        Protocol('ctp', 10, 16, 2, 112, (171, 128), 1, 'avg', 'score', False, 'Wang et al., 2021, released code'),
+        Protocol(
+            'videomoco',
+            10,
+            32,
+            1,
+            224,
+            224,
+            1,
+            'avg',
+            'score',
+            False,
+            'Pan et al., 2021, released code; the scale before the crop is a guess',
+        ),
+        Protocol(
+            'coclr',
+            10,
+            32,
+            1,
+            128,
+            146,
+            1,
+            'avg',
+            'prob',
+            True,
+            'Han, Xie, Zisserman, 2020, released code; it takes a clip every 15 frames, however many that makes, drops '
+            'videos of up to 17 frames, and jitters colours with probability 0.3; here ten clips of each video, colours as they '
+            'are. crops=5 and crops=10 are its other tests',
+        ),
+        Protocol(
+            'severe',
+            10,
+            32,
+            2,
+            112,
+            (171, 128),
+            1,
+            'avg',
+            'prob',
+            False,
+            'Thoker et al., 2022; 2 s at 16 frames a second, here every second frame; the scale before the crop is a '
+            'guess',
+        ),
+    )
+}
 
 
 def protocol_of(protocol: str | Protocol = 'auxskd', **changes) -> Protocol:

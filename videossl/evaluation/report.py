@@ -1,4 +1,5 @@
 """All that two sets of features are worth, and the table of it."""
+
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,15 +18,17 @@ EVALUATIONS = ('retrieval', 'knn', 'linear_probe')
 TITLES = dict(retrieval='clip retrieval', knn='kNN', linear_probe='linear probe')
 
 
-def evaluate_features(train: 'ClipFeatures',
-                      test: 'ClipFeatures',
-                      protocol: str | Protocol = 'auxskd',
-                      evaluations: Sequence[str] = EVALUATIONS,
-                      ks: Sequence[int] = (1, 5, 10, 20, 50),
-                      k: int = 20,
-                      temperature: float = 0.07,
-                      probe: str = 'logistic',
-                      train_on: str = 'views') -> dict[str, dict]:
+def evaluate_features(
+    train: 'ClipFeatures',
+    test: 'ClipFeatures',
+    protocol: str | Protocol = 'auxskd',
+    evaluations: Sequence[str] = EVALUATIONS,
+    ks: Sequence[int] = (1, 5, 10, 20, 50),
+    k: int = 20,
+    temperature: float = 0.07,
+    probe: str = 'logistic',
+    train_on: str = 'views',
+) -> dict[str, dict]:
     """Retrieval, kNN and linear probe from one extraction.
 
     Args:
@@ -49,7 +52,8 @@ def evaluate_features(train: 'ClipFeatures',
     calls = dict(
         retrieval=lambda: clip_retrieval(train, test, ks, centre=protocol.centre),
         knn=lambda: knn(train, test, k, temperature, centre=protocol.centre),
-        linear_probe=lambda: linear_probe(train, test, probe, average=protocol.average, train_on=train_on))
+        linear_probe=lambda: linear_probe(train, test, probe, average=protocol.average, train_on=train_on),
+    )
     results = {name: calls[name]() for name in evaluations}
     return {name: {**result, 'protocol': f'{protocol.title}: {result["protocol"]}'} for name, result in results.items()}
 
@@ -83,8 +87,15 @@ def percentages(result: Mapping) -> str:
 
 def report_table(results: Mapping[str, Mapping], title: str | None = None) -> Table:
     """The results as a table for the terminal; each row has the protocol of its numbers, the caption the notes."""
-    table = Table('evaluation', 'result', 'protocol', title=title, show_lines=True,
-                  caption='\n'.join(all_notes(results)) or None, caption_justify='left')
+    table = Table(
+        'evaluation',
+        'result',
+        'protocol',
+        title=title,
+        show_lines=True,
+        caption='\n'.join(all_notes(results)) or None,
+        caption_justify='left',
+    )
     for name, result in results.items():
         table.add_row(TITLES.get(name, name), percentages(result).replace(', ', '\n'), result['protocol'])
     return table
@@ -92,12 +103,15 @@ def report_table(results: Mapping[str, Mapping], title: str | None = None) -> Ta
 
 def report_markdown(results: Mapping[str, Mapping]) -> str:
     """The results as a Markdown table, the notes as a list below it."""
+
     def cell(text: str) -> str:
         return text.replace('|', '\\|')
 
     lines = ['| evaluation | result | protocol |', '|---|---|---|']
-    lines += [f'| {TITLES.get(name, name)} | {cell(percentages(result))} | {cell(result["protocol"])} |'
-              for name, result in results.items()]
+    lines += [
+        f'| {TITLES.get(name, name)} | {cell(percentages(result))} | {cell(result["protocol"])} |'
+        for name, result in results.items()
+    ]
     notes = [f'- {note}' for note in all_notes(results)]
     return '\n'.join([*lines, *(['', *notes] if notes else [])]) + '\n'
 

@@ -1,4 +1,5 @@
 """Clip retrieval: are the nearest training videos of a test video of its class?"""
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 512
 
 
-def clip_retrieval(gallery: 'ClipFeatures',
-                   queries: 'ClipFeatures',
-                   ks: Sequence[int] = (1, 5, 10, 20, 50),
-                   centre: bool = False,
-                   average: str = 'features') -> dict:
+def clip_retrieval(
+    gallery: 'ClipFeatures',
+    queries: 'ClipFeatures',
+    ks: Sequence[int] = (1, 5, 10, 20, 50),
+    centre: bool = False,
+    average: str = 'features',
+) -> dict:
     """Recall at k: the share of queries with a video of their class among the k nearest of the gallery.
 
     The protocol of "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", Xu et al., 2019: one
@@ -40,17 +43,24 @@ def clip_retrieval(gallery: 'ClipFeatures',
     """
     check_ks('ks', ks)
     sets = prepare(gallery, queries)
-    ranks = first_hits(unit_videos(sets.gallery, average, centre), sets.gallery_labels,
-                       unit_videos(sets.queries, average, centre, sets.readable), sets.query_labels)
+    ranks = first_hits(
+        unit_videos(sets.gallery, average, centre),
+        sets.gallery_labels,
+        unit_videos(sets.queries, average, centre, sets.readable),
+        sets.query_labels,
+    )
     ranks = np.where(sets.readable, ranks, len(sets.gallery))
     size = len(sets.gallery)
-    notes = sets.notes + [f'R@{k}: the gallery has {size} videos, so that all of it is looked at' for k in ks if k > size]
+    notes = sets.notes + [
+        f'R@{k}: the gallery has {size} videos, so that all of it is looked at' for k in ks if k > size
+    ]
     protocol = described(gallery, queries, ('gallery', 'queries'), *how_averaged(average, centre), 'cosine similarity')
     return {**{f'R@{k}': float((ranks < min(k, size)).mean()) for k in ks}, 'protocol': protocol, 'notes': notes}
 
 
-def first_hits(gallery: np.ndarray, gallery_labels: np.ndarray, queries: np.ndarray,
-               query_labels: np.ndarray) -> np.ndarray:
+def first_hits(
+    gallery: np.ndarray, gallery_labels: np.ndarray, queries: np.ndarray, query_labels: np.ndarray
+) -> np.ndarray:
     """How many gallery vectors come before the first one of the query's class, by descending dot product.
 
     Args:
@@ -76,8 +86,11 @@ def first_hits(gallery: np.ndarray, gallery_labels: np.ndarray, queries: np.ndar
 
 def how_averaged(average: str, centre: bool) -> list[str]:
     """The words for how a video's views became one vector."""
-    return [f'mean of the views\' {"normalised " if average == "normalised" else ""}features',
-            *(['each set centred on its mean'] if centre else []), 'L2']
+    return [
+        f"mean of the views' {'normalised ' if average == 'normalised' else ''}features",
+        *(['each set centred on its mean'] if centre else []),
+        'L2',
+    ]
 
 
 def check_ks(name: str, ks: Sequence[int]) -> None:

@@ -1,17 +1,50 @@
 from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
 from .hand_off import HandOffError, HandOffReport, load_backbone, load_mapped
-from .heads import (InfoNCEHead, NTXentHead, OrderHead, ParsingDistillHead, RelativeSpeedHead, SegmentHead,
-                    SimilarityDistillHead, SpeedHead)
+from .heads import (
+    InfoNCEHead,
+    NTXentHead,
+    OrderHead,
+    ParsingDistillHead,
+    RelativeSpeedHead,
+    SegmentHead,
+    SimilarityDistillHead,
+    SpeedHead,
+)
 from .memory_bank import MemoryBank
 from .necks import MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
 from .pretrainers import MomentumPretrainer, Pretrainer
 from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 
 __all__ = [
-    'BranchedBackbone', 'C3D', 'ClipDataPreprocessor', 'FrozenTeacher', 'HandOffError', 'HandOffReport',
-    'HuggingFaceTeacher', 'InfoNCEHead', 'MapNeck', 'MemoryBank', 'ModuleTeacher', 'MomentumPretrainer', 'NTXentHead', 'OrderHead',
-    'ParsingDistillHead', 'PoolNeck', 'PredictorNeck', 'Pretrainer', 'ProjectionNeck', 'R2Plus1D', 'R3D',
-    'RelativeSpeedHead', 'ResNet3D', 'S3DG', 'SCHP', 'SegmentHead', 'SimilarityDistillHead', 'SpeedHead',
-    'load_backbone', 'load_mapped'
+    'BranchedBackbone',
+    'C3D',
+    'ClipDataPreprocessor',
+    'FrozenTeacher',
+    'HandOffError',
+    'HandOffReport',
+    'HuggingFaceTeacher',
+    'InfoNCEHead',
+    'MapNeck',
+    'MemoryBank',
+    'ModuleTeacher',
+    'MomentumPretrainer',
+    'NTXentHead',
+    'OrderHead',
+    'ParsingDistillHead',
+    'PoolNeck',
+    'PredictorNeck',
+    'Pretrainer',
+    'ProjectionNeck',
+    'R2Plus1D',
+    'R3D',
+    'RelativeSpeedHead',
+    'ResNet3D',
+    'S3DG',
+    'SCHP',
+    'SegmentHead',
+    'SimilarityDistillHead',
+    'SpeedHead',
+    'load_backbone',
+    'load_mapped',
 ]

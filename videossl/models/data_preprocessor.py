@@ -1,4 +1,5 @@
 """From uint8 clips in host memory to normalised floats on the device."""
+
 from collections.abc import Sequence
 
 import torch
@@ -27,11 +28,13 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         out: ``dict(inputs=float [B, V, 3, T, H, W], data_samples=list of B)``.
     """
 
-    def __init__(self,
-                 mean: Sequence[float] = (123.675, 116.28, 103.53),
-                 std: Sequence[float] = (58.395, 57.12, 57.375),
-                 to_bgr: bool = False,
-                 non_blocking: bool = True) -> None:
+    def __init__(
+        self,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        to_bgr: bool = False,
+        non_blocking: bool = True,
+    ) -> None:
         super().__init__(non_blocking=non_blocking)
         if len(mean) != 3 or len(std) != 3:
             raise ValueError(f'mean and std need one value for each of the 3 channels, got {mean} and {std}')
@@ -49,8 +52,10 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         if not isinstance(inputs, Tensor):
             shapes = {tuple(clips.shape) for clips in inputs}
             if len(shapes) > 1:
-                raise ValueError(f'the samples of a batch differ in shape: {sorted(shapes)}; the pipeline must end with '
-                                 'clips of one number, length and size (a crop or Resize is missing)')
+                raise ValueError(
+                    f'the samples of a batch differ in shape: {sorted(shapes)}; the pipeline must end with '
+                    'clips of one number, length and size (a crop or Resize is missing)'
+                )
             inputs = torch.stack(list(inputs))
         if self.to_bgr:
             inputs = inputs.flip(-4)

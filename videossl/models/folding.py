@@ -1,4 +1,5 @@
 """Batch norms folded into the convolutions before them."""
+
 import copy
 import operator
 
@@ -50,5 +51,9 @@ class _Tracer(fx.Tracer):
 
 def _is_spare(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     """Whether a value is a convolution's result which nothing else reads."""
-    return (isinstance(node, fx.Node) and node.op == 'call_module' and isinstance(modules[node.target], nn.Conv3d)
-            and len(node.users) == 1)
+    return (
+        isinstance(node, fx.Node)
+        and node.op == 'call_module'
+        and isinstance(modules[node.target], nn.Conv3d)
+        and len(node.users) == 1
+    )

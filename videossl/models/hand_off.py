@@ -1,4 +1,5 @@
 """Hand-off: a stage starts from the weights of the stage before it, and says what it took."""
+
 import os
 import re
 import zipfile
@@ -25,17 +26,23 @@ class HandOffReport:
         dropped: names in the checkpoint that found no place.
         mismatched: names in the model whose shape in the checkpoint differs, with both shapes.
     """
+
     taken: list[str] = field(default_factory=list)
     left_random: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f'{len(self.taken)} tensors taken, {len(self.dropped)} dropped, {len(self.left_random)} left as '
-                 f'initialised, {len(self.mismatched)} of another shape']
-        for title, names in (('taken', by_module(self.taken)), ('dropped', by_module(self.dropped)),
-                             ('left as initialised', by_module(self.left_random)),
-                             ('of another shape', self.mismatched)):
+        lines = [
+            f'{len(self.taken)} tensors taken, {len(self.dropped)} dropped, {len(self.left_random)} left as '
+            f'initialised, {len(self.mismatched)} of another shape'
+        ]
+        for title, names in (
+            ('taken', by_module(self.taken)),
+            ('dropped', by_module(self.dropped)),
+            ('left as initialised', by_module(self.left_random)),
+            ('of another shape', self.mismatched),
+        ):
             if names:
                 lines.append(f'  {title}: ' + ', '.join(names))
         return '\n'.join(lines)
@@ -71,6 +78,7 @@ def read_plain(checkpoint: str | os.PathLike, map_location: Any = 'cpu') -> Any:
         raise HandOffError(f'{checkpoint} could not be read: {reason}. Take another copy of it, or another checkpoint')
     if checkpoint.endswith('.safetensors'):
         from .conversion.weight_files import ConversionError, read_safetensors  # these stand on this module
+
         try:
             return read_safetensors(checkpoint, 'cpu' if map_location is None else str(map_location))
         except ConversionError as error:
@@ -83,10 +91,12 @@ def read_plain(checkpoint: str | os.PathLike, map_location: Any = 'cpu') -> Any:
         # torch's message goes on to recommend switching the protection off.
         reason = next((line for line in str(error).splitlines() if 'GLOBAL' in line), str(error).partition('\n')[0])
         reason = re.split(r' In PyTorch 2\.6| Re-running| Please use', reason)[0].strip()
-        raise HandOffError(f'{checkpoint} could not be read as a checkpoint of plain types, and nothing else is read, since '
-                           'a pickle can run any code. If you trust the file, save its "state_dict" alone to another file '
-                           'with torch.save. (mmengine\'s own CheckpointHook writes its log into checkpoints as objects; '
-                           f'PlainCheckpointHook does not.) The reason: {reason}') from error
+        raise HandOffError(
+            f'{checkpoint} could not be read as a checkpoint of plain types, and nothing else is read, since '
+            'a pickle can run any code. If you trust the file, save its "state_dict" alone to another file '
+            "with torch.save. (mmengine's own CheckpointHook writes its log into checkpoints as objects; "
+            f'PlainCheckpointHook does not.) The reason: {reason}'
+        ) from error
 
 
 def damage(checkpoint: str | os.PathLike) -> str | None:
@@ -133,14 +143,19 @@ def state_dict_in(content: Any, checkpoint: str | os.PathLike) -> dict[str, torc
     weights = content.get('state_dict', content.get('model', content)) if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not any(isinstance(value, torch.Tensor) for value in weights.values()):
         raise HandOffError(f'{checkpoint} has no weights in it')
-    return {name.removeprefix('module.'): value for name, value in weights.items()
-            if isinstance(name, str) and isinstance(value, torch.Tensor)}
+    return {
+        name.removeprefix('module.'): value
+        for name, value in weights.items()
+        if isinstance(name, str) and isinstance(value, torch.Tensor)
+    }
 
 
-def load_mapped(model: nn.Module,
-                checkpoint: str,
-                mapping: dict[str, str | Sequence[str]],
-                weights: dict[str, torch.Tensor] | None = None) -> HandOffReport:
+def load_mapped(
+    model: nn.Module,
+    checkpoint: str,
+    mapping: dict[str, str | Sequence[str]],
+    weights: dict[str, torch.Tensor] | None = None,
+) -> HandOffReport:
     """Fill parts of a model from parts of a checkpoint.
 
     Args:
@@ -167,7 +182,7 @@ def load_mapped(model: nn.Module,
             for name, value in source.items():
                 if not name.startswith(source_prefix):
                     continue
-                place = target_prefix + name[len(source_prefix):]
+                place = target_prefix + name[len(source_prefix) :]
                 if place not in target:
                     continue
                 used.add(name)
@@ -183,8 +198,9 @@ def load_mapped(model: nn.Module,
                 raise HandOffError(
                     f'nothing in {checkpoint} matches: no parameter under "{source_prefix}" of the checkpoint has the '
                     f'name and shape of one under "{target_prefix}" of the model. The checkpoint has {found}; is it of '
-                    'another backbone, depth or width?' +
-                    (f' Differing shapes: {report.mismatched[:3]}' if report.mismatched else ''))
+                    'another backbone, depth or width?'
+                    + (f' Differing shapes: {report.mismatched[:3]}' if report.mismatched else '')
+                )
     taken = set(report.taken)
     report.left_random = [name for name in target if name not in taken]
     report.dropped = [name for name in source if name not in used]
@@ -192,10 +208,9 @@ def load_mapped(model: nn.Module,
     return report
 
 
-def load_backbone(backbone: nn.Module,
-                  checkpoint: str,
-                  prefix: str | None = None,
-                  weights: dict[str, torch.Tensor] | None = None) -> HandOffReport:
+def load_backbone(
+    backbone: nn.Module, checkpoint: str, prefix: str | None = None, weights: dict[str, torch.Tensor] | None = None
+) -> HandOffReport:
     """Fill a bare backbone from a checkpoint.
 
     Args:
@@ -217,8 +232,9 @@ def load_backbone(backbone: nn.Module,
     return load_mapped(backbone, checkpoint, backbone_mapping(backbone, names, '', prefix), names)
 
 
-def backbone_mapping(backbone: nn.Module, names: Iterable[str], prefix: str,
-                     source_prefix: str) -> dict[str, str | Sequence[str]]:
+def backbone_mapping(
+    backbone: nn.Module, names: Iterable[str], prefix: str, source_prefix: str
+) -> dict[str, str | Sequence[str]]:
     """What :func:`load_mapped` needs to fill a model's backbone.
 
     Args:

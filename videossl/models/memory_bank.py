@@ -1,4 +1,5 @@
 """The memory bank of anchor embeddings."""
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

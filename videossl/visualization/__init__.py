@@ -8,8 +8,27 @@ from .embedding_map import draw_embedding_map, embed_in_plane
 from .retrieval_sheet import RetrievalRow, draw_retrieval_sheet, nearest
 
 __all__ = [
-    'CamResult', 'ClipSample', 'RetrievalRow', 'Sampling', 'cam_maps', 'count_confusions', 'describe_sample',
-    'describe_view', 'draw_cam_sheet', 'draw_clip_sheet', 'draw_confusion_matrix', 'draw_embedding_map',
-    'draw_retrieval_sheet', 'embed_in_plane', 'find_runs', 'means_on_masks', 'nearest', 'overlay', 'plot_curves',
-    'read_scalars', 'sampling_of', 'write_cam_video', 'write_clip_sheets'
+    'CamResult',
+    'ClipSample',
+    'RetrievalRow',
+    'Sampling',
+    'cam_maps',
+    'count_confusions',
+    'describe_sample',
+    'describe_view',
+    'draw_cam_sheet',
+    'draw_clip_sheet',
+    'draw_confusion_matrix',
+    'draw_embedding_map',
+    'draw_retrieval_sheet',
+    'embed_in_plane',
+    'find_runs',
+    'means_on_masks',
+    'nearest',
+    'overlay',
+    'plot_curves',
+    'read_scalars',
+    'sampling_of',
+    'write_cam_video',
+    'write_clip_sheets',
 ]

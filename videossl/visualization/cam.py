@@ -4,6 +4,7 @@ Grad-CAM is captum's: of the CAM packages it is the one that takes any PyTorch n
 torchvision. (``grad-cam`` imports torchvision as soon as it is imported; mmaction2's own takes its recognisers alone, not
 pretrainers, and leaves its hooks in them.) captum is optional and imported where it is used.
 """
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from videossl.models.pretrainers.pretrainer import run_neck
 from .clip_labels import speed_in_words
 
 METHODS = ('grad-cam', 'activation')
-MISSING_CAPTUM = ('Grad-CAM needs captum: pip install "captum>=0.9". Without it there is method="activation" '
-                  '(--method activation), which shows where a layer is active, whatever the class')
+MISSING_CAPTUM = (
+    'Grad-CAM needs captum: pip install "captum>=0.9". Without it there is method="activation" '
+    '(--method activation), which shows where a layer is active, whatever the class'
+)
 
 
 @dataclass
@@ -29,17 +32,20 @@ class CamResult:
         maps: float32 [N, T, H, W], each clip's own from 0 to 1; 0 everywhere where a map is the same everywhere.
         shown: of each clip, in words: the method, the layer, and the class if there is one.
     """
+
     maps: np.ndarray
     shown: list[str]
 
 
-def cam_maps(model: nn.Module,
-             clips: Tensor,
-             method: str = 'activation',
-             layer: str | None = None,
-             head: str | None = None,
-             target: int | None = None,
-             class_names: list[str] | None = None) -> CamResult:
+def cam_maps(
+    model: nn.Module,
+    clips: Tensor,
+    method: str = 'activation',
+    layer: str | None = None,
+    head: str | None = None,
+    target: int | None = None,
+    class_names: list[str] | None = None,
+) -> CamResult:
     """Maps of what a network sees in clips. The model is left as it was: modes, weights, gradients and hooks.
 
     ``'activation'`` asks for no class: the length of the layer's feature vector at each place (Euclidean norm over the
@@ -80,8 +86,11 @@ def cam_maps(model: nn.Module,
         else:
             scores = ClassScores(model, head)
             raw, classes, is_own = grad_cam(scores, module, inputs, target)
-            shown = [f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names)}' +
-                     (', as the network takes it' if is_own else '') for number in classes]
+            shown = [
+                f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names)}'
+                + (', as the network takes it' if is_own else '')
+                for number in classes
+            ]
     maps = spread_out(raw.float(), clips.shape[2:], grid)
     highest = maps.amax(dim=(1, 2, 3), keepdim=True)
     maps = torch.where(highest > 0, maps / highest.clamp(min=torch.finfo(torch.float32).tiny), torch.zeros_like(maps))
@@ -95,12 +104,14 @@ def find_layer(model: nn.Module, layer: str | None = None) -> tuple[str, nn.Modu
         ValueError: there is no such module; says which there are.
     """
     modules = dict(model.named_modules())
-    for name in ('backbone', ) if layer is None else (f'backbone.{layer}', layer):
+    for name in ('backbone',) if layer is None else (f'backbone.{layer}', layer):
         if name in modules:
             return name, modules[name]
     stages = [name for name, _ in modules['backbone'].named_children()] if 'backbone' in modules else []
-    raise ValueError(f'the model has no layer "{layer or "backbone"}"; the stages of its backbone are {stages}, and any '
-                     'module can be given by its dotted name')
+    raise ValueError(
+        f'the model has no layer "{layer or "backbone"}"; the stages of its backbone are {stages}, and any '
+        'module can be given by its dotted name'
+    )
 
 
 @contextmanager
@@ -124,14 +135,18 @@ def preprocessed(model: nn.Module, clips: Tensor) -> Tensor:
     return inputs.flatten(0, 1) if inputs.ndim == 6 else inputs
 
 
-def layer_output(model: nn.Module, module: nn.Module, name: str, inputs: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:
+def layer_output(
+    model: nn.Module, module: nn.Module, name: str, inputs: Tensor
+) -> tuple[Tensor, list[tuple[float, float]]]:
     """A layer's map [N, C, t, h, w] for normalised clips, and per axis the place of its first unit and their distance.
 
     Raises:
         ValueError: the layer gives no map.
     """
     outputs: list = []
-    passed: list[tuple[nn.Module, tuple[int, ...]]] = []  # what the clips went through on the way, and their sizes before
+    passed: list[
+        tuple[nn.Module, tuple[int, ...]]
+    ] = []  # what the clips went through on the way, and their sizes before
 
     def record(part: nn.Module, part_inputs: tuple, _output) -> None:
         if not outputs and hasattr(part, 'stride') and part_inputs and getattr(part_inputs[0], 'ndim', 0) == 5:
@@ -149,8 +164,9 @@ def layer_output(model: nn.Module, module: nn.Module, name: str, inputs: Tensor)
     return outputs[0], unit_places(passed, tuple(inputs.shape[2:]), tuple(outputs[0].shape[2:]))
 
 
-def unit_places(passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int, ...],
-                map_size: tuple[int, ...]) -> list[tuple[float, float]]:
+def unit_places(
+    passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int, ...], map_size: tuple[int, ...]
+) -> list[tuple[float, float]]:
     """Where the units of a map look: per axis the middle of the first one's field and the distance to the next's, in pixels
     (frames) of the clip, counted from the middle of the first.
 
@@ -163,7 +179,9 @@ def unit_places(passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int
     for axis, (length, map_length) in enumerate(zip(size, map_size)):
         first, step, done = 0.0, 1.0, set()
         for part, before in passed:
-            kernel, stride, padding = (along(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding'))
+            kernel, stride, padding = (
+                along(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding')
+            )
             if stride > 1 and before[axis] not in done:
                 done.add(before[axis])
                 first += step * ((kernel - 1) / 2 - padding)
@@ -189,16 +207,27 @@ def spread_out(maps: Tensor, size: tuple[int, ...], places: list[tuple[float, fl
         where = ((torch.arange(length, device=maps.device) - first) / step).clamp(0, number - 1)
         before = where.floor().long()
         share = (where - before).view([-1 if other == axis else 1 for other in range(4)])
-        maps = maps.index_select(axis, before) * (1 - share) + maps.index_select(axis, (before + 1).clamp(max=number - 1)) * share
+        maps = (
+            maps.index_select(axis, before) * (1 - share)
+            + maps.index_select(axis, (before + 1).clamp(max=number - 1)) * share
+        )
     return maps
 
 
 def check_map(output, name: str) -> None:
     """Raise a ValueError unless a layer's output is a map over time and space."""
     if not isinstance(output, Tensor) or output.ndim != 5:
-        found = 'nothing' if output is None else tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f'layer "{name}" gives no map [N, C, t, h, w] when the backbone runs, but {found}; name another, '
-                         'such as a stage of the backbone or, where it has branches, of one of these ("shared.stage2")')
+        found = (
+            'nothing'
+            if output is None
+            else tuple(output.shape)
+            if isinstance(output, Tensor)
+            else type(output).__name__
+        )
+        raise ValueError(
+            f'layer "{name}" gives no map [N, C, t, h, w] when the backbone runs, but {found}; name another, '
+            'such as a stage of the backbone or, where it has branches, of one of these ("shared.stage2")'
+        )
 
 
 class ClassScores(nn.Module):
@@ -221,12 +250,17 @@ class ClassScores(nn.Module):
                 raise ValueError(f'head="{head}": the model is a recogniser, with no head but cls_head; leave it out')
             return
         heads = getattr(model, 'heads', {})
-        classifiers = [name for name, child in heads.items() if hasattr(child, 'classifier') and hasattr(child, 'num_classes')]
+        classifiers = [
+            name for name, child in heads.items() if hasattr(child, 'classifier') and hasattr(child, 'num_classes')
+        ]
         if head is None and len(classifiers) == 1:
             self.head_name = classifiers[0]
         elif head not in classifiers:
-            hint = f'name one of its classifiers, {classifiers}' if classifiers else (
-                'none of its heads gives a clip a class, so use method="activation"')
+            hint = (
+                f'name one of its classifiers, {classifiers}'
+                if classifiers
+                else ('none of its heads gives a clip a class, so use method="activation"')
+            )
             raise ValueError(f'head={head!r} of {type(model).__name__}: {hint}')
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -242,8 +276,11 @@ class ClassScores(nn.Module):
             if not number < len(class_names):
                 raise ValueError(f'{len(class_names)} class names, but the network gives class {number}')
             return f'"{class_names[number]}"'
-        label = getattr(self.model.heads[self.head_name], 'label', None) if self.head_name in getattr(
-            self.model, 'heads', {}) else None
+        label = (
+            getattr(self.model.heads[self.head_name], 'label', None)
+            if self.head_name in getattr(self.model, 'heads', {})
+            else None
+        )
         if label == 'gt_speed':
             return f'speed: {speed_in_words(number)}'
         if label == 'gt_segment':
@@ -251,7 +288,9 @@ class ClassScores(nn.Module):
         return f'class {number}'
 
 
-def grad_cam(scores: ClassScores, module: nn.Module, inputs: Tensor, target: int | None) -> tuple[Tensor, list[int], bool]:
+def grad_cam(
+    scores: ClassScores, module: nn.Module, inputs: Tensor, target: int | None
+) -> tuple[Tensor, list[int], bool]:
     """captum's Grad-CAM: maps [N, t, h, w], the class of each, and whether it is the network's own choice."""
     try:
         from captum.attr import LayerGradCam

@@ -1,4 +1,5 @@
 """Maps laid over clips, as video and as contact sheet."""
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,14 +57,22 @@ def enlarged(frames: np.ndarray, smallest_side: int = SMALLEST_SIDE) -> np.ndarr
     return frames.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def write_cam_video(path: str | Path, clips: np.ndarray, maps: np.ndarray, fps: float = 12.5, strength: float = 0.5) -> None:
+def write_cam_video(
+    path: str | Path, clips: np.ndarray, maps: np.ndarray, fps: float = 12.5, strength: float = 0.5
+) -> None:
     """Write clips, uint8 RGB [N, T, H, W, 3], one after another, with their maps [N, T, H, W] over them to the right."""
     frames = [np.concatenate([clip, overlay(clip, cam_map, strength)], axis=2) for clip, cam_map in zip(clips, maps)]
     write_video(path, enlarged(np.concatenate(frames)), fps)
 
 
-def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], title: str = '', strength: float = 0.5,
-                   frame_inds: np.ndarray | None = None):
+def draw_cam_sheet(
+    clips: np.ndarray,
+    maps: np.ndarray,
+    shown: Sequence[str],
+    title: str = '',
+    strength: float = 0.5,
+    frame_inds: np.ndarray | None = None,
+):
     """A contact sheet, as a matplotlib figure: of each clip a row of frames, and the same frames with the map over them.
 
     Args:
@@ -86,8 +95,10 @@ def draw_cam_sheet(clips: np.ndarray, maps: np.ndarray, shown: Sequence[str], ti
     row_height = 9 / len(places) * clips.shape[2] / clips.shape[3]
     figure = Figure(figsize=(9, len(clips) * (2 * row_height + 0.6) + 0.6), layout='constrained')
     FigureCanvasAgg(figure)
-    figure.suptitle('\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
-                    fontsize=9)
+    figure.suptitle(
+        '\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
+        fontsize=9,
+    )
     grid = figure.add_gridspec(len(clips), 1)
     for number, (clip, cam_map, text) in enumerate(zip(clips, maps, shown)):
         plain = [False] * len(places)

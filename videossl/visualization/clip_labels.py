@@ -1,4 +1,5 @@
 """What a sampler's labels say, in words, and which of a clip's frames they are about."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ class Sampling:
         tuple_len: clips of a tuple whose order is the label; None: there is no order.
         roles: what each view is for, e.g. ``('student', 'teacher')``; shorter than there are views: the others have none.
     """
+
     num_segments: int | None = None
     tuple_len: int | None = None
     roles: Sequence[str] = ()
@@ -50,8 +52,9 @@ def order_of(order_class: int, tuple_len: int) -> list[int]:
     left, order = list(range(tuple_len)), []
     number_of_orders = int(np.prod(np.arange(1, tuple_len + 1)))
     if not 0 <= order_class < number_of_orders:
-        raise ValueError(f'order class {order_class} lies outside 0..{number_of_orders - 1}, the orders of {tuple_len} '
-                         'clips')
+        raise ValueError(
+            f'order class {order_class} lies outside 0..{number_of_orders - 1}, the orders of {tuple_len} clips'
+        )
     for places in range(tuple_len, 0, -1):
         number_of_orders //= places
         place, order_class = divmod(order_class, number_of_orders)
@@ -87,8 +90,11 @@ def describe_view(labels: dict[str, np.ndarray], view: int, sampling: Sampling =
         said.append(speed_in_words(speed))
     if 'gt_order' in labels and sampling.tuple_len:
         order = int(labels['gt_order'])
-        said.append('has no place in time of its own' if order == IGNORED_LABEL else
-                    f'{ordinal(order_of(order, sampling.tuple_len)[view] + 1)} in time')
+        said.append(
+            'has no place in time of its own'
+            if order == IGNORED_LABEL
+            else f'{ordinal(order_of(order, sampling.tuple_len)[view] + 1)} in time'
+        )
     return f'view {view + 1}{role}' + (': ' + '; '.join(said) if said else '')
 
 
@@ -120,8 +126,9 @@ def describe_order(labels: dict[str, np.ndarray], sampling: Sampling = Sampling(
     return f'order {order + 1} of {number_of_orders}: shown are {ranks} in time'
 
 
-def repaced_positions(labels: dict[str, np.ndarray], view: int, clip_len: int,
-                      sampling: Sampling = Sampling()) -> np.ndarray:
+def repaced_positions(
+    labels: dict[str, np.ndarray], view: int, clip_len: int, sampling: Sampling = Sampling()
+) -> np.ndarray:
     """Which frames of a view are played faster than at natural speed: bool [clip_len].
 
     Those of the segment, where the labels name one; all, where the speed is the whole clip's; none at natural speed.

@@ -1,4 +1,5 @@
 """Clip sheets: what a sampler and the transforms made of a video, as pictures."""
+
 import html
 import os
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ class ClipSample:
             there are.
         start_index: number of the video's first frame.
     """
+
     clips: np.ndarray
     frame_inds: np.ndarray
     total_frames: int
@@ -43,23 +45,29 @@ class ClipSample:
             ValueError: ``PackClips`` was told to forget what a sheet shows, or the pipeline ends with something else.
         """
         if not isinstance(packed, dict) or 'inputs' not in packed or getattr(packed['inputs'], 'ndim', 0) != 5:
-            raise ValueError('a clip sheet needs samples as PackClips packs them, clips [V, 3, T, H, W]; end the pipeline '
-                             "with dict(type='PackClips')")
+            raise ValueError(
+                'a clip sheet needs samples as PackClips packs them, clips [V, 3, T, H, W]; end the pipeline '
+                "with dict(type='PackClips')"
+            )
         sample = packed['data_samples']
         missing = [key for key in ('frame_inds', 'total_frames', 'filename') if key not in sample.metainfo_keys()]
         if missing:
-            raise ValueError(f'a clip sheet shows {", ".join(missing)}, which PackClips does not keep; name it in its '
-                             'meta_keys')
+            raise ValueError(
+                f'a clip sheet shows {", ".join(missing)}, which PackClips does not keep; name it in its meta_keys'
+            )
         clips = packed['inputs'].permute(0, 2, 3, 4, 1).numpy()
         frames = np.asarray(sample.frame_inds).reshape(-1, clips.shape[1])
         if len(clips) % len(frames):
-            raise ValueError(f'{len(clips)} clips of {clips.shape[1]} frames do not go with {frames.size} frame numbers')
+            raise ValueError(
+                f'{len(clips)} clips of {clips.shape[1]} frames do not go with {frames.size} frame numbers'
+            )
         return cls(
             clips=clips,
             frame_inds=np.repeat(frames, len(clips) // len(frames), axis=0),  # several crops show the same frames
             total_frames=int(sample.total_frames),
             filename=str(sample.filename),
-            labels={key: sample.get(key).numpy() for key in LABELS if key in sample})
+            labels={key: sample.get(key).numpy() for key in LABELS if key in sample},
+        )
 
 
 def sampling_of(pipeline: Sequence, model: dict | None = None) -> Sampling:
@@ -69,16 +77,21 @@ def sampling_of(pipeline: Sequence, model: dict | None = None) -> Sampling:
     """
 
     def known(name: str):
-        values = [transform.get(name) if isinstance(transform, dict) else getattr(transform, name, None)
-                  for transform in pipeline]
+        values = [
+            transform.get(name) if isinstance(transform, dict) else getattr(transform, name, None)
+            for transform in pipeline
+        ]
         return next((value for value in values if value is not None), None)
 
     roles: dict[int, str] = {}
     if model and str(model.get('type', '')).endswith('MomentumPretrainer'):
-        roles = {view: 'student' for view in model.get('student_views', (0, ))}
-        roles |= {view: 'teacher' for view in model.get('teacher_views', (1, )) if view not in roles}
-    return Sampling(num_segments=known('num_segments'), tuple_len=known('tuple_len'),
-                    roles=tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else ())
+        roles = {view: 'student' for view in model.get('student_views', (0,))}
+        roles |= {view: 'teacher' for view in model.get('teacher_views', (1,)) if view not in roles}
+    return Sampling(
+        num_segments=known('num_segments'),
+        tuple_len=known('tuple_len'),
+        roles=tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else (),
+    )
 
 
 def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> None:
@@ -94,8 +107,9 @@ def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> 
         repaced = repaced_positions(sample.labels, view, clip_len, sampling)
         shaded |= bool(repaced.any())
         for start, end in frame_ranges(frames, repaced):
-            axes.fill_between([start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=REPACED_COLOUR, alpha=0.5,
-                              linewidth=0)
+            axes.fill_between(
+                [start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=REPACED_COLOUR, alpha=0.5, linewidth=0
+            )
         axes.vlines(frames, row - 0.3, row + 0.3, color=VIEW_COLOURS[view % len(VIEW_COLOURS)], linewidth=1)
         axes.hlines(row, first, last, color='#999999', linewidth=0.6, zorder=0)
     axes.set_xlim(first - 0.5, last + 0.5)
@@ -117,11 +131,11 @@ def thumbnail_row(frames: np.ndarray, framed: Sequence[bool], colour: str = REPA
     Returns:
         uint8 RGB [H + 2 gap, n (W + 2 gap), 3].
     """
-    rgb = np.array([int(colour[place:place + 2], 16) for place in (1, 3, 5)], dtype=np.uint8)
+    rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)], dtype=np.uint8)
     number, height, width = frames.shape[:3]
     cells = np.full((number, height + 2 * gap, width + 2 * gap, 3), 255, dtype=np.uint8)
     cells[np.asarray(framed, dtype=bool)] = rgb
-    cells[:, gap:gap + height, gap:gap + width] = frames
+    cells[:, gap : gap + height, gap : gap + width] = frames
     return cells.transpose(1, 0, 2, 3).reshape(height + 2 * gap, number * (width + 2 * gap), 3)
 
 
@@ -144,8 +158,11 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     heights = [0.35 + 0.32 * num_views] + [row_height] * len(rows)
     figure = Figure(figsize=(sheet_width, sum(heights) + 0.7), layout='constrained')
     FigureCanvasAgg(figure)
-    lines = [title, f'{os.path.basename(sample.filename)}, {sample.total_frames} frames',
-             describe_sample(sample.labels, sampling)]
+    lines = [
+        title,
+        f'{os.path.basename(sample.filename)}, {sample.total_frames} frames',
+        describe_sample(sample.labels, sampling),
+    ]
     figure.suptitle('\n'.join(line for line in lines if line), fontsize=10)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     draw_timeline(figure.add_subplot(grid[0], label='timeline'), sample, sampling)
@@ -158,19 +175,27 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
         axes = figure.add_subplot(grid[number], label=f'view {view}')
         axes.imshow(picture)
         cell = picture.shape[1] / columns
-        axes.set_xticks((np.arange(len(frames)) + 0.5) * cell - 0.5, [str(frame) for frame in sample.frame_inds[view, part]],
-                        fontsize=7)
+        axes.set_xticks(
+            (np.arange(len(frames)) + 0.5) * cell - 0.5,
+            [str(frame) for frame in sample.frame_inds[view, part]],
+            fontsize=7,
+        )
         axes.set_yticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         if start == 0:
-            axes.set_title(describe_view(sample.labels, view, sampling), fontsize=9, loc='left',
-                           color=VIEW_COLOURS[view % len(VIEW_COLOURS)])
+            axes.set_title(
+                describe_view(sample.labels, view, sampling),
+                fontsize=9,
+                loc='left',
+                color=VIEW_COLOURS[view % len(VIEW_COLOURS)],
+            )
     return figure
 
 
-def write_clip_sheets(samples: Sequence[ClipSample], folder: str | Path, sampling: Sampling = Sampling(), title: str = '',
-                      dpi: int = 110) -> list[Path]:
+def write_clip_sheets(
+    samples: Sequence[ClipSample], folder: str | Path, sampling: Sampling = Sampling(), title: str = '', dpi: int = 110
+) -> list[Path]:
     """Write a picture a sample, ``sample_1.png`` and so on, and ``index.html`` that shows them all.
 
     Args:
@@ -208,7 +233,11 @@ def index_page(title: str, entries: Sequence[tuple[str, str, Sequence[str]]]) ->
     for picture, heading, lines in entries:
         items = ''.join(f'<li>{html.escape(line)}</li>' for line in lines)
         name = html.escape(picture, quote=True)
-        parts.append(f'<h2>{html.escape(heading)}</h2>\n<ul>{items}</ul>\n<a href="{name}"><img src="{name}" alt="{name}"></a>')
-    return (f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
-            '<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}h2{font-size:1em}</style></head>\n'
-            f'<body>\n<h1>{html.escape(title)}</h1>\n' + '\n'.join(parts) + '\n</body>\n</html>\n')
+        parts.append(
+            f'<h2>{html.escape(heading)}</h2>\n<ul>{items}</ul>\n<a href="{name}"><img src="{name}" alt="{name}"></a>'
+        )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title>\n'
+        '<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}h2{font-size:1em}</style></head>\n'
+        f'<body>\n<h1>{html.escape(title)}</h1>\n' + '\n'.join(parts) + '\n</body>\n</html>\n'
+    )

@@ -1,4 +1,5 @@
 """Confusion matrices."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,9 @@ def count_confusions(labels: np.ndarray, predictions: np.ndarray, num_classes: i
     if len(labels) == 0 or len(labels) != len(predictions):
         raise ValueError(f'{len(labels)} labels and {len(predictions)} predictions: there must be as many, and some')
     if predictions.min() < 0 or predictions.max() >= num_classes:
-        raise ValueError(f'predictions run from {predictions.min()} to {predictions.max()}, outside 0..{num_classes - 1}')
+        raise ValueError(
+            f'predictions run from {predictions.min()} to {predictions.max()}, outside 0..{num_classes - 1}'
+        )
     known = (labels >= 0) & (labels < num_classes)
     counts = np.zeros((num_classes, num_classes), dtype=np.int64)
     if known.any():
@@ -35,7 +38,9 @@ def count_confusions(labels: np.ndarray, predictions: np.ndarray, num_classes: i
     return counts, int((~known).sum())
 
 
-def draw_confusion_matrix(counts: np.ndarray, class_names: Sequence[str] | None = None, unreadable: int = 0, title: str = ''):
+def draw_confusion_matrix(
+    counts: np.ndarray, class_names: Sequence[str] | None = None, unreadable: int = 0, title: str = ''
+):
     """A confusion matrix as a matplotlib figure; colours are shares of the true class's videos.
 
     Args:
@@ -49,8 +54,10 @@ def draw_confusion_matrix(counts: np.ndarray, class_names: Sequence[str] | None 
 
     num_classes = len(counts)
     if counts.shape != (num_classes, num_classes) or (class_names is not None and len(class_names) != num_classes):
-        raise ValueError(f'a matrix {counts.shape} must be square and have a name for each class, got '
-                         f'{None if class_names is None else len(class_names)} names')
+        raise ValueError(
+            f'a matrix {counts.shape} must be square and have a name for each class, got '
+            f'{None if class_names is None else len(class_names)} names'
+        )
     names = list(class_names or map(str, range(num_classes)))
     total = int(counts.sum()) + unreadable
     side = min(max(4.5, 0.45 * num_classes + 2), 24)
@@ -67,8 +74,15 @@ def draw_confusion_matrix(counts: np.ndarray, class_names: Sequence[str] | None 
     axes.set_ylabel('true')
     if num_classes <= MOST_NUMBERS:
         for row, column in np.argwhere(counts):
-            axes.text(column, row, str(counts[row, column]), ha='center', va='center', fontsize=8,
-                      color='white' if shares[row, column] > 0.5 else 'black')
+            axes.text(
+                column,
+                row,
+                str(counts[row, column]),
+                ha='center',
+                va='center',
+                fontsize=8,
+                color='white' if shares[row, column] > 0.5 else 'black',
+            )
     right = int(np.trace(counts))
     line = f'{right} of {total} right ({right / max(total, 1):.1%})'
     if unreadable:

@@ -1,4 +1,5 @@
 """Training curves, from the scalars that mmengine's visualiser back-end writes."""
+
 import json
 import math
 from collections.abc import Sequence
@@ -71,10 +72,12 @@ def is_run(folder: Path) -> bool:
     return any(folder.glob('*/vis_data/scalars.json'))
 
 
-def plot_curves(runs: dict[str, Sequence[dict]],
-                path: str | Path,
-                chance: dict[str, float] | None = None,
-                keys: Sequence[str] | None = None) -> None:
+def plot_curves(
+    runs: dict[str, Sequence[dict]],
+    path: str | Path,
+    chance: dict[str, float] | None = None,
+    keys: Sequence[str] | None = None,
+) -> None:
     """Draw the curves of several runs, a panel per quantity, three in a row.
 
     Args:

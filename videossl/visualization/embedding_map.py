@@ -1,4 +1,5 @@
 """Maps of embeddings: videos as points in a plane, near where their features are near."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,15 +26,18 @@ def embed_in_plane(features: np.ndarray, seed: int = 0, perplexity: float = 30.0
     if features.ndim != 2 or len(features) < FEWEST_VIDEOS:
         raise ValueError(f'a map needs features [N, D] of at least {FEWEST_VIDEOS} videos, got {features.shape}')
     if not np.isfinite(features).all():
-        raise ValueError('some features are infinite or not a number; did the training that made the checkpoint diverge?')
+        raise ValueError(
+            'some features are infinite or not a number; did the training that made the checkpoint diverge?'
+        )
     perplexity = min(perplexity, (len(features) - 1) / 3)
     # Its start from principal components needs two of them.
     init = 'pca' if features.shape[1] >= 2 else 'random'
     return TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(features).astype(np.float32)
 
 
-def draw_embedding_map(points: np.ndarray, labels: np.ndarray | None = None, class_names: Sequence[str] | None = None,
-                       title: str = ''):
+def draw_embedding_map(
+    points: np.ndarray, labels: np.ndarray | None = None, class_names: Sequence[str] | None = None, title: str = ''
+):
     """Points in a plane, coloured by class, as a matplotlib figure.
 
     Args:

@@ -1,4 +1,5 @@
 """Retrieval sheets: a query video a row, and its nearest neighbours beside it, framed by right and wrong."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class RetrievalRow:
         right: whether each is of the query's class.
         similarities: of each, cosine.
     """
+
     query: str
     query_class: str
     neighbours: list[str]
@@ -67,13 +69,13 @@ def thumbnail(filename: str, size: int = 96) -> np.ndarray:
     scale = size / max(frame.shape[:2])
     height, width = (max(round(side * scale), 1) for side in frame.shape[:2])
     top, left = (size - height) // 2, (size - width) // 2
-    square[top:top + height, left:left + width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    square[top : top + height, left : left + width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
     return square
 
 
 def framed(picture: np.ndarray, colour: str) -> np.ndarray:
     """A picture, uint8 RGB, with a frame of a colour ``#rrggbb`` around it."""
-    rgb = [int(colour[place:place + 2], 16) for place in (1, 3, 5)]
+    rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
     height, width = picture.shape[:2]
     whole = np.empty((height + 2 * FRAME_WIDTH, width + 2 * FRAME_WIDTH, 3), dtype=np.uint8)
     whole[:] = rgb

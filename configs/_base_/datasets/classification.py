@@ -22,9 +22,11 @@ test_dataloader = dict(
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='VideoDataset', test_mode=True, pipeline=test_pipeline))
+    dataset=dict(type='VideoDataset', test_mode=True, pipeline=test_pipeline),
+)
 test_evaluator = dict(
-    type='AccMetric', metric_list='top_k_accuracy', metric_options=dict(top_k_accuracy=dict(topk=(1, 5))))
+    type='AccMetric', metric_list='top_k_accuracy', metric_options=dict(top_k_accuracy=dict(topk=(1, 5)))
+)
 test_cfg = dict(type='TestLoop')
 # Nothing is selected on the test split: the last epoch is what is tested.
 val_dataloader = val_evaluator = val_cfg = None

@@ -9,5 +9,7 @@ train_dataloader = dict(
     drop_last=True,
     dataset=dict(
         **_base_.small_dataset,
-        dataset=dict(type='VideoDataset', data_root='data/videos', ann_file='train.txt', pipeline=train_pipeline)))
+        dataset=dict(type='VideoDataset', data_root='data/videos', ann_file='train.txt', pipeline=train_pipeline),
+    ),
+)
 test_dataloader = dict(dataset=dict(data_root='data/videos', ann_file='test.txt', pipeline=test_pipeline))

@@ -13,6 +13,7 @@ val_dataloader = dict(
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='VideoDataset', test_mode=True, pipeline=val_pipeline))
+    dataset=dict(type='VideoDataset', test_mode=True, pipeline=val_pipeline),
+)
 val_evaluator = dict(_delete_=True, **_base_.test_evaluator)
 val_cfg = dict(_delete_=True, type='ValLoop')

@@ -16,4 +16,5 @@ train_dataloader = dict(
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(type='DrawSampler', shuffle=True),
-    dataset=dict(type='VideoDataset'))
+    dataset=dict(type='VideoDataset'),
+)

@@ -10,4 +10,7 @@ train_dataloader = dict(
             data_root=_base_.data_root,
             data_prefix=_base_.data_prefix,
             ann_file=_base_.ann_file_train,
-            pipeline=_base_.train_pipeline)))
+            pipeline=_base_.train_pipeline,
+        ),
+    )
+)

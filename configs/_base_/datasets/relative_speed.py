@@ -1,7 +1,7 @@
 _base_ = './clips.py'
 train_pipeline = [
     dict(type='VideoReaderInit'),
-    dict(type='SampleRelativeSpeed', clip_len=_base_.clip_len, speeds=(2, )),
+    dict(type='SampleRelativeSpeed', clip_len=_base_.clip_len, speeds=(2,)),
     dict(type='DecodeClips'),
     # One draw for each window, over all its frames: the two keys are of one window and share crop, flip and colours.
     dict(
@@ -19,8 +19,10 @@ train_pipeline = [
                 saturation=0.4,
                 hue=0.4,
                 probability=1.0,
-                consistent=True),
-        ]),
+                consistent=True,
+            ),
+        ],
+    ),
     dict(type='PackClips'),
 ]
 # Of each process; the learning rate follows the batch of all processes together.

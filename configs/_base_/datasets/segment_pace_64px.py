@@ -5,4 +5,6 @@ train_dataloader = dict(
     drop_last=True,
     dataset=dict(
         **_base_.small_dataset,
-        dataset=dict(type='VideoDataset', data_root='data/videos', ann_file=None, pipeline=train_pipeline)))
+        dataset=dict(type='VideoDataset', data_root='data/videos', ann_file=None, pipeline=train_pipeline),
+    ),
+)

@@ -6,7 +6,8 @@ model = dict(
     necks=dict(
         appearance=dict(branch='contrast'),
         motion=dict(branch='contrast'),
-        human_map=dict(type='MapNeck', branch='human')),
+        human_map=dict(type='MapNeck', branch='human'),
+    ),
     # The weights are lambda_a, lambda_m and lambda_k of Equation 7, which the paper does not give.
     heads=dict(
         appearance=dict(loss_weight=1.0),
@@ -16,4 +17,7 @@ model = dict(
             in_channels=512,
             num_classes=20,
             loss_weight=1.0,
-            teacher=dict(type='SCHP', dataset='lip', checkpoint='checkpoints/exp-schp-201908261155-lip.pth'))))
+            teacher=dict(type='SCHP', dataset='lip', checkpoint='checkpoints/exp-schp-201908261155-lip.pth'),
+        ),
+    ),
+)

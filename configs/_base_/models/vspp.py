@@ -4,4 +4,6 @@ model = dict(
     backbone=dict(type='R2Plus1D', depth=10),
     heads=dict(
         speed=dict(type='SpeedHead', in_channels=512, num_speeds=4),
-        segment=dict(type='SegmentHead', in_channels=512, num_segments=4)))
+        segment=dict(type='SegmentHead', in_channels=512, num_segments=4),
+    ),
+)

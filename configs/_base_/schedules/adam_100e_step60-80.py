@@ -2,6 +2,7 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',
-    optimizer=dict(type='Adam', lr=1e-3, weight_decay=1e-3))
+    optimizer=dict(type='Adam', lr=1e-3, weight_decay=1e-3),
+)
 param_scheduler = [dict(type='MultiStepLR', milestones=[60, 80], gamma=0.1, by_epoch=True)]
 train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=100)

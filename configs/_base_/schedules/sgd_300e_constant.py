@@ -3,6 +3,7 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',
-    optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4))
+    optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
+)
 param_scheduler = []
 train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=300)

@@ -3,6 +3,7 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4))
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
+)
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=30, eta_min_ratio=1e-3, by_epoch=True)]
 train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=30)

@@ -1,4 +1,5 @@
 """Checking videos: results are kept, unreadable videos are named, and a process that dies ends nothing."""
+
 import json
 import os
 import signal
@@ -83,14 +84,26 @@ def test_results_outlive_a_move_of_the_whole_folder(tmp_path):
     check_videos(make(old, 'a', 'bad'), old / 'checked.jsonl', workers=1, read=read_by_name)
     new = old.rename(tmp_path / 'new')
     read_log(new)
-    assert list(check_videos([str(new / 'a'), str(new / 'bad')], new / 'checked.jsonl', read=read_by_name)) == [str(new / 'bad')]
+    assert list(check_videos([str(new / 'a'), str(new / 'bad')], new / 'checked.jsonl', read=read_by_name)) == [
+        str(new / 'bad')
+    ]
     assert read_log(new) == []
 
 
 def test_videos_are_really_read(good_videos, bad_videos, tmp_path):
     good = [str(path) for path in good_videos.iterdir()] + [str(bad_videos / 'one_frame.mp4')]
-    bad = [str(bad_videos / name) for name in ('zero_bytes.mp4', 'text.mp4', 'folder.mp4', 'missing.mp4', 'index_cut_off.mp4',
-                                               'frames_cut_off.mp4', 'cut_off.avi')]
+    bad = [
+        str(bad_videos / name)
+        for name in (
+            'zero_bytes.mp4',
+            'text.mp4',
+            'folder.mp4',
+            'missing.mp4',
+            'index_cut_off.mp4',
+            'frames_cut_off.mp4',
+            'cut_off.avi',
+        )
+    ]
     unreadable = check_videos(good + bad, tmp_path / 'checked.jsonl', workers=2)
     assert list(unreadable) == bad
     assert unreadable[bad[3]] == 'the file does not exist'

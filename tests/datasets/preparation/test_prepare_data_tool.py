@@ -1,4 +1,5 @@
 """The tool as its users run it: what it prints and writes, and that training reads what it wrote."""
+
 import os
 import runpy
 import shutil
@@ -55,10 +56,16 @@ def ucf101(tmp_path, good_videos):
     write(root / 'annotations' / 'classInd.txt', '1 Surfing\n2 Archery\n')
     for split in (1, 2, 3):
         for name, parts in (('train', (1, 2, 3)), ('test', (1, 2, 3))):
-            lines = [f'{one}/v_{one}_g0{group}_c01.avi' for one in UCF_CLASSES for group in parts
-                     if (group == split) == (name == 'test')]
+            lines = [
+                f'{one}/v_{one}_g0{group}_c01.avi'
+                for one in UCF_CLASSES
+                for group in parts
+                if (group == split) == (name == 'test')
+            ]
             write(root / 'annotations' / f'{name}list0{split}.txt', '\n'.join(lines) + '\n')
-    for number, video in enumerate(('Archery/v_Archery_g01_c01', 'Archery/v_Archery_g02_c01', 'Surfing/v_Surfing_g03_c01')):
+    for number, video in enumerate(
+        ('Archery/v_Archery_g01_c01', 'Archery/v_Archery_g02_c01', 'Surfing/v_Surfing_g03_c01')
+    ):
         target = root / 'videos' / f'{video}.mp4'
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(good_videos / f'{number}.mp4', target)
@@ -70,11 +77,14 @@ def test_training_reads_the_lists_with_the_right_labels(ucf101, capsys):
     run(capsys, 'ucf101', '--out', ucf101)
     assert state(ucf101 / 'videos') == before
     config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'ucf101.py'))
-    dataset = VideoDataset(config.ann_file_train, PIPELINE, config.data_prefix, num_classes=2, data_root=str(ucf101),
-                           test_mode=True)
+    dataset = VideoDataset(
+        config.ann_file_train, PIPELINE, config.data_prefix, num_classes=2, data_root=str(ucf101), test_mode=True
+    )
     dataset.full_init()
-    samples = [(os.path.basename(dataset.get_data_info(index)['filename']), dataset.get_data_info(index)['label'])
-               for index in range(len(dataset))]
+    samples = [
+        (os.path.basename(dataset.get_data_info(index)['filename']), dataset.get_data_info(index)['label'])
+        for index in range(len(dataset))
+    ]
     assert samples == [('v_Surfing_g03_c01.mp4', 0), ('v_Archery_g02_c01.mp4', 1)]
     packed = dataset[1]
     assert packed['inputs'].shape == (1, 3, 4, 64, 64)
@@ -109,7 +119,10 @@ def test_when_missing_videos_arrive_the_same_command_completes_the_lists(ucf101,
 
 def test_only_twenty_missing_videos_are_printed(tmp_path, capsys):
     for split in (1, 2, 3):
-        write(tmp_path / 'annotations' / f'run_test_split{split}.txt', ''.join(f'{n:02d}.avi {1 + n % 2}\n' for n in range(30)))
+        write(
+            tmp_path / 'annotations' / f'run_test_split{split}.txt',
+            ''.join(f'{n:02d}.avi {1 + n % 2}\n' for n in range(30)),
+        )
     write(tmp_path / 'videos' / 'run' / '00.avi')
     printed = run(capsys, 'hmdb51', '--out', tmp_path)
     assert '29 videos are missing' in printed and 'and 9 more, all named in missing.txt' in printed
@@ -123,8 +136,17 @@ def test_a_dry_run_writes_nothing(ucf101, capsys):
     before = state(ucf101)
     printed = run(capsys, 'ucf101', '--out', ucf101, '--dry-run')
     assert 'nothing was written' in printed and '3 videos are missing' in printed
-    run(capsys, 'ucf101', '--annotations', ucf101 / 'annotations', '--videos', ucf101 / 'videos', '--out', ucf101 / 'new',
-        '--dry-run')
+    run(
+        capsys,
+        'ucf101',
+        '--annotations',
+        ucf101 / 'annotations',
+        '--videos',
+        ucf101 / 'videos',
+        '--out',
+        ucf101 / 'new',
+        '--dry-run',
+    )
     assert state(ucf101) == before
 
 
@@ -132,7 +154,8 @@ def test_lists_can_be_made_without_the_videos(ucf101, capsys):
     shutil.rmtree(ucf101 / 'videos')
     printed = run(capsys, 'ucf101', '--out', ucf101, '--no-videos')
     assert read_annotations(str(ucf101 / 'ucf101_val_split_2_videos.txt')) == [
-        ('Surfing/v_Surfing_g02_c01.avi', 0), ('Archery/v_Archery_g02_c01.avi', 1)
+        ('Surfing/v_Surfing_g02_c01.avi', 0),
+        ('Archery/v_Archery_g02_c01.avi', 1),
     ]
     assert printed.splitlines()[1].split() == ['ucf101_train_split_1_videos', '4', '?', '9,537']
     assert 'name the folder of the videos with --videos' in refused('ucf101', '--out', ucf101)
@@ -162,13 +185,19 @@ def kinetics400(tmp_path):
 
 def test_kinetics_400_from_class_folders(kinetics400, capsys):
     printed = run(capsys, 'kinetics400', '--out', kinetics400)
-    assert lists_in(kinetics400) == ['classes.txt', 'kinetics400_train_list_videos.txt', 'kinetics400_val_list_videos.txt',
-                                     'prepared.json']
+    assert lists_in(kinetics400) == [
+        'classes.txt',
+        'kinetics400_train_list_videos.txt',
+        'kinetics400_val_list_videos.txt',
+        'prepared.json',
+    ]
     entries = read_annotations(str(kinetics400 / 'kinetics400_train_list_videos.txt'))
     classes = (kinetics400 / 'classes.txt').read_text().splitlines()
     assert len(entries) == len(classes) == 102 and classes == sorted(classes)
     assert ('using segway/usin_000010_000020.mp4', classes.index('using_segway')) in entries
-    assert read_annotations(str(kinetics400 / 'kinetics400_val_list_videos.txt')) == [('yawning/v.mp4', classes.index('yawning'))]
+    assert read_annotations(str(kinetics400 / 'kinetics400_val_list_videos.txt')) == [
+        ('yawning/v.mp4', classes.index('yawning'))
+    ]
     assert 'there are 102 classes, not 400' in printed and '240,436' in printed
 
 
@@ -199,13 +228,19 @@ def test_kinetics_100_by_size_says_how_it_differs_from_the_list(kinetics400, tmp
     shutil.rmtree(kinetics400 / 'videos_train' / 'abseiling')
     for name in ('drawing', 'zumba'):
         shutil.rmtree(kinetics400 / 'videos_train' / name)
-    assert 'cannot be chosen from 99' in refused('kinetics100', '--by', 'size', '--kinetics400', kinetics400, '--out',
-                                                 tmp_path / 'out')
+    assert 'cannot be chosen from 99' in refused(
+        'kinetics100', '--by', 'size', '--kinetics400', kinetics400, '--out', tmp_path / 'out'
+    )
 
 
 def test_kinetics_from_csv_files_without_class_folders(tmp_path, capsys):
-    rows = ['label,youtube_id,time_start,time_end,split', 'yawning,A,0,10,train', '"air drumming",B,5,15,train',
-            'zumba,C,0,10,train', 'yawning,A,0,10,train']
+    rows = [
+        'label,youtube_id,time_start,time_end,split',
+        'yawning,A,0,10,train',
+        '"air drumming",B,5,15,train',
+        'zumba,C,0,10,train',
+        'yawning,A,0,10,train',
+    ]
     csv_file = write(tmp_path / 'train.csv', '\n'.join(rows))
     write(tmp_path / 'in' / 'A_000000_000010.mp4')
     write(tmp_path / 'in' / 'B.mp4')
@@ -215,7 +250,9 @@ def test_kinetics_from_csv_files_without_class_folders(tmp_path, capsys):
     assert (tmp_path / 'missing.txt').read_text() == 'kinetics400_train_list_videos zumba/C_000000_000010.mp4\n'
     assert '1 row repeats another one' in printed and '1 class has no training video: zumba' in printed
     printed = run(capsys, 'kinetics400', '--train-csv', csv_file, '--no-videos', '--out', tmp_path / 'other')
-    assert 'air_drumming/B_000005_000015.mp4 0\n' in (tmp_path / 'other' / 'kinetics400_train_list_videos.txt').read_text()
+    assert (
+        'air_drumming/B_000005_000015.mp4 0\n' in (tmp_path / 'other' / 'kinetics400_train_list_videos.txt').read_text()
+    )
     assert '--train-csv' in refused('kinetics400', '--train-videos', tmp_path / 'in', '--out', tmp_path / 'third')
     assert '--train-videos' in refused('kinetics400', '--out', tmp_path / 'third')
 
@@ -236,12 +273,23 @@ def test_a_folder_is_divided_and_read_by_training(tmp_path, good_videos, capsys)
     for number, name in enumerate(names):
         (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(good_videos / f'{number}.mp4', tmp_path / 'in' / name)
-    printed = run(capsys, 'folder', tmp_path / 'in', '--out', tmp_path / 'out', '--fractions', 'train=0.5', 'test=0.5',
-                  '--group', 'g[0-9]')
+    printed = run(
+        capsys,
+        'folder',
+        tmp_path / 'in',
+        '--out',
+        tmp_path / 'out',
+        '--fractions',
+        'train=0.5',
+        'test=0.5',
+        '--group',
+        'g[0-9]',
+    )
     assert '4 videos of 2 classes, from 2 sources' in printed
     for part in ('train', 'test'):
-        dataset = VideoDataset(f'{part}.txt', PIPELINE, dict(video='../in'), num_classes=2, data_root=str(tmp_path / 'out'),
-                               test_mode=True)
+        dataset = VideoDataset(
+            f'{part}.txt', PIPELINE, dict(video='../in'), num_classes=2, data_root=str(tmp_path / 'out'), test_mode=True
+        )
         infos = [dataset.get_data_info(index) for index in range(len(dataset))]
         assert sorted(info['label'] for info in infos) == [0, 1]
         assert all(('böse' in info['filename']) == (info['label'] == 0) for info in infos)
@@ -254,7 +302,9 @@ def test_where_a_line_of_text_would_be_ambiguous_the_list_is_json_lines(tmp_path
     (tmp_path / 'in' / '0.mp4').rename(tmp_path / 'in' / ' odd\n.mp4')
     printed = run(capsys, 'folder', tmp_path / 'in', '--unlabelled', '--out', tmp_path / 'out')
     assert 'videos.jsonl' in printed
-    dataset = VideoDataset('videos.jsonl', PIPELINE, dict(video='../in'), data_root=str(tmp_path / 'out'), test_mode=True)
+    dataset = VideoDataset(
+        'videos.jsonl', PIPELINE, dict(video='../in'), data_root=str(tmp_path / 'out'), test_mode=True
+    )
     assert len(dataset) == 4
     assert all(dataset[index]['inputs'].any() for index in range(4))  # none is a black stand-in
     assert not (tmp_path / 'out' / 'classes.txt').exists()
@@ -275,13 +325,16 @@ def test_a_class_too_small_for_a_list_is_named(tmp_path, capsys):
     assert 'test has no video of 1 classes, which are too small for it: lonely' in printed
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--fractions', 'train'], 'not a name and a share'),
-    (['--fractions', 'train=0.5', 'train=0.5'], 'there twice'),
-    (['--fractions', 'train=0.5'], 'add up to 1'),
-    (['--group', 'no such text'], 'not found in 1 of 1 paths'),
-    (['--unlabelled', '--group', 'a'], '--group has no use'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--fractions', 'train'], 'not a name and a share'),
+        (['--fractions', 'train=0.5', 'train=0.5'], 'there twice'),
+        (['--fractions', 'train=0.5'], 'add up to 1'),
+        (['--group', 'no such text'], 'not found in 1 of 1 paths'),
+        (['--unlabelled', '--group', 'a'], '--group has no use'),
+    ],
+)
 def test_arguments_that_make_no_sense_are_refused(tmp_path, arguments, message):
     write(tmp_path / 'in' / 'a' / 'b.mp4')
     assert message in refused('folder', tmp_path / 'in', '--out', tmp_path / 'out', *arguments)
@@ -336,7 +389,9 @@ def test_lists_have_the_names_and_folders_that_the_configs_expect(dataset, tmp_p
 
 def test_the_tool_is_the_same_command(tmp_path, capsys, monkeypatch):
     write(tmp_path / 'in' / 'a' / 'b.mp4')
-    monkeypatch.setattr('sys.argv', ['prepare.py', 'folder', str(tmp_path / 'in'), '--out', str(tmp_path / 'out'),
-                                     '--fractions', 'all=1'])
+    monkeypatch.setattr(
+        'sys.argv',
+        ['prepare.py', 'folder', str(tmp_path / 'in'), '--out', str(tmp_path / 'out'), '--fractions', 'all=1'],
+    )
     runpy.run_path(str(ROOT / 'tools' / 'data' / 'prepare.py'), run_name='__main__')
     assert (tmp_path / 'out' / 'all.txt').read_text() == 'a/b.mp4 0\n'

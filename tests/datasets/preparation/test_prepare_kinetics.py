@@ -1,10 +1,18 @@
 """Kinetics-400 and Kinetics-100: CSV files, class folders, and which classes."""
+
 import os
 
 import pytest
 
-from videossl.datasets.preparation import (KineticsClip, PreparationError, VideoIndex, kinetics100, match_clips,
-                                           read_kinetics_csv, videos_by_folder)
+from videossl.datasets.preparation import (
+    KineticsClip,
+    PreparationError,
+    VideoIndex,
+    kinetics100,
+    match_clips,
+    read_kinetics_csv,
+    videos_by_folder,
+)
 
 HEADER = 'label,youtube_id,time_start,time_end,split,is_cc'
 
@@ -16,9 +24,12 @@ def write_csv(folder, *rows, header=HEADER):
 
 
 def test_rows_become_clips_with_underscores_in_their_class(tmp_path):
-    path = write_csv(tmp_path, 'testifying,---QUuC4vJs,84,94,train,0', '"massaging person\'s head",--3ouPhoy2A,20.0,30.0,train,0')
+    path = write_csv(
+        tmp_path, 'testifying,---QUuC4vJs,84,94,train,0', '"massaging person\'s head",--3ouPhoy2A,20.0,30.0,train,0'
+    )
     assert read_kinetics_csv(path, 'train') == [
-        KineticsClip('testifying', '---QUuC4vJs', 84, 94), KineticsClip("massaging_person's_head", '--3ouPhoy2A', 20, 30)
+        KineticsClip('testifying', '---QUuC4vJs', 84, 94),
+        KineticsClip("massaging_person's_head", '--3ouPhoy2A', 20, 30),
     ]
 
 
@@ -29,8 +40,13 @@ def test_the_usual_names_of_files_are_padded_to_six_digits():
 
 @pytest.mark.parametrize('split, wanted', [('train', ['a']), ('val', ['b', 'c']), ('test', ['d'])])
 def test_only_rows_of_the_split_are_read(tmp_path, split, wanted):
-    path = write_csv(tmp_path, *(f'yawning,{name},0,10,{of},0' for name, of in
-                                 (('a', 'train'), ('b', 'validate'), ('c', 'val'), ('d', 'test'))))
+    path = write_csv(
+        tmp_path,
+        *(
+            f'yawning,{name},0,10,{of},0'
+            for name, of in (('a', 'train'), ('b', 'validate'), ('c', 'val'), ('d', 'test'))
+        ),
+    )
     assert [clip.youtube_id for clip in read_kinetics_csv(path, split)] == wanted
 
 
@@ -46,15 +62,18 @@ def test_the_test_file_may_lack_labels_but_others_may_not(tmp_path):
         read_kinetics_csv(path, 'test')
 
 
-@pytest.mark.parametrize('header, rows, message', [
-    ('class,id', ['yawning,a'], 'no column label and no column youtube_id; its first row is "class,id"'),
-    ('label,time_start', ['yawning,1'], 'no column youtube_id'),
-    (HEADER, ['yawning,a,soon,10,train,0'], 'row 2: time_start is "soon"'),
-    (HEADER, ['yawning,a,0,10,train,0', ',b,0,10,train,0'], 'row 3: there is no label'),
-    (HEADER, ['yawning'], 'row 2: there is no youtube_id'),
-    (HEADER, ['yawning,a,0,10,validate,0'], 'no row of the split train; its rows are of validate'),
-    (HEADER, [], 'no row of the split train'),
-])
+@pytest.mark.parametrize(
+    'header, rows, message',
+    [
+        ('class,id', ['yawning,a'], 'no column label and no column youtube_id; its first row is "class,id"'),
+        ('label,time_start', ['yawning,1'], 'no column youtube_id'),
+        (HEADER, ['yawning,a,soon,10,train,0'], 'row 2: time_start is "soon"'),
+        (HEADER, ['yawning,a,0,10,train,0', ',b,0,10,train,0'], 'row 3: there is no label'),
+        (HEADER, ['yawning'], 'row 2: there is no youtube_id'),
+        (HEADER, ['yawning,a,0,10,validate,0'], 'no row of the split train; its rows are of validate'),
+        (HEADER, [], 'no row of the split train'),
+    ],
+)
 def test_csv_files_that_cannot_be_meant_are_refused(tmp_path, header, rows, message):
     with pytest.raises(PreparationError, match=message):
         read_kinetics_csv(write_csv(tmp_path, *rows, header=header), 'train')
@@ -65,17 +84,24 @@ def test_a_missing_csv_file_is_named(tmp_path):
         read_kinetics_csv(tmp_path / 'nowhere.csv', 'val')
 
 
-CLIPS = [KineticsClip('air_drumming', 'A', 0, 10), KineticsClip('yawning', 'B', 5, 15), KineticsClip('yawning', 'C', 1, 11)]
+CLIPS = [
+    KineticsClip('air_drumming', 'A', 0, 10),
+    KineticsClip('yawning', 'B', 5, 15),
+    KineticsClip('yawning', 'C', 1, 11),
+]
 CLASSES = ['air_drumming', 'yawning']
 
 
-@pytest.mark.parametrize('paths', [
-    ['air_drumming/A_000000_000010.mp4', 'yawning/B_000005_000015.mp4'],
-    ['air drumming/A_000000_000010.mp4', 'yawning/B_000005_000015.mkv'],
-    ['air drumming/A.mp4', 'yawning/B.webm'],
-    ['A_000000_000010.mp4', 'B_000005_000015.mp4'],
-    ['part_1/A.mp4', 'part_2/B_000005_000015.mp4'],
-])
+@pytest.mark.parametrize(
+    'paths',
+    [
+        ['air_drumming/A_000000_000010.mp4', 'yawning/B_000005_000015.mp4'],
+        ['air drumming/A_000000_000010.mp4', 'yawning/B_000005_000015.mkv'],
+        ['air drumming/A.mp4', 'yawning/B.webm'],
+        ['A_000000_000010.mp4', 'B_000005_000015.mp4'],
+        ['part_1/A.mp4', 'part_2/B_000005_000015.mp4'],
+    ],
+)
 def test_clips_are_found_in_class_folders_with_spaces_or_underscores_and_without_class_folders(paths):
     matched = match_clips(CLIPS, VideoIndex(paths, CLASSES))
     assert matched.videos == [(paths[0], 'air_drumming'), (paths[1], 'yawning')]
@@ -99,8 +125,15 @@ def test_two_clips_of_one_video_are_two_where_their_names_are():
 
 
 def test_repeated_rows_count_once_and_contradictory_ones_not_at_all():
-    clips = [CLIPS[0], CLIPS[1], CLIPS[0], KineticsClip('yawning', 'D'), KineticsClip('air_drumming', 'D'),
-             KineticsClip('yawning', 'E'), KineticsClip('yawning', 'E')]
+    clips = [
+        CLIPS[0],
+        CLIPS[1],
+        CLIPS[0],
+        KineticsClip('yawning', 'D'),
+        KineticsClip('air_drumming', 'D'),
+        KineticsClip('yawning', 'E'),
+        KineticsClip('yawning', 'E'),
+    ]
     matched = match_clips(clips, VideoIndex(['A.mp4', 'yawning/B.mp4', 'D.mp4'], CLASSES))
     assert matched.videos == [('A.mp4', 'air_drumming'), ('yawning/B.mp4', 'yawning')]
     assert matched.repeated == 2  # A, and E, which is missing
@@ -125,7 +158,8 @@ def test_the_list_of_kinetics_100_has_100_different_classes_in_alphabetical_orde
     assert len(set(kinetics100.CLASSES)) == 100
     assert list(kinetics100.CLASSES) == sorted(kinetics100.CLASSES)
     assert {'shooting_goal_(soccer)', 'using_remote_controller_(not_gaming)', 'tying_bow_tie', 'stretching_leg'} <= set(
-        kinetics100.CLASSES)
+        kinetics100.CLASSES
+    )
 
 
 def test_the_smallest_classes_are_those_of_the_fewest_bytes_not_of_the_fewest_videos():

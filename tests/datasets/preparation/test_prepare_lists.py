@@ -1,4 +1,5 @@
 """Writing lists that read back the same, and dividing a folder at random."""
+
 from collections import Counter
 
 import pytest
@@ -10,19 +11,22 @@ from videossl.datasets.preparation.folder_tree import group_keys
 ODD_PATHS = ['a b/c d.mp4', 'Käse/ビデオ.mp4', "it's #1 [x]/100%.avi", 'a,b;"c".mp4', 'tab\there.mp4']
 
 
-@pytest.mark.parametrize('entries, ending', [
-    ([(path, number) for number, path in enumerate(ODD_PATHS)], 'txt'),
-    ([(path, None) for path in ODD_PATHS], 'txt'),
-    ([('part 2', 0), ('part 3', 7)], 'txt'),  # the label is what follows the last space
-    ([('part 2', None), ('part 3', None)], 'jsonl'),  # here it would be none
-    ([('a.mp4', None), ('b 1', None)], 'jsonl'),
-    ([(' a.mp4', 0)], 'jsonl'),
-    ([('a.mp4 ', None)], 'jsonl'),
-    ([('line\nbreak.mp4', 1)], 'jsonl'),
-    ([('line\rbreak.mp4', 1)], 'jsonl'),
-    ([('latin\udce4.mp4', 1)], 'jsonl'),  # a name whose bytes are no UTF-8, as Python has it
-    ([('\ufeffmark.mp4', 0)], 'jsonl'),
-])
+@pytest.mark.parametrize(
+    'entries, ending',
+    [
+        ([(path, number) for number, path in enumerate(ODD_PATHS)], 'txt'),
+        ([(path, None) for path in ODD_PATHS], 'txt'),
+        ([('part 2', 0), ('part 3', 7)], 'txt'),  # the label is what follows the last space
+        ([('part 2', None), ('part 3', None)], 'jsonl'),  # here it would be none
+        ([('a.mp4', None), ('b 1', None)], 'jsonl'),
+        ([(' a.mp4', 0)], 'jsonl'),
+        ([('a.mp4 ', None)], 'jsonl'),
+        ([('line\nbreak.mp4', 1)], 'jsonl'),
+        ([('line\rbreak.mp4', 1)], 'jsonl'),
+        ([('latin\udce4.mp4', 1)], 'jsonl'),  # a name whose bytes are no UTF-8, as Python has it
+        ([('\ufeffmark.mp4', 0)], 'jsonl'),
+    ],
+)
 def test_a_list_reads_back_as_it_was_given(tmp_path, entries, ending):
     path = write_list(entries, tmp_path / 'new', 'list')
     assert path == tmp_path / 'new' / f'list.{ending}'
@@ -103,12 +107,15 @@ def test_the_group_is_the_bracketed_part_or_else_all_that_matches():
         group_keys(['a'], '(')
 
 
-@pytest.mark.parametrize('fractions, message', [
-    (dict(train=0.8, test=0.3), 'add up to 1, but do to 1.1'),
-    (dict(train=1.2, test=-0.2), 'must be above 0'),
-    ({'../train': 1.0}, 'cannot be the name'),
-    ({}, 'at least one part'),
-])
+@pytest.mark.parametrize(
+    'fractions, message',
+    [
+        (dict(train=0.8, test=0.3), 'add up to 1, but do to 1.1'),
+        (dict(train=1.2, test=-0.2), 'must be above 0'),
+        ({'../train': 1.0}, 'cannot be the name'),
+        ({}, 'at least one part'),
+    ],
+)
 def test_shares_that_make_no_sense_are_refused(fractions, message):
     with pytest.raises(PreparationError, match=message):
         split_folder_tree(videos(a=4), fractions)

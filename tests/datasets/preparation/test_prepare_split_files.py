@@ -1,10 +1,19 @@
 """Official split files of UCF101, HMDB51 and Something-Something, in small."""
+
 import json
 
 import pytest
 
-from videossl.datasets.preparation import (PreparationError, VideoIndex, locate, published, read_hmdb51, read_something_v1,
-                                           read_something_v2, read_ucf101)
+from videossl.datasets.preparation import (
+    PreparationError,
+    VideoIndex,
+    locate,
+    published,
+    read_hmdb51,
+    read_something_v1,
+    read_something_v2,
+    read_ucf101,
+)
 from videossl.datasets.preparation.something_something import check_no_frame_folders
 
 # Not in alphabetical order: labels are numbers of the file, not places in the alphabet.
@@ -22,10 +31,18 @@ def ucf101(tmp_path):
     folder = tmp_path / 'ucfTrainTestlist'
     write(folder / 'classInd.txt', *(f'{number} {name}' for number, name in enumerate(UCF_CLASSES, 1)), newline='\r\n')
     for split in (1, 2, 3):
-        train = [f'{name}/v_{name}_g0{group}_c01.avi {number}' for number, name in enumerate(UCF_CLASSES, 1)
-                 for group in (1, 2, 3) if group != split]
+        train = [
+            f'{name}/v_{name}_g0{group}_c01.avi {number}'
+            for number, name in enumerate(UCF_CLASSES, 1)
+            for group in (1, 2, 3)
+            if group != split
+        ]
         write(folder / f'trainlist0{split}.txt', *train, newline='\r\n')
-        write(folder / f'testlist0{split}.txt', *(f'{name}/v_{name}_g0{split}_c01.avi' for name in UCF_CLASSES), newline='\r\n')
+        write(
+            folder / f'testlist0{split}.txt',
+            *(f'{name}/v_{name}_g0{split}_c01.avi' for name in UCF_CLASSES),
+            newline='\r\n',
+        )
     return folder
 
 
@@ -41,17 +58,26 @@ def hmdb51(tmp_path):
     folder = tmp_path / 'testTrainMulti_7030_splits'
     for name, videos in HMDB_FLAGS.items():
         for split in (1, 2, 3):
-            write(folder / f'{name}_test_split{split}.txt', *(f'{video} {flags[split - 1]} ' for video, flags in videos.items()))
+            write(
+                folder / f'{name}_test_split{split}.txt',
+                *(f'{video} {flags[split - 1]} ' for video, flags in videos.items()),
+            )
     return folder
 
 
 def something_v2(folder, train=None, labels=None):
     labels = labels or {'Holding something': '1', 'Moving something up': '0'}
-    train = train or [dict(id='74225', label='holding a pen', template='Holding [something]'),
-                      dict(id='9', label='moving it up', template='Moving [something] up')]
+    train = train or [
+        dict(id='74225', label='holding a pen', template='Holding [something]'),
+        dict(id='9', label='moving it up', template='Moving [something] up'),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (('labels', labels), ('train', train), ('test', [dict(id='5')]),
-                          ('validation', [dict(id='1', template='Moving [something] up')])):
+    for name, content in (
+        ('labels', labels),
+        ('train', train),
+        ('test', [dict(id='5')]),
+        ('validation', [dict(id='1', template='Moving [something] up')]),
+    ):
         (folder / f'{name}.json').write_text(json.dumps(content))
     return folder
 
@@ -61,13 +87,17 @@ def test_ucf101_labels_are_the_numbers_of_the_class_file_minus_one(ucf101):
     files = read_ucf101(ucf101)
     assert files.classes == UCF_CLASSES
     assert files.splits['ucf101_train_split_2_videos'] == [
-        ('Surfing/v_Surfing_g01_c01.avi', 0), ('Surfing/v_Surfing_g03_c01.avi', 0), ('Archery/v_Archery_g01_c01.avi', 1),
-        ('Archery/v_Archery_g03_c01.avi', 1), ('HandstandPushups/v_HandstandPushups_g01_c01.avi', 2),
-        ('HandstandPushups/v_HandstandPushups_g03_c01.avi', 2)
+        ('Surfing/v_Surfing_g01_c01.avi', 0),
+        ('Surfing/v_Surfing_g03_c01.avi', 0),
+        ('Archery/v_Archery_g01_c01.avi', 1),
+        ('Archery/v_Archery_g03_c01.avi', 1),
+        ('HandstandPushups/v_HandstandPushups_g01_c01.avi', 2),
+        ('HandstandPushups/v_HandstandPushups_g03_c01.avi', 2),
     ]
     assert files.splits['ucf101_val_split_3_videos'] == [
-        ('Surfing/v_Surfing_g03_c01.avi', 0), ('Archery/v_Archery_g03_c01.avi', 1),
-        ('HandstandPushups/v_HandstandPushups_g03_c01.avi', 2)
+        ('Surfing/v_Surfing_g03_c01.avi', 0),
+        ('Archery/v_Archery_g03_c01.avi', 1),
+        ('HandstandPushups/v_HandstandPushups_g03_c01.avi', 2),
     ]
     assert len(files.splits) == 6
     assert files.total == 9
@@ -77,14 +107,21 @@ def test_ucf101_files_are_found_in_the_folder_that_their_archive_unpacks_to(ucf1
     assert read_ucf101(ucf101.parent) == read_ucf101(ucf101)
 
 
-@pytest.mark.parametrize('file, lines, message', [
-    ('classInd.txt', ['1 Surfing', '1 Archery'], 'not a new number'),
-    ('classInd.txt', ['0 Surfing', '1 Archery'], 'not 1, 2, 3'),
-    ('trainlist01.txt', ['Archery/v_Archery_g01_c01.avi 1'], 'has number 1, but classInd.txt gives Archery 2'),
-    ('testlist03.txt', ['Chess/v_Chess_g01_c01.avi'], 'of a class that classInd.txt does not have'),
-    ('testlist02.txt', ['Archery/v_Archery_g01_c01.avi'], 'share 1 videos, the first being Archery/v_Archery_g01_c01.avi'),
-    ('testlist02.txt', ['Archery/v_Archery_g02_c01.avi'] * 2, 'name Archery/v_Archery_g02_c01.avi 2 times'),
-])
+@pytest.mark.parametrize(
+    'file, lines, message',
+    [
+        ('classInd.txt', ['1 Surfing', '1 Archery'], 'not a new number'),
+        ('classInd.txt', ['0 Surfing', '1 Archery'], 'not 1, 2, 3'),
+        ('trainlist01.txt', ['Archery/v_Archery_g01_c01.avi 1'], 'has number 1, but classInd.txt gives Archery 2'),
+        ('testlist03.txt', ['Chess/v_Chess_g01_c01.avi'], 'of a class that classInd.txt does not have'),
+        (
+            'testlist02.txt',
+            ['Archery/v_Archery_g01_c01.avi'],
+            'share 1 videos, the first being Archery/v_Archery_g01_c01.avi',
+        ),
+        ('testlist02.txt', ['Archery/v_Archery_g02_c01.avi'] * 2, 'name Archery/v_Archery_g02_c01.avi 2 times'),
+    ],
+)
 def test_damaged_ucf101_files_are_refused(ucf101, file, lines, message):
     write(ucf101 / file, *lines)
     with pytest.raises(PreparationError, match=message):
@@ -172,14 +209,20 @@ def test_something_v2_takes_the_older_names_of_the_files_too(tmp_path):
     assert read_something_v2(tmp_path) == expected
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(train=[dict(id='1', template='Eating [something]')]), 'template "Eating something" of video 1 is not among'),
-    (dict(train=[dict(template='Holding [something]')]), 'has no id'),
-    (dict(labels={'Holding something': '1', 'Moving something up': '1'}), 'not 0, 1, 2'),
-    (dict(labels={'Holding something': 'one', 'Moving something up': '0'}), 'a label is no number'),
-    (dict(labels=['Holding something']), 'must hold a dict'),
-    (dict(train=[dict(id='1', template='Holding [something]')]), 'share 1 videos'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (
+            dict(train=[dict(id='1', template='Eating [something]')]),
+            'template "Eating something" of video 1 is not among',
+        ),
+        (dict(train=[dict(template='Holding [something]')]), 'has no id'),
+        (dict(labels={'Holding something': '1', 'Moving something up': '1'}), 'not 0, 1, 2'),
+        (dict(labels={'Holding something': 'one', 'Moving something up': '0'}), 'a label is no number'),
+        (dict(labels=['Holding something']), 'must hold a dict'),
+        (dict(train=[dict(id='1', template='Holding [something]')]), 'share 1 videos'),
+    ],
+)
 def test_damaged_something_v2_files_are_refused(tmp_path, change, message):
     with pytest.raises(PreparationError, match=message):
         read_something_v2(something_v2(tmp_path, **change))

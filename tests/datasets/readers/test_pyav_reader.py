@@ -1,4 +1,5 @@
 """Frames by their numbers are those of a plain decoding of the whole file, in every format."""
+
 import ctypes
 import gc
 import os
@@ -19,16 +20,34 @@ FRAMES, SIZE = 50, 64
 def pictures(count=FRAMES, width=SIZE, height=SIZE):
     """Blocks that change slowly, so that encoders refer to other frames; every frame differs from every other."""
     generator = np.random.default_rng(0)
-    blocks = np.stack([np.roll(generator.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8).repeat(7, axis=0), 1, axis=1)
-                       for _ in range(-(-count // 7))]).reshape(-1, 8, 8, 3)[:count].copy()
+    blocks = (
+        np.stack(
+            [
+                np.roll(generator.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8).repeat(7, axis=0), 1, axis=1)
+                for _ in range(-(-count // 7))
+            ]
+        )
+        .reshape(-1, 8, 8, 3)[:count]
+        .copy()
+    )
     blocks[:, 0, 0] = np.arange(count)[:, None] * 5 % 256
     for index in range(count):
         blocks[index, 1 + index % 6] = 255 - blocks[index, 1 + index % 6]
-    return np.ascontiguousarray(blocks.repeat(-(-height // 8), axis=1).repeat(-(-width // 8), axis=2)[:, :height, :width])
+    return np.ascontiguousarray(
+        blocks.repeat(-(-height // 8), axis=1).repeat(-(-width // 8), axis=2)[:, :height, :width]
+    )
 
 
-def write(path, codec='libx264', options=None, pixels='yuv420p', size=(SIZE, SIZE), milliseconds=None, muxing=None,
-          b_frames=None):
+def write(
+    path,
+    codec='libx264',
+    options=None,
+    pixels='yuv420p',
+    size=(SIZE, SIZE),
+    milliseconds=None,
+    muxing=None,
+    b_frames=None,
+):
     with av.open(str(path), 'w', options=muxing or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
         (stream.width, stream.height), stream.pix_fmt = size, pixels
@@ -50,10 +69,10 @@ def write_shifted(path):
     write(path, options=dict(bf='2', g='50'))
     content = bytearray(path.read_bytes())
     place = content.index(b'elst') + 4 + 8  # ISO 14496-12, 8.6.6
-    length, begin = struct.unpack('>II', content[place:place + 8])
+    length, begin = struct.unpack('>II', content[place : place + 8])
     with av.open(str(path)) as container:
         step = int(1 / (25 * container.streams.video[0].time_base))
-    content[place:place + 8] = struct.pack('>II', length - 7 * 40, begin + 7 * step)
+    content[place : place + 8] = struct.pack('>II', length - 7 * 40, begin + 7 * step)
     path.write_bytes(content)
 
 
@@ -102,10 +121,25 @@ CASES = {
     'intra_refresh.mp4': (lambda path: write(path, options=dict(g='10', **{'intra-refresh': '1'})), True),
     'interlaced.mp4': (lambda path: write(path, options=dict(LONG, g='10', flags='+ildct+ilme')), True),
     'hevc.mov': (lambda path: write(path, 'libx265', {'x265-params': 'log-level=none', 'preset': 'ultrafast'}), True),
-    'hevc_open_gop.mp4': (lambda path: write(path, 'libx265', {
-        'x265-params': 'log-level=none:keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0', 'preset': 'ultrafast'}), True),
-    'vp8.webm': (lambda path: write(path, 'libvpx', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', 'b': '200k'}), True),
-    'vp9.webm': (lambda path: write(path, 'libvpx-vp9', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', **FAST}), True),
+    'hevc_open_gop.mp4': (
+        lambda path: write(
+            path,
+            'libx265',
+            {
+                'x265-params': 'log-level=none:keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0',
+                'preset': 'ultrafast',
+            },
+        ),
+        True,
+    ),
+    'vp8.webm': (
+        lambda path: write(path, 'libvpx', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', 'b': '200k'}),
+        True,
+    ),
+    'vp9.webm': (
+        lambda path: write(path, 'libvpx-vp9', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', **FAST}),
+        True,
+    ),
     'mpeg4.mp4': (lambda path: write(path, 'mpeg4'), True),
     'mpeg4_b.mp4': (lambda path: write(path, 'mpeg4', b_frames=2), True),
     'mpeg4.avi': (lambda path: write(path, 'mpeg4'), True),
@@ -122,8 +156,10 @@ CASES = {
     'late.mkv': (lambda path: write(path, options=LONG, milliseconds=5000 + 40 * np.arange(FRAMES)), True),
     'late.mp4': (lambda path: write(path, options=LONG, milliseconds=5000 + 40 * np.arange(FRAMES)), True),
     'shifted.mp4': (write_shifted, True),
-    'fragments.mp4': (lambda path: write(path, options=dict(LONG, g='10'), muxing=dict(
-        movflags='frag_keyframe+empty_moov')), True),
+    'fragments.mp4': (
+        lambda path: write(path, options=dict(LONG, g='10'), muxing=dict(movflags='frag_keyframe+empty_moov')),
+        True,
+    ),
     'odd.mkv': (lambda path: write(path, 'ffv1', pixels='yuv420p', size=(101, 75)), True),
     'odd_444.mp4': (lambda path: write(path, pixels='yuv444p', size=(101, 75)), True),
     'ten_bits.mp4': (lambda path: write(path, options=LONG, pixels='yuv420p10le'), True),
@@ -159,8 +195,11 @@ def index_lists(length, number=6):
     for attempt in range(number):
         count = int(generator.integers(1, length))
         start = int(generator.integers(length - count + 1))
-        yield (np.arange(start, start + count, 1 + attempt % 5) if attempt % 2 else
-               np.sort(generator.choice(length, count // 2 + 1, replace=False))).tolist()
+        yield (
+            np.arange(start, start + count, 1 + attempt % 5)
+            if attempt % 2
+            else np.sort(generator.choice(length, count // 2 + 1, replace=False))
+        ).tolist()
 
 
 def count_passes_over_all(reader):
@@ -184,7 +223,9 @@ def test_frames_are_those_of_a_plain_decoding(videos, name, kept, monkeypatch):
     for indices in index_lists(len(expected)):
         reader._last = None  # each call on its own
         frames = reader.read_frames(indices)
-        assert all(np.array_equal(expected[index], frame) for index, frame in zip(indices, frames, strict=True)), indices
+        assert all(np.array_equal(expected[index], frame) for index, frame in zip(indices, frames, strict=True)), (
+            indices
+        )
         assert all(frame.flags.writeable for frame in frames)
         assert not any(np.shares_memory(one, other) for one, other in zip(frames, frames[1:]))
     if CASES[name][1] and name != 'intra_refresh.mp4':
@@ -204,7 +245,9 @@ def test_reading_piece_by_piece_and_backwards_gives_the_same(videos, name):
 def test_reading_piece_by_piece_decodes_each_frame_twice_at_most(videos, monkeypatch):
     path, expected = videos('b_frames.mp4')
     seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments)))
+    monkeypatch.setattr(
+        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
+    )
     reader = PyAVReader(path)
     for start in range(0, len(expected), 2):
         reader.read_frames([start, start + 1])
@@ -215,11 +258,13 @@ def test_reading_piece_by_piece_decodes_each_frame_twice_at_most(videos, monkeyp
 def test_what_nobody_asked_for_and_nothing_refers_to_is_not_decoded(videos, name, index, monkeypatch):
     path, expected = videos(name)
     seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments)))
+    monkeypatch.setattr(
+        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
+    )
     counts = []
     for threads in (1, 2):
         seen.clear()
-        frame, = PyAVReader(path, num_threads=threads).read_frames([index])
+        (frame,) = PyAVReader(path, num_threads=threads).read_frames([index])
         assert np.array_equal(frame, expected[index])
         counts.append(len(seen))
     assert counts[0] < 0.8 * counts[1]
@@ -228,7 +273,9 @@ def test_what_nobody_asked_for_and_nothing_refers_to_is_not_decoded(videos, name
 def test_only_the_packets_up_to_the_last_frame_are_decoded(videos, monkeypatch):
     path, expected = videos('plain.mp4')
     seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments)))
+    monkeypatch.setattr(
+        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
+    )
     frames = PyAVReader(path).read_frames([26, 40])  # key frames every 12
     assert len(seen) == (26 - 24 + 1) + (40 - 36 + 1)
     assert np.array_equal(frames[0], expected[26]) and np.array_equal(frames[1], expected[40])
@@ -278,15 +325,17 @@ def test_a_file_that_names_other_files_does_not_have_them_read(tmp_path, videos,
         concat=f"ffconcat version 1.0\nfile '{target}'\n",
         hls=f'#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n',
         dash='<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
-             '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="9"><BaseURL>plain.mp4</BaseURL>'
-             '</Representation></AdaptationSet></Period></MPD>')
+        '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="9"><BaseURL>plain.mp4</BaseURL>'
+        '</Representation></AdaptationSet></Period></MPD>',
+    )
     (tmp_path / 'play.mp4').write_text(texts[kind])
     with pytest.raises((ValueError, OSError)):
         PyAVReader(str(tmp_path / 'play.mp4'))
 
 
-@pytest.mark.parametrize('name', ['-i.mp4', 'two\nlines.mp4', 'file:x.mp4', 'http:x.mp4', '%03d.mp4', 'é ü.mp4',
-                                  os.fsdecode(b'caf\xe9.mp4')])
+@pytest.mark.parametrize(
+    'name', ['-i.mp4', 'two\nlines.mp4', 'file:x.mp4', 'http:x.mp4', '%03d.mp4', 'é ü.mp4', os.fsdecode(b'caf\xe9.mp4')]
+)
 def test_any_name_is_a_files_name(tmp_path, videos, name, monkeypatch):
     path, expected = videos('plain.mp4')
     try:
@@ -298,7 +347,9 @@ def test_any_name_is_a_files_name(tmp_path, videos, name, monkeypatch):
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='looks into /proc')
-@pytest.mark.parametrize('name, threads', [('b_frames.mp4', 1), ('b_frames.mp4', 3), ('plain.mp4', 1), ('mpeg2.mpg', 1)])
+@pytest.mark.parametrize(
+    'name, threads', [('b_frames.mp4', 1), ('b_frames.mp4', 3), ('plain.mp4', 1), ('mpeg2.mpg', 1)]
+)
 def test_a_reader_that_nobody_holds_leaves_no_file_open_and_no_thread(videos, name, threads):
     path, _ = videos(name)
 
@@ -321,8 +372,21 @@ def test_a_reader_that_nobody_holds_leaves_no_file_open_and_no_thread(videos, na
 
 
 class Mallinfo(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in ('arena', 'ordblks', 'smblks', 'hblks', 'hblkhd', 'usmblks', 'fsmblks',
-                                                     'uordblks', 'fordblks', 'keepcost')]
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            'arena',
+            'ordblks',
+            'smblks',
+            'hblks',
+            'hblkhd',
+            'usmblks',
+            'fsmblks',
+            'uordblks',
+            'fordblks',
+            'keepcost',
+        )
+    ]
 
 
 def bytes_in_use():

@@ -1,4 +1,5 @@
 """The sampler of video clip order prediction: where the clips of a tuple lie, and which order its label names."""
+
 import logging
 import math
 
@@ -35,7 +36,7 @@ def lexicographic_rank(order) -> int:
     """How many orders come before this one: a digit for each place in the factorial number system."""
     order, rank = list(order), 0
     for place, entry in enumerate(order):
-        smaller_behind = sum(other < entry for other in order[place + 1:])
+        smaller_behind = sum(other < entry for other in order[place + 1 :])
         rank += smaller_behind * math.factorial(len(order) - 1 - place)
     return rank
 
@@ -43,8 +44,11 @@ def lexicographic_rank(order) -> int:
 def possible_starts(total_frames, tuple_len, gap) -> set[tuple[int, ...]]:
     """Every tuple of starts, by trying: the widest gap that fits, at every place where it fits."""
     for distance in range(T + gap, T - 1, -1):
-        found = {tuple(first + distance * clip for clip in range(tuple_len)) for first in range(total_frames)
-                 if first + distance * (tuple_len - 1) + T <= total_frames}
+        found = {
+            tuple(first + distance * clip for clip in range(tuple_len))
+            for first in range(total_frames)
+            if first + distance * (tuple_len - 1) + T <= total_frames
+        }
         if found:
             return found
     room = max(total_frames - T, 0)
@@ -55,7 +59,7 @@ def draw(sampler, total_frames, **keys):
     """A draw as (first frames as shown, label), checked for everything that always holds."""
     results = sampler(dict(total_frames=total_frames, **keys))
     frames = results['frame_inds']
-    assert frames.dtype == np.int64 and frames.shape == (results['num_clips'] * T, )
+    assert frames.dtype == np.int64 and frames.shape == (results['num_clips'] * T,)
     assert results['clip_len'] == T and results['frame_interval'] == 1
     clips = frames.reshape(-1, T) - keys.get('start_index', 0)
     assert (clips == (clips[:, :1] + np.arange(T)) % total_frames).all()
@@ -118,17 +122,20 @@ def test_the_default_tuple_takes_64_frames_and_starts_from_0_to_the_length_minus
         assert offsets.tolist() == [0, 24, 48] and num_starts == total_frames - 64 + 1
 
 
-@pytest.mark.parametrize('total_frames, offsets, num_starts', [
-    (63, [0, 23, 46], 2),  # a gap of 7 takes 62 frames
-    (62, [0, 23, 46], 1),
-    (49, [0, 16, 32], 2),
-    (48, [0, 16, 32], 1),
-    (47, [0, 15, 31], 1),  # overlapping, spread over 0..31
-    (18, [0, 1, 2], 1),
-    (17, [0, 0, 1], 1),
-    (16, [0, 0, 0], 1),
-    (5, [0, 0, 0], 1),
-])
+@pytest.mark.parametrize(
+    'total_frames, offsets, num_starts',
+    [
+        (63, [0, 23, 46], 2),  # a gap of 7 takes 62 frames
+        (62, [0, 23, 46], 1),
+        (49, [0, 16, 32], 2),
+        (48, [0, 16, 32], 1),
+        (47, [0, 15, 31], 1),  # overlapping, spread over 0..31
+        (18, [0, 1, 2], 1),
+        (17, [0, 0, 1], 1),
+        (16, [0, 0, 0], 1),
+        (5, [0, 0, 0], 1),
+    ],
+)
 def test_in_short_videos_gaps_shrink_and_then_clips_overlap(total_frames, offsets, num_starts):
     found = tuple_layout(total_frames, 3, 16, 8)
     assert (found[0].tolist(), found[1]) == (offsets, num_starts)
@@ -256,16 +263,19 @@ def test_the_same_numpy_seed_gives_the_same_tuple():
     assert draws() == draws()
 
 
-@pytest.mark.parametrize('arguments, named', [
-    (dict(tuple_len=1), 'tuple_len'),
-    (dict(tuple_len=6), 'tuple_len must be at most 5'),
-    (dict(tuple_len=3.0), 'tuple_len'),
-    (dict(clip_len=0), 'clip_len'),
-    (dict(gap=-1), 'gap'),
-    (dict(gap=None), 'gap'),
-    (dict(num_views=0), 'num_views'),
-    (dict(num_views=True), 'num_views'),
-])
+@pytest.mark.parametrize(
+    'arguments, named',
+    [
+        (dict(tuple_len=1), 'tuple_len'),
+        (dict(tuple_len=6), 'tuple_len must be at most 5'),
+        (dict(tuple_len=3.0), 'tuple_len'),
+        (dict(clip_len=0), 'clip_len'),
+        (dict(gap=-1), 'gap'),
+        (dict(gap=None), 'gap'),
+        (dict(num_views=0), 'num_views'),
+        (dict(num_views=True), 'num_views'),
+    ],
+)
 def test_a_senseless_parameter_is_refused_by_name_when_the_order_sampler_is_built(arguments, named):
     with pytest.raises(ValueError, match=named):
         SampleClipOrder(**arguments)

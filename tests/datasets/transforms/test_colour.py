@@ -142,7 +142,7 @@ def test_per_frame_draws_differ_from_frame_to_frame_and_consistent_draws_only_fr
     per_frame = run(VideoColorJitter(**strengths), frames, clip_len=4)
     assert len({frame.tobytes() for frame in per_frame}) == 12
     consistent = run(VideoColorJitter(**strengths, consistent=True), frames, clip_len=4)
-    assert [len({frame.tobytes() for frame in consistent[start:start + 4]}) for start in (0, 4, 8)] == [1, 1, 1]
+    assert [len({frame.tobytes() for frame in consistent[start : start + 4]}) for start in (0, 4, 8)] == [1, 1, 1]
     assert len({frame.tobytes() for frame in consistent}) == 3
 
 
@@ -165,11 +165,14 @@ def test_the_same_seed_gives_the_same_colours():
     assert np.array_equal(first, run(jitter, clip()))
 
 
-@pytest.mark.parametrize('transform', [
-    VideoColorJitter(0.8, 0.8, 0.8, 0.2, probability=1),
-    VideoColorJitter(0.8, 0.8, 0.8, 0.2, probability=1, consistent=True),
-    RandomGray(probability=1),
-])
+@pytest.mark.parametrize(
+    'transform',
+    [
+        VideoColorJitter(0.8, 0.8, 0.8, 0.2, probability=1),
+        VideoColorJitter(0.8, 0.8, 0.8, 0.2, probability=1, consistent=True),
+        RandomGray(probability=1),
+    ],
+)
 def test_the_frames_given_are_never_written_to_even_as_cropped_views(transform):
     whole = clip()
     before = [frame.copy() for frame in whole]

@@ -23,7 +23,7 @@ def write_video(path, num_frames=NUM_FRAMES, key_frame_distance=12, b_frames=2):
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, 'yuv420p'
         stream.gop_size, stream.max_b_frames = key_frame_distance, b_frames
         for index in range(num_frames):
-            picture = np.ascontiguousarray(pattern[index // 2:index // 2 + HEIGHT, index:index + WIDTH])
+            picture = np.ascontiguousarray(pattern[index // 2 : index // 2 + HEIGHT, index : index + WIDTH])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
         container.mux(stream.encode())
     return str(path)
@@ -124,7 +124,6 @@ def test_frames_used_twice_do_not_share_memory_so_an_in_place_flip_flips_them_on
 
 def test_a_stand_in_that_spreads_one_blank_picture_over_all_frames_gives_writable_frames():
     class Blank:
-
         def __len__(self):
             return 10
 
@@ -147,7 +146,6 @@ def test_indices_outside_the_video_are_an_error_that_names_file_and_frame(reader
 
 def test_a_reader_that_gives_fewer_frames_is_an_error():
     class Short(CountingReader):
-
         def get_batch(self, indices):
             return super().get_batch(indices)[:-2]
 
@@ -158,7 +156,6 @@ def test_a_reader_that_gives_fewer_frames_is_an_error():
 @pytest.mark.parametrize('error', [StopIteration(), ValueError('bad packet'), RuntimeError('bad packet')])
 def test_a_reader_that_raises_is_an_error_with_its_reason(error):
     class Broken(SteppingReader):
-
         def next(self):
             raise error
 
@@ -172,7 +169,7 @@ def test_a_damaged_file_gives_all_frames_or_an_error_that_names_it(video, tmp_pa
     # The index of the mp4 stands at the end of the file: overwrite pixels in the middle instead of cutting it off.
     start = len(data) // 3
     broken = tmp_path / 'broken.mp4'
-    broken.write_bytes(data[:start] + bytes(len(data) // 4) + data[start + len(data) // 4:])
+    broken.write_bytes(data[:start] + bytes(len(data) // 4) + data[start + len(data) // 4 :])
     results = DecordInit().transform(dict(filename=str(broken)))
     results['frame_inds'] = np.arange(NUM_FRAMES)
     try:
@@ -212,7 +209,6 @@ def test_a_senseless_scale_is_refused_at_build_time(scale):
 
 def test_frames_that_are_no_rgb_pictures_are_an_error_that_names_the_file():
     class FourChannels(CountingReader):
-
         def get_batch(self, indices):
             return np.zeros((len(indices), 6, 8, 4), dtype=np.uint8)
 

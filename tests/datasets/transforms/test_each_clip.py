@@ -44,7 +44,7 @@ def corners(results):
 
 
 def by_clip(values, clip_len=T):
-    return [values[start:start + clip_len] for start in range(0, len(values), clip_len)]
+    return [values[start : start + clip_len] for start in range(0, len(values), clip_len)]
 
 
 CROP_AND_FLIP = [dict(type='RandomCrop', size=24), dict(type='Flip', flip_ratio=0.5)]
@@ -110,11 +110,9 @@ PIPELINES = {
     'crop, resize, flip': [
         dict(type='RandomResizedCrop', area_range=(0.2, 0.8)),
         dict(type='Resize', scale=(16, 16), keep_ratio=False),
-        dict(type='Flip', flip_ratio=0.5)
+        dict(type='Flip', flip_ratio=0.5),
     ],
-    'resize, crop, flip': [dict(type='Resize', scale=(-1, 24)),
-                           dict(type='RandomCrop', size=16),
-                           dict(type='Flip')],
+    'resize, crop, flip': [dict(type='Resize', scale=(-1, 24)), dict(type='RandomCrop', size=16), dict(type='Flip')],
     'flip, then crop': [dict(type='Flip'), dict(type='RandomCrop', size=16)],
     'two crops, flips between': [
         dict(type='RandomCrop', size=32),
@@ -126,7 +124,7 @@ PIPELINES = {
     ],
     'multi-scale crop': [
         dict(type='MultiScaleCrop', input_size=16, scales=(1, 0.8, 0.6), random_crop=True),
-        dict(type='Resize', scale=(16, 16), keep_ratio=False)
+        dict(type='Resize', scale=(16, 16), keep_ratio=False),
     ],
     'centre crop': [dict(type='Resize', scale=(-1, 20)), dict(type='CenterCrop', crop_size=16)],
     'nothing': [],
@@ -163,17 +161,16 @@ def test_the_record_of_a_whole_pixel_crop_is_exact():
     seed(5)
     results = textures(num_clips=8)
     decoded = np.stack(results['imgs'])
-    results = EachClip([
-        dict(type='RandomResizedCrop'),
-        dict(type='Resize', scale=(28, 24), keep_ratio=False),
-        dict(type='Flip'),
-    ]).transform(results)
+    results = EachClip(
+        [dict(type='RandomResizedCrop'), dict(type='Resize', scale=(28, 24), keep_ratio=False), dict(type='Flip')]
+    ).transform(results)
     flips = []
     for clip, geometry in enumerate(results['clip_geometry']):
         left, top, right, bottom = np.rint(geometry['crop_box']).astype(int)
         assert np.allclose(geometry['crop_box'], [left, top, right, bottom], atol=1e-4)
-        assert np.allclose(geometry['crop_quadruple'],
-                           [left / W, top / H, (right - left) / W, (bottom - top) / H], atol=1e-6)
+        assert np.allclose(
+            geometry['crop_quadruple'], [left / W, top / H, (right - left) / W, (bottom - top) / H], atol=1e-6
+        )
         flips.append(geometry['flip'])
         for time in range(T):
             expected = cv2.resize(decoded[clip * T + time][top:bottom, left:right], (28, 24))
@@ -195,8 +192,11 @@ def test_transforms_before_and_a_second_each_clip_are_part_of_the_record():
 
 
 def test_lazy_transforms_with_fuse_are_recorded_alike_and_without_fuse_refused():
-    lazy = [dict(type='RandomResizedCrop', lazy=True), dict(type='Resize', scale=(16, 16), keep_ratio=False, lazy=True),
-            dict(type='Flip', lazy=True)]
+    lazy = [
+        dict(type='RandomResizedCrop', lazy=True),
+        dict(type='Resize', scale=(16, 16), keep_ratio=False, lazy=True),
+        dict(type='Flip', lazy=True),
+    ]
     seed(7)
     results = textures()
     decoded = np.stack(results['imgs'])
@@ -209,11 +209,14 @@ def test_lazy_transforms_with_fuse_are_recorded_alike_and_without_fuse_refused()
         EachClip(lazy).transform(textures())
 
 
-@pytest.mark.parametrize('colours', [
-    [dict(type='VideoColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, probability=1)],
-    [dict(type='ColorJitter', hue=0), dict(type='RandomGray', probability=1)],
-    [],
-])
+@pytest.mark.parametrize(
+    'colours',
+    [
+        [dict(type='VideoColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, probability=1)],
+        [dict(type='ColorJitter', hue=0), dict(type='RandomGray', probability=1)],
+        [],
+    ],
+)
 def test_the_middle_frame_has_the_clips_geometry_and_its_colours_before_any_colour_transform(colours):
     geometric = [dict(type='RandomCrop', size=24), dict(type='Flip')]
     seed(8)
@@ -240,7 +243,7 @@ def test_the_middle_frame_is_safe_from_a_colour_transform_that_works_in_place():
                 frame[:] = 0
             return results
 
-    expected = textures()['imgs'][T // 2::T]
+    expected = textures()['imgs'][T // 2 :: T]
     kept = EachClip([Blacken()], keep_middle_frame=True).transform(textures())
     assert np.array_equal(kept['middle_frames'], expected)
 

@@ -43,12 +43,13 @@ def test_after_three_crops_there_are_three_times_as_many_clips():
 
 def test_pretext_labels_become_int64_fields_one_per_clip_and_the_order_one_per_sample():
     packed = PackClips().transform(
-        sample(gt_speed=np.array([0, 3, 1], dtype=np.int32), gt_segment=[2, 2, 0], gt_order=np.array(5)))
+        sample(gt_speed=np.array([0, 3, 1], dtype=np.int32), gt_segment=[2, 2, 0], gt_order=np.array(5))
+    )
     data = packed['data_samples']
     assert data.gt_speed.tolist() == [0, 3, 1] and data.gt_segment.tolist() == [2, 2, 0] and data.gt_order.item() == 5
     assert all(label.dtype == torch.int64 for label in (data.gt_speed, data.gt_segment, data.gt_order))
     assert data.gt_order.shape == ()
-    assert PackClips().transform(sample(gt_order=np.array([5])))['data_samples'].gt_order.shape == (1, )
+    assert PackClips().transform(sample(gt_order=np.array([5])))['data_samples'].gt_order.shape == (1,)
 
 
 def test_absent_labels_are_simply_absent():
@@ -64,11 +65,11 @@ def test_a_label_of_the_wrong_length_is_refused(label):
 
 def test_a_label_that_is_not_a_whole_number_is_refused():
     with pytest.raises(ValueError, match='gt_speed must be of whole numbers'):
-        PackClips().transform(sample(gt_speed=np.array([0., 1.5, 2.])))
+        PackClips().transform(sample(gt_speed=np.array([0.0, 1.5, 2.0])))
 
 
 def test_own_labels_per_clip_and_per_sample_can_be_added():
-    pack = PackClips(label_keys=('gt_pair', 'gt_scene'), sample_label_keys=('gt_scene', ))
+    pack = PackClips(label_keys=('gt_pair', 'gt_scene'), sample_label_keys=('gt_scene',))
     data = pack.transform(sample(gt_pair=np.array([1, 0, 1]), gt_scene=np.array([7, 8])))['data_samples']
     assert data.gt_pair.tolist() == [1, 0, 1] and data.gt_scene.tolist() == [7, 8]
 
@@ -83,7 +84,7 @@ def test_meta_information_is_what_was_asked_for_and_known():
     assert isinstance(data, ActionDataSample)
     assert (data.filename, data.num_clips, data.clip_len, data.frame_interval) == ('a.mp4', V, T, 2)
     assert 'total_frames' not in data
-    assert set(PackClips(meta_keys=('clip_len', )).transform(sample())['data_samples'].metainfo_keys()) == {'clip_len'}
+    assert set(PackClips(meta_keys=('clip_len',)).transform(sample())['data_samples'].metainfo_keys()) == {'clip_len'}
 
 
 def test_middle_frames_become_channels_first():
@@ -100,8 +101,15 @@ def test_parsing_maps_become_fields_of_floats_and_of_whole_numbers():
     assert np.allclose(data.parsing_logits, logits) and np.array_equal(data.parsing_mask, mask)
 
 
-@pytest.mark.parametrize('field, shape', [('parsing_logits', (2, 5, 4, 4)), ('parsing_logits', (5, 4, 4)),
-                                          ('parsing_mask', (4, 4)), ('parsing_mask', (2, 4, 4))])
+@pytest.mark.parametrize(
+    'field, shape',
+    [
+        ('parsing_logits', (2, 5, 4, 4)),
+        ('parsing_logits', (5, 4, 4)),
+        ('parsing_mask', (4, 4)),
+        ('parsing_mask', (2, 4, 4)),
+    ],
+)
 def test_parsing_maps_of_another_number_of_clips_are_refused(field, shape):
     with pytest.raises(ValueError, match=f'{field} needs . axes'):
         PackClips().transform(sample(**{field: np.zeros(shape, dtype=np.int64)}))
@@ -118,11 +126,12 @@ def test_packed_samples_go_through_mmengines_collate_function():
 
 def test_a_batch_goes_into_mmaction2s_data_preprocessor():
     preprocessor = MODELS.build(
-        dict(type='mmaction.ActionDataPreprocessor', mean=[128] * 3, std=[64] * 3, format_shape='NCTHW'))
+        dict(type='mmaction.ActionDataPreprocessor', mean=[128] * 3, std=[64] * 3, format_shape='NCTHW')
+    )
     results = sample(label=1)
     batch = preprocessor(pseudo_collate([PackClips().transform(dict(results)) for _ in range(2)]))
     assert batch['inputs'].shape == (2, V, 3, T, H, W)
-    assert batch['inputs'][1, 2, 0, 3, 4, 5] == (results['imgs'][2 * T + 3][4, 5, 0] - 128.) / 64
+    assert batch['inputs'][1, 2, 0, 3, 4, 5] == (results['imgs'][2 * T + 3][4, 5, 0] - 128.0) / 64
 
 
 def test_frames_that_are_no_whole_number_of_clips_or_differ_or_are_not_uint8_are_refused():

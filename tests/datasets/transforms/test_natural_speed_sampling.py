@@ -1,4 +1,5 @@
 """mmaction2's SampleFrames, which fine-tuning and testing use: what they rely on."""
+
 import numpy as np
 from mmaction.datasets.transforms import SampleFrames
 

@@ -1,4 +1,5 @@
 """The pace sampler: the whole clip at one speed."""
+
 import numpy as np
 import pytest
 
@@ -110,13 +111,16 @@ def test_the_same_numpy_seed_gives_the_same_pace_sample():
     assert draw() == draw()
 
 
-@pytest.mark.parametrize('arguments, named', [
-    (dict(clip_len=0), 'clip_len'),
-    (dict(num_speeds=0), 'num_speeds'),
-    (dict(num_views=0), 'num_views'),
-    (dict(overrun='modulo'), 'overrun'),
-    (dict(num_views=2, num_speeds=1, distinct_views=True), 'num_speeds=1'),
-])
+@pytest.mark.parametrize(
+    'arguments, named',
+    [
+        (dict(clip_len=0), 'clip_len'),
+        (dict(num_speeds=0), 'num_speeds'),
+        (dict(num_views=0), 'num_views'),
+        (dict(overrun='modulo'), 'overrun'),
+        (dict(num_views=2, num_speeds=1, distinct_views=True), 'num_speeds=1'),
+    ],
+)
 def test_a_senseless_parameter_is_refused_by_name_when_the_pace_sampler_is_built(arguments, named):
     with pytest.raises(ValueError, match=named):
         SamplePace(**arguments)
@@ -124,5 +128,6 @@ def test_a_senseless_parameter_is_refused_by_name_when_the_pace_sampler_is_built
 
 def test_pace_is_built_from_a_config_and_prints_it():
     sampler = TRANSFORMS.build(dict(type='SamplePace', clip_len=8, overrun='loop'))
-    assert repr(sampler) == ("SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, "
-                             'distinct_views=False)')
+    assert repr(sampler) == (
+        "SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, distinct_views=False)"
+    )

@@ -1,4 +1,5 @@
 """Stored maps and masks go where the clip's pixels went."""
+
 import random
 
 import numpy as np
@@ -13,7 +14,7 @@ PAIRS = ((1, 2), (3, 4))
 NAMES = ('Background', 'Left-arm', 'Right-arm', 'Left-leg', 'Right-leg')
 
 
-def geometry(x=0., y=0., width=1., height=1., flip=False, vertical_flip=False, size=(H, W)):
+def geometry(x=0.0, y=0.0, width=1.0, height=1.0, flip=False, vertical_flip=False, size=(H, W)):
     return dict(crop_quadruple=(x, y, width, height), size=size, flip=flip, vertical_flip=vertical_flip)
 
 
@@ -24,10 +25,23 @@ def store(tmp_path):
     folder = tmp_path / 'maps'
 
     def write(video='a/video.mp4', **changes):
-        info = ParsingInfo(**{
-            **dict(class_names=NAMES, left_right_pairs=PAIRS, every=3, total_frames=20, original_size=(H, W), side=4,
-                   teacher='toy'), **changes})
-        maps = ((frame, np.broadcast_to(-np.arange(C).reshape(C, 1, 1) - frame / 16, (C, 4, 6))) for frame in info.frames)
+        info = ParsingInfo(
+            **{
+                **dict(
+                    class_names=NAMES,
+                    left_right_pairs=PAIRS,
+                    every=3,
+                    total_frames=20,
+                    original_size=(H, W),
+                    side=4,
+                    teacher='toy',
+                ),
+                **changes,
+            }
+        )
+        maps = (
+            (frame, np.broadcast_to(-np.arange(C).reshape(C, 1, 1) - frame / 16, (C, 4, 6))) for frame in info.frames
+        )
         write_parsing(map_path(folder, video), maps, info)
         return str(folder)
 
@@ -35,8 +49,15 @@ def store(tmp_path):
 
 
 def clip(filename='/data/videos/a/video.mp4', frame_inds=range(V * T), geometries=None, **more):
-    return dict(filename=filename, frame_inds=np.array(frame_inds), clip_len=T, num_clips=V, total_frames=20,
-                clip_geometry=geometries or [geometry()] * V, **more)
+    return dict(
+        filename=filename,
+        frame_inds=np.array(frame_inds),
+        clip_len=T,
+        num_clips=V,
+        total_frames=20,
+        clip_geometry=geometries or [geometry()] * V,
+        **more,
+    )
 
 
 def logarithms(results):
@@ -97,12 +118,15 @@ def test_a_start_index_is_no_part_of_the_frames_number(store):
     assert logarithms(results)[1] == 6
 
 
-@pytest.mark.parametrize(('flip', 'vertical_flip', 'classes'), [
-    (False, False, [0, 1, 2, 3, 4]),
-    (True, False, [0, 2, 1, 4, 3]),
-    (False, True, [0, 2, 1, 4, 3]),
-    (True, True, [0, 1, 2, 3, 4]),  # a rotation, no mirror image
-])
+@pytest.mark.parametrize(
+    ('flip', 'vertical_flip', 'classes'),
+    [
+        (False, False, [0, 1, 2, 3, 4]),
+        (True, False, [0, 2, 1, 4, 3]),
+        (False, True, [0, 2, 1, 4, 3]),
+        (True, True, [0, 1, 2, 3, 4]),  # a rotation, no mirror image
+    ],
+)
 def test_left_and_right_change_places_in_a_mirror_image(store, flip, vertical_flip, classes):
     geometries = [geometry(), geometry(flip=flip, vertical_flip=vertical_flip)]
     results = LoadParsingMap(store(), view=1).transform(clip(geometries=geometries))
@@ -121,7 +145,9 @@ def test_the_size_is_the_one_asked_for_or_the_clips(store, size, expected):
     assert results['parsing_logits'].shape[2:] == expected
 
 
-@pytest.mark.parametrize('filename', ['/data/videos/a/video.mp4', 'data/a/video.mp4', 'a/video.mp4', '../x/a/video.mp4'])
+@pytest.mark.parametrize(
+    'filename', ['/data/videos/a/video.mp4', 'data/a/video.mp4', 'a/video.mp4', '../x/a/video.mp4']
+)
 def test_a_map_is_found_from_any_place_of_the_videos(store, filename):
     assert logarithms(LoadParsingMap(store()).transform(clip(filename)))[0] == [0, 1, 2, 3, 4]
 
@@ -157,12 +183,15 @@ def test_what_is_missing_or_of_another_video_is_named(store, tmp_path):
         LoadParsingMap(folder).transform(clip())
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(folder=''), 'folder must name'),
-    (dict(folder='maps', view=-1), 'view must be'),
-    (dict(folder='maps', size=0), 'size must be'),
-    (dict(folder='maps', size=(3, 4, 5)), 'size must be'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(folder=''), 'folder must name'),
+        (dict(folder='maps', view=-1), 'view must be'),
+        (dict(folder='maps', size=0), 'size must be'),
+        (dict(folder='maps', size=(3, 4, 5)), 'size must be'),
+    ],
+)
 def test_bad_arguments_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         LoadParsingMap(**arguments)
@@ -188,14 +217,21 @@ def shapes(tmp_path_factory):
 def test_the_shapes_mask_follows_crop_and_flip_to_the_pixel(shapes):
     """The masks are painted into the frames: after EachClip, the frames say what the mask should be."""
     masks = load_masks(shapes)
-    frames = [np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 200 for mask in masks[:2 * T]]
+    frames = [np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 200 for mask in masks[: 2 * T]]
     random.seed(0)
     np.random.seed(0)
     each_clip = EachClip([dict(type='RandomCrop', size=48), dict(type='Flip', flip_ratio=0.5)])
     seen = set()
     for _ in range(12):
-        results = dict(imgs=[frame.copy() for frame in frames], num_clips=2, clip_len=T, original_shape=(64, 64),
-                       modality='RGB', filename=shapes, frame_inds=np.arange(2 * T))
+        results = dict(
+            imgs=[frame.copy() for frame in frames],
+            num_clips=2,
+            clip_len=T,
+            original_shape=(64, 64),
+            modality='RGB',
+            filename=shapes,
+            frame_inds=np.arange(2 * T),
+        )
         results = LoadShapeMask(view=1).transform(each_clip.transform(results))
         expected = results['imgs'][T + T // 2][..., 0] > 0
         assert results['parsing_mask'].shape == (1, 48, 48)

@@ -1,4 +1,5 @@
 """The sampler of relative speed perception: two windows, three clips, two speeds."""
+
 from collections import Counter
 
 import numpy as np
@@ -8,7 +9,7 @@ from videossl.datasets.transforms import SampleRelativeSpeed, TemporalJitter
 from videossl.registry import TRANSFORMS
 
 CLIP_LEN = 16
-SPEEDS = [(2, ), (4, 2), (3, )]
+SPEEDS = [(2,), (4, 2), (3,)]
 
 
 @pytest.fixture(autouse=True)
@@ -96,10 +97,11 @@ def test_two_views_are_a_clip_of_each_window_at_speeds_of_their_own():
 def test_results_have_the_types_and_the_offset_of_every_sampler():
     results = SampleRelativeSpeed()(dict(total_frames=50, start_index=1))
     assert results['frame_inds'].dtype == results['gt_speed'].dtype == np.int64
-    assert results['frame_inds'].shape == (48, ) and results['gt_speed'].shape == (3, )
+    assert results['frame_inds'].shape == (48,) and results['gt_speed'].shape == (3,)
     assert (results['num_clips'], results['clip_len'], results['frame_interval']) == (3, 16, 1)
-    first_frames = {int(SampleRelativeSpeed()(dict(total_frames=33, start_index=1))['frame_inds'][0])
-                    for _ in range(50)}
+    first_frames = {
+        int(SampleRelativeSpeed()(dict(total_frames=33, start_index=1))['frame_inds'][0]) for _ in range(50)
+    }
     assert first_frames == {1, 2}
 
 
@@ -132,20 +134,23 @@ def test_balanced_without_the_number_of_the_draw_says_where_it_comes_from():
     SampleRelativeSpeed()(dict(total_frames=50))
 
 
-@pytest.mark.parametrize('arguments, named', [
-    (dict(clip_len=0), 'clip_len'),
-    (dict(speeds=()), 'speeds must be a list'),
-    (dict(speeds=2), 'speeds must be a list'),
-    (dict(speeds='2'), 'speeds must be a list'),
-    (dict(speeds=(2, 0)), 'each of speeds must be an integer'),
-    (dict(speeds=(2.0, )), 'each of speeds must be an integer'),
-    (dict(speeds=(True, )), 'each of speeds must be an integer'),
-    (dict(speeds=(4, 2, 1)), 'positives equal negatives; leave 1 out'),
-    (dict(speeds=(2, 4, 2)), 'names a speed twice'),
-    (dict(num_views=1), 'num_views must be None'),
-    (dict(num_views=4), 'num_views must be None'),
-    (dict(num_views=2, balanced=True), 'balanced=True is about the speed of the query'),
-])
+@pytest.mark.parametrize(
+    'arguments, named',
+    [
+        (dict(clip_len=0), 'clip_len'),
+        (dict(speeds=()), 'speeds must be a list'),
+        (dict(speeds=2), 'speeds must be a list'),
+        (dict(speeds='2'), 'speeds must be a list'),
+        (dict(speeds=(2, 0)), 'each of speeds must be an integer'),
+        (dict(speeds=(2.0,)), 'each of speeds must be an integer'),
+        (dict(speeds=(True,)), 'each of speeds must be an integer'),
+        (dict(speeds=(4, 2, 1)), 'positives equal negatives; leave 1 out'),
+        (dict(speeds=(2, 4, 2)), 'names a speed twice'),
+        (dict(num_views=1), 'num_views must be None'),
+        (dict(num_views=4), 'num_views must be None'),
+        (dict(num_views=2, balanced=True), 'balanced=True is about the speed of the query'),
+    ],
+)
 def test_a_senseless_parameter_is_refused_by_name_when_the_sampler_is_built(arguments, named):
     with pytest.raises(ValueError, match=named):
         SampleRelativeSpeed(**arguments)

@@ -1,4 +1,5 @@
 """The segment-pace sampler against walks written out frame by frame, which share no code with it."""
+
 import doctest
 
 import numpy as np
@@ -19,7 +20,7 @@ FRAMES_PER_SEGMENT = {1: [16], 2: [8, 8], 3: [6, 5, 5], 4: [4, 4, 4, 4]}
 def equation_4_clip(start, num_segments, segment, speed):
     """Natural frames, then the segment between the paper's end points I_b and I_e, then natural frames behind it."""
     lengths = FRAMES_PER_SEGMENT[num_segments]
-    before, inside, after = sum(lengths[:segment]), lengths[segment], sum(lengths[segment + 1:])
+    before, inside, after = sum(lengths[:segment]), lengths[segment], sum(lengths[segment + 1 :])
     begin = start + before + (speed - 1)
     end = begin + speed * (inside - 1)
     return [*range(start, start + before), *range(begin, end + 1, speed), *range(end + 1, end + 1 + after)]
@@ -28,7 +29,7 @@ def equation_4_clip(start, num_segments, segment, speed):
 def altered_positions(num_segments, segment, inclusive_end):
     """The positions reached by an altered step."""
     lengths = FRAMES_PER_SEGMENT[num_segments]
-    first, end = sum(lengths[:segment]), sum(lengths[:segment + 1])
+    first, end = sum(lengths[:segment]), sum(lengths[: segment + 1])
     return range(max(first, 1), end + 1) if inclusive_end else range(first, end)
 
 
@@ -75,14 +76,17 @@ def sample(monkeypatch, sampler, total_frames, draws, **results):
     return results, chosen.ranges
 
 
-@pytest.mark.parametrize('segment, speed, inclusive_end, frames', [
-    (2, 2, False, [1, 2, 3, 4, 6, 8, 10, 12, *range(13, 21)]),
-    (2, 2, True, [1, 2, 3, 4, 6, 8, 10, 12, 14, *range(15, 22)]),
-    (1, 4, False, [4, 8, 12, 16, *range(17, 29)]),
-    (1, 4, True, [1, 5, 9, 13, 17, *range(18, 29)]),
-    (4, 3, False, [*range(1, 13), 15, 18, 21, 24]),
-    (4, 3, True, [*range(1, 13), 15, 18, 21, 24]),
-])
+@pytest.mark.parametrize(
+    'segment, speed, inclusive_end, frames',
+    [
+        (2, 2, False, [1, 2, 3, 4, 6, 8, 10, 12, *range(13, 21)]),
+        (2, 2, True, [1, 2, 3, 4, 6, 8, 10, 12, 14, *range(15, 22)]),
+        (1, 4, False, [4, 8, 12, 16, *range(17, 29)]),
+        (1, 4, True, [1, 5, 9, 13, 17, *range(18, 29)]),
+        (4, 3, False, [*range(1, 13), 15, 18, 21, 24]),
+        (4, 3, True, [*range(1, 13), 15, 18, 21, 24]),
+    ],
+)
 def test_segment_pace_gives_the_worked_examples_which_count_from_one(segment, speed, inclusive_end, frames):
     indices = segment_pace_indices(0, CLIP_LEN, 4, segment - 1, speed, inclusive_end)
     assert (indices + 1).tolist() == frames
@@ -142,10 +146,12 @@ def test_fit_covers_every_start_that_fits_and_no_other_for_every_video_length(mo
 @pytest.mark.parametrize('num_segments', SEGMENT_COUNTS)
 @pytest.mark.parametrize('inclusive_end', [False, True])
 @pytest.mark.parametrize('lookahead', [1, 3])
-def test_loop_restarts_like_the_released_walk_for_every_video_length(monkeypatch, num_segments, inclusive_end,
-                                                                     lookahead):
-    sampler = SampleSegmentPace(CLIP_LEN, num_segments, inclusive_end=inclusive_end, overrun='loop',
-                                lookahead=lookahead)
+def test_loop_restarts_like_the_released_walk_for_every_video_length(
+    monkeypatch, num_segments, inclusive_end, lookahead
+):
+    sampler = SampleSegmentPace(
+        CLIP_LEN, num_segments, inclusive_end=inclusive_end, overrun='loop', lookahead=lookahead
+    )
     for segment in range(num_segments):
         for speed in SPEEDS:
             for total_frames in range(1, 65):
@@ -153,8 +159,9 @@ def test_loop_restarts_like_the_released_walk_for_every_video_length(monkeypatch
                     results, ranges = sample(monkeypatch, sampler, total_frames, [speed - 1, segment, start])
                     num_starts = max(total_frames - CLIP_LEN, 1)
                     assert ranges == [4, num_segments, num_starts]
-                    expected = walk(start % num_starts, num_segments, segment, speed, inclusive_end, total_frames,
-                                    lookahead)
+                    expected = walk(
+                        start % num_starts, num_segments, segment, speed, inclusive_end, total_frames, lookahead
+                    )
                     assert results['frame_inds'].tolist() == expected
                     assert 0 <= min(expected) and max(expected) < total_frames
 
@@ -199,12 +206,16 @@ def test_two_views_hold_two_independent_clips_with_their_own_labels(overrun, inc
         views = zip(results['frame_inds'].reshape(2, CLIP_LEN).tolist(), results['gt_speed'], results['gt_segment'])
         for frames, speed, segment in views:
             if overrun == 'loop':
-                candidates = [walk(start, 4, segment, speed + 1, inclusive_end, total_frames)
-                              for start in range(max(total_frames - CLIP_LEN, 1))]
+                candidates = [
+                    walk(start, 4, segment, speed + 1, inclusive_end, total_frames)
+                    for start in range(max(total_frames - CLIP_LEN, 1))
+                ]
             else:
                 endless = walk(0, 4, segment, speed + 1, inclusive_end)
-                candidates = [[(frame + start) % total_frames for frame in endless]
-                              for start in range(max(total_frames - endless[-1], 1))]
+                candidates = [
+                    [(frame + start) % total_frames for frame in endless]
+                    for start in range(max(total_frames - endless[-1], 1))
+                ]
             assert frames in candidates
 
 
@@ -264,20 +275,23 @@ def test_segment_labels_at_natural_speed_are_ignored_only_on_request():
         assert set(segments[speeds > 0]) == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize('arguments, named', [
-    (dict(clip_len=0), 'clip_len'),
-    (dict(clip_len=16.0), 'clip_len'),
-    (dict(num_segments=0), 'num_segments'),
-    (dict(clip_len=3, num_segments=4), 'num_segments=4'),
-    (dict(num_speeds=0), 'num_speeds'),
-    (dict(num_views=True), 'num_views'),
-    (dict(overrun='clamp'), 'overrun'),
-    (dict(overrun='loop', lookahead=0), 'lookahead'),
-    (dict(num_views=2, num_segments=1, distinct_views=True), 'num_segments=1'),
-    (dict(num_views=2, num_speeds=1, distinct_views=True), 'num_speeds=1'),
-    (dict(num_views=5, distinct_views=True), 'num_speeds=4'),
-    (dict(num_views=1, distinct_views=True), 'num_views=1'),
-])
+@pytest.mark.parametrize(
+    'arguments, named',
+    [
+        (dict(clip_len=0), 'clip_len'),
+        (dict(clip_len=16.0), 'clip_len'),
+        (dict(num_segments=0), 'num_segments'),
+        (dict(clip_len=3, num_segments=4), 'num_segments=4'),
+        (dict(num_speeds=0), 'num_speeds'),
+        (dict(num_views=True), 'num_views'),
+        (dict(overrun='clamp'), 'overrun'),
+        (dict(overrun='loop', lookahead=0), 'lookahead'),
+        (dict(num_views=2, num_segments=1, distinct_views=True), 'num_segments=1'),
+        (dict(num_views=2, num_speeds=1, distinct_views=True), 'num_speeds=1'),
+        (dict(num_views=5, distinct_views=True), 'num_speeds=4'),
+        (dict(num_views=1, distinct_views=True), 'num_views=1'),
+    ],
+)
 def test_a_senseless_parameter_is_refused_by_name_when_the_sampler_is_built(arguments, named):
     with pytest.raises(ValueError, match=named):
         SampleSegmentPace(**arguments)
@@ -297,8 +311,9 @@ def test_a_video_without_frames_is_refused():
 def test_segment_pace_is_built_from_a_config_and_prints_it():
     sampler = TRANSFORMS.build(dict(type='SampleSegmentPace', num_views=2, overrun='loop', lookahead=3))
     assert repr(sampler) == (
-        "SampleSegmentPace(clip_len=16, num_segments=4, num_speeds=4, num_views=2, inclusive_end=False, "
-        "overrun='loop', lookahead=3, distinct_views=False, ignore_segment_at_speed_one=False)")
+        'SampleSegmentPace(clip_len=16, num_segments=4, num_speeds=4, num_views=2, inclusive_end=False, '
+        "overrun='loop', lookahead=3, distinct_views=False, ignore_segment_at_speed_one=False)"
+    )
     assert repr(eval(repr(sampler))) == repr(sampler)
 
 

@@ -1,4 +1,5 @@
 """Moving clips in time."""
+
 import numpy as np
 import pytest
 
@@ -12,8 +13,14 @@ CLIP_LEN = 16
 
 def natural_clips(*starts, total_frames=64, start_index=0):
     frame_inds = np.concatenate([np.arange(start, start + CLIP_LEN) for start in starts])
-    return dict(frame_inds=frame_inds, clip_len=CLIP_LEN, num_clips=len(starts), frame_interval=1,
-                total_frames=total_frames, start_index=start_index)
+    return dict(
+        frame_inds=frame_inds,
+        clip_len=CLIP_LEN,
+        num_clips=len(starts),
+        frame_interval=1,
+        total_frames=total_frames,
+        start_index=start_index,
+    )
 
 
 def test_jitter_reaches_every_allowed_shift_and_moves_each_clip_as_a_whole():

@@ -59,8 +59,14 @@ def test_a_path_without_an_ending_means_mp4_as_in_mmaction2(video):
         VideoReaderInit()(dict(filename=f'{video}.gone'))
 
 
-@pytest.mark.parametrize('settings, named', [(dict(backend='opencv'), "backend must be one of .*got 'opencv'"),
-                                             (dict(num_threads=-1), 'num_threads'), (dict(num_threads=1.5), 'num_threads')])
+@pytest.mark.parametrize(
+    'settings, named',
+    [
+        (dict(backend='opencv'), "backend must be one of .*got 'opencv'"),
+        (dict(num_threads=-1), 'num_threads'),
+        (dict(num_threads=1.5), 'num_threads'),
+    ],
+)
 def test_senseless_settings_are_refused_at_build_time(settings, named):
     with pytest.raises(ValueError, match=named):
         TRANSFORMS.build(dict(type='VideoReaderInit', _scope_='videossl', **settings))
@@ -97,4 +103,6 @@ def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):
     results = VideoReaderInit(backend='torchcodec', num_threads=3)(dict(filename=video))
     assert (results['total_frames'], results['avg_fps']) == (NUM_FRAMES, 20)
     results = DecodeClips()(dict(results, frame_inds=np.array([9, 2, 9])))
-    assert asked == [[2, 9]] and all(np.array_equal(frames[index], frame) for index, frame in zip([9, 2, 9], results['imgs']))
+    assert asked == [[2, 9]] and all(
+        np.array_equal(frames[index], frame) for index, frame in zip([9, 2, 9], results['imgs'])
+    )

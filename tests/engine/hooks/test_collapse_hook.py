@@ -1,4 +1,5 @@
 """A collapse is told after many iterations, not after one."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -44,8 +45,15 @@ def test_a_student_whose_embeddings_are_all_the_same_is_found_in_training(build_
     assert len(found) == 1 and 'have collapsed' in found[0]
 
 
-@pytest.mark.parametrize(('arguments', 'word'), [(dict(threshold=0), 'threshold'), (dict(threshold=1.5), 'threshold'),
-                                                 (dict(patience=0), 'patience'), (dict(patience=2.5), 'patience')])
+@pytest.mark.parametrize(
+    ('arguments', 'word'),
+    [
+        (dict(threshold=0), 'threshold'),
+        (dict(threshold=1.5), 'threshold'),
+        (dict(patience=0), 'patience'),
+        (dict(patience=2.5), 'patience'),
+    ],
+)
 def test_settings_that_mean_nothing_are_refused(arguments, word):
     with pytest.raises(ValueError, match=f'CollapseHook: {word} must'):
         CollapseHook(**arguments)
@@ -59,8 +67,14 @@ def test_a_resumed_run_counts_on_and_a_new_one_from_nought(build_aux_skd, build_
             model.backbone.conv.weight.zero_()
         model.backbone.conv.requires_grad_(False)
         hooks = [dict(type='MomentumTeacherHook'), dict(type='MemoryBankHook'), dict(type='CollapseHook', patience=4)]
-        runner = build_runner(model, hooks=hooks, epochs=epochs, samples=6, checkpoint=dict(
-            type='PlainCheckpointHook', interval=1), **arguments)
+        runner = build_runner(
+            model,
+            hooks=hooks,
+            epochs=epochs,
+            samples=6,
+            checkpoint=dict(type='PlainCheckpointHook', interval=1),
+            **arguments,
+        )
         found = []
         monkeypatch.setattr(runner.logger, 'warning', found.append)
         runner.train()

@@ -1,4 +1,5 @@
 """Compiled backbones train as those that are not."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -45,8 +46,13 @@ def train(build_aux_skd, build_runner, recorder):
     def run(options: dict | None, precision: dict = FP32, epochs: int = 2, **arguments):
         recorder.states, recorder.logs = [], []
         compiling = [] if options is None else [CompileHook(**options)]
-        runner = build_runner(build_aux_skd(), hooks=[*MOMENTUM_HOOKS, LossGuardHook(), *compiling, recorder],
-                              epochs=epochs, precision=precision, **arguments)
+        runner = build_runner(
+            build_aux_skd(),
+            hooks=[*MOMENTUM_HOOKS, LossGuardHook(), *compiling, recorder],
+            epochs=epochs,
+            precision=precision,
+            **arguments,
+        )
         runner.train()
         return SimpleNamespace(runner=runner, states=recorder.states, logs=recorder.logs)
 
@@ -70,7 +76,9 @@ def test_losses_weights_statistics_teacher_and_bank_are_those_of_the_same_net_no
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('precision', 'first', 'tolerance'), [(FP32, 1e-5, 1e-3), (BF16, 0.01, 0.1)], ids=['fp32', 'bf16'])
+@pytest.mark.parametrize(
+    ('precision', 'first', 'tolerance'), [(FP32, 1e-5, 1e-3), (BF16, 0.01, 0.1)], ids=['fp32', 'bf16']
+)
 def test_so_are_those_of_the_default_backend(train, precision, first, tolerance):
     # At this learning rate a change of 1e-7 in the first weights has grown to 1e-4 in the loss after four steps.
     plain, compiled = train(None, precision), train({}, precision, work_dir='compiled')
@@ -82,7 +90,7 @@ def test_student_and_teacher_are_compiled_once_each_and_uneven_batches_run_as_th
     counting = Counting()
     train(dict(backend=counting))
     probe, *graphs = counting.graphs
-    assert probe == [(2, )] and len(graphs) == 2
+    assert probe == [(2,)] and len(graphs) == 2
     assert all((3, 3, 4, 8, 8) in shapes and (2, 3, 4, 8, 8) not in shapes for shapes in graphs)
     assert counting.runs == 1 + 2 * 2 * 2, 'probe, then two whole batches in each of two epochs, by both nets'
 
@@ -137,20 +145,24 @@ def test_a_machine_that_cannot_compile_is_told_before_any_video_is_read(train, r
     def without_compiler(graph, inputs):
         raise OSError('no such file: g++')
 
-    with pytest.raises(CannotCompile, match=r'(?s)no such file: g\+\+.*C\+\+ compiler.*leave out compile=True') as error:
+    with pytest.raises(
+        CannotCompile, match=r'(?s)no such file: g\+\+.*C\+\+ compiler.*leave out compile=True'
+    ) as error:
         train(dict(backend=without_compiler))
     assert error.value.for_users and not recorder.batches
 
 
-@pytest.mark.parametrize(('lacks', 'options', 'warned'), [(True, dict(), True), (False, dict(), False),
-                                                          (True, dict(backend='eager'), False)])
+@pytest.mark.parametrize(
+    ('lacks', 'options', 'warned'), [(True, dict(), True), (False, dict(), False), (True, dict(backend='eager'), False)]
+)
 def test_a_processor_without_vectors_is_warned_of(build_vspp, monkeypatch, lacks, options, warned):
     monkeypatch.setattr(compile_hook, 'check_compiler', lambda device, options: None)
     monkeypatch.setattr(compile_hook, 'lacks_vectors', lambda: lacks)
     told = []
     logger = SimpleNamespace(warning=told.append, info=lambda message: None)
     CompileHook(**options).before_train(
-        SimpleNamespace(model=build_vspp(), logger=logger, train_dataloader=SimpleNamespace(batch_size=3)))
+        SimpleNamespace(model=build_vspp(), logger=logger, train_dataloader=SimpleNamespace(batch_size=3))
+    )
     assert ['no vector instructions' in line for line in told] == [True] * warned
 
 

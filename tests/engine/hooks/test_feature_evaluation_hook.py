@@ -1,4 +1,5 @@
 """kNN and retrieval during training: the numbers are there, and training takes no notice."""
+
 import json
 import random
 
@@ -40,8 +41,12 @@ def videos(tmp_path_factory):
 
 
 def hook(videos, **changes):
-    return FeatureEvaluationHook(**{**dict(train_list='train.txt', test_list='test.txt', data_root=str(videos), views=VIEWS,
-                                           num_workers=0), **changes})
+    return FeatureEvaluationHook(
+        **{
+            **dict(train_list='train.txt', test_list='test.txt', data_root=str(videos), views=VIEWS, num_workers=0),
+            **changes,
+        }
+    )
 
 
 class Draws(Hook):
@@ -77,19 +82,40 @@ def test_the_training_is_the_same_with_and_without_the_hook(build_runner, build_
 
 def test_the_numbers_are_those_of_the_functions_and_go_to_hub_and_scalars(build_runner, build_vspp, videos, tmp_path):
     model = build_vspp()
-    runner = build_runner(model, hooks=[hook(videos, ks=(1, 2), k=3, num_clips=2)],
-                          visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]))
+    runner = build_runner(
+        model,
+        hooks=[hook(videos, ks=(1, 2), k=3, num_clips=2)],
+        visualizer=dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')]),
+    )
     runner.train()
-    gallery, queries = (extract_features(model, dict(ann_file=name, data_root=str(videos)), num_clips=2, num_workers=0,
-                                         progress=False, precision='fp32', **VIEWS) for name in ('train.txt', 'test.txt'))
+    gallery, queries = (
+        extract_features(
+            model,
+            dict(ann_file=name, data_root=str(videos)),
+            num_clips=2,
+            num_workers=0,
+            progress=False,
+            precision='fp32',
+            **VIEWS,
+        )
+        for name in ('train.txt', 'test.txt')
+    )
     retrieval, votes = clip_retrieval(gallery, queries, (1, 2)), knn(gallery, queries, 3)
-    expected = {'eval/knn_top1': votes['top1'], 'eval/knn_top5': votes['top5'], 'eval/R@1': retrieval['R@1'],
-                'eval/R@2': retrieval['R@2']}
+    expected = {
+        'eval/knn_top1': votes['top1'],
+        'eval/knn_top5': votes['top5'],
+        'eval/R@1': retrieval['R@1'],
+        'eval/R@2': retrieval['R@2'],
+    }
     assert queries.unreadable == ['text.mp4'] and votes['top5'] == pytest.approx(2 / 3)
     for name, value in expected.items():
         assert runner.message_hub.get_scalar(name).current() == pytest.approx(value)
-    lines = [json.loads(line) for path in tmp_path.glob('run/*/vis_data/scalars.json') for line in path.read_text().splitlines()]
-    written, = (line for line in lines if 'eval/R@1' in line)
+    lines = [
+        json.loads(line)
+        for path in tmp_path.glob('run/*/vis_data/scalars.json')
+        for line in path.read_text().splitlines()
+    ]
+    (written,) = (line for line in lines if 'eval/R@1' in line)
     assert {name: written[name] for name in expected} == pytest.approx(expected) and written['epoch'] == 1
 
 
@@ -115,12 +141,17 @@ def test_generators_and_modes_are_put_back_also_after_an_error(build_runner, bui
     assert (states[1], states[2]) == (np.random.get_state()[1].tolist(), random.getstate())
 
 
-@pytest.mark.parametrize('changes, words', [
-    (dict(train_list='gone.txt'), ['gone.txt', 'does not exist']),
-    (dict(test_list='unlabelled.txt'), ['unlabelled.txt', 'no labels']),
-    (dict(views=dict(clip_length=3)), ['clip_length']),
-])
-def test_what_cannot_work_is_refused_before_the_first_iteration(build_runner, build_vspp, recorder, videos, changes, words):
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        (dict(train_list='gone.txt'), ['gone.txt', 'does not exist']),
+        (dict(test_list='unlabelled.txt'), ['unlabelled.txt', 'no labels']),
+        (dict(views=dict(clip_length=3)), ['clip_length']),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_first_iteration(
+    build_runner, build_vspp, recorder, videos, changes, words
+):
     with pytest.raises(ValueError) as error:
         build_runner(build_vspp(), hooks=[hook(videos, **changes), recorder]).train()
     assert all(word in str(error.value) for word in words), error.value

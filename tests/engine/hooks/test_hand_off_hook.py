@@ -1,4 +1,5 @@
 """A stage starts from another's checkpoint; a resumed run keeps its own weights."""
+
 import pytest
 import torch
 
@@ -35,7 +36,8 @@ def test_a_mapping_of_ones_own_feeds_other_parts(build_aux_skd, build_runner, re
     hooks = [
         dict(type='HandOffHook', checkpoint=checkpoint, mapping=mapping),
         dict(type='MomentumTeacherHook', momentum=1.0),
-        dict(type='MemoryBankHook'), recorder
+        dict(type='MemoryBankHook'),
+        recorder,
     ]
     build_runner(build_aux_skd(seed=0), hooks=hooks).train()
     source, first = build_aux_skd(seed=5).state_dict(), recorder.states[0]

@@ -1,4 +1,5 @@
 """A step with a NaN in it is left out whole, and training stops where that goes on."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,8 +33,10 @@ class Poison(Hook):
 
         model.data_preprocessor.forward = forward
         model.backbone.conv.weight.register_hook(
-            lambda gradient: gradient * (poison.value if poison.where == 'gradient' and runner.iter in poison.iterations
-                                         else 1))
+            lambda gradient: (
+                gradient * (poison.value if poison.where == 'gradient' and runner.iter in poison.iterations else 1)
+            )
+        )
 
 
 @pytest.fixture
@@ -43,14 +46,22 @@ def train(build_aux_skd, build_runner, recorder, monkeypatch):
     def run(poison: Poison, guard: LossGuardHook | None, precision=FP32, model=None, epochs=1, **arguments):
         model = build_aux_skd(bank_size=50) if model is None else model
         guards = [] if guard is None else [guard]
-        runner = build_runner(model, hooks=[*HOOKS, *guards, poison, recorder], samples=12, batch_size=2, epochs=epochs,
-                              precision=precision, **arguments)
+        runner = build_runner(
+            model,
+            hooks=[*HOOKS, *guards, poison, recorder],
+            samples=12,
+            batch_size=2,
+            epochs=epochs,
+            precision=precision,
+            **arguments,
+        )
         warnings = []
         monkeypatch.setattr(runner.logger, 'warning', warnings.append)
         # Names of the files of each iteration.
         batches = []
         recorder.after_train_iter = lambda runner, batch_idx, data_batch=None, outputs=None: batches.append(
-            [sample.filename for sample in data_batch['data_samples']])
+            [sample.filename for sample in data_batch['data_samples']]
+        )
         runner.train()
         return SimpleNamespace(runner=runner, states=recorder.states, warnings=warnings, batches=batches)
 
@@ -68,7 +79,7 @@ def all_finite(state: dict) -> bool:
 
 
 STUDENT = ('backbone', 'necks', 'predictors')
-BANK = ('memory_bank', )
+BANK = ('memory_bank',)
 
 
 @pytest.mark.parametrize('precision', [FP32, BF16], ids=['fp32', 'bf16'])
@@ -119,8 +130,10 @@ def test_the_log_names_the_loss_and_the_videos(train):
     run = train(Poison([2]), LossGuardHook())
     assert len(run.warnings) == 1
     assert run.warnings[0].startswith('iteration 3: loss_distill, std_student, std_teacher are NaN or infinite; ')
-    assert f'the videos of the batch: {", ".join(run.batches[2])}. The step is skipped: 1 in a row, 1 in all' in (
-        run.warnings[0])
+    assert (
+        f'the videos of the batch: {", ".join(run.batches[2])}. The step is skipped: 1 in a row, 1 in all'
+        in (run.warnings[0])
+    )
 
 
 def test_a_gradient_that_is_not_finite_is_told_from_a_loss(train):
@@ -132,8 +145,12 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss(train):
 def test_training_stops_after_so_many_in_a_row_and_says_what_to_do(train):
     with pytest.raises(TrainingStopped) as error:
         train(Poison([0, 2, 3, 4, 5]), LossGuardHook(max_in_a_row=3))
-    words = ['training stops at iteration 5, since 3 steps in a row', 'default_hooks.loss_guard.max_in_a_row=3',
-             'optim_wrapper.optimizer.lr', '.mp4']
+    words = [
+        'training stops at iteration 5, since 3 steps in a row',
+        'default_hooks.loss_guard.max_in_a_row=3',
+        'optim_wrapper.optimizer.lr',
+        '.mp4',
+    ]
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -147,12 +164,22 @@ def test_neither_limit_is_reached_by_one_less(train):
     assert len(run.warnings) == 4
 
 
-def test_a_resumed_run_knows_what_was_skipped_in_all_and_has_as_many_tries_in_a_row_as_another(train, build_aux_skd, build_runner, tmp_path):
+def test_a_resumed_run_knows_what_was_skipped_in_all_and_has_as_many_tries_in_a_row_as_another(
+    train, build_aux_skd, build_runner, tmp_path
+):
     run = train(Poison([4, 5]), LossGuardHook(max_in_a_row=4), checkpoint=dict(type='PlainCheckpointHook', interval=1))
     last = run.states[-1]
     guard = LossGuardHook(max_in_a_row=3)
-    runner = build_runner(build_aux_skd(bank_size=50), hooks=[*HOOKS, guard, Poison([6, 7, 8])], samples=12, batch_size=2,
-                          epochs=2, work_dir='resumed', load_from=str(next(tmp_path.glob('run/epoch_1.pth'))), resume=True)
+    runner = build_runner(
+        build_aux_skd(bank_size=50),
+        hooks=[*HOOKS, guard, Poison([6, 7, 8])],
+        samples=12,
+        batch_size=2,
+        epochs=2,
+        work_dir='resumed',
+        load_from=str(next(tmp_path.glob('run/epoch_1.pth'))),
+        resume=True,
+    )
     teachers = []
     runner.register_hook(SnapTeacher(teachers), priority='LOWEST')
     with pytest.raises(TrainingStopped, match='3 steps in a row'):
@@ -180,8 +207,10 @@ def test_a_run_without_faults_is_the_same_to_the_bit_with_and_without_the_guard(
 
 
 def test_after_training_the_optimiser_wrapper_is_as_it_was(train):
-    with_guard, without = (train(Poison([]), guard, work_dir=name).runner.optim_wrapper
-                           for guard, name in ((LossGuardHook(), 'with'), (None, 'without')))
+    with_guard, without = (
+        train(Poison([]), guard, work_dir=name).runner.optim_wrapper
+        for guard, name in ((LossGuardHook(), 'with'), (None, 'without'))
+    )
     for name in ('step', 'backward'):
         assert getattr(with_guard, name).__code__ is getattr(without, name).__code__
 
@@ -197,8 +226,11 @@ def test_gradients_that_a_loss_scaler_has_to_see_to_are_left_to_it():
     assert not guard._everywhere_finite()
 
 
-@pytest.mark.parametrize('arguments', [dict(max_in_a_row=0), dict(max_in_a_row=None), dict(max_total=0),
-                                       dict(max_total=1.5)])
+@pytest.mark.parametrize(
+    'arguments', [dict(max_in_a_row=0), dict(max_in_a_row=None), dict(max_total=0), dict(max_total=1.5)]
+)
 def test_limits_that_are_none_are_refused(arguments):
-    with pytest.raises(ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be a whole number of at least 1'):
+    with pytest.raises(
+        ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be a whole number of at least 1'
+    ):
         LossGuardHook(**arguments)

@@ -1,4 +1,5 @@
 """The averaged teacher and the memory bank, driven by mmengine's runner and computed again in float64."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +16,13 @@ MOMENTUM = 0.7
 HOOKS = [dict(type='MomentumTeacherHook', momentum=MOMENTUM), dict(type='MemoryBankHook')]
 TEACHER_VIEW = 1
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.05  # of build_aux_skd's head
-PARAMETERS = ['backbone.conv.weight', 'backbone.bn.weight', 'backbone.bn.bias', 'necks.projection.layers.0.weight',
-              'necks.projection.layers.0.bias']
+PARAMETERS = [
+    'backbone.conv.weight',
+    'backbone.bn.weight',
+    'backbone.bn.bias',
+    'necks.projection.layers.0.weight',
+    'necks.projection.layers.0.bias',
+]
 
 
 # --- the method once more, in float64, from a state dict ------------------------------------------------------------
@@ -37,8 +43,12 @@ def first_maps(state: dict, prefix: str, clips: list[torch.Tensor], view: int) -
 
 def projection(state: dict, prefix: str, clips: list[torch.Tensor], view: int) -> torch.Tensor:
     state = {name: value.double() for name, value in state.items()}
-    maps = batch_norm_by_hand(first_maps(state, prefix, clips, view), state[f'{prefix}backbone.bn.weight'],
-                              state[f'{prefix}backbone.bn.bias'], (0, 2, 3, 4))
+    maps = batch_norm_by_hand(
+        first_maps(state, prefix, clips, view),
+        state[f'{prefix}backbone.bn.weight'],
+        state[f'{prefix}backbone.bn.bias'],
+        (0, 2, 3, 4),
+    )
     layer = f'{prefix}necks.projection.layers.0.'
     return maps.clamp(min=0).mean((2, 3, 4)) @ state[layer + 'weight'].t() + state[layer + 'bias']
 
@@ -46,7 +56,7 @@ def projection(state: dict, prefix: str, clips: list[torch.Tensor], view: int) -
 def student_embedding(state: dict, clips: list[torch.Tensor]) -> torch.Tensor:
     layers = {name.removeprefix('predictors.projection.layers.'): value.double() for name, value in state.items()}
     hidden = projection(state, '', clips, 0) @ layers['0.weight'].t() + layers['0.bias']
-    hidden = batch_norm_by_hand(hidden, layers['1.weight'], layers['1.bias'], (0, )).clamp(min=0)
+    hidden = batch_norm_by_hand(hidden, layers['1.weight'], layers['1.bias'], (0,)).clamp(min=0)
     return unit(hidden @ layers['3.weight'].t() + layers['3.bias'])
 
 
@@ -81,8 +91,9 @@ def test_from_scratch_the_teacher_starts_as_the_students_copy(build_aux_skd, bui
             assert torch.equal(value, first[name.removeprefix('teacher.')]), name
 
 
-def test_after_a_hand_off_the_teacher_starts_with_the_weights_that_were_handed_over(build_aux_skd, build_runner,
-                                                                                   recorder, tmp_path):
+def test_after_a_hand_off_the_teacher_starts_with_the_weights_that_were_handed_over(
+    build_aux_skd, build_runner, recorder, tmp_path
+):
     source = build_aux_skd(seed=5).state_dict()
     torch.save(dict(state_dict=source), tmp_path / 'stage.pth')
     hooks = [
@@ -148,7 +159,7 @@ def test_after_n_steps_the_teacher_is_the_weighted_sum_of_all_students(run):
     for name in PARAMETERS:
         by_hand = MOMENTUM**steps * run.states[0][name].double()
         for step in range(steps):
-            by_hand += (1 - MOMENTUM) * MOMENTUM**(steps - 1 - step) * run.states[step][name].double()
+            by_hand += (1 - MOMENTUM) * MOMENTUM ** (steps - 1 - step) * run.states[step][name].double()
         torch.testing.assert_close(run.states[-1][f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
 
 
@@ -217,16 +228,22 @@ def test_the_logged_spread_is_that_of_the_students_embeddings(run):
 
 
 @pytest.mark.parametrize('accumulate', [2, 3, 4])
-def test_with_accumulated_gradients_teacher_and_bank_move_once_per_optimiser_step(build_aux_skd, build_runner, recorder,
-                                                                                  accumulate):
+def test_with_accumulated_gradients_teacher_and_bank_move_once_per_optimiser_step(
+    build_aux_skd, build_runner, recorder, accumulate
+):
     # 2 epochs of 4 batches of 2: with 3 the last step comes after 2 iterations.
-    runner = build_runner(build_aux_skd(bank_size=11), hooks=[*HOOKS, recorder], epochs=2, batch_size=2,
-                          optim_wrapper=dict(accumulative_counts=accumulate))
+    runner = build_runner(
+        build_aux_skd(bank_size=11),
+        hooks=[*HOOKS, recorder],
+        epochs=2,
+        batch_size=2,
+        optim_wrapper=dict(accumulative_counts=accumulate),
+    )
     runner.train()
     written = 0
     pending = []
     for step in range(8):
-        before, after = recorder.states[step:step + 2]
+        before, after = recorder.states[step : step + 2]
         begins, ends = step % accumulate == 0, (step + 1) % accumulate == 0 or step == 7
         if begins:
             for name in PARAMETERS:
@@ -252,8 +269,9 @@ def test_with_accumulated_gradients_teacher_and_bank_move_once_per_optimiser_ste
 # --- several processes ----------------------------------------------------------------------------------------------
 
 
-def test_the_keys_of_all_ranks_are_enqueued_in_the_order_of_the_ranks(build_aux_skd, build_runner, recorder,
-                                                                     monkeypatch):
+def test_the_keys_of_all_ranks_are_enqueued_in_the_order_of_the_ranks(
+    build_aux_skd, build_runner, recorder, monkeypatch
+):
     model = build_aux_skd(bank_size=20)
     gathered = []
 
@@ -314,8 +332,12 @@ def test_preprocessor_and_bank_are_those_of_the_recomputation(build_aux_skd):
 def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux_skd):
     """The scale falls in the second iteration, as it does when a gradient was not finite."""
     scales = iter([8.0, 8.0, 8.0, 8.0, 4.0, 4.0, 4.0])
-    wrapper = SimpleNamespace(_inner_count=0, _accumulative_counts=1, should_update=lambda: True,
-                              loss_scaler=SimpleNamespace(get_scale=lambda: next(scales)))
+    wrapper = SimpleNamespace(
+        _inner_count=0,
+        _accumulative_counts=1,
+        should_update=lambda: True,
+        loss_scaler=SimpleNamespace(get_scale=lambda: next(scales)),
+    )
     model = build_aux_skd()
     runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper)
     teacher_hook, bank_hook = MomentumTeacherHook(momentum=0.5), MemoryBankHook()

@@ -1,4 +1,5 @@
 """Checkpoints that can be read as plain tensors, that survive a kill, and from which a run goes on bit by bit."""
+
 import os
 from collections.abc import Callable
 
@@ -63,8 +64,14 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_without_a_break(straight, interrup
     resumed = interrupted()
     assert resumed.epoch == straight.epoch == 4 and resumed.iter == straight.iter == 12
     states = straight.model.state_dict(), resumed.model.state_dict()
-    for part in ('backbone.conv.weight', 'teacher.backbone.conv.weight', 'teacher.backbone.bn.running_var',
-                 'memory_bank.rows', 'memory_bank.pointer', 'predictors.projection.layers.0.weight'):
+    for part in (
+        'backbone.conv.weight',
+        'teacher.backbone.conv.weight',
+        'teacher.backbone.bn.running_var',
+        'memory_bank.rows',
+        'memory_bank.pointer',
+        'predictors.projection.layers.0.weight',
+    ):
         assert part in states[0]
     assert_identical(dict(states[0]), dict(states[1]))
     assert_identical(straight.optim_wrapper.state_dict(), resumed.optim_wrapper.state_dict())
@@ -74,8 +81,9 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_without_a_break(straight, interrup
 
 def test_the_teacher_of_a_resumed_run_is_its_own_and_not_the_students_copy(build_aux_skd, build_runner, recorder):
     build_runner(build_aux_skd(), epochs=2, checkpoint=EVERY_EPOCH).train()
-    runner = build_runner(build_aux_skd(seed=8), hooks=[*AUX_SKD_HOOKS, recorder], epochs=3, checkpoint=EVERY_EPOCH,
-                          resume=True)
+    runner = build_runner(
+        build_aux_skd(seed=8), hooks=[*AUX_SKD_HOOKS, recorder], epochs=3, checkpoint=EVERY_EPOCH, resume=True
+    )
     runner.train()
     first = recorder.states[0]
     assert not torch.equal(first['teacher.backbone.conv.weight'], first['backbone.conv.weight'])
@@ -135,8 +143,9 @@ def test_a_resumed_run_removes_what_the_first_one_kept(interrupted):
     assert files_in(interrupted().work_dir) == ['epoch_3.pth', 'epoch_4.pth']
 
 
-def test_an_older_checkpoint_is_removed_only_after_the_new_one_and_its_pointer_are_in_place(build_vspp, build_runner,
-                                                                                          monkeypatch):
+def test_an_older_checkpoint_is_removed_only_after_the_new_one_and_its_pointer_are_in_place(
+    build_vspp, build_runner, monkeypatch
+):
     seen = []
     remove = os.remove
 
@@ -195,14 +204,18 @@ def test_what_torch_reads_back_counts_as_plain(value, tmp_path):
     torch.load(tmp_path / 'value.pth', weights_only=True)
 
 
-@pytest.mark.parametrize('value', [object(), [object()], {'a': object()}, {object(): 1}, lambda: None],
-                         ids=['object', 'in a list', 'as a value', 'as a key', 'function'])
+@pytest.mark.parametrize(
+    'value',
+    [object(), [object()], {'a': object()}, {object(): 1}, lambda: None],
+    ids=['object', 'in a list', 'as a value', 'as a key', 'function'],
+)
 def test_anything_else_is_not_plain(value):
     assert not is_plain(value)
 
 
 class FallingAccuracy(BaseMetric):
     """An accuracy that is best in the first epoch, as the NumPy number that metrics return."""
+
     accuracies = {'first': 0.9, 'resumed': 0.4}
 
     def __init__(self, stage: str) -> None:
@@ -221,10 +234,16 @@ def test_the_best_score_is_remembered_after_a_resume(build_vspp, build_runner, t
     for epochs, stage in ((1, 'first'), (2, 'resumed')):
         model = build_vspp()
         model.val_step = lambda data: [ActionDataSample()]
-        build_runner(model, hooks=[], epochs=epochs, checkpoint=checkpoint, resume=stage == 'resumed',
-                     val_dataloader=dict(batch_size=3, num_workers=0, dataset=[{}],
-                                         sampler=dict(type='DefaultSampler')),
-                     val_cfg=dict(), val_evaluator=Evaluator(FallingAccuracy(stage))).train()
+        build_runner(
+            model,
+            hooks=[],
+            epochs=epochs,
+            checkpoint=checkpoint,
+            resume=stage == 'resumed',
+            val_dataloader=dict(batch_size=3, num_workers=0, dataset=[{}], sampler=dict(type='DefaultSampler')),
+            val_cfg=dict(),
+            val_evaluator=Evaluator(FallingAccuracy(stage)),
+        ).train()
     assert 'best_accuracy_epoch_1.pth' in files_in(tmp_path / 'run')
     assert 'best_accuracy_epoch_2.pth' not in files_in(tmp_path / 'run')
     torch.load(tmp_path / 'run' / 'best_accuracy_epoch_1.pth', weights_only=True)

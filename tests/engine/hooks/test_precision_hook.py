@@ -1,4 +1,5 @@
 """One switch for the precision of training, validation and test."""
+
 import functools
 import os
 from datetime import timedelta
@@ -75,18 +76,27 @@ def test_fp16_tests_need_no_loss_scaling_though_the_config_could_train(build_vsp
     # For a test the runner keeps the training part of the config as it was written, and builds none of it.
     monkeypatch.setattr(precision_hook, 'get_device', lambda: 'cuda')
     model = build_vspp()
-    call_before_run(model, PrecisionHook('fp16'), train_loop=dict(type='EpochBasedTrainLoop', max_epochs=1),
-                    optim_wrapper=dict(type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
+    call_before_run(
+        model,
+        PrecisionHook('fp16'),
+        train_loop=dict(type='EpochBasedTrainLoop', max_epochs=1),
+        optim_wrapper=dict(type='AmpOptimWrapper', optimizer=dict(type='SGD', lr=0.1)),
+    )
     assert model.autocast_precision == 'fp16'
 
 
-@pytest.mark.parametrize(('arguments', 'channels_last'), [
-    (dict(precision='bf16'), True),
-    (dict(precision='bf16', channels_last=False), False),
-    (dict(precision='fp32'), True),
-    (dict(precision='fp32', channels_last=False), False),
-])
-def test_on_a_cpu_weights_are_channels_last_in_every_precision_unless_it_is_chosen(build_vspp, arguments, channels_last):
+@pytest.mark.parametrize(
+    ('arguments', 'channels_last'),
+    [
+        (dict(precision='bf16'), True),
+        (dict(precision='bf16', channels_last=False), False),
+        (dict(precision='fp32'), True),
+        (dict(precision='fp32', channels_last=False), False),
+    ],
+)
+def test_on_a_cpu_weights_are_channels_last_in_every_precision_unless_it_is_chosen(
+    build_vspp, arguments, channels_last
+):
     model = build_vspp()
     call_before_run(model, PrecisionHook(**arguments))
     weight = model.backbone.conv.weight
@@ -124,8 +134,9 @@ class Watch:
 
 
 @pytest.mark.parametrize(('precision', 'dtype'), [('fp32', torch.float32), ('bf16', torch.bfloat16)])
-def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_fp32(build_aux_skd, build_runner,
-                                                                                   recorder, precision, dtype):
+def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_fp32(
+    build_aux_skd, build_runner, recorder, precision, dtype
+):
     model = build_aux_skd()
     watched = [Watch(model.backbone.conv), Watch(model.teacher['backbone'].conv)]
     embeddings = {}
@@ -140,7 +151,8 @@ def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_f
     runner = build_runner(
         model,
         hooks=[dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook'), recorder],
-        precision=dict(type='PrecisionHook', precision=precision))
+        precision=dict(type='PrecisionHook', precision=precision),
+    )
     runner.train()
     assert [watch.outputs[True] for watch in watched] == [{dtype}, {dtype}]
     for name in ('student', 'teacher', 'bank', 'loss_distill'):
@@ -155,8 +167,9 @@ def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_f
 def test_bf16_and_fp32_begin_with_nearly_the_same_loss(build_vspp, build_runner):
     losses = []
     for precision in ('fp32', 'bf16'):
-        runner = build_runner(build_vspp(), hooks=[], precision=dict(type='PrecisionHook', precision=precision),
-                              work_dir=precision)
+        runner = build_runner(
+            build_vspp(), hooks=[], precision=dict(type='PrecisionHook', precision=precision), work_dir=precision
+        )
         runner.train()
         losses.append(runner.message_hub.get_scalar('train/loss_speed').data[0][0])
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
@@ -193,9 +206,12 @@ def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precis
             type='Recognizer3D',
             data_preprocessor=dict(type='ClipDataPreprocessor', _scope_='videossl'),
             backbone=dict(type='R3D', base_channels=2),
-            cls_head=dict(type='mmaction.I3DHead', num_classes=3, in_channels=16, dropout_ratio=0.0,
-                          average_clips='prob'),
-            _scope_='videossl'))
+            cls_head=dict(
+                type='mmaction.I3DHead', num_classes=3, in_channels=16, dropout_ratio=0.0, average_clips='prob'
+            ),
+            _scope_='videossl',
+        )
+    )
     watched, scores = Watch(model.backbone.stem.conv), Watch(model.cls_head)
     loader = dict(batch_size=3, num_workers=0, dataset=LabelledClips(), sampler=dict(type='DefaultSampler'))
     runner = build_runner(
@@ -208,7 +224,8 @@ def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precis
         val_evaluator=Evaluator(ScoreTypes()),
         test_dataloader=loader,
         test_cfg=dict(),
-        test_evaluator=Evaluator(ScoreTypes()))
+        test_evaluator=Evaluator(ScoreTypes()),
+    )
     runner.train()
     assert watched.outputs == {True: {dtype}, False: {dtype}}
     assert scores.outputs == {True: {torch.float32}, False: {torch.float32}}
@@ -223,8 +240,9 @@ def test_a_recogniser_of_mmaction2_is_trained_validated_and_tested_in_the_precis
 # ---------------------------------------------------------------------------------------------------- several processes
 def compare_first_gradients(rank: int, meeting_place: str) -> None:
     os.environ['LOCAL_RANK'] = str(rank)
-    distributed.init_process_group('gloo', init_method=f'file://{meeting_place}', rank=rank, world_size=2,
-                                   timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{meeting_place}', rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    )
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv3d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv3d(4, 8, 3, padding=1))
     config = dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None))

@@ -1,4 +1,5 @@
 """A run tells whoever started it how far it is, and ends when that process is gone."""
+
 import json
 import os
 from types import SimpleNamespace
@@ -17,11 +18,17 @@ def file(tmp_path):
 
 
 def test_training_writes_iterations_losses_and_accuracies(file):
-    outputs = dict(loss=torch.tensor(1.5), loss_speed=torch.tensor(0.5), acc_speed=0.25, top1_acc=torch.tensor(0.5),
-                   std_embedding=1.0)
+    outputs = dict(
+        loss=torch.tensor(1.5),
+        loss_speed=torch.tensor(0.5),
+        acc_speed=0.25,
+        top1_acc=torch.tensor(0.5),
+        std_embedding=1.0,
+    )
     ProgressHook(str(file), os.getppid()).after_train_iter(RUNNER, 0, outputs=outputs)
     assert json.loads(file.read_text()) == dict(
-        done=1, total=10, metrics=dict(loss=1.5, loss_speed=0.5, acc_speed=0.25, top1_acc=0.5))
+        done=1, total=10, metrics=dict(loss=1.5, loss_speed=0.5, acc_speed=0.25, top1_acc=0.5)
+    )
 
 
 @pytest.fixture
@@ -70,13 +77,16 @@ def test_values_are_read_from_the_device_only_when_they_are_written(file):
     assert Counted.read == 1
 
 
-@pytest.mark.parametrize('call', [
-    lambda hook: hook.before_train(RUNNER),
-    lambda hook: hook.after_train_iter(RUNNER, 0, outputs={}),
-    lambda hook: hook.after_val_iter(RUNNER, 0),
-    lambda hook: hook.before_test(RUNNER),
-    lambda hook: hook.after_test_iter(RUNNER, 0),
-])
+@pytest.mark.parametrize(
+    'call',
+    [
+        lambda hook: hook.before_train(RUNNER),
+        lambda hook: hook.after_train_iter(RUNNER, 0, outputs={}),
+        lambda hook: hook.after_val_iter(RUNNER, 0),
+        lambda hook: hook.before_test(RUNNER),
+        lambda hook: hook.after_test_iter(RUNNER, 0),
+    ],
+)
 def test_without_the_process_that_started_it_the_run_ends_and_writes_nothing(file, call):
     gone = 2**22 + 1  # above the greatest process number of Linux
     with pytest.raises(SystemExit, match='has ended'):

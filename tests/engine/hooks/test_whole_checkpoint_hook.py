@@ -1,4 +1,5 @@
 """No test of a model that is only partly loaded."""
+
 import pytest
 import torch
 

@@ -1,4 +1,5 @@
 """A net taken apart into shared stages and one copy of the others for each task."""
+
 import copy
 
 import pytest
@@ -45,10 +46,15 @@ def test_the_first_three_of_five_stages_are_shared_and_each_branch_has_the_last_
     assert [stage for stage, _ in backbone.shared.named_children()] == ['stem', 'stage1', 'stage2']
     for branch in ('human', 'contrast'):
         assert [stage for stage, _ in backbone.branches[branch].named_children()] == ['stage3', 'stage4']
-    prefixes = {'.'.join(key.split('.')[:3 if key.startswith('branches') else 2]) for key in backbone.state_dict()}
+    prefixes = {'.'.join(key.split('.')[: 3 if key.startswith('branches') else 2]) for key in backbone.state_dict()}
     assert prefixes == {
-        'shared.stem', 'shared.stage1', 'shared.stage2', 'branches.human.stage3', 'branches.human.stage4',
-        'branches.contrast.stage3', 'branches.contrast.stage4'
+        'shared.stem',
+        'shared.stage1',
+        'shared.stage2',
+        'branches.human.stage3',
+        'branches.human.stage4',
+        'branches.contrast.stage3',
+        'branches.contrast.stage4',
     }
 
 
@@ -240,7 +246,8 @@ def test_a_recognizer_of_mmaction2_trains_with_it_in_either_scope(default_scope,
     backbone = dict(type=f'{prefix}BranchedBackbone', backbone=dict(type='C3D', base_channels=2))
     with DefaultScope.overwrite_default_scope(default_scope):
         recognizer = MODELS.build(
-            dict(type='Recognizer3D', backbone=backbone, cls_head=dict(type='I3DHead', num_classes=4, in_channels=32)))
+            dict(type='Recognizer3D', backbone=backbone, cls_head=dict(type='I3DHead', num_classes=4, in_channels=32))
+        )
     assert isinstance(recognizer.backbone, BranchedBackbone)
     samples = [ActionDataSample().set_gt_label(label) for label in (0, 3)]
     recognizer(clips.unsqueeze(1), data_samples=samples, mode='loss')['loss_cls'].backward()
@@ -253,14 +260,17 @@ def test_an_impossible_number_of_shared_stages_is_refused(value):
         BranchedBackbone(SMALL, num_shared_stages=value)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(branches=[]), 'at least one name'),
-    (dict(branches='human'), 'must be a list'),
-    (dict(branches=['a.b']), 'must be a list of at least one name'),
-    (dict(branches=['a', 'a']), 'a name of its own'),
-    (dict(output='sum'), "output must be 'concat'"),
-    (dict(backbone=dict(SMALL, out_indices=[3])), r'remove out_indices=\[3\]'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(branches=[]), 'at least one name'),
+        (dict(branches='human'), 'must be a list'),
+        (dict(branches=['a.b']), 'must be a list of at least one name'),
+        (dict(branches=['a', 'a']), 'a name of its own'),
+        (dict(output='sum'), "output must be 'concat'"),
+        (dict(backbone=dict(SMALL, out_indices=[3])), r'remove out_indices=\[3\]'),
+    ],
+)
 def test_bad_arguments_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         BranchedBackbone(**{'backbone': SMALL, **arguments})

@@ -1,4 +1,5 @@
 """C3D as the paper has it, and its numbers for a tiny version."""
+
 import pytest
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,5 @@
 """What every backbone owes the rest of the house, for all of them alike."""
+
 import math
 from typing import NamedTuple
 
@@ -152,7 +153,7 @@ def test_a_recognizer_of_mmaction2_trains_and_predicts_with_it(case, default_sco
     with torch.no_grad():
         predictions = recognizer(clips, data_samples=data_samples, mode='predict')
     for prediction in predictions:
-        torch.testing.assert_close(prediction.pred_score.sum(), torch.tensor(1.))
+        torch.testing.assert_close(prediction.pred_score.sum(), torch.tensor(1.0))
 
 
 @every_backbone

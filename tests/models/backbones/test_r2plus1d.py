@@ -1,4 +1,5 @@
 """R(2+1)D as the paper has it, and its factorised convolution against plain function calls."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,8 @@ def test_every_middle_width_of_the_10_layer_net_is_the_papers():
         backbone = R2Plus1D(depth=10)
     widths = {
         name: module.spatial.out_channels
-        for name, module in backbone.named_modules() if isinstance(module, FactorizedConv3d)
+        for name, module in backbone.named_modules()
+        if isinstance(module, FactorizedConv3d)
     }
     assert widths == {
         'stem.conv': 83,
@@ -50,8 +52,9 @@ def test_every_middle_width_of_the_10_layer_net_is_the_papers():
     }
 
 
-@pytest.mark.parametrize(('in_channels', 'out_channels', 'kernel_size'), [(3, 64, (3, 7, 7)), (64, 128, (3, 3, 3)),
-                                                                          (64, 128, (1, 1, 1))])
+@pytest.mark.parametrize(
+    ('in_channels', 'out_channels', 'kernel_size'), [(3, 64, (3, 7, 7)), (64, 128, (3, 3, 3)), (64, 128, (1, 1, 1))]
+)
 def test_a_factorised_convolution_has_at_most_the_weights_of_the_full_one(in_channels, out_channels, kernel_size):
     conv = FactorizedConv3d(in_channels, out_channels, kernel_size)
     full = in_channels * out_channels * kernel_size[0] * kernel_size[1] * kernel_size[2]
@@ -75,8 +78,7 @@ def test_a_factorised_convolution_equals_space_then_norm_then_relu_then_time():
     # Over space: every frame by itself. Over time: every position by itself.
     frames = x.transpose(1, 2).flatten(0, 1)
     middle = F.conv2d(frames, conv.spatial.weight[:, :, 0], stride=(1, 3), padding=2)
-    middle = F.relu(
-        F.batch_norm(middle, conv.bn.running_mean, conv.bn.running_var, conv.bn.weight, conv.bn.bias))
+    middle = F.relu(F.batch_norm(middle, conv.bn.running_mean, conv.bn.running_var, conv.bn.weight, conv.bn.bias))
     middle = middle.unflatten(0, (2, 6)).transpose(1, 2)
     series = middle.permute(0, 3, 4, 1, 2).flatten(0, 2)
     expected = F.conv1d(series, conv.temporal.weight[..., 0, 0], stride=2, padding=1)

@@ -1,4 +1,5 @@
 """R3D as the paper has it, and its numbers for a tiny version."""
+
 # On the meta device tensors have shapes but no values, so the full-size net costs nothing.
 import pytest
 import torch

@@ -1,4 +1,5 @@
 """The residual block and the stages that R3D and R(2+1)D are made of."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -59,8 +60,10 @@ def test_depth_sets_the_number_of_blocks_in_each_stage(depth, blocks):
         projects = [not isinstance(block.shortcut, nn.Identity) for block in stage.module]
         assert projects == [stage.name != 'stage1'] + [False] * (blocks - 1)
     convolutions = sum(
-        isinstance(module, nn.Conv3d) and 'shortcut' not in name for stage in stages
-        for name, module in stage.module.named_modules())
+        isinstance(module, nn.Conv3d) and 'shortcut' not in name
+        for stage in stages
+        for name, module in stage.module.named_modules()
+    )
     assert convolutions + 1 == depth  # the classifier is the last layer
 
 

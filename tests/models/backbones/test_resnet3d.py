@@ -1,4 +1,5 @@
 """ResNet3D as the paper has it, and its numbers for a tiny version."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -69,9 +70,9 @@ def test_convolutions_are_drawn_from_kaimings_normal_distribution_with_fan_out()
     standardised = []
     for convolution in convolutions:
         outputs_per_input = convolution.out_channels * convolution.weight[0, 0].numel()
-        standardised.append(convolution.weight.detach().flatten() * (outputs_per_input / 2)**0.5)
+        standardised.append(convolution.weight.detach().flatten() * (outputs_per_input / 2) ** 0.5)
         # By layer: 8 standard errors of a sample standard deviation. With fan_in, stride-2 layers are off by 40 %.
-        tolerance = 8 / (2 * standardised[-1].numel())**0.5
+        tolerance = 8 / (2 * standardised[-1].numel()) ** 0.5
         assert abs(standardised[-1].std() - 1) < tolerance
     standardised = torch.cat(standardised)
     # Normal, not uniform: 4.55 % lie outside of two standard deviations; a uniform draw ends at 1.73.

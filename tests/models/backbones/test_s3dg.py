@@ -1,4 +1,5 @@
 """S3D-G as RSPNet and as VideoPace have it: counts, shapes, and a tiny version written as functions."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -201,7 +202,8 @@ class Functions:
     def bn_relu(self, x: torch.Tensor, name: str) -> torch.Tensor:
         mean, var, scale, shift = (
             self.weights[f'{name}.bn.{key}'][:, None, None, None]
-            for key in ('running_mean', 'running_var', 'weight', 'bias'))
+            for key in ('running_mean', 'running_var', 'weight', 'bias')
+        )
         return ((x - mean) / (var + self.eps).sqrt() * scale + shift).clamp(min=0)
 
     def pointwise(self, x: torch.Tensor, name: str) -> torch.Tensor:
@@ -308,20 +310,25 @@ def test_every_batch_norm_has_the_variants_settings(settings, eps, momentum):
 @both_variants
 def test_only_gates_have_a_bias(variant):
     modules = S3DG(base_channels=1, **variant).named_modules()
-    with_bias = {name for name, module in modules if isinstance(module, (nn.Conv3d, nn.Linear)) and module.bias is not None}
+    with_bias = {
+        name for name, module in modules if isinstance(module, (nn.Conv3d, nn.Linear)) and module.bias is not None
+    }
     assert with_bias == {f'{name}.excitation' for name in gated_layers(**variant)}
 
 
-@pytest.mark.parametrize(('argument', 'value', 'message'), [
-    ('stem_conv', 'factorised', "stem_conv must be one of 'separable', 'full', got 'factorised'"),
-    ('stem_time_stride', 2, "stem_time_stride must be one of 'spatial', 'temporal', got 2"),
-    ('gating', True, "gating must be one of 'conv', 'linear', None, got True"),
-    ('pool_padding', 'same', "pool_padding must be one of 'both_sides', 'far_side', got 'same'"),
-    ('bn_eps', 0, 'bn_eps must be above 0, got 0'),
-    ('bn_eps', -1e-3, 'bn_eps must be above 0'),
-    ('bn_momentum', 0, 'bn_momentum must be above 0 and at most 1'),
-    ('bn_momentum', 1.5, 'bn_momentum must be above 0 and at most 1'),
-])
+@pytest.mark.parametrize(
+    ('argument', 'value', 'message'),
+    [
+        ('stem_conv', 'factorised', "stem_conv must be one of 'separable', 'full', got 'factorised'"),
+        ('stem_time_stride', 2, "stem_time_stride must be one of 'spatial', 'temporal', got 2"),
+        ('gating', True, "gating must be one of 'conv', 'linear', None, got True"),
+        ('pool_padding', 'same', "pool_padding must be one of 'both_sides', 'far_side', got 'same'"),
+        ('bn_eps', 0, 'bn_eps must be above 0, got 0'),
+        ('bn_eps', -1e-3, 'bn_eps must be above 0'),
+        ('bn_momentum', 0, 'bn_momentum must be above 0 and at most 1'),
+        ('bn_momentum', 1.5, 'bn_momentum must be above 0 and at most 1'),
+    ],
+)
 def test_an_unusable_argument_is_refused_by_name(argument, value, message):
     with pytest.raises(ValueError, match=message):
         S3DG(**{argument: value})

@@ -1,4 +1,5 @@
 """The stem's convolution, by blocks of 2 x 2 pixels."""
+
 import copy
 
 import pytest
@@ -11,9 +12,16 @@ from videossl.models.backbones.stem_conv import StemConv3d, blocks_to_channels, 
 
 
 @pytest.mark.parametrize('height, width', [(12, 12), (13, 12), (7, 9), (16, 5)])
-@pytest.mark.parametrize('kernel, padding, stride', [((3, 7, 7), (1, 3, 3), (1, 2, 2)), ((1, 7, 7), (0, 3, 3), (1, 2, 2)),
-                                                     ((3, 3, 5), (1, 1, 2), (2, 2, 2)), ((3, 4, 4), (1, 1, 1), (1, 2, 2)),
-                                                     ((3, 3, 3), (0, 0, 0), (1, 2, 2))])
+@pytest.mark.parametrize(
+    'kernel, padding, stride',
+    [
+        ((3, 7, 7), (1, 3, 3), (1, 2, 2)),
+        ((1, 7, 7), (0, 3, 3), (1, 2, 2)),
+        ((3, 3, 5), (1, 1, 2), (2, 2, 2)),
+        ((3, 4, 4), (1, 1, 1), (1, 2, 2)),
+        ((3, 3, 3), (0, 0, 0), (1, 2, 2)),
+    ],
+)
 @pytest.mark.parametrize('bias', [False, True])
 def test_bf16_gives_what_fp32_gives_and_so_do_its_gradients(height, width, kernel, padding, stride, bias):
     torch.manual_seed(0)

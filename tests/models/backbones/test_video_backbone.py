@@ -1,4 +1,5 @@
 """The part all backbones share, on a chain of three tiny stages."""
+
 from collections import OrderedDict
 
 import pytest
@@ -10,8 +11,7 @@ from videossl.models.hand_off import HandOffError
 
 
 def tiny_stage(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict(conv=nn.Conv3d(in_channels, out_channels, 1), bn=nn.BatchNorm3d(out_channels)))
+    return nn.Sequential(OrderedDict(conv=nn.Conv3d(in_channels, out_channels, 1), bn=nn.BatchNorm3d(out_channels)))
 
 
 def tiny_backbone(**kwargs) -> VideoBackbone:
@@ -54,7 +54,7 @@ def test_several_out_indices_give_a_tuple_of_maps(clips):
 
 
 def test_a_single_out_index_gives_that_map_and_skips_the_stages_after_it(clips):
-    backbone = tiny_backbone(out_indices=(1, ))
+    backbone = tiny_backbone(out_indices=(1,))
     backbone.stage2.register_forward_hook(lambda *_: pytest.fail('stage2 was run for nothing'))
     assert backbone(clips).shape[1] == backbone.out_channels == 5
 

@@ -3,6 +3,7 @@
 The tables run from the authors' modules to ours, were written from the authors' model definitions, and share nothing with
 :mod:`videossl.models.conversion.layouts`.
 """
+
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +19,11 @@ def full(theirs, ours):
 
 
 def factorised(theirs, ours):
-    return [(f'{theirs}.spatial_conv', f'{ours}.spatial', CONV), (f'{theirs}.bn', f'{ours}.bn', NORM),
-            (f'{theirs}.temporal_conv', f'{ours}.temporal', CONV)]
+    return [
+        (f'{theirs}.spatial_conv', f'{ours}.spatial', CONV),
+        (f'{theirs}.bn', f'{ours}.bn', NORM),
+        (f'{theirs}.temporal_conv', f'{ours}.temporal', CONV),
+    ]
 
 
 def vcop(conv, num_blocks):
@@ -39,8 +43,16 @@ def vcop(conv, num_blocks):
 
 def c3d():
     rows = []
-    for name, ours in (('1', 'stem'), ('2', 'stage1.conv2'), ('3a', 'stage2.conv3a'), ('3b', 'stage2.conv3b'),
-                       ('4a', 'stage3.conv4a'), ('4b', 'stage3.conv4b'), ('5a', 'stage4.conv5a'), ('5b', 'stage4.conv5b')):
+    for name, ours in (
+        ('1', 'stem'),
+        ('2', 'stage1.conv2'),
+        ('3a', 'stage2.conv3a'),
+        ('3b', 'stage2.conv3b'),
+        ('4a', 'stage3.conv4a'),
+        ('4b', 'stage3.conv4b'),
+        ('5a', 'stage4.conv5a'),
+        ('5b', 'stage4.conv5b'),
+    ):
         rows += [(f'conv{name}', f'{ours}.conv', CONV_BIAS), (f'bn{name}', f'{ours}.bn', NORM)]
     return rows
 
@@ -51,8 +63,10 @@ def layered(stem_conv, stem_bn, names, num_blocks):
     for stage in (1, 2, 3, 4):
         for block in range(num_blocks):
             ours = ['conv1', 'bn1', 'conv2', 'bn2', 'shortcut.conv', 'shortcut.bn']
-            for theirs, our in list(zip(names, ours))[:6 if stage > 1 and block == 0 else 4]:
-                rows.append((f'layer{stage}.{block}.{theirs}', f'stage{stage}.{block}.{our}', CONV if 'conv' in our else NORM))
+            for theirs, our in list(zip(names, ours))[: 6 if stage > 1 and block == 0 else 4]:
+                rows.append(
+                    (f'layer{stage}.{block}.{theirs}', f'stage{stage}.{block}.{our}', CONV if 'conv' in our else NORM)
+                )
     return rows
 
 
@@ -65,7 +79,9 @@ def torchvision():
 
 
 def ctp():
-    return layered('stem.conv', 'stem.bn', ['conv1.conv', 'bn1', 'conv2.conv', 'bn2', 'downsample.conv', 'downsample_bn'], 2)
+    return layered(
+        'stem.conv', 'stem.bn', ['conv1.conv', 'bn1', 'conv2.conv', 'bn2', 'downsample.conv', 'downsample_bn'], 2
+    )
 
 
 BLOCKS = {'3b': 2, '3c': 2, '4b': 3, '4c': 3, '4d': 3, '4e': 3, '4f': 3, '5b': 4, '5c': 4}  # and our stage
@@ -76,8 +92,11 @@ def rspnet_s3dg():
         return [(f'{theirs}.conv3d', f'{ours}.conv', CONV), (f'{theirs}.bn', f'{ours}.bn', NORM)]
 
     def separable(theirs, ours):
-        return [*unit(f'{theirs}.sep_conv.0', f'{ours}.spatial'), *unit(f'{theirs}.sep_conv.1', f'{ours}.temporal'),
-                (f'{theirs}.excitation', f'{ours}.gate.excitation', CONV_BIAS)]
+        return [
+            *unit(f'{theirs}.sep_conv.0', f'{ours}.spatial'),
+            *unit(f'{theirs}.sep_conv.1', f'{ours}.temporal'),
+            (f'{theirs}.excitation', f'{ours}.gate.excitation', CONV_BIAS),
+        ]
 
     rows = separable('feature.sepConv1', 'stem') + unit('feature.basicConv3d', 'stage1.conv2b')
     rows += separable('feature.sep_conv2', 'stage1.conv2c')
@@ -122,8 +141,11 @@ NETS = {
     'vcop-c3d': ('c3d', lambda: C3D(base_channels=4), c3d()),
     'hara': ('resnet3d-18', lambda: ResNet3D(18, base_channels=4), hara()),
     'rspnet-s3dg': ('s3dg', lambda: S3DG(base_channels=4), rspnet_s3dg()),
-    'pace-s3dg': ('s3dg', lambda: S3DG('full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1,
-                                       base_channels=4), pace_s3dg()),
+    'pace-s3dg': (
+        's3dg',
+        lambda: S3DG('full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1, base_channels=4),
+        pace_s3dg(),
+    ),
     'torchvision-r3d': ('r3d-18', lambda: R3D(18, base_channels=4), torchvision()),
     'ctp-r3d': ('r3d-18', lambda: R3D(18, base_channels=4), ctp()),
 }
@@ -141,7 +163,7 @@ def lively(net: nn.Module, seed: int = 0) -> nn.Module:
                 elif value.ndim == 1:
                     value.copy_(1 + 0.3 * noise if name.endswith('weight') else 0.3 * noise)
                 else:
-                    value.copy_(noise / value[0].numel()**0.5 * 1.4)
+                    value.copy_(noise / value[0].numel() ** 0.5 * 1.4)
             else:
                 value.fill_(7)
     return net.eval()

@@ -1,4 +1,5 @@
 """A backbone that is written for others is the one that was trained, wherever it is loaded."""
+
 import importlib.util
 import json
 import re
@@ -23,23 +24,48 @@ BRANCHED = dict(type='BranchedBackbone', output='branches', backbone=dict(type='
 
 def momentum(backbone, **neck):
     return dict(
-        type='MomentumPretrainer', backbone=backbone, memory_bank=dict(type='MemoryBank', size=8, dim=8),
+        type='MomentumPretrainer',
+        backbone=backbone,
+        memory_bank=dict(type='MemoryBank', size=8, dim=8),
         data_preprocessor=dict(type='ClipDataPreprocessor', to_bgr=True),
         necks=dict(projection=dict(type='ProjectionNeck', in_channels=32, out_channels=8, **neck)),
         predictors=dict(projection=dict(type='PredictorNeck', in_channels=8, hidden_channels=16, out_channels=8)),
-        heads=dict(distill=dict(type='SimilarityDistillHead')))
+        heads=dict(distill=dict(type='SimilarityDistillHead')),
+    )
 
 
 def save_run(path, model_config, **others):
     """A checkpoint as a run of mmengine's leaves it, and the model in it."""
     with DefaultScope.overwrite_default_scope('videossl'):
         model = lively(MODELS.build(dict(model_config)))
-    config = Config(dict(model=model_config, default_scope='videossl', work_dir='/home/someone/work', load_from=None,
-                         param_scheduler=[dict(type='CosineAnnealingLR', end=float('inf'))], **others))
-    torch.save(dict(
-        meta=dict(cfg=config.pretty_text, experiment_name='aux-skd_r3d-10_20260101_120000', epoch=20, iter=7, seed=0,
-                  mmengine_version='0.10.7', hook_msgs=dict(secret='x')),
-        state_dict=model.state_dict(), message_hub=dict(log_scalars={}), optimizer=dict(state={}), param_schedulers=[]), path)
+    config = Config(
+        dict(
+            model=model_config,
+            default_scope='videossl',
+            work_dir='/home/someone/work',
+            load_from=None,
+            param_scheduler=[dict(type='CosineAnnealingLR', end=float('inf'))],
+            **others,
+        )
+    )
+    torch.save(
+        dict(
+            meta=dict(
+                cfg=config.pretty_text,
+                experiment_name='aux-skd_r3d-10_20260101_120000',
+                epoch=20,
+                iter=7,
+                seed=0,
+                mmengine_version='0.10.7',
+                hook_msgs=dict(secret='x'),
+            ),
+            state_dict=model.state_dict(),
+            message_hub=dict(log_scalars={}),
+            optimizer=dict(state={}),
+            param_schedulers=[],
+        ),
+        path,
+    )
     return model
 
 
@@ -74,9 +100,16 @@ def test_an_export_says_what_it_is(run, tmp_path):
     meta = content['meta']
     assert meta['backbone'] == dict(type='videossl.R3D', depth=10, base_channels=4)  # no freezing, no preprocessor
     assert (meta['config'], meta['method'], meta['model'], meta['epoch'], meta['part']) == (
-        'aux-skd_r3d-10', 'aux-skd', 'MomentumPretrainer', 20, 'student')
+        'aux-skd_r3d-10',
+        'aux-skd',
+        'MomentumPretrainer',
+        20,
+        'student',
+    )
     config = read_literal(meta['cfg'], 'model', 'work_dir')
-    assert config['model']['backbone'] == R3D_CONFIG and config['work_dir'] is None, 'the training config, without paths'
+    assert config['model']['backbone'] == R3D_CONFIG and config['work_dir'] is None, (
+        'the training config, without paths'
+    )
     assert meta['data_preprocessor'] == dict(type='videossl.ClipDataPreprocessor', to_bgr=True)
     assert set(meta['versions']) == {'videossl', 'torch', 'mmengine', 'mmaction2'}
     assert meta['versions']['torch'] == torch.__version__
@@ -102,16 +135,21 @@ def test_safetensors_loads_an_export(run, tmp_path):
 @pytest.mark.parametrize('prefix', ['', 'backbone', 'encoder.'])
 def test_mmaction2_loads_an_export_by_init_cfg(prefix, run, tmp_path):
     from mmaction.registry import MODELS as THEIRS
+
     model, checkpoint = run
     export_backbone(checkpoint, tmp_path / 'r3d.pth', prefix=prefix)
     init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'r3d.pth'))
     if prefix:
         init_cfg['prefix'] = prefix.rstrip('.') + '.'
     with DefaultScope.overwrite_default_scope('mmaction'):
-        recognizer = THEIRS.build(dict(
-            type='Recognizer3D', backbone=dict(type='videossl.R3D', depth=10, base_channels=4, init_cfg=init_cfg),
-            cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
-            data_preprocessor=dict(type='ActionDataPreprocessor', format_shape='NCTHW')))
+        recognizer = THEIRS.build(
+            dict(
+                type='Recognizer3D',
+                backbone=dict(type='videossl.R3D', depth=10, base_channels=4, init_cfg=init_cfg),
+                cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
+                data_preprocessor=dict(type='ActionDataPreprocessor', format_shape='NCTHW'),
+            )
+        )
         recognizer.init_weights()
     assert torch.equal(features(recognizer.backbone), features(model.backbone))
 
@@ -173,9 +211,17 @@ def test_an_exported_file_can_be_given_another_format(run, tmp_path):
 def test_a_checkpoint_of_mmaction2s_scope_builds_mmaction2s_net(tmp_path):
     backbone = dict(type='ResNet3d', depth=18, pretrained=None, base_channels=4)
     theirs = MODELS.build(dict(backbone, _scope_='mmaction'))
-    torch.save(dict(meta=dict(cfg=Config(dict(default_scope='mmaction', model=dict(
-        type='Recognizer3D', backbone=backbone))).pretty_text),
-                    state_dict={f'backbone.{name}': value for name, value in theirs.state_dict().items()}), tmp_path / 'run.pth')
+    torch.save(
+        dict(
+            meta=dict(
+                cfg=Config(
+                    dict(default_scope='mmaction', model=dict(type='Recognizer3D', backbone=backbone))
+                ).pretty_text
+            ),
+            state_dict={f'backbone.{name}': value for name, value in theirs.state_dict().items()},
+        ),
+        tmp_path / 'run.pth',
+    )
     export_backbone(tmp_path / 'run.pth', tmp_path / 'theirs.pth')
     meta = torch.load(tmp_path / 'theirs.pth', weights_only=True)['meta']
     assert meta['backbone'] == dict(type='mmaction.ResNet3d', depth=18, base_channels=4)
@@ -226,16 +272,25 @@ def test_a_config_in_a_checkpoint_is_never_run(run, tmp_path):
 def test_the_literal_reader_reads_what_mmengine_writes():
     model = dict(a=(1, -2.5), b=[None, True, 'x\'"y'], c={'3 d': {}}, d=float('inf'), e=())
     assert read_literal(Config(dict(model=model, other=1)).pretty_text, 'model', 'missing') == dict(model=model)
-    for text in ('model = [x for x in ()]', 'model = dict(**{})', "model = __import__('os')", 'model = (1).real', 'model = ('):
+    for text in (
+        'model = [x for x in ()]',
+        'model = dict(**{})',
+        "model = __import__('os')",
+        'model = (1).real',
+        'model = (',
+    ):
         with pytest.raises(ConversionError):
             read_literal(text, 'model')
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(branch='human'), 'videossl.R3D, has no branches'),
-    (dict(out='x.onnx'), 'ends with .pth, .pt, .safetensors'),
-    (dict(checkpoint='none.pth'), 'there is no file'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(branch='human'), 'videossl.R3D, has no branches'),
+        (dict(out='x.onnx'), 'ends with .pth, .pt, .safetensors'),
+        (dict(checkpoint='none.pth'), 'there is no file'),
+    ],
+)
 def test_bad_arguments(arguments, message, run, tmp_path):
     arguments = {'checkpoint': run[1], 'out': 'out.pth', **arguments}
     with pytest.raises(ConversionError, match=message):
@@ -243,8 +298,10 @@ def test_bad_arguments(arguments, message, run, tmp_path):
 
 
 def test_a_checkpoint_without_a_teacher_or_backbone_says_so(tmp_path):
-    save_run(tmp_path / 'run.pth', dict(type='Pretrainer', backbone=R3D_CONFIG,
-                                        heads=dict(speed=dict(type='SpeedHead', in_channels=32))))
+    save_run(
+        tmp_path / 'run.pth',
+        dict(type='Pretrainer', backbone=R3D_CONFIG, heads=dict(speed=dict(type='SpeedHead', in_channels=32))),
+    )
     with pytest.raises(ConversionError, match='no names that begin with teacher.backbone.*averaged teacher'):
         export_backbone(tmp_path / 'run.pth', tmp_path / 'x.pth', teacher=True)
     torch.save(dict(state_dict={'encoder.weight': torch.zeros(2)}), tmp_path / 'other.pth')

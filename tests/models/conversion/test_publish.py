@@ -1,4 +1,5 @@
 """A published checkpoint tests as before, holds nothing of the training, and is named after its content."""
+
 import hashlib
 import re
 
@@ -13,8 +14,11 @@ from videossl.models.conversion.literal_config import read_literal
 from videossl.registry import MODELS
 
 RECOGNIZER = dict(
-    type='Recognizer3D', backbone=R3D_CONFIG, data_preprocessor=dict(type='ClipDataPreprocessor'),
-    cls_head=dict(type='I3DHead', in_channels=32, num_classes=5, average_clips='prob'))
+    type='Recognizer3D',
+    backbone=R3D_CONFIG,
+    data_preprocessor=dict(type='ClipDataPreprocessor'),
+    cls_head=dict(type='I3DHead', in_channels=32, num_classes=5, average_clips='prob'),
+)
 
 
 def test_a_published_recogniser_scores_as_before(tmp_path):
@@ -38,7 +42,9 @@ def test_the_name_has_the_date_and_eight_digits_of_the_files_sha256(tmp_path):
     assert torch.hub.HASH_REGEX.search(path.name).group(1) == digest[:8]
     assert digest in str(report)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert publish_model(tmp_path / 'epoch_20.pth', tmp_path / 'new' / 'r3d.pth')[0] == path  # the same content, the same name
+    assert (
+        publish_model(tmp_path / 'epoch_20.pth', tmp_path / 'new' / 'r3d.pth')[0] == path
+    )  # the same content, the same name
 
 
 def test_nothing_of_the_training_is_left(tmp_path):

@@ -1,4 +1,5 @@
 """SpeedHead and SegmentHead against the cross-entropy written out by hand."""
+
 import numpy as np
 import pytest
 import torch
@@ -54,8 +55,9 @@ def test_ignored_clips_take_no_part_in_loss_and_accuracy(samples_with, head_clas
 
 
 @each_head
-def test_a_batch_of_ignored_clips_gives_a_loss_of_zero_and_finite_gradients(samples_with, head_class, classes, label,
-                                                                           name):
+def test_a_batch_of_ignored_clips_gives_a_loss_of_zero_and_finite_gradients(
+    samples_with, head_class, classes, label, name
+):
     head = head_class(in_channels=6, **{classes: 3})
     embedding = torch.randn(2, 1, 6, requires_grad=True)
     results = head.loss(embedding, samples_with(**{label: [[-100], [-100]]}))
@@ -71,7 +73,8 @@ def test_another_ignored_label_can_be_chosen(samples_with, head_class, classes, 
     embedding = torch.randn(2, 1, 6)
     results = head.loss(embedding, samples_with(**{label: [[2], [1]]}))
     assert results[f'loss_{name}'].item() == pytest.approx(
-        cross_entropy_by_hand(head, embedding, [[-100], [1]]), rel=1e-5)
+        cross_entropy_by_hand(head, embedding, [[-100], [1]]), rel=1e-5
+    )
 
 
 @each_head
@@ -132,7 +135,8 @@ def test_a_bf16_embedding_is_accepted(samples_with, head_class, classes, label, 
 def test_it_has_one_linear_layer_and_four_classes_by_default(head_class, classes, label, name):
     head = MODELS.build(dict(type=head_class.__name__, in_channels=6))
     assert {key: tuple(value.shape) for key, value in head.state_dict().items()} == {
-        'classifier.weight': (4, 6), 'classifier.bias': (4, )
+        'classifier.weight': (4, 6),
+        'classifier.bias': (4,),
     }
     assert head.embedding == 'pooled'
     with pytest.raises(ValueError, match=f'{head_class.__name__}: the number of classes'):

@@ -1,4 +1,5 @@
 """InfoNCE against -log softmax written out in float64."""
+
 import numpy as np
 import pytest
 import torch
@@ -43,8 +44,8 @@ def test_a_bank_of_rows_like_the_keys_gives_the_logarithm_of_the_number_of_candi
 
 
 def test_an_easy_positive_costs_nothing_and_a_hard_one_a_lot_without_overflow():
-    bank = torch.tensor([[-1., 0.]])
-    query = torch.tensor([[1., 0.]])
+    bank = torch.tensor([[-1.0, 0.0]])
+    query = torch.tensor([[1.0, 0.0]])
     assert info_nce(query, query.unsqueeze(1), bank, 0.07).item() == pytest.approx(np.exp(-2 / 0.07), abs=1e-12)
     assert info_nce(query, -query.unsqueeze(1), -bank, 0.01).item() == pytest.approx(200, rel=1e-5)
 

@@ -1,4 +1,5 @@
 """The contrast within a batch against loops over anchors and clips, and two processes against one."""
+
 import math
 from datetime import timedelta
 
@@ -43,11 +44,14 @@ def test_clips_of_one_video_are_drawn_together_and_all_others_apart(num_videos, 
     assert results['acc_contrast'].item() == pytest.approx(accuracy)
 
 
-@pytest.mark.parametrize('speeds', [
-    [[0, 1], [1, 2], [0, 0], [2, 3]],  # speed 3 stands alone: that clip is a negative only
-    [[0], [1], [1], [3], [0]],
-    [[2, 2, 2], [2, 2, 2]],  # no negative anywhere
-])
+@pytest.mark.parametrize(
+    'speeds',
+    [
+        [[0, 1], [1, 2], [0, 0], [2, 3]],  # speed 3 stands alone: that clip is a negative only
+        [[0], [1], [1], [3], [0]],
+        [[2, 2, 2], [2, 2, 2]],  # no negative anywhere
+    ],
+)
 def test_clips_of_one_pace_are_drawn_together_whatever_their_video(samples_with, speeds):
     embedding = 3 * torch.randn(len(speeds), len(speeds[0]), 6)
     results = NTXentHead('same_pace', TEMPERATURE, loss_weight=1).loss(embedding, samples_with(gt_speed=speeds))
@@ -60,7 +64,9 @@ def test_the_gradient_is_that_of_the_loss_by_hand(samples_with):
     """Central differences of the loops above, in float64."""
     speeds = [[0, 1], [1, 2], [0, 3]]
     embedding = torch.randn(3, 2, 3, requires_grad=True)
-    NTXentHead('same_pace', 0.5, loss_weight=1).loss(embedding, samples_with(gt_speed=speeds))['loss_contrast'].backward()
+    NTXentHead('same_pace', 0.5, loss_weight=1).loss(embedding, samples_with(gt_speed=speeds))[
+        'loss_contrast'
+    ].backward()
     step = 1e-5
     for place in np.ndindex(3, 2, 3):
         sides = []
@@ -73,7 +79,7 @@ def test_the_gradient_is_that_of_the_loss_by_hand(samples_with):
 
 def test_anchors_without_a_positive_take_no_part_in_the_mean_and_accuracy(samples_with):
     # Two clips of speed 0 at a right angle, and one of speed 1 that is opposite to the first.
-    embedding = torch.tensor([[[1., 0.]], [[0., 1.]], [[-1., 0.]]])
+    embedding = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])
     results = NTXentHead('same_pace', 1.0, loss_weight=1).loss(embedding, samples_with(gt_speed=[[0], [0], [1]]))
     first = -math.log(1 / (1 + math.exp(-1)))
     second = -math.log(1 / 2)
@@ -128,15 +134,23 @@ def test_the_weight_scales_the_loss_and_nothing_else():
 
 def test_the_defaults_are_a_tenth_of_same_context_on_the_projection():
     head = MODELS.build(dict(type='NTXentHead'))
-    assert (head.positives, head.temperature, head.embedding, head.loss_weight) == ('same_context', 0.1, 'projection', 0.1)
+    assert (head.positives, head.temperature, head.embedding, head.loss_weight) == (
+        'same_context',
+        0.1,
+        'projection',
+        0.1,
+    )
     assert list(head.parameters()) == []
 
 
-@pytest.mark.parametrize(('arguments', 'named'), [
-    (dict(positives='same_video'), "same_context.*got 'same_video'"),
-    (dict(temperature=0), 'temperature must be positive'),
-    (dict(temperature=-0.1), 'temperature must be positive'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (dict(positives='same_video'), "same_context.*got 'same_video'"),
+        (dict(temperature=0), 'temperature must be positive'),
+        (dict(temperature=-0.1), 'temperature must be positive'),
+    ],
+)
 def test_a_senseless_parameter_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=named):
         NTXentHead(**arguments)
@@ -163,7 +177,8 @@ def pretrainer(positives: str) -> Pretrainer:
     return Pretrainer(
         backbone=torch.nn.Conv3d(3, 8, 2),
         necks=dict(projection=dict(type='ProjectionNeck', in_channels=8, out_channels=5)),
-        heads=dict(contrast=dict(type='NTXentHead', positives=positives, temperature=TEMPERATURE)))
+        heads=dict(contrast=dict(type='NTXentHead', positives=positives, temperature=TEMPERATURE)),
+    )
 
 
 def batch(first: int, last: int) -> dict:
@@ -177,8 +192,9 @@ def batch(first: int, last: int) -> dict:
 
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
-                                   timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    )
     found = {}
     for positives in ('same_context', 'same_pace'):
         model = DistributedDataParallel(pretrainer(positives))
@@ -186,7 +202,8 @@ def one_of_two(rank: int, folder: str) -> None:
         results['loss_contrast'].backward()
         found[positives] = dict(
             results={name: value.item() for name, value in results.items()},
-            gradients={name: parameter.grad for name, parameter in model.module.named_parameters()})
+            gradients={name: parameter.grad for name, parameter in model.module.named_parameters()},
+        )
     torch.save(found, f'{folder}/{rank}.pth')
     distributed.barrier()  # or one ends the meeting while the other is still in it
     distributed.destroy_process_group()

@@ -1,4 +1,5 @@
 """OrderHead: which pairs it compares, in which order, and its cross-entropy written out by hand."""
+
 import itertools
 import math
 
@@ -12,8 +13,10 @@ from videossl.registry import MODELS
 
 def reference_logits(head, embedding) -> np.ndarray:
     """[B, n!] in float64, written with loops over samples and pairs; without dropout."""
-    relation, classifier = ((np.asarray(layer.weight.detach(), np.float64), np.asarray(layer.bias.detach(), np.float64))
-                            for layer in (head.relation, head.classifier))
+    relation, classifier = (
+        (np.asarray(layer.weight.detach(), np.float64), np.asarray(layer.bias.detach(), np.float64))
+        for layer in (head.relation, head.classifier)
+    )
     rows = []
     for clips in np.asarray(embedding.detach().float(), np.float64):
         relations = []
@@ -26,8 +29,11 @@ def reference_logits(head, embedding) -> np.ndarray:
 
 
 def reference_loss(head, embedding, labels) -> float:
-    losses = [-np.log(np.exp(row[label]) / np.exp(row).sum())
-              for row, label in zip(reference_logits(head, embedding), labels) if label != -100]
+    losses = [
+        -np.log(np.exp(row[label]) / np.exp(row).sum())
+        for row, label in zip(reference_logits(head, embedding), labels)
+        if label != -100
+    ]
     return float(np.mean(losses))
 
 
@@ -71,18 +77,21 @@ def test_pairs_are_compared_in_lexicographic_order_earlier_position_first(identi
 
 
 def test_three_clips_give_the_pairs_01_02_12(identity_head):
-    logits = identity_head(3).eval()(torch.tensor([[[1.], [2.], [3.]]]))
+    logits = identity_head(3).eval()(torch.tensor([[[1.0], [2.0], [3.0]]]))
     assert logits.tolist() == [[1, 2, 1, 3, 2, 3]]
 
 
 def test_a_relation_below_zero_is_cut_off_before_the_second_layer(identity_head):
-    logits = identity_head(3).eval()(torch.tensor([[[-1.], [2.], [-3.]]]))
+    logits = identity_head(3).eval()(torch.tensor([[[-1.0], [2.0], [-3.0]]]))
     assert logits.tolist() == [[0, 2, 0, 0, 2, 0]]
 
 
 def test_one_layer_serves_all_pairs(head):
     assert {name: tuple(value.shape) for name, value in head.state_dict().items()} == {
-        'relation.weight': (7, 10), 'relation.bias': (7, ), 'classifier.weight': (6, 21), 'classifier.bias': (6, )
+        'relation.weight': (7, 10),
+        'relation.bias': (7,),
+        'classifier.weight': (6, 21),
+        'classifier.bias': (6,),
     }
     embedding = torch.rand(1, 1, 5).expand(1, 3, 5)  # three times the same clip: three times the same relation
     seen = []
@@ -96,8 +105,9 @@ def test_one_layer_serves_all_pairs(head):
 def test_logits_agree_with_loops_over_samples_and_pairs(tuple_len):
     head = OrderHead(in_channels=5, tuple_len=tuple_len, hidden_channels=7).eval()
     embedding = torch.randn(4, tuple_len, 5)
-    np.testing.assert_allclose(head(embedding).detach().numpy(), reference_logits(head, embedding), rtol=1e-4,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        head(embedding).detach().numpy(), reference_logits(head, embedding), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_defaults_are_the_released_codes():
@@ -119,9 +129,9 @@ def test_initialisation_is_pytorchs():
 
 def test_dropout_acts_on_relations_in_training_alone(identity_head):
     head = identity_head(3, dropout=0.5)
-    embedding = torch.tensor([[[1.], [2.], [3.]]]).repeat(400, 1, 1)
+    embedding = torch.tensor([[[1.0], [2.0], [3.0]]]).repeat(400, 1, 1)
     logits = head.train()(embedding)
-    expected = torch.tensor([1., 2., 1., 3., 2., 3.]).expand(400, 6)
+    expected = torch.tensor([1.0, 2.0, 1.0, 3.0, 2.0, 3.0]).expand(400, 6)
     kept = logits != 0
     torch.testing.assert_close(logits[kept], 2 * expected[kept])
     # Each relation has a draw of its own: both 1s, which are one clip in two pairs, need not go together.
@@ -140,7 +150,7 @@ def test_the_loss_is_the_mean_of_minus_log_softmax(head, labelled):
 def test_the_accuracy_is_the_share_of_right_tuples(identity_head, labelled):
     head = identity_head(3).eval()
     # The logits are [1, 2, 1, 3, 2, 3], largest first at class 3, and [5, 2, 5, 1, 2, 1], largest first at class 0.
-    embedding = torch.tensor([[[1.], [2.], [3.]], [[5.], [2.], [1.]]]).repeat(2, 1, 1)
+    embedding = torch.tensor([[[1.0], [2.0], [3.0]], [[5.0], [2.0], [1.0]]]).repeat(2, 1, 1)
     assert head(embedding).argmax(1).tolist() == [3, 0, 3, 0]
     assert head.loss(embedding, labelled([3, 0, 2, 0]))['acc_order'].item() == 0.75
 
@@ -224,10 +234,15 @@ def test_a_missing_order_is_named_with_the_head_that_reads_it(head, samples_with
         head.loss(torch.rand(1, 3, 5), data_samples)
 
 
-@pytest.mark.parametrize('arguments, named', [
-    (dict(tuple_len=1), 'tuple_len'), (dict(tuple_len=6), 'tuple_len'), (dict(hidden_channels=0), 'hidden_channels'),
-    (dict(dropout=1.5), 'dropout')
-])
+@pytest.mark.parametrize(
+    'arguments, named',
+    [
+        (dict(tuple_len=1), 'tuple_len'),
+        (dict(tuple_len=6), 'tuple_len'),
+        (dict(hidden_channels=0), 'hidden_channels'),
+        (dict(dropout=1.5), 'dropout'),
+    ],
+)
 def test_a_senseless_argument_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=named):
         OrderHead(**arguments)

@@ -1,4 +1,5 @@
 """Equation 4 by hand, the decoder, the three kinds of targets, and a teacher that the model does not know as a part."""
+
 import copy
 import math
 
@@ -7,8 +8,12 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from videossl.models.heads.parsing_distill_head import (ParsingDistillHead, best_constant_iou, mean_iou,
-                                                        soft_cross_entropy)
+from videossl.models.heads.parsing_distill_head import (
+    ParsingDistillHead,
+    best_constant_iou,
+    mean_iou,
+    soft_cross_entropy,
+)
 from videossl.registry import MODELS
 
 C = 3
@@ -21,7 +26,7 @@ class ColourTeacher(BaseModule):
 
     num_classes = C
     class_names = ('red', 'green', 'blue')
-    left_right_pairs = ((0, 2), )
+    left_right_pairs = ((0, 2),)
 
     def __init__(self, gain=0.02):
         super().__init__()
@@ -52,9 +57,9 @@ def frames_of(*sizes):
 
 # --------------------------------------------------------------------------------------------------------- Equation 4
 def test_the_loss_is_equation_4_by_hand():
-    logits = torch.tensor([[[[1., -2.]], [[0., 0.5]]], [[[0., 3.]], [[2., 1.]]]])  # [2, 2, 1, 2]
-    target = torch.tensor([[[[0.25, 1.]], [[0.75, 0.]]], [[[0.5, 0.1]], [[0.5, 0.9]]]])
-    total = 0.
+    logits = torch.tensor([[[[1.0, -2.0]], [[0.0, 0.5]]], [[[0.0, 3.0]], [[2.0, 1.0]]]])  # [2, 2, 1, 2]
+    target = torch.tensor([[[[0.25, 1.0]], [[0.75, 0.0]]], [[[0.5, 0.1]], [[0.5, 0.9]]]])
+    total = 0.0
     for n in range(2):
         for x in range(2):
             z = [math.exp(logits[n, c, 0, x]) for c in range(2)]
@@ -89,8 +94,9 @@ class Fixed(ParsingDistillHead):
 
 def test_kl_is_zero_and_the_loss_the_teachers_entropy_where_both_agree(samples_with):
     teacher_logits = torch.randn(2, 1, C, 4, 4)
-    results = Fixed(teacher_logits[:, 0] + 7.).loss(torch.zeros(MAP), data_samples=samples_with(
-        parsing_logits=teacher_logits))
+    results = Fixed(teacher_logits[:, 0] + 7.0).loss(
+        torch.zeros(MAP), data_samples=samples_with(parsing_logits=teacher_logits)
+    )
     entropy = torch.distributions.Categorical(logits=teacher_logits[:, 0].movedim(1, -1)).entropy().mean()
     assert results['kl_parsing'].item() == pytest.approx(0, abs=1e-6)
     assert results['loss_parsing'].item() == pytest.approx(entropy.item(), rel=1e-5)
@@ -99,7 +105,7 @@ def test_kl_is_zero_and_the_loss_the_teachers_entropy_where_both_agree(samples_w
 
 def test_kl_is_the_divergence_elsewhere_and_has_no_weight(samples_with):
     student, teacher = torch.randn(2, C, 4, 4), torch.randn(2, 1, C, 4, 4)
-    results = Fixed(student, loss_weight=3.).loss(torch.zeros(MAP), data_samples=samples_with(parsing_logits=teacher))
+    results = Fixed(student, loss_weight=3.0).loss(torch.zeros(MAP), data_samples=samples_with(parsing_logits=teacher))
     p, q = (torch.distributions.Categorical(logits=maps.movedim(1, -1)) for maps in (teacher[:, 0], student))
     divergence = torch.distributions.kl_divergence(p, q).mean().item()
     assert results['kl_parsing'].item() == pytest.approx(divergence, rel=1e-4)
@@ -108,7 +114,7 @@ def test_kl_is_the_divergence_elsewhere_and_has_no_weight(samples_with):
 
 
 def test_accuracy_and_iou_of_a_map_that_is_half_right(samples_with):
-    answer = torch.tensor([[[[5., 5., 5., 5.]], [[0., 0., 0., 0.]]]])  # class 0 everywhere
+    answer = torch.tensor([[[[5.0, 5.0, 5.0, 5.0]], [[0.0, 0.0, 0.0, 0.0]]]])  # class 0 everywhere
     samples = samples_with(parsing_mask=torch.tensor([[[[0, 0, 0, 1]]]]))
     results = Fixed(answer).loss(torch.zeros(1, *MAP[1:]), data_samples=samples)
     assert results['acc_parsing'].item() == pytest.approx(0.75)
@@ -180,8 +186,8 @@ def test_a_small_head_learns_a_map_by_heart(samples_with):
 # -------------------------------------------------------------------------------------------------------- the targets
 def test_stored_logits_are_resized_before_the_softmax(samples_with):
     # One pixel to two: each of the two is that pixel. Four in a row to two: each the mean of its two, in logits.
-    stored = torch.tensor([[[[[8., 0., -2., 0.]], [[0., 0., 0., 0.]]]]])  # [1, 1, 2, 1, 4]
-    answer = torch.tensor([[[[4., -1.]], [[0., 0.]]]])
+    stored = torch.tensor([[[[[8.0, 0.0, -2.0, 0.0]], [[0.0, 0.0, 0.0, 0.0]]]]])  # [1, 1, 2, 1, 4]
+    answer = torch.tensor([[[[4.0, -1.0]], [[0.0, 0.0]]]])
     results = Fixed(answer).loss(torch.zeros(1, *MAP[1:]), data_samples=samples_with(parsing_logits=stored))
     assert results['kl_parsing'].item() == pytest.approx(0, abs=1e-6)
 
@@ -264,8 +270,10 @@ def test_a_teacher_built_from_a_config_is_initialised_and_one_that_is_given_is_l
 def test_the_loss_leaves_no_trace_in_the_teacher(samples_with):
     head = small_head(teacher=dict(type='ColourTeacher'))
     before = copy.deepcopy(head.teacher.state_dict())
-    head.loss(torch.rand(MAP, requires_grad=True), data_samples=samples_with(
-        middle_frames=frames_of((1, 3, 8, 8), (1, 3, 8, 8))))['loss_parsing'].backward()
+    head.loss(
+        torch.rand(MAP, requires_grad=True),
+        data_samples=samples_with(middle_frames=frames_of((1, 3, 8, 8), (1, 3, 8, 8))),
+    )['loss_parsing'].backward()
     assert all(value.grad is None for value in head.teacher.parameters())
     torch.testing.assert_close(head.teacher.state_dict(), before, rtol=0, atol=0)
 
@@ -281,12 +289,15 @@ def test_a_module_that_is_no_teacher_is_refused_with_what_it_lacks():
         small_head(teacher=nn.Conv2d(3, C, 1))
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(num_classes=1), 'num_classes must be at least 2'),
-    (dict(size=(56, )), 'size must be'),
-    (dict(size=0), 'size must be'),
-    (dict(view=-1), 'view must be 0 or more'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(num_classes=1), 'num_classes must be at least 2'),
+        (dict(size=(56,)), 'size must be'),
+        (dict(size=0), 'size must be'),
+        (dict(view=-1), 'view must be 0 or more'),
+    ],
+)
 def test_bad_arguments_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         small_head(**arguments)

@@ -1,4 +1,5 @@
 """The triplet loss of relative speed perception, by hand."""
+
 import numpy as np
 import pytest
 import torch
@@ -72,7 +73,9 @@ def test_bf16_embeddings_are_compared_in_fp32(triplets):
     rounded = [rows.bfloat16() for rows in triplets]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         loss = relative_speed_loss(*rounded, 2.0, 0.07)
-    by_hand = np.mean([max(0.0, 2 - (same - other) / 0.07) for same, other in cosines(*map(torch.Tensor.float, rounded))])
+    by_hand = np.mean(
+        [max(0.0, 2 - (same - other) / 0.07) for same, other in cosines(*map(torch.Tensor.float, rounded))]
+    )
     assert loss.dtype == torch.float32 and loss.item() == pytest.approx(by_hand, rel=1e-5)
 
 
@@ -89,12 +92,15 @@ def test_the_released_codes_numbers_are_the_default():
     assert list(head.parameters()) == []
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(margin=0), 'margin and temperature must be positive'),
-    (dict(temperature=-0.1), 'margin and temperature must be positive'),
-    (dict(same_speed_view=0, other_speed_view=0), 'must be two places'),
-    (dict(same_speed_view=-1), 'must be two places'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(margin=0), 'margin and temperature must be positive'),
+        (dict(temperature=-0.1), 'margin and temperature must be positive'),
+        (dict(same_speed_view=0, other_speed_view=0), 'must be two places'),
+        (dict(same_speed_view=-1), 'must be two places'),
+    ],
+)
 def test_a_senseless_argument_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         RelativeSpeedHead(**arguments)

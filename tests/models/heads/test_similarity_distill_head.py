@@ -1,4 +1,5 @@
 """The loss of the auxiliary stage against the KL divergence written out in float64."""
+
 import numpy as np
 import pytest
 import torch
@@ -25,8 +26,9 @@ TEMPERATURES = [(0.02, 0.02), (0.1, 0.02), (0.02, 0.1), (1.0, 0.5)]
 
 
 @pytest.mark.parametrize(('student_temperature', 'teacher_temperature'), TEMPERATURES)
-def test_the_loss_is_the_divergence_of_equation_3_averaged_over_the_batch(unit_rows, student_temperature,
-                                                                         teacher_temperature):
+def test_the_loss_is_the_divergence_of_equation_3_averaged_over_the_batch(
+    unit_rows, student_temperature, teacher_temperature
+):
     student, teacher, anchors = unit_rows(5, 8), unit_rows(5, 8), unit_rows(13, 8)
     loss = similarity_distillation(student, teacher, anchors, student_temperature, teacher_temperature)
     by_hand = divergence_by_hand(student, teacher, anchors, student_temperature, teacher_temperature)
@@ -36,7 +38,8 @@ def test_the_loss_is_the_divergence_of_equation_3_averaged_over_the_batch(unit_r
 def test_each_temperature_belongs_to_its_own_side(unit_rows):
     student, teacher, anchors = unit_rows(4, 8), unit_rows(4, 8), unit_rows(9, 8)
     loss = SimilarityDistillHead(student_temperature=0.1, teacher_temperature=0.5).loss(
-        student.unsqueeze(1), teacher.unsqueeze(1), anchors)['loss_distill']
+        student.unsqueeze(1), teacher.unsqueeze(1), anchors
+    )['loss_distill']
     assert loss.item() == pytest.approx(divergence_by_hand(student, teacher, anchors, 0.1, 0.5), rel=1e-4)
     assert loss.item() != pytest.approx(divergence_by_hand(student, teacher, anchors, 0.5, 0.1), rel=1e-2)
 
@@ -45,14 +48,15 @@ def test_a_known_divergence_of_two_anchors():
     # Student (1, 0) at temperature 1 / ln 3: p_S = (3/4, 1/4). Teacher (0, 1) at 1 / ln 3: p_T = (1/4, 3/4).
     temperature = 1 / np.log(3)
     loss = similarity_distillation(
-        torch.tensor([[1., 0.]]), torch.tensor([[0., 1.]]), torch.eye(2), temperature, temperature)
+        torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), torch.eye(2), temperature, temperature
+    )
     assert loss.item() == pytest.approx(0.25 * np.log(1 / 3) + 0.75 * np.log(3))
 
 
 def test_the_batch_is_averaged_and_the_anchors_are_summed(unit_rows):
     student, teacher, anchors = unit_rows(3, 8), unit_rows(3, 8), unit_rows(11, 8)
     single = [
-        similarity_distillation(student[i:i + 1], teacher[i:i + 1], anchors, 0.1, 0.05).item() for i in range(3)
+        similarity_distillation(student[i : i + 1], teacher[i : i + 1], anchors, 0.1, 0.05).item() for i in range(3)
     ]
     together = similarity_distillation(student, teacher, anchors, 0.1, 0.05).item()
     assert together == pytest.approx(np.mean(single), rel=1e-5)
@@ -74,8 +78,10 @@ def test_loss_and_gradient_are_zero_where_the_logits_agree(unit_rows, temperatur
 def test_the_gradient_is_the_difference_of_the_distributions_times_the_anchors(unit_rows):
     student, teacher, anchors = unit_rows(4, 8).requires_grad_(), unit_rows(4, 8), unit_rows(9, 8)
     similarity_distillation(student, teacher, anchors, 0.1, 0.05).backward()
-    own, target = ((rows.detach().double() @ anchors.double().t() / temperature).softmax(1)
-                   for rows, temperature in ((student, 0.1), (teacher, 0.05)))
+    own, target = (
+        (rows.detach().double() @ anchors.double().t() / temperature).softmax(1)
+        for rows, temperature in ((student, 0.1), (teacher, 0.05))
+    )
     by_hand = (own - target) @ anchors.double() / 0.1 / 4
     torch.testing.assert_close(student.grad.double(), by_hand, atol=1e-5, rtol=1e-4)
 
@@ -95,8 +101,8 @@ def test_a_bank_of_identical_rows_gives_zero(unit_rows):
 
 def test_a_student_far_from_a_sharp_teacher_gives_a_large_but_finite_loss():
     # Teacher on anchor 0, student on its opposite: log p_S of anchor 0 is -2 / 0.02 below that of anchor 1.
-    anchors = torch.tensor([[1., 0.], [-1., 0.]])
-    loss = similarity_distillation(torch.tensor([[-1., 0.]]), torch.tensor([[1., 0.]]), anchors, 0.02, 0.02)
+    anchors = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    loss = similarity_distillation(torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.0]]), anchors, 0.02, 0.02)
     assert loss.item() == pytest.approx(100, rel=1e-4)
 
 
@@ -106,8 +112,12 @@ def test_similarities_stay_in_fp32_inside_autocast(unit_rows):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         loss = similarity_distillation(student, teacher, anchors, 0.02, 0.02)
         head = SimilarityDistillHead().loss(student.unsqueeze(1), teacher.unsqueeze(1), anchors)
-        rounded = F.kl_div((student @ anchors.t() / 0.02).log_softmax(1), (teacher @ anchors.t() / 0.02).log_softmax(1),
-                           reduction='batchmean', log_target=True)
+        rounded = F.kl_div(
+            (student @ anchors.t() / 0.02).log_softmax(1),
+            (teacher @ anchors.t() / 0.02).log_softmax(1),
+            reduction='batchmean',
+            log_target=True,
+        )
     assert loss.dtype == torch.float32 and head['loss_distill'].dtype == torch.float32
     assert loss.item() == pytest.approx(by_hand, rel=1e-4)
     assert head['loss_distill'].item() == pytest.approx(by_hand, rel=1e-4)
@@ -126,15 +136,17 @@ def test_bf16_embeddings_are_compared_in_fp32(unit_rows):
 def test_nothing_of_the_size_of_the_bank_is_kept_for_the_backward_pass(unit_rows):
     student, teacher, anchors = unit_rows(4, 8).requires_grad_(), unit_rows(4, 8), unit_rows(1000, 8)
     kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
         similarity_distillation(student, teacher, anchors, 0.1, 0.05).backward()
     assert kept and max(kept) <= 4 * 8
 
 
 def test_the_gradient_follows_what_the_loss_is_multiplied_by(unit_rows):
     student, teacher, anchors = unit_rows(4, 8).requires_grad_(), unit_rows(4, 8), unit_rows(9, 8)
-    plain, = torch.autograd.grad(similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
-    scaled, = torch.autograd.grad(-3 * similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
+    (plain,) = torch.autograd.grad(similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
+    (scaled,) = torch.autograd.grad(-3 * similarity_distillation(student, teacher, anchors, 0.1, 0.05), student)
     torch.testing.assert_close(scaled, -3 * plain)
 
 

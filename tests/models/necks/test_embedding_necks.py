@@ -1,4 +1,5 @@
 """The necks: which layers they have, and what comes out."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,11 +1,18 @@
 """The student, its teacher and the bank, without a training loop; tests/engine drives them through a runner."""
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from videossl.models import (MemoryBank, MomentumPretrainer, PredictorNeck, ProjectionNeck, SimilarityDistillHead,
-                             SpeedHead)
+from videossl.models import (
+    MemoryBank,
+    MomentumPretrainer,
+    PredictorNeck,
+    ProjectionNeck,
+    SimilarityDistillHead,
+    SpeedHead,
+)
 from videossl.models.pretrainers.momentum_pretrainer import spread
 
 
@@ -19,7 +26,8 @@ def build(small_backbone):
             heads=dict(distill=SimilarityDistillHead(student_temperature=0.1, teacher_temperature=0.05)),
             necks=dict(projection=ProjectionNeck(4, 6)),
             predictors=dict(projection=PredictorNeck(6, 8, 6)),
-            memory_bank=MemoryBank(9, 6))
+            memory_bank=MemoryBank(9, 6),
+        )
         arguments.update(changes)
         model = MomentumPretrainer(**arguments)
         model.attached_hooks = {'MomentumTeacherHook', 'MemoryBankHook'}
@@ -34,8 +42,11 @@ CLIPS = (3, 2, 3, 4, 8, 8)
 def test_the_teacher_has_the_encoder_but_no_predictor_and_no_gradient(build):
     model = build()
     assert {name for name, _ in model.teacher.named_parameters()} == {
-        'backbone.conv.weight', 'backbone.bn.weight', 'backbone.bn.bias', 'necks.projection.layers.0.weight',
-        'necks.projection.layers.0.bias'
+        'backbone.conv.weight',
+        'backbone.bn.weight',
+        'backbone.bn.bias',
+        'necks.projection.layers.0.weight',
+        'necks.projection.layers.0.bias',
     }
     assert not any(parameter.requires_grad for parameter in model.teacher.parameters())
     model(torch.randn(CLIPS), mode='loss')['loss_distill'].backward()
@@ -103,7 +114,7 @@ def test_the_pending_keys_are_the_teachers_normalised_fp32_embeddings(build):
     clips = torch.randn(CLIPS)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         model(clips, mode='loss')
-    keys, = model.pending_keys
+    (keys,) = model.pending_keys
     assert keys.shape == (3, 6) and keys.dtype == torch.float32 and not keys.requires_grad
     np.testing.assert_allclose(np.linalg.norm(keys.numpy().astype(np.float64), axis=1), 1, atol=1e-6)
     weight, neck = model.teacher['backbone'].conv.weight, model.teacher['necks']['projection'].layers[0]
@@ -132,8 +143,9 @@ def test_evaluation_needs_no_hook_and_leaves_no_keys(build):
     assert model.pending_keys == []
 
 
-@pytest.mark.parametrize('missing', [['MomentumTeacherHook'], ['MemoryBankHook'],
-                                     ['MomentumTeacherHook', 'MemoryBankHook']])
+@pytest.mark.parametrize(
+    'missing', [['MomentumTeacherHook'], ['MemoryBankHook'], ['MomentumTeacherHook', 'MemoryBankHook']]
+)
 def test_training_without_a_hook_is_refused_by_its_name(build, missing):
     model = build()
     model.attached_hooks -= set(missing)
@@ -148,11 +160,14 @@ def test_too_few_clips_are_refused_with_what_to_set(build):
         build()(torch.randn(3, 1, 3, 4, 8, 8), mode='loss')
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    (dict(enqueue=('pooled', 0)), 'enqueue=.* names no embedding that a head reads'),
-    (dict(enqueue=('projection', 1)), 'no view of teacher_views'),
-    (dict(predictors=dict(projektion=PredictorNeck(6, 8, 6))), 'predictors.projektion follows no neck'),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(enqueue=('pooled', 0)), 'enqueue=.* names no embedding that a head reads'),
+        (dict(enqueue=('projection', 1)), 'no view of teacher_views'),
+        (dict(predictors=dict(projektion=PredictorNeck(6, 8, 6))), 'predictors.projektion follows no neck'),
+    ],
+)
 def test_names_that_lead_nowhere_are_refused_when_the_model_is_built(build, changes, message):
     with pytest.raises(ValueError, match=message):
         build(**changes)

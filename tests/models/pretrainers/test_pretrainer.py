@@ -1,4 +1,5 @@
 """An encoder with heads: what it computes, and which parts it builds."""
+
 import mmaction.models
 import pytest
 import torch
@@ -17,7 +18,8 @@ def vspp(small_backbone):
     """VSPP on the small backbone."""
     return Pretrainer(
         small_backbone(),
-        heads=dict(speed=SpeedHead(4, num_speeds=3), segment=SegmentHead(4, num_segments=2, loss_weight=0.5)))
+        heads=dict(speed=SpeedHead(4, num_speeds=3), segment=SegmentHead(4, num_segments=2, loss_weight=0.5)),
+    )
 
 
 @pytest.fixture
@@ -56,7 +58,8 @@ def test_a_head_reads_the_embedding_it_names_and_others_are_not_computed(small_b
     model = Pretrainer(
         small_backbone(),
         heads=dict(speed=SpeedHead(7, num_speeds=3, embedding='projection')),
-        necks=dict(projection=ProjectionNeck(4, 7), unused=unused))
+        necks=dict(projection=ProjectionNeck(4, 7), unused=unused),
+    )
     clips = torch.randn(CLIPS)
     loss = model(clips, samples_with(gt_speed=[[0, 1], [2, 1], [0, 0]]), mode='loss')['loss_speed']
     linear, head = model.necks['projection'].layers[0], model.heads['speed'].classifier
@@ -72,7 +75,7 @@ def test_the_modes_give_losses_the_feature_map_and_pooled_features(vspp, labelle
     clips = torch.randn(CLIPS)
     feature_map = vspp(clips)
     assert feature_map.shape == (6, 4, 2, 4, 4)
-    by_hand = F.conv3d(clips.flatten(0, 1), vspp.backbone.conv.weight, stride=2, padding=1) / (1 + 1e-5)**0.5
+    by_hand = F.conv3d(clips.flatten(0, 1), vspp.backbone.conv.weight, stride=2, padding=1) / (1 + 1e-5) ** 0.5
     torch.testing.assert_close(feature_map, by_hand.clamp(min=0), atol=1e-5, rtol=1e-4)
     features = vspp(clips, mode='predict')
     torch.testing.assert_close(features, feature_map.mean((2, 3, 4)).view(3, 2, 4))
@@ -86,7 +89,8 @@ def test_an_unknown_embedding_is_refused_with_the_head_and_the_necks_there_are(s
         Pretrainer(
             small_backbone(),
             heads=dict(speed=SpeedHead(4, embedding='projecton')),
-            necks=dict(projection=ProjectionNeck(4, 5)))
+            necks=dict(projection=ProjectionNeck(4, 5)),
+        )
 
 
 def test_two_heads_may_not_log_one_name(small_backbone, samples_with):
@@ -117,7 +121,8 @@ def test_initialising_reaches_heads_and_necks(small_backbone, part):
     model = Pretrainer(
         small_backbone(),
         heads=dict(speed=SpeedHead(5, embedding='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
-        necks=dict(projection=ProjectionNeck(4, 5, init_cfg=ones)))
+        necks=dict(projection=ProjectionNeck(4, 5, init_cfg=ones)),
+    )
     model.init_weights()
     weight = model.heads['speed'].classifier.weight if part == 'heads' else model.necks['projection'].layers[0].weight
     assert torch.equal(weight, torch.ones_like(weight))
@@ -132,13 +137,15 @@ def test_a_classifier_starts_as_its_head_says_and_not_as_pytorch_does(small_back
 VSPP = dict(
     backbone=dict(type='C3D', base_channels=2),
     heads=dict(speed=dict(type='SpeedHead', in_channels=16)),
-    necks=dict(projection=dict(type='ProjectionNeck', in_channels=16)))
+    necks=dict(projection=dict(type='ProjectionNeck', in_channels=16)),
+)
 AUX_SKD = dict(
     backbone=dict(type='C3D', base_channels=2),
     heads=dict(distill=dict(type='SimilarityDistillHead')),
     necks=dict(projection=dict(type='ProjectionNeck', in_channels=16, out_channels=8)),
     predictors=dict(projection=dict(type='PredictorNeck', in_channels=8, hidden_channels=4, out_channels=8)),
-    memory_bank=dict(type='MemoryBank', size=5, dim=8))
+    memory_bank=dict(type='MemoryBank', size=5, dim=8),
+)
 
 
 @pytest.mark.parametrize('scope', ['mmaction', 'videossl'])
@@ -154,8 +161,9 @@ def test_nested_parts_are_ours_whatever_the_default_scope(scope, model_class, pa
 
 def test_a_part_of_mmaction2_is_still_there_by_its_prefix():
     backbone = dict(type='mmaction.C3D', pretrained=None, out_dim=8192)
-    model = MODELS.build(dict(type='Pretrainer', backbone=backbone, heads=dict(speed=dict(type='SpeedHead',
-                                                                                          in_channels=4))))
+    model = MODELS.build(
+        dict(type='Pretrainer', backbone=backbone, heads=dict(speed=dict(type='SpeedHead', in_channels=4)))
+    )
     assert type(model.backbone) is mmaction.models.C3D
 
 

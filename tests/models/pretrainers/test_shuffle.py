@@ -1,4 +1,5 @@
 """ShuffleBN: without effect on one process; on two, real ones that talk over gloo, embeddings belong to their clips."""
+
 import itertools
 import re
 from collections import OrderedDict
@@ -33,7 +34,8 @@ class FrozenNorm(nn.BatchNorm3d):
 def rspnet(shuffle_teacher: bool, norm: type[nn.Module] = FrozenNorm) -> MomentumPretrainer:
     torch.manual_seed(3)
     backbone = nn.Sequential(
-        OrderedDict(conv=nn.Conv3d(3, 4, 3, stride=2, bias=False), bn=norm(4), relu=nn.ReLU(inplace=True)))
+        OrderedDict(conv=nn.Conv3d(3, 4, 3, stride=2, bias=False), bn=norm(4), relu=nn.ReLU(inplace=True))
+    )
     with torch.no_grad():
         backbone.bn.running_mean.normal_()
     return MomentumPretrainer(
@@ -43,7 +45,8 @@ def rspnet(shuffle_teacher: bool, norm: type[nn.Module] = FrozenNorm) -> Momentu
         memory_bank=MemoryBank(3 * BATCH, 6),
         teacher_views=(2, 1),
         enqueue=('appearance', 0),
-        shuffle_teacher=shuffle_teacher)
+        shuffle_teacher=shuffle_teacher,
+    )
 
 
 def batch(step: int) -> torch.Tensor:
@@ -75,7 +78,7 @@ def train(model: MomentumPretrainer, forward: nn.Module, own: slice) -> dict:
 
 def record_who_runs_what(rank: int) -> dict:
     """Clips that carry their number; the embedding is the number, and which process ran it."""
-    clips = 4. * rank + torch.arange(4.).view(4, 1).expand(4, 2).t().contiguous().t()  # not contiguous
+    clips = 4.0 * rank + torch.arange(4.0).view(4, 1).expand(4, 2).t().contiguous().t()  # not contiguous
     ran = []
 
     def embed(part: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -84,14 +87,17 @@ def record_who_runs_what(rank: int) -> dict:
 
     torch.manual_seed(100 + rank)
     embeddings = [shuffle.with_shuffled_batch(embed, clips) for _ in range(2)]
-    return dict(ran=ran, numbers=[part['number'][:, 0].tolist() for part in embeddings],
-                processes=[part['process'][:, 0].tolist() for part in embeddings])
+    return dict(
+        ran=ran,
+        numbers=[part['number'][:, 0].tolist() for part in embeddings],
+        processes=[part['process'][:, 0].tolist() for part in embeddings],
+    )
 
 
 def refusal(rank: int) -> str:
     model = rspnet(shuffle_teacher=True)
     try:
-        model.eval().loss(batch(0)[:3 + rank])
+        model.eval().loss(batch(0)[: 3 + rank])
     except ValueError as error:
         return str(error)
     return ''
@@ -110,8 +116,9 @@ def random_teacher(rank: int) -> dict:
 
 def one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2,
-                                   timeout=timedelta(seconds=60))
+    distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    )
     found = {}
     for shuffled in (False, True):
         model = rspnet(shuffled)
@@ -119,7 +126,7 @@ def one_of_two(rank: int, folder: str) -> None:
         found[f'trained, {shuffled}'] = train(model, parallel, slice(4 * rank, 4 * rank + 4))
     found.update(who=record_who_runs_what(rank), refusal=refusal(rank), random_teacher=random_teacher(rank))
     model = rspnet(True, nn.BatchNorm3d)
-    found['statistics'] = model.embed_with_teacher(batch(0)[4 * rank:4 * rank + 4, 1:], ['appearance'])['appearance']
+    found['statistics'] = model.embed_with_teacher(batch(0)[4 * rank : 4 * rank + 4, 1:], ['appearance'])['appearance']
     torch.save(found, f'{folder}/{rank}.pth')
     distributed.barrier()  # or one ends the meeting while the other is still in it
     distributed.destroy_process_group()

@@ -1,4 +1,5 @@
 """One student view, two teacher views: an iteration of RSPNet written out by hand in float64."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,8 @@ def build(small_backbone):
             memory_bank=MemoryBank(8, 6),
             teacher_views=(2, 1),
             enqueue=('appearance', 0),
-            shuffle_teacher=True)
+            shuffle_teacher=True,
+        )
         model = MomentumPretrainer(**{**arguments, **changes})
         model.attached_hooks = {'MomentumTeacherHook', 'MemoryBankHook'}
         return model
@@ -103,7 +105,7 @@ def test_three_iterations_are_those_computed_by_hand(build):
 
 def test_the_teachers_statistics_come_from_one_pass_for_each_view_in_their_order(build):
     model = build()
-    clips = torch.randn(CLIPS) * torch.tensor([1., 2., 3.]).view(1, 3, 1, 1, 1, 1)
+    clips = torch.randn(CLIPS) * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1, 1, 1)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     model(clips, mode='loss')
     norm = model.teacher['backbone'].bn
@@ -120,8 +122,14 @@ def test_the_teachers_statistics_come_from_one_pass_for_each_view_in_their_order
 def test_the_student_has_no_predictor_and_both_projections_learn(build):
     model = build()
     results = model(torch.randn(CLIPS), mode='loss')
-    assert set(results) == {'loss_appearance', 'acc_appearance', 'loss_motion', 'acc_motion', 'std_student',
-                            'std_teacher'}
+    assert set(results) == {
+        'loss_appearance',
+        'acc_appearance',
+        'loss_motion',
+        'acc_motion',
+        'std_student',
+        'std_teacher',
+    }
     (results['loss_appearance'] + results['loss_motion']).backward()
     students = {name: parameter for name, parameter in model.named_parameters() if not name.startswith('teacher')}
     assert len(students) == 7
@@ -160,10 +168,14 @@ def test_a_teacher_that_is_not_copied_has_random_weights_of_its_own_and_the_stud
 def test_a_random_teacher_follows_init_cfg_but_takes_no_checkpoint(build, tmp_path):
     ones = dict(type='Constant', layer='Linear', val=1.0)
     torch.save(dict(state_dict={}), tmp_path / 'stage.pth')
-    model = build(necks=dict(appearance=ProjectionNeck(4, 6, init_cfg=ones), motion=ProjectionNeck(4, 6)),
-                  backbone=dict(type='R3D', base_channels=1))
-    model.teacher['backbone'].init_cfg = [dict(type='Pretrained', checkpoint=str(tmp_path / 'no such file.pth')),
-                                          dict(type='Constant', layer='Conv3d', val=2.0)]
+    model = build(
+        necks=dict(appearance=ProjectionNeck(4, 6, init_cfg=ones), motion=ProjectionNeck(4, 6)),
+        backbone=dict(type='R3D', base_channels=1),
+    )
+    model.teacher['backbone'].init_cfg = [
+        dict(type='Pretrained', checkpoint=str(tmp_path / 'no such file.pth')),
+        dict(type='Constant', layer='Conv3d', val=2.0),
+    ]
     with_random_teacher(model)
     assert (model.teacher['necks']['appearance'].layers[0].weight == 1).all()
     assert not (model.teacher['necks']['motion'].layers[0].weight == 1).any()

@@ -1,4 +1,5 @@
 """Checkpoints as SCHP's authors write them, made from a table of names and shapes of our own."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +16,11 @@ def table_of_shapes(num_classes: int, layers=(3, 4, 23, 3), width: float = 1.0) 
         out, into, size = shape
         shapes[f'{name}.weight'] = (out, into, size, size)
         if bias:
-            shapes[f'{name}.bias'] = (out, )
+            shapes[f'{name}.bias'] = (out,)
 
     def norm(name: str, channels: int) -> None:
         for part in ('weight', 'bias', 'running_mean', 'running_var'):
-            shapes[f'{name}.{part}'] = (channels, )
+            shapes[f'{name}.{part}'] = (channels,)
 
     w = {channels: int(channels * width) for channels in (48, 64, 128, 256, 512, 1024, 2048)}
     for index, (into, out) in enumerate([(3, w[64]), (w[64], w[64]), (w[64], w[128])], 1):
@@ -27,7 +28,8 @@ def table_of_shapes(num_classes: int, layers=(3, 4, 23, 3), width: float = 1.0) 
         norm(f'bn{index}', out)
     into = w[128]
     for stage, (inner, outer, blocks) in enumerate(
-            zip((w[64], w[128], w[256], w[512]), (w[256], w[512], w[1024], w[2048]), layers), 1):
+        zip((w[64], w[128], w[256], w[512]), (w[256], w[512], w[1024], w[2048]), layers), 1
+    ):
         for block in range(blocks):
             name = f'layer{stage}.{block}'
             for index, shape in enumerate([(inner, into, 1), (inner, inner, 3), (outer, inner, 1)], 1):
@@ -81,7 +83,7 @@ def released_weights() -> Callable[..., dict[str, Tensor]]:
             if name.endswith('running_var'):
                 noise = noise.abs() + 0.5
             elif len(shape) == 4:
-                noise = noise * (2 / (shape[1] * shape[2] * shape[3]))**0.5
+                noise = noise * (2 / (shape[1] * shape[2] * shape[3])) ** 0.5
             weights[name] = noise
         return weights
 
@@ -95,7 +97,9 @@ def save_released(tmp_path) -> Callable[..., str]:
     def save(weights: dict[str, Tensor], generation: str = 'current') -> str:
         path = Path(tmp_path, f'{generation}.pth')
         if generation == 'current':
-            torch.save(dict(schp_iteration=5, state_dict={f'module.{name}': value for name, value in weights.items()}), path)
+            torch.save(
+                dict(schp_iteration=5, state_dict={f'module.{name}': value for name, value in weights.items()}), path
+            )
             return str(path)
         nested = {}
         for name, value in weights.items():

@@ -1,4 +1,5 @@
 """What every teacher promises: preparation of frames, fp32, no gradient, and that nothing around it changes it."""
+
 import pytest
 import torch
 from mmengine.model import BaseModule
@@ -87,7 +88,7 @@ def test_frames_are_reordered_then_normalised_in_0_to_255(frames, dtype, to_bgr)
 
 
 def test_the_default_statistics_are_imagenets():
-    logits = ModuleTeacher(Identity(), 3)(torch.tensor([255., 0., 255.]).view(1, 3, 1, 1))
+    logits = ModuleTeacher(Identity(), 3)(torch.tensor([255.0, 0.0, 255.0]).view(1, 3, 1, 1))
     expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (1 - 0.406) / 0.225]
     torch.testing.assert_close(logits.flatten(), torch.tensor(expected))
 
@@ -101,21 +102,25 @@ def test_frames_are_resized_to_the_input_size(frames, input_size, expected):
     torch.testing.assert_close(logits, wanted)
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda images: dict(out=images, aux=None),
-    lambda images: dict(logits=images, out=images[:, :1]),
-], ids=['out', 'logits before out'])
+@pytest.mark.parametrize(
+    'wrap',
+    [lambda images: dict(out=images, aux=None), lambda images: dict(logits=images, out=images[:, :1])],
+    ids=['out', 'logits before out'],
+)
 def test_logits_may_come_in_a_dict(frames, wrap):
     plain = ModuleTeacher(Identity(), 3)(frames)
     assert torch.equal(ModuleTeacher(Identity(wrap), 3)(frames), plain)
 
 
-@pytest.mark.parametrize(('wrap', 'message'), [
-    (lambda images: dict(masks=images), r"a dict with \['masks'\]"),
-    (lambda images: images[:, :2], r'num_classes=3, h, w\], got \(2, 2, 16, 20\)'),
-    (lambda images: images.mean((2, 3)), r'got \(2, 3\)'),
-    (lambda images: [images], 'got list'),
-])
+@pytest.mark.parametrize(
+    ('wrap', 'message'),
+    [
+        (lambda images: dict(masks=images), r"a dict with \['masks'\]"),
+        (lambda images: images[:, :2], r'num_classes=3, h, w\], got \(2, 2, 16, 20\)'),
+        (lambda images: images.mean((2, 3)), r'got \(2, 3\)'),
+        (lambda images: [images], 'got list'),
+    ],
+)
 def test_other_outputs_are_refused_with_what_was_found(frames, wrap, message):
     with pytest.raises(ValueError, match=message):
         ModuleTeacher(Identity(wrap), 3)(frames)
@@ -123,10 +128,17 @@ def test_other_outputs_are_refused_with_what_was_found(frames, wrap, message):
 
 def test_a_module_is_built_from_a_config_and_names_its_classes():
     teacher = MODELS.build(
-        dict(type='ModuleTeacher', module=dict(type='TeacherOfTheTests', num_classes=3), num_classes=3, input_size=8,
-             class_names=['body', 'left hand', 'right hand'], left_right_pairs=[[1, 2]]))
+        dict(
+            type='ModuleTeacher',
+            module=dict(type='TeacherOfTheTests', num_classes=3),
+            num_classes=3,
+            input_size=8,
+            class_names=['body', 'left hand', 'right hand'],
+            left_right_pairs=[[1, 2]],
+        )
+    )
     assert isinstance(teacher.network, SmallNet) and teacher.input_size == (8, 8)
-    assert teacher.class_names == ('body', 'left hand', 'right hand') and teacher.left_right_pairs == ((1, 2), )
+    assert teacher.class_names == ('body', 'left hand', 'right hand') and teacher.left_right_pairs == ((1, 2),)
     assert ModuleTeacher(SmallNet(), 4).class_names == ('0', '1', '2', '3')
 
 
@@ -140,7 +152,7 @@ def test_a_module_from_a_config_gets_the_weights_its_init_cfg_names(tmp_path):
 
 
 def test_a_module_that_is_there_already_keeps_its_weights():
-    source = InitialisedNet(init_cfg=dict(type='Constant', layer='Conv2d', val=3.))
+    source = InitialisedNet(init_cfg=dict(type='Constant', layer='Conv2d', val=3.0))
     before = source.conv.weight.clone()
     assert torch.equal(ModuleTeacher(source, 2).network.conv.weight, before)
 
@@ -161,11 +173,14 @@ def test_a_teacher_gives_and_asks_for_no_gradient(teacher, frames):
     assert not teacher(frames.float().requires_grad_()).requires_grad
 
 
-@pytest.mark.parametrize('init_cfg', [
-    None,
-    dict(type='Constant', layer='Conv2d', val=3.),
-    dict(type='Constant', layer=['Conv2d', 'BatchNorm2d'], val=3.),
-])
+@pytest.mark.parametrize(
+    'init_cfg',
+    [
+        None,
+        dict(type='Constant', layer='Conv2d', val=3.0),
+        dict(type='Constant', layer=['Conv2d', 'BatchNorm2d'], val=3.0),
+    ],
+)
 def test_initialisation_of_the_model_around_it_passes_it_by(teacher, init_cfg):
     student, before = Student(teacher, init_cfg), snapshot(teacher)
     student.init_weights()
@@ -197,18 +212,21 @@ def test_its_state_dict_is_the_networks_alone(teacher):
     assert torch.equal(other.network.conv.weight, teacher.network.conv.weight)
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (dict(num_classes=1), 'num_classes must be'),
-    (dict(num_classes='4'), 'num_classes must be'),
-    (dict(mean=(0, 0)), 'mean and std'),
-    (dict(std=(1, 0, 1)), 'mean and std'),
-    (dict(class_names=['a', 'b']), '2 class_names for num_classes=4'),
-    (dict(left_right_pairs=[(1, 4)]), 'left_right_pairs must be pairs of different classes from 0 to 3'),
-    (dict(left_right_pairs=[(1, 2), (2, 3)]), 'left_right_pairs'),
-    (dict(left_right_pairs=[(1, 1)]), 'left_right_pairs'),
-    (dict(input_size=0), 'input_size must be'),
-    (dict(input_size=(8, 8, 8)), 'input_size must be'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(num_classes=1), 'num_classes must be'),
+        (dict(num_classes='4'), 'num_classes must be'),
+        (dict(mean=(0, 0)), 'mean and std'),
+        (dict(std=(1, 0, 1)), 'mean and std'),
+        (dict(class_names=['a', 'b']), '2 class_names for num_classes=4'),
+        (dict(left_right_pairs=[(1, 4)]), 'left_right_pairs must be pairs of different classes from 0 to 3'),
+        (dict(left_right_pairs=[(1, 2), (2, 3)]), 'left_right_pairs'),
+        (dict(left_right_pairs=[(1, 1)]), 'left_right_pairs'),
+        (dict(input_size=0), 'input_size must be'),
+        (dict(input_size=(8, 8, 8)), 'input_size must be'),
+    ],
+)
 def test_arguments_that_do_not_fit_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=f'ModuleTeacher: .*{message}'):
         ModuleTeacher(SmallNet(), **dict(dict(num_classes=4), **arguments))

@@ -1,4 +1,5 @@
 """A teacher from a folder in Hugging Face's format: nothing is fetched, everything is read from the folder."""
+
 import json
 import socket
 import sys
@@ -12,8 +13,15 @@ from videossl.models.teachers.hugging_face import colour_statistics, resize_size
 from videossl.registry import MODELS
 
 NAMES = ['Background', 'Left-arm', 'hair', 'Right-arm']
-PROCESSOR = dict(do_resize=True, size=dict(height=32, width=48), do_rescale=True, rescale_factor=1 / 255, do_normalize=True,
-                 image_mean=[0.5, 0.4, 0.3], image_std=[0.2, 0.25, 0.5])
+PROCESSOR = dict(
+    do_resize=True,
+    size=dict(height=32, width=48),
+    do_rescale=True,
+    rescale_factor=1 / 255,
+    do_normalize=True,
+    image_mean=[0.5, 0.4, 0.3],
+    image_std=[0.2, 0.25, 0.5],
+)
 
 
 @pytest.fixture
@@ -33,9 +41,18 @@ def transformers():
 def config(transformers):
     """A SegFormer of a few thousand parameters."""
     return transformers.SegformerConfig(
-        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[2, 1], hidden_sizes=[8, 16], patch_sizes=[7, 3], strides=[4, 2],
-        num_attention_heads=[1, 2], mlp_ratios=[2, 2], decoder_hidden_size=8,
-        id2label=dict(enumerate(NAMES)), label2id={name: index for index, name in enumerate(NAMES)})
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        sr_ratios=[2, 1],
+        hidden_sizes=[8, 16],
+        patch_sizes=[7, 3],
+        strides=[4, 2],
+        num_attention_heads=[1, 2],
+        mlp_ratios=[2, 2],
+        decoder_hidden_size=8,
+        id2label=dict(enumerate(NAMES)),
+        label2id={name: index for index, name in enumerate(NAMES)},
+    )
 
 
 @pytest.fixture
@@ -52,7 +69,7 @@ def test_the_folder_gives_weights_classes_statistics_and_size_without_a_network(
     monkeypatch.setattr(socket.socket, 'connect', lambda *args: pytest.fail('the network was asked'))
     teacher = MODELS.build(dict(type='HuggingFaceTeacher', folder=str(tmp_path)))
     assert teacher.num_classes == 4 and teacher.class_names == tuple(NAMES)
-    assert teacher.left_right_pairs == ((1, 3), ) and teacher.input_size == (32, 48)
+    assert teacher.left_right_pairs == ((1, 3),) and teacher.input_size == (32, 48)
     frames = torch.randint(256, (2, 3, 20, 20), dtype=torch.uint8)
     images = F.interpolate(frames.float() / 255, (32, 48), mode='bilinear')
     mean, std = (torch.tensor(PROCESSOR[name]).view(3, 1, 1) for name in ('image_mean', 'image_std'))
@@ -104,12 +121,15 @@ def test_without_transformers_the_error_says_what_to_install(tmp_path, write_pro
         HuggingFaceTeacher(str(tmp_path))
 
 
-@pytest.mark.parametrize(('changes', 'mean', 'std'), [
-    (dict(), (127.5, 102, 76.5), (51, 63.75, 127.5)),
-    (dict(do_normalize=False), (0, 0, 0), (255, 255, 255)),
-    (dict(do_rescale=False), (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)),
-    (dict(rescale_factor=0.5), (1, 0.8, 0.6), (0.4, 0.5, 1)),
-])
+@pytest.mark.parametrize(
+    ('changes', 'mean', 'std'),
+    [
+        (dict(), (127.5, 102, 76.5), (51, 63.75, 127.5)),
+        (dict(do_normalize=False), (0, 0, 0), (255, 255, 255)),
+        (dict(do_rescale=False), (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)),
+        (dict(rescale_factor=0.5), (1, 0.8, 0.6), (0.4, 0.5, 1)),
+    ],
+)
 def test_rescaling_and_normalisation_are_one_mean_and_deviation(changes, mean, std):
     assert colour_statistics(dict(PROCESSOR, **changes)) == (pytest.approx(mean), pytest.approx(std))
 
@@ -119,12 +139,15 @@ def test_statistics_that_are_not_there_are_an_error():
         colour_statistics(dict(do_normalize=True))
 
 
-@pytest.mark.parametrize(('changes', 'expected'), [
-    (dict(), (32, 48)),
-    (dict(size=512), (512, 512)),
-    (dict(size=dict(shortest_edge=544)), (544, 544)),
-    (dict(size=dict(shortest_edge=544), do_center_crop=True, crop_size=dict(height=512, width=384)), (512, 384)),
-    (dict(do_resize=False), None),
-])
+@pytest.mark.parametrize(
+    ('changes', 'expected'),
+    [
+        (dict(), (32, 48)),
+        (dict(size=512), (512, 512)),
+        (dict(size=dict(shortest_edge=544)), (544, 544)),
+        (dict(size=dict(shortest_edge=544), do_center_crop=True, crop_size=dict(height=512, width=384)), (512, 384)),
+        (dict(do_resize=False), None),
+    ],
+)
 def test_the_input_size_is_what_the_image_processor_makes(changes, expected):
     assert resize_size(dict(PROCESSOR, **changes)) == expected

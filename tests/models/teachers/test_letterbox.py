@@ -1,4 +1,5 @@
 """SCHP's geometry against OpenCV's affine warp, as its own evaluation calls it."""
+
 import cv2
 import numpy as np
 import pytest
@@ -36,11 +37,15 @@ def three_point_transform(frame_size, input_size):
 
 def covered(frame_size, input_size, matrix, inner):
     """Whether an input pixel falls inside the frame by ``inner`` pixels of the frame (negative: outside by so many)."""
-    y, x = np.mgrid[:input_size[0], :input_size[1]]
+    y, x = np.mgrid[: input_size[0], : input_size[1]]
     back = cv2.invertAffineTransform(matrix)
     source_x, source_y = (row[0] * x + row[1] * y + row[2] for row in back)
-    return ((source_x >= inner) & (source_x <= frame_size[1] - 1 - inner) & (source_y >= inner)
-            & (source_y <= frame_size[0] - 1 - inner))
+    return (
+        (source_x >= inner)
+        & (source_x <= frame_size[1] - 1 - inner)
+        & (source_y >= inner)
+        & (source_y <= frame_size[0] - 1 - inner)
+    )
 
 
 @pytest.mark.parametrize('input_size', INPUTS)
@@ -60,7 +65,7 @@ def test_a_letterboxed_frame_is_opencvs_affine_warp_on_black(frame_size, input_s
 
 
 def test_the_frame_touches_the_inputs_border_on_its_longer_side_alone():
-    boxed = letterbox(torch.full((1, 1, 50, 101), 80.), (51, 51))[0, 0]
+    boxed = letterbox(torch.full((1, 1, 50, 101), 80.0), (51, 51))[0, 0]
     rows = boxed[:, 25].nonzero().flatten()
     assert boxed[25].min() == 80  # from the left to the right border
     assert rows.tolist() == list(range(13, 38))  # 25 +- 49/4, exclusive of what is all black
@@ -69,8 +74,12 @@ def test_the_frame_touches_the_inputs_border_on_its_longer_side_alone():
 @pytest.mark.parametrize('side', [112, 473])
 def test_a_square_frame_is_a_plain_resize_with_corners_on_corners(side):
     frames = torch.rand(2, 3, side, side)
-    torch.testing.assert_close(letterbox(frames, (97, 97)), F.interpolate(frames, (97, 97), mode='bilinear', align_corners=True),
-                               rtol=0, atol=0)
+    torch.testing.assert_close(
+        letterbox(frames, (97, 97)),
+        F.interpolate(frames, (97, 97), mode='bilinear', align_corners=True),
+        rtol=0,
+        atol=0,
+    )
     assert torch.equal(letterbox(frames, (97, 97))[..., 0, 0], frames[..., 0, 0])
     assert torch.equal(letterbox(frames, (97, 97))[..., -1, -1], frames[..., -1, -1])
 

@@ -1,4 +1,5 @@
 """Reading released checkpoints: the rule for negative norm weights, both generations, and files that do not fit."""
+
 import pickle
 
 import pytest
@@ -16,7 +17,8 @@ def network():
 
 
 def test_every_norm_of_the_current_generation_scales_by_the_absolute_weight_and_a_little_more(
-        network, released_weights, save_released):
+    network, released_weights, save_released
+):
     weights = released_weights()
     norm_weights = [name for name in weights if name.removesuffix('weight') + 'running_var' in weights]
     negative = [name for name in norm_weights if (weights[name] < 0).any()]
@@ -53,7 +55,8 @@ def test_another_number_of_classes_is_named(released_weights, save_released):
 
 
 def test_missing_and_unexpected_tensors_are_counted_and_named_and_nothing_is_changed(
-        network, released_weights, save_released):
+    network, released_weights, save_released
+):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     weights = released_weights()
     for name in ('conv1.weight', 'layer2.1.bn2.running_mean', 'edge.conv4.bias', 'fushion.3.bias'):
@@ -86,16 +89,20 @@ class RunsCode:
     """An object whose unpickling would call a function."""
 
     def __reduce__(self):
-        return (pytest.fail, ('the checkpoint ran code', ))
+        return (pytest.fail, ('the checkpoint ran code',))
 
 
-@pytest.mark.parametrize('write', [
-    lambda path: torch.save(dict(state_dict=RunsCode()), path),
-    lambda path: path.write_bytes(pickle.dumps(RunsCode(), protocol=2)),
-    lambda path: path.write_text('<html>Google Drive: too many downloads</html>'),
-    lambda path: path.write_bytes(b''),
-    lambda path: torch.save(dict(epoch=3), path),
-], ids=['code in a checkpoint', 'code in a bare pickle', 'a web page', 'an empty file', 'no weights'])
+@pytest.mark.parametrize(
+    'write',
+    [
+        lambda path: torch.save(dict(state_dict=RunsCode()), path),
+        lambda path: path.write_bytes(pickle.dumps(RunsCode(), protocol=2)),
+        lambda path: path.write_text('<html>Google Drive: too many downloads</html>'),
+        lambda path: path.write_bytes(b''),
+        lambda path: torch.save(dict(epoch=3), path),
+    ],
+    ids=['code in a checkpoint', 'code in a bare pickle', 'a web page', 'an empty file', 'no weights'],
+)
 def test_what_is_no_checkpoint_of_tensors_is_refused(network, tmp_path, write):
     path = tmp_path / 'file.pth'
     write(path)

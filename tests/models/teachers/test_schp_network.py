@@ -1,4 +1,5 @@
 """The network of SCHP against the published numbers, a table of the checkpoints' names, and plain functions."""
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -28,8 +29,10 @@ def functional_outputs(images, weights, layers, in_place):
         return F.conv2d(x, kernel, weights.get(f'{name}.bias'), stride, padding, dilation)
 
     def norm(x, name):
-        weight, bias, mean, var = (weights[f'{name}.{part}'].double().view(1, -1, 1, 1)
-                                   for part in ('weight', 'bias', 'running_mean', 'running_var'))
+        weight, bias, mean, var = (
+            weights[f'{name}.{part}'].double().view(1, -1, 1, 1)
+            for part in ('weight', 'bias', 'running_mean', 'running_var')
+        )
         gain = weight.abs() + 1e-5 if in_place else weight  # what the in-place norm's kernels compute
         return (gain * (x.double() - mean) / (var + 1e-5).sqrt() + bias).float()
 
@@ -65,7 +68,9 @@ def functional_outputs(images, weights, layers, in_place):
     context = leaky(norm(context, 'context_encoding.bottleneck.1'))
 
     size = x2.shape[2:]
-    features = [leaky(norm(conv(x, f'edge.conv{index}.0'), f'edge.conv{index}.1')) for index, x in enumerate((x2, x3, x4), 1)]
+    features = [
+        leaky(norm(conv(x, f'edge.conv{index}.0'), f'edge.conv{index}.1')) for index, x in enumerate((x2, x3, x4), 1)
+    ]
     edge = conv(torch.cat([up(conv(x, 'edge.conv4'), size) for x in features], 1), 'edge.conv5')
     features = torch.cat([up(x, size) for x in features], 1)
 
@@ -85,8 +90,11 @@ def test_the_network_for_lip_has_the_published_number_of_parameters_and_tensors(
 
 @pytest.mark.parametrize('num_classes', [20, 18, 7])
 def test_names_and_shapes_are_those_of_the_released_checkpoints(on_meta, released_shapes, num_classes):
-    ours = {name: tuple(value.shape) for name, value in on_meta(num_classes).state_dict().items()
-            if not name.endswith('num_batches_tracked')}
+    ours = {
+        name: tuple(value.shape)
+        for name, value in on_meta(num_classes).state_dict().items()
+        if not name.endswith('num_batches_tracked')
+    }
     assert ours == released_shapes(num_classes)
 
 
@@ -95,7 +103,9 @@ def test_maps_have_a_quarter_of_the_side(on_meta, side, expected):
     network, images = on_meta(20), torch.empty(2, 3, side, side, device='meta')
     assert network(images).shape == (2, 20, expected, expected)
     assert [tuple(output.shape) for output in network.all_outputs(images)] == [
-        (2, 20, expected, expected), (2, 20, expected, expected), (2, 2, expected, expected)
+        (2, 20, expected, expected),
+        (2, 20, expected, expected),
+        (2, 2, expected, expected),
     ]
 
 
@@ -117,7 +127,9 @@ def test_a_loaded_network_computes_what_its_description_says(released_weights, s
     assert not torch.allclose(outputs[1], other[1], rtol=0.1, atol=0.1)  # the rule for the norms matters here
 
 
-@pytest.mark.parametrize('arguments', [dict(num_classes=1), dict(layers=(1, 1, 1)), dict(layers=(1, 0, 1, 1)), dict(width=0)])
+@pytest.mark.parametrize(
+    'arguments', [dict(num_classes=1), dict(layers=(1, 1, 1)), dict(layers=(1, 0, 1, 1)), dict(width=0)]
+)
 def test_impossible_sizes_are_refused(arguments):
     with pytest.raises(ValueError, match='AugmentedCE2P needs'):
         AugmentedCE2P(**arguments)

@@ -1,4 +1,5 @@
 """The SCHP teacher: data sets, preparation of frames, and what it says when its weights are not there."""
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -16,13 +17,32 @@ def teacher(released_weights, save_released):
     return SCHP(save_released(released_weights(20)), **SMALL)
 
 
-@pytest.mark.parametrize(('dataset', 'num_classes', 'input_size', 'pairs'), [
-    ('lip', 20, 473, {('Left-arm', 'Right-arm'): (14, 15), ('Left-leg', 'Right-leg'): (16, 17),
-                      ('Left-shoe', 'Right-shoe'): (18, 19)}),
-    ('atr', 18, 512, {('Left-shoe', 'Right-shoe'): (9, 10), ('Left-leg', 'Right-leg'): (12, 13),
-                      ('Left-arm', 'Right-arm'): (14, 15)}),
-    ('pascal-person-part', 7, 512, {}),
-])
+@pytest.mark.parametrize(
+    ('dataset', 'num_classes', 'input_size', 'pairs'),
+    [
+        (
+            'lip',
+            20,
+            473,
+            {
+                ('Left-arm', 'Right-arm'): (14, 15),
+                ('Left-leg', 'Right-leg'): (16, 17),
+                ('Left-shoe', 'Right-shoe'): (18, 19),
+            },
+        ),
+        (
+            'atr',
+            18,
+            512,
+            {
+                ('Left-shoe', 'Right-shoe'): (9, 10),
+                ('Left-leg', 'Right-leg'): (12, 13),
+                ('Left-arm', 'Right-arm'): (14, 15),
+            },
+        ),
+        ('pascal-person-part', 7, 512, {}),
+    ],
+)
 def test_each_data_set_has_its_classes_input_size_and_left_right_pairs(dataset, num_classes, input_size, pairs):
     teacher = MODELS.build(dict(type='SCHP', dataset=dataset, allow_random=True, **SMALL))
     assert teacher.num_classes == len(teacher.class_names) == teacher.network.num_classes == num_classes
@@ -75,7 +95,7 @@ def test_the_networks_statistics_are_bit_identical_after_ten_steps_of_training_a
     teacher.input_size = (33, 33)
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     model = torch.nn.ModuleDict(dict(teacher=teacher, student=torch.nn.Conv2d(3, 20, 1)))
-    optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1.)
+    optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1.0)
     frames = torch.rand(2, 3, 9, 9) * 255
     for _ in range(10):
         model.train()
@@ -85,9 +105,14 @@ def test_the_networks_statistics_are_bit_identical_after_ten_steps_of_training_a
     assert len(list(model['student'].parameters())) == len(optimizer.param_groups[0]['params'])
 
 
-@pytest.mark.parametrize(('dataset', 'file'), [('lip', 'exp-schp-201908261155-lip.pth'),
-                                               ('atr', 'exp-schp-201908301523-atr.pth'),
-                                               ('pascal-person-part', 'exp-schp-201908270938-pascal-person-part.pth')])
+@pytest.mark.parametrize(
+    ('dataset', 'file'),
+    [
+        ('lip', 'exp-schp-201908261155-lip.pth'),
+        ('atr', 'exp-schp-201908301523-atr.pth'),
+        ('pascal-person-part', 'exp-schp-201908270938-pascal-person-part.pth'),
+    ],
+)
 @pytest.mark.parametrize(('checkpoint', 'error'), [(None, ValueError), ('nowhere/weights.pth', FileNotFoundError)])
 def test_without_weights_the_error_says_which_file_where_from_and_what_to_set(dataset, file, checkpoint, error):
     with pytest.raises(error) as raised:

@@ -1,4 +1,5 @@
 """Whether videos can be read. They are opened in other processes, so that a decoder that crashes ends only its own."""
+
 import json
 import multiprocessing
 import os
@@ -37,11 +38,13 @@ def read_video(path: str) -> int:
     return total
 
 
-def check_videos(paths: Sequence[str],
-                 cache: str | os.PathLike,
-                 workers: int | None = None,
-                 timeout: float = TIMEOUT,
-                 read: Callable[[str], int] = read_video) -> dict[str, str]:
+def check_videos(
+    paths: Sequence[str],
+    cache: str | os.PathLike,
+    workers: int | None = None,
+    timeout: float = TIMEOUT,
+    read: Callable[[str], int] = read_video,
+) -> dict[str, str]:
     """Try to read videos, several at a time.
 
     Each result is appended to ``cache`` at once, so that the same call continues what was cut off. A video whose size or
@@ -79,8 +82,18 @@ def check_videos(paths: Sequence[str],
                 unreadable[path] = outcome.error
             if not outcome.process_lost and states[path] is not None:
                 size, mtime = states[path]
-                file.write(json.dumps(dict(path=os.path.relpath(path, cache.parent), size=size, mtime=mtime,
-                                           frames=outcome.frames, error=outcome.error)) + '\n')
+                file.write(
+                    json.dumps(
+                        dict(
+                            path=os.path.relpath(path, cache.parent),
+                            size=size,
+                            mtime=mtime,
+                            frames=outcome.frames,
+                            error=outcome.error,
+                        )
+                    )
+                    + '\n'
+                )
                 file.flush()
             progress.advance(task)
     return {path: unreadable[path] for path in states if path in unreadable}
@@ -89,6 +102,7 @@ def check_videos(paths: Sequence[str],
 @dataclass
 class Outcome:
     """What came of reading a video; ``process_lost``: it took its process down, or had to be stopped."""
+
     frames: int | None = None
     error: str | None = None
     process_lost: bool = False
@@ -180,7 +194,9 @@ def read_all(paths: Sequence[str], number: int, timeout: float, read: Callable) 
             for place, worker in enumerate(workers):
                 if worker.started and worker.path is None and waiting:
                     worker.give(waiting.popleft(), timeout)
-            by_connection = {worker.connection: worker for worker in workers if worker.path is not None or not worker.started}
+            by_connection = {
+                worker.connection: worker for worker in workers if worker.path is not None or not worker.started
+            }
             soonest = min(worker.deadline for worker in by_connection.values())
             for connection in wait(list(by_connection), max(0, min(soonest - time.monotonic(), 60))):
                 worker = by_connection[connection]
@@ -190,9 +206,13 @@ def read_all(paths: Sequence[str], number: int, timeout: float, read: Callable) 
                     workers.remove(worker)
                     exit_code = worker.stop(patience=5)
                     if not worker.started:
-                        raise RuntimeError(f'a process for checking videos ended before it began (exit code {exit_code})')
-                    yield worker.path, Outcome(error=f'the decoder took its process down (exit code {exit_code})',
-                                               process_lost=True)
+                        raise RuntimeError(
+                            f'a process for checking videos ended before it began (exit code {exit_code})'
+                        )
+                    yield (
+                        worker.path,
+                        Outcome(error=f'the decoder took its process down (exit code {exit_code})', process_lost=True),
+                    )
                     continue
                 if outcome is None:
                     worker.started = True

@@ -1,4 +1,5 @@
 """Any folder of class folders, divided at random into lists."""
+
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -36,15 +37,18 @@ def group_keys(paths: Sequence[str], pattern: str) -> list[str]:
     keys = [None if match is None else match[1 if compiled.groups else 0] for match in matches]
     without = [path for path, key in zip(paths, keys) if key is None]
     if without:
-        raise PreparationError(f'--group "{pattern}" is not found in {len(without)} of {len(paths)} paths, the first being '
-                               f'{without[0]}')
+        raise PreparationError(
+            f'--group "{pattern}" is not found in {len(without)} of {len(paths)} paths, the first being {without[0]}'
+        )
     return keys
 
 
-def split_folder_tree(videos: Sequence[tuple[str, str]],
-                      fractions: Mapping[str, float],
-                      seed: int = 0,
-                      groups: Sequence[str] | None = None) -> dict[str, list[tuple[str, str]]]:
+def split_folder_tree(
+    videos: Sequence[tuple[str, str]],
+    fractions: Mapping[str, float],
+    seed: int = 0,
+    groups: Sequence[str] | None = None,
+) -> dict[str, list[tuple[str, str]]]:
     """Divide videos at random, class by class, so that each part gets its share of every class.
 
     All videos of a group go into one part, even if they are of several classes. Groups are dealt out the largest first, in

@@ -1,4 +1,5 @@
 """HMDB51: the official split files."""
+
 import os
 import re
 from pathlib import Path
@@ -30,16 +31,20 @@ def read_hmdb51(folder: str | os.PathLike) -> SplitFiles:
     folder = Path(folder)
     files = _split_files(folder) or _split_files(folder / 'testTrainMulti_7030_splits')
     if not files:
-        raise PreparationError(f'{folder} holds no files CLASS_test_split1.txt; name the folder that the archive '
-                               'test_train_splits.rar was unpacked to with --annotations')
+        raise PreparationError(
+            f'{folder} holds no files CLASS_test_split1.txt; name the folder that the archive '
+            'test_train_splits.rar was unpacked to with --annotations'
+        )
     classes = sorted({class_name for class_name, _ in files})
     splits = {list_name(split, part): [] for split in SPLITS for part in ('train', 'val')}
     videos = set()
     for split in SPLITS:
         for label, class_name in enumerate(classes):
             if (class_name, split) not in files:
-                raise PreparationError(f'{class_name}_test_split{split}.txt is missing in {folder}; unpack the archive of '
-                                       'the split files again')
+                raise PreparationError(
+                    f'{class_name}_test_split{split}.txt is missing in {folder}; unpack the archive of '
+                    'the split files again'
+                )
             path = files[class_name, split]
             for line in read_text(path):
                 video, _, number = line.rpartition(' ')

@@ -1,4 +1,5 @@
 """Kinetics-400: from class folders, or from the official CSV files."""
+
 import csv
 import os
 from collections.abc import Iterable
@@ -9,7 +10,8 @@ from .video_list import PreparationError
 
 # What the column ``split`` says, by our name of a split.
 SPLIT_NAMES = dict(
-    train={'train', 'training'}, val={'val', 'validate', 'validation'}, test={'test', 'testing', 'holdout_test'})
+    train={'train', 'training'}, val={'val', 'validate', 'validation'}, test={'test', 'testing', 'holdout_test'}
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class KineticsClip:
         youtube_id: of the video.
         start, end: of the clip, in seconds; None where the file does not say.
     """
+
     class_name: str | None
     youtube_id: str
     start: int | None = None
@@ -49,6 +52,7 @@ class MatchedClips:
         repeated: rows that name a video again, with the same class.
         contradictory: videos that rows name with several classes; they are left out.
     """
+
     videos: list[tuple[str, str | None]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     repeated: int = 0
@@ -74,12 +78,15 @@ def read_kinetics_csv(path: str | os.PathLike, split: str, needs_labels: bool = 
     except (UnicodeDecodeError, csv.Error) as error:
         raise PreparationError(f'{path} is no CSV file in UTF-8 ({error})') from None
     columns = [column.strip().lower() for column in rows[0]] if rows else []
-    missing = [column for column in ('label', 'youtube_id') if column not in columns and
-               (column != 'label' or needs_labels)]
+    missing = [
+        column for column in ('label', 'youtube_id') if column not in columns and (column != 'label' or needs_labels)
+    ]
     if missing:
-        raise PreparationError(f'{path} has no column {" and no column ".join(missing)}; its first row is '
-                               f'"{",".join(rows[0]) if rows else ""}". Wanted is the official file of Kinetics, with '
-                               'label,youtube_id,time_start,time_end,split')
+        raise PreparationError(
+            f'{path} has no column {" and no column ".join(missing)}; its first row is '
+            f'"{",".join(rows[0]) if rows else ""}". Wanted is the official file of Kinetics, with '
+            'label,youtube_id,time_start,time_end,split'
+        )
     clips, others = [], set()
     for number, row in enumerate(rows[1:], 2):
         cells = dict(zip(columns, (cell.strip() for cell in row)))

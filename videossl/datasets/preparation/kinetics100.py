@@ -1,4 +1,5 @@
 """Kinetics-100: which classes of Kinetics-400 it has, by a list and by their size."""
+
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -7,7 +8,8 @@ from .video_list import PreparationError
 NUM_CLASSES = 100
 #: The classes of the list that Dadashzadeh, Whone and Mirmehdi ("Auxiliary Learning for Self-Supervised Video
 #: Representation via Similarity-based Knowledge Distillation", 2021) trained on.
-CLASSES = tuple("""
+CLASSES = tuple(
+    """
     answering_questions applauding applying_cream auctioning baby_waking_up bandaging bending_back bending_metal
     blowing_nose breading_or_breadcrumbing brush_painting building_cabinet building_shed carrying_baby
     changing_wheel checking_tires clapping clay_pottery_making cleaning_toilet climbing_a_rope cooking_sausages
@@ -23,7 +25,8 @@ CLASSES = tuple("""
     swinging_legs sword_fighting taking_a_shower tasting_beer testifying tossing_coin training_dog tying_bow_tie
     unloading_truck using_remote_controller_(not_gaming) using_segway washing_hair water_sliding waxing_back
     whistling writing yawning
-""".split())
+""".split()
+)
 
 
 def total_sizes(videos: Iterable[tuple[str, str]], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -50,6 +53,8 @@ def smallest_classes(totals: Mapping[str, int], number: int = NUM_CLASSES) -> li
         PreparationError: there are fewer classes.
     """
     if len(totals) < number:
-        raise PreparationError(f'the {number} smallest classes cannot be chosen from {len(totals)}; the training videos of '
-                               'all classes of Kinetics-400 are needed for this. Or take the classes of the list: --by list')
+        raise PreparationError(
+            f'the {number} smallest classes cannot be chosen from {len(totals)}; the training videos of '
+            'all classes of Kinetics-400 are needed for this. Or take the classes of the list: --by list'
+        )
     return sorted(sorted(totals, key=lambda name: (totals[name], name))[:number])

@@ -1,4 +1,5 @@
 """Lists of videos whose files get other names: everything else in them stays as it is."""
+
 import csv
 import io
 import json
@@ -78,7 +79,7 @@ def _text_entry(line: str) -> _Entry:
     if not path.lower().endswith(VIDEO_EXTENSIONS):  # a name without ending, as read_annotations has it
         head, _, label = line.rpartition(' ')
         path = head.rstrip() if head.strip() and _is_number(label) else line
-    rest = line[len(path):]
+    rest = line[len(path) :]
     return path, lambda new: new + rest
 
 
@@ -93,10 +94,10 @@ def _parse_csv(text: str) -> list[_Entry]:
     place = header.index(column) if column else 0
 
     def entry(row: Sequence[str]) -> _Entry:
-        return row[place].strip(), lambda new: _csv_line([*row[:place], new, *row[place + 1:]])
+        return row[place].strip(), lambda new: _csv_line([*row[:place], new, *row[place + 1 :]])
 
     heading = [(None, lambda _: _csv_line(rows[0]))] if column else []
-    return heading + [entry(row) for row in rows[len(heading):]]
+    return heading + [entry(row) for row in rows[len(heading) :]]
 
 
 def _csv_line(row: Sequence[str]) -> str:
@@ -124,7 +125,9 @@ def new_names(videos: Sequence[str]) -> dict[str, str]:
     counts = {}
     for name in names.values():
         counts[name.lower()] = counts.get(name.lower(), 0) + 1
-    names = {video: name if counts[name.lower()] == 1 or name == video else f'{video}.mp4' for video, name in names.items()}
+    names = {
+        video: name if counts[name.lower()] == 1 or name == video else f'{video}.mp4' for video, name in names.items()
+    }
     sources = {}
     for video, name in names.items():
         other = sources.setdefault(name, video)

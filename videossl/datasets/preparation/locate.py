@@ -1,4 +1,5 @@
 """Finding the file of a video that a data set names."""
+
 import os.path as osp
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,8 +45,9 @@ class VideoIndex:
         if class_name is not None:
             wanted = self._fold(normal_class(class_name))
             folders = [self._fold(normal_class(osp.basename(osp.dirname(path)))) for path in paths]
-            paths = ([path for path, folder in zip(paths, folders) if folder == wanted] or
-                     [path for path, folder in zip(paths, folders) if folder not in self._classes])
+            paths = [path for path, folder in zip(paths, folders) if folder == wanted] or [
+                path for path, folder in zip(paths, folders) if folder not in self._classes
+            ]
         paths = sorted(paths, key=lambda path: (_bare_name(path) != name, path))
         if len(paths) > 1:
             self.several[name] = paths
@@ -56,8 +58,9 @@ def _bare_name(path: str) -> str:
     return osp.splitext(osp.basename(path))[0]
 
 
-def locate(files: SplitFiles, index: VideoIndex | None, folder: str, published: dict[str, int],
-           has_class_folders: bool = True) -> list[VideoList]:
+def locate(
+    files: SplitFiles, index: VideoIndex | None, folder: str, published: dict[str, int], has_class_folders: bool = True
+) -> list[VideoList]:
     """Lists of the videos that are there.
 
     Args:

@@ -8,14 +8,18 @@ UCF101 = dict(
     ucf101_train_split_2_videos=9586,
     ucf101_val_split_2_videos=3734,
     ucf101_train_split_3_videos=9624,
-    ucf101_val_split_3_videos=3696)
+    ucf101_val_split_3_videos=3696,
+)
 UCF101_TOTAL = 13320
 UCF101_CLASSES = 101
 
 # Kuehne et al., "HMDB: A Large Video Database for Human Motion Recognition" (2011): 70 training and 30 test videos of
 # each of 51 classes in each split. The paper counts 6,849 videos; what is handed out, and the split files, have 6,766.
-HMDB51 = {f'hmdb51_{part}_split_{split}_videos': number for split in (1, 2, 3)
-          for part, number in (('train', 51 * 70), ('val', 51 * 30))}
+HMDB51 = {
+    f'hmdb51_{part}_split_{split}_videos': number
+    for split in (1, 2, 3)
+    for part, number in (('train', 51 * 70), ('val', 51 * 30))
+}
 HMDB51_TOTAL = 6766
 HMDB51_CLASSES = 51
 

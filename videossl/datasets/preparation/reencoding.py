@@ -1,4 +1,5 @@
 """Writing a video anew so that clips are read from it quickly: small, with a key frame every few frames."""
+
 import glob
 import io
 import os
@@ -16,7 +17,9 @@ from ..opening import open_as_training_does
 from ..transforms.decoding import VideoReadError
 from .checking import read_video
 
-PRESET = 'veryfast'  # of x264: files as small as with "medium", in half the time (measured on UCF101, HMDB51 and Kinetics)
+PRESET = (
+    'veryfast'  # of x264: files as small as with "medium", in half the time (measured on UCF101, HMDB51 and Kinetics)
+)
 ESTIMATED_FRAMES = 48  # encoded of a video to estimate its size
 UNSPECIFIED = 2  # in FFmpeg's numbers of colour properties
 OLDEST_PYAV = 17  # tested; 12 does not tell which way up a video is
@@ -34,14 +37,17 @@ class Reencoding:
     Raises:
         ValueError: a value is out of range.
     """
+
     short_side: int = 128
     keyframe_interval: int = 12
     crf: int = 23
 
     def __post_init__(self) -> None:
         if int(av.__version__.partition('.')[0]) < OLDEST_PYAV:
-            raise ValueError(f'videos are written anew with PyAV {OLDEST_PYAV} or newer, and {av.__version__} is installed: '
-                             f'pip install "av>={OLDEST_PYAV}"')
+            raise ValueError(
+                f'videos are written anew with PyAV {OLDEST_PYAV} or newer, and {av.__version__} is installed: '
+                f'pip install "av>={OLDEST_PYAV}"'
+            )
         for name, lowest, highest in (('short_side', 16, 4096), ('keyframe_interval', 1, 1000), ('crf', 0, 51)):
             value = getattr(self, name)
             if type(value) is not int or not lowest <= value <= highest:
@@ -58,7 +64,7 @@ def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     def scaled(scale: float) -> tuple[int, int]:
         return tuple(max(2, min(2 * round(side * scale / 2), side // 2 * 2)) for side in (width, height))
 
-    size = scaled(min(1., short_side / min(width, height)))
+    size = scaled(min(1.0, short_side / min(width, height)))
     if is_delivered(size[0]):
         return size
     widths = [candidate for candidate in range(26, 76, 2) if is_delivered(candidate)]
@@ -150,7 +156,9 @@ def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, counted
         prepare = _Preparation((height, width) if turns % 2 else (width, height), turns)
         times = _Times(stream, is_regular=container.format.name == 'avi')
         with av.open(target, 'w', format='mp4') as output:
-            written = _write(output, _chain(first, frames), prepare, times, (width, height), settings, stream, counted, limit)
+            written = _write(
+                output, _chain(first, frames), prepare, times, (width, height), settings, stream, counted, limit
+            )
     return written
 
 
@@ -159,8 +167,17 @@ def _chain(first: av.VideoFrame, others: Iterator[av.VideoFrame]) -> Iterator[av
     yield from others
 
 
-def _write(output: Any, frames: Iterator[av.VideoFrame], prepare: '_Preparation', times: '_Times', size: tuple[int, int],
-           settings: Reencoding, source: Any, counted: int, limit: int | None) -> int:
+def _write(
+    output: Any,
+    frames: Iterator[av.VideoFrame],
+    prepare: '_Preparation',
+    times: '_Times',
+    size: tuple[int, int],
+    settings: Reencoding,
+    source: Any,
+    counted: int,
+    limit: int | None,
+) -> int:
     encoder = _add_stream(output, times, size, settings, source)
     written = 0
     for decoded in frames:
@@ -177,8 +194,13 @@ def _write(output: Any, frames: Iterator[av.VideoFrame], prepare: '_Preparation'
 
 
 def _add_stream(output: Any, times: '_Times', size: tuple[int, int], settings: Reencoding, source: Any) -> Any:
-    encoder = output.add_stream('libx264', rate=times.rate, options=dict(
-        preset=PRESET, tune='fastdecode', crf=str(settings.crf), g=str(settings.keyframe_interval), bf='0'))
+    encoder = output.add_stream(
+        'libx264',
+        rate=times.rate,
+        options=dict(
+            preset=PRESET, tune='fastdecode', crf=str(settings.crf), g=str(settings.keyframe_interval), bf='0'
+        ),
+    )
     encoder.width, encoder.height = size
     encoder.pix_fmt = 'yuv420p'
     encoder.time_base = times.base
@@ -204,10 +226,20 @@ class _Preparation:
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         is_rgb = frame.format.is_rgb or frame.format.has_palette
-        colours = dict(dst_colorspace=Colorspace.ITU601) if is_rgb else dict(
-            src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG)
-        scaled = self.reformatter.reformat(frame, *self.size, format='yuv420p', interpolation=Interpolation.AREA, threads=1,
-                                           dst_color_range=ColorRange.MPEG, **colours)
+        colours = (
+            dict(dst_colorspace=Colorspace.ITU601)
+            if is_rgb
+            else dict(src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG)
+        )
+        scaled = self.reformatter.reformat(
+            frame,
+            *self.size,
+            format='yuv420p',
+            interpolation=Interpolation.AREA,
+            threads=1,
+            dst_color_range=ColorRange.MPEG,
+            **colours,
+        )
         if self.turns:
             scaled = av.VideoFrame.from_ndarray(_turned(scaled.to_ndarray(), self.turns), format='yuv420p')
         scaled.pict_type = 0  # the encoder chooses
@@ -218,7 +250,9 @@ def _turned(planes: np.ndarray, turns: int) -> np.ndarray:
     """Planes of YUV 4:2:0 as PyAV lays them out, uint8 [H * 3 / 2, W], turned counter-clockwise."""
     height, width = planes.shape[0] * 2 // 3, planes.shape[1]
     luma = np.rot90(planes[:height], turns)
-    chroma = [np.rot90(plane.reshape(height // 2, width // 2), turns) for plane in np.split(planes[height:].reshape(-1), 2)]
+    chroma = [
+        np.rot90(plane.reshape(height // 2, width // 2), turns) for plane in np.split(planes[height:].reshape(-1), 2)
+    ]
     return np.concatenate([luma.reshape(-1), *(plane.reshape(-1) for plane in chroma)]).reshape(-1, luma.shape[1])
 
 

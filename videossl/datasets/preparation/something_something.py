@@ -1,4 +1,5 @@
 """Something-Something, versions 1 and 2: the official label and split files."""
+
 import json
 import os
 from pathlib import Path
@@ -38,7 +39,9 @@ def read_something_v2(folder: str | os.PathLike) -> SplitFiles:
     for part, official in PARTS.items():
         path = _existing(folder, f'{official}.json', f'something-something-v2-{official}.json', needed=part != 'test')
         if path is not None:
-            splits[list_name(2, part)] = [_read_item(item, labels, part != 'test', path) for item in _read_json(path, list)]
+            splits[list_name(2, part)] = [
+                _read_item(item, labels, part != 'test', path) for item in _read_json(path, list)
+            ]
     return _checked(sorted(labels, key=labels.get), splits)
 
 
@@ -64,8 +67,10 @@ def read_something_v1(folder: str | os.PathLike) -> SplitFiles:
         for line in read_text(path):
             video, _, name = line.partition(';')
             if part != 'test' and name not in labels:
-                raise PreparationError(f'{path}: "{line}" is not a video and, behind a semicolon, a class of '
-                                       'something-something-v1-labels.csv')
+                raise PreparationError(
+                    f'{path}: "{line}" is not a video and, behind a semicolon, a class of '
+                    'something-something-v1-labels.csv'
+                )
             entries.append((f'{video}.mp4', None if part == 'test' else labels[name]))
     return _checked(classes, splits)
 
@@ -79,7 +84,8 @@ def check_no_frame_folders(folder: str | os.PathLike) -> None:
             raise PreparationError(
                 f'{entry} holds single frames ({frame.name}), which videossl does not read. Make videos of them first, for '
                 f'each folder ID: ffmpeg -framerate 12 -i ID/%05d.jpg -c:v libx264 -pix_fmt yuv420p '
-                '-vf "crop=trunc(iw/2)*2:trunc(ih/2)*2" ID.mp4')
+                '-vf "crop=trunc(iw/2)*2:trunc(ih/2)*2" ID.mp4'
+            )
 
 
 def _checked(classes: list[str], splits: dict[str, list[Entry]]) -> SplitFiles:
@@ -109,8 +115,9 @@ def _existing(folder: Path, *names: str, needed: bool = True) -> Path | None:
         if (folder / name).exists():
             return folder / name
     if needed:
-        raise PreparationError(f'there is no {" or ".join(names)} in {folder}; name the folder of the label files with '
-                               '--annotations')
+        raise PreparationError(
+            f'there is no {" or ".join(names)} in {folder}; name the folder of the label files with --annotations'
+        )
     return None
 
 

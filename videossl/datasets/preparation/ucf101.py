@@ -1,4 +1,5 @@
 """UCF101: the official split files."""
+
 import os
 import os.path as osp
 from pathlib import Path
@@ -33,7 +34,9 @@ def read_ucf101(folder: str | os.PathLike) -> SplitFiles:
     splits = {}
     for split in SPLITS:
         for part, file in (('train', f'trainlist{split:02d}.txt'), ('val', f'testlist{split:02d}.txt')):
-            splits[list_name(split, part)] = [_read_line(line, labels, folder / file) for line in read_text(folder / file)]
+            splits[list_name(split, part)] = [
+                _read_line(line, labels, folder / file) for line in read_text(folder / file)
+            ]
     check_splits(splits, [(list_name(split, 'train'), list_name(split, 'val')) for split in SPLITS])
     return SplitFiles(classes, splits, total=len({video for entries in splits.values() for video, _ in entries}))
 
@@ -58,6 +61,7 @@ def _read_line(line: str, labels: dict[str, int], path: Path) -> Entry:
     if class_name not in labels:
         raise PreparationError(f'{path}: "{line}" is of a class that classInd.txt does not have')
     if number is not None and int(number) - 1 != labels[class_name]:
-        raise PreparationError(f'{path}: "{line}" has number {number}, but classInd.txt gives {class_name} '
-                               f'{labels[class_name] + 1}')
+        raise PreparationError(
+            f'{path}: "{line}" has number {number}, but classInd.txt gives {class_name} {labels[class_name] + 1}'
+        )
     return video.strip(), labels[class_name]

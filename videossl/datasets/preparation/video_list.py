@@ -1,4 +1,5 @@
 """The lists of a data set: what its own files name, what of it is there, and writing it so that it reads back the same."""
+
 import json
 import os
 from collections import Counter
@@ -25,6 +26,7 @@ class SplitFiles:
         splits: by the name of a list, (name of a video as the files give it, label).
         total: videos that the files name, also those that no list uses.
     """
+
     classes: list[str]
     splits: dict[str, list[Entry]]
     total: int
@@ -41,6 +43,7 @@ class VideoList:
         missing: videos that belong here but are not there, as the data set names them.
         published: how many videos the data set's authors or others name for this list; None: not known.
     """
+
     name: str
     folder: str
     entries: list[Entry]
@@ -91,7 +94,9 @@ def _reads_back(file: Path, entries: Sequence[Entry]) -> bool:
         return False
 
 
-def write_lines(path: str | os.PathLike, lines: Iterable[str], accept: Callable[[Path], bool] = lambda file: True) -> bool:
+def write_lines(
+    path: str | os.PathLike, lines: Iterable[str], accept: Callable[[Path], bool] = lambda file: True
+) -> bool:
     """Write a text file in UTF-8 under a temporary name beside it, and give it its name if it is whole and accepted.
 
     Returns:
@@ -121,7 +126,9 @@ def read_text(path: str | os.PathLike) -> list[str]:
     try:
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except (FileNotFoundError, IsADirectoryError):
-        raise PreparationError(f'there is no file {path}; name the folder of the split files with --annotations') from None
+        raise PreparationError(
+            f'there is no file {path}; name the folder of the split files with --annotations'
+        ) from None
     except UnicodeDecodeError as error:
         raise PreparationError(f'{path} is not a text in UTF-8 ({error})') from None
     return [line.strip() for line in lines if line.strip()]
@@ -136,5 +143,7 @@ def check_splits(splits: dict[str, list[Entry]], disjoint: Iterable[tuple[str, s
     for first, second in disjoint:
         shared = sorted({video for video, _ in splits[first]} & {video for video, _ in splits[second]})
         if shared:
-            raise PreparationError(f'{first} and {second} share {len(shared)} videos, the first being {shared[0]}; the '
-                                   'split files seem to be damaged')
+            raise PreparationError(
+                f'{first} and {second} share {len(shared)} videos, the first being {shared[0]}; the '
+                'split files seem to be damaged'
+            )

@@ -1,4 +1,5 @@
 """Videos opened with decord."""
+
 import os.path as osp
 from typing import Any
 
@@ -14,6 +15,7 @@ def open_with_decord(path: str, num_threads: int) -> Any:
         ImportError: decord is not installed.
     """
     import decord
+
     path = osp.abspath(path)  # begins with a slash, and so never with the name of a protocol
     with open(path, 'rb') as file:  # decord does not say why it cannot open a file
         try:

@@ -1,4 +1,5 @@
 """Which packet of a video holds which frame, found without decoding where that is certain."""
+
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,8 +12,26 @@ from . import mpeg4
 
 # Containers whose times are the frames' own, and codecs with one frame a packet (VP8 and VP9: that is looked up).
 TIMED_CONTAINERS = ('mov', 'matroska', 'flv')
-CODECS = ('h264', 'hevc', 'av1', 'vp9', 'vp8', 'mjpeg', 'ffv1', 'flv1', 'h263', 'msmpeg4v1', 'msmpeg4v2', 'msmpeg4v3', 'prores',
-          'dnxhd', 'huffyuv', 'ffvhuff', 'rawvideo', 'png')
+CODECS = (
+    'h264',
+    'hevc',
+    'av1',
+    'vp9',
+    'vp8',
+    'mjpeg',
+    'ffv1',
+    'flv1',
+    'h263',
+    'msmpeg4v1',
+    'msmpeg4v2',
+    'msmpeg4v3',
+    'prores',
+    'dnxhd',
+    'huffyuv',
+    'ffvhuff',
+    'rawvideo',
+    'png',
+)
 KEPT_BYTES = 16 * 2**20  # packets of so large a file are kept in memory, since they have been read already
 
 
@@ -32,6 +51,7 @@ class FrameTable:
         is_guess: made of the container's index; the packets may say otherwise.
         kept: the packets, if they are in memory.
     """
+
     packets: np.ndarray
     when: np.ndarray
     keys: np.ndarray
@@ -94,7 +114,9 @@ def frame_table(container: Any, stream: Any, size: int) -> FrameTable | None:
     names = container.format.name.split(',')
     if codec == 'mpeg4' and (names[0] in TIMED_CONTAINERS or names[0] == 'avi'):
         return _checked(_of_mpeg4(container, stream, size))
-    if codec not in CODECS or not (names[0] in TIMED_CONTAINERS or names[0] == 'avi' and not stream.codec_context.has_b_frames):
+    if codec not in CODECS or not (
+        names[0] in TIMED_CONTAINERS or names[0] == 'avi' and not stream.codec_context.has_b_frames
+    ):
         return None
     if names[0] == 'mov' and not stream.codec_context.has_b_frames:
         table = _of_index(container, stream)
@@ -109,7 +131,9 @@ def _checked(table: FrameTable | None) -> FrameTable | None:
 
 def packets_of(container: Any, stream: Any) -> Iterator[Any]:
     """The packets from where the container stands that hold something."""
-    with closing(container.demux(stream)) as packets:  # PyAV leaves memory behind with one that is dropped before its end
+    with closing(
+        container.demux(stream)
+    ) as packets:  # PyAV leaves memory behind with one that is dropped before its end
         yield from (packet for packet in packets if packet.size)
 
 
@@ -121,7 +145,10 @@ def _of_index(container: Any, stream: Any) -> FrameTable | None:
     if not entries or first is None or first.pts != entries[0].timestamp or first.pos != entries[0].pos:
         return None
     times, positions = np.array([entry.timestamp for entry in entries]), np.array([entry.pos for entry in entries])
-    keys, discarded = np.array([entry.is_keyframe for entry in entries]), np.array([entry.is_discard for entry in entries])
+    keys, discarded = (
+        np.array([entry.is_keyframe for entry in entries]),
+        np.array([entry.is_discard for entry in entries]),
+    )
     return _checked(FrameTable(np.arange(len(times)), times, keys, ~discarded, positions, times, is_guess=True))
 
 
@@ -141,8 +168,17 @@ def table_of_packets(container: Any, stream: Any, size: int) -> FrameTable | Non
     if None in times or None in positions or min(positions) < 0:
         return None
     times, positions = np.array(times), np.array(positions)
-    return _checked(FrameTable(np.arange(len(times)), times, np.array(keys), ~np.array(hidden), positions, times,
-                               kept=packets if keep else None))
+    return _checked(
+        FrameTable(
+            np.arange(len(times)),
+            times,
+            np.array(keys),
+            ~np.array(hidden),
+            positions,
+            times,
+            kept=packets if keep else None,
+        )
+    )
 
 
 def is_hidden(codec: str, packet: bytes) -> bool:
@@ -150,7 +186,7 @@ def is_hidden(codec: str, packet: bytes) -> bool:
     first = packet[0]
     if codec == 'vp8':  # RFC 6386, 9.1
         return not first >> 4 & 1
-    if packet[-1] & 0xe0 == 0xc0:  # VP9's annex B: several frames, of which one is shown
+    if packet[-1] & 0xE0 == 0xC0:  # VP9's annex B: several frames, of which one is shown
         return False
     shift = 4 if first >> 4 & 3 != 3 else 3  # after the marker and the profile, which is one bit longer when it is 3
     shows_existing, shown = first >> (shift - 1) & 1, first >> (shift - 3) & 1
@@ -184,5 +220,14 @@ def _of_mpeg4(container: Any, stream: Any, size: int) -> FrameTable | None:
     order = mpeg4.shown_order(kinds.tolist())
     when, shown = np.full(len(rows), -1), np.zeros(len(rows), bool)
     when[order], shown[order] = np.arange(len(order)), True
-    return FrameTable(numbers, when, keys, shown, np.array(positions), np.array(times), by_time=False,
-                      disposable=kinds == mpeg4.BIDIRECTIONAL, kept=packets if keep else None)
+    return FrameTable(
+        numbers,
+        when,
+        keys,
+        shown,
+        np.array(positions),
+        np.array(times),
+        by_time=False,
+        disposable=kinds == mpeg4.BIDIRECTIONAL,
+        kept=packets if keep else None,
+    )

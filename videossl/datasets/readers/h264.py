@@ -1,4 +1,5 @@
 """What an H.264 stream says of itself in its parameter set, so that nothing need be decoded to know it."""
+
 from .bits import Bits
 
 WITH_CHROMA_FORMAT = (100, 110, 122, 244, 44, 83, 86, 118, 128)  # profiles
@@ -18,7 +19,7 @@ def sequence_of(configuration: bytes) -> tuple[int, int, int] | None:
     if len(configuration) < 8 or configuration[0] != 1 or configuration[5] & 31 != 1:
         return None
     length = int.from_bytes(configuration[6:8], 'big')
-    unit = configuration[8:8 + length]
+    unit = configuration[8 : 8 + length]
     if len(unit) < max(length, 5) or unit[0] & 31 != SEQUENCE_PARAMETERS:
         return None
     try:

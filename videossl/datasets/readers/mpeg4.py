@@ -3,6 +3,7 @@
 Such a packet may hold two frames, and the next one none, in its place ("packed bitstream"); times in AVI files are then
 guessed, and guessed wrongly. ISO/IEC 14496-2, 6.2.3 and 6.2.5, tells what is in a packet.
 """
+
 from collections.abc import Sequence
 
 from .bits import Bits
@@ -19,7 +20,7 @@ def bits_of_time(content: bytes) -> int | None:
             break
     else:
         return None
-    bits, version = Bits(content[place + 4:place + 44]), 1
+    bits, version = Bits(content[place + 4 : place + 44]), 1
     bits.read(9)  # random access, kind of object
     if bits.read(1):
         version = bits.read(4)
@@ -40,7 +41,7 @@ def frames_of(packet: bytes, time_bits: int) -> list[tuple[int, bool]]:
     """(type, whether it is a picture and not only says that the last one stays) of each frame in a packet."""
     frames, place = [], packet.find(VOP)
     while place >= 0:
-        word = int.from_bytes(packet[place + 4:place + 12].ljust(8, b'\0'), 'big')
+        word = int.from_bytes(packet[place + 4 : place + 12].ljust(8, b'\0'), 'big')
         bit = 61
         while bit and word >> bit & 1:  # seconds; then a zero, a one, the time, and a one
             bit -= 1

@@ -1,4 +1,5 @@
 """Frames of a video by their numbers, with PyAV (FFmpeg): exactly those that decoding the whole file in order gives."""
+
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -13,8 +14,34 @@ from .frame_table import FrameTable, frame_table, packets_of, table_of_packets
 from .h264 import sequence_of
 
 # Containers of videos. FFmpeg also knows formats that name other files to read, playlists among them.
-CONTAINERS = ('3gp', 'amv', 'asf', 'avi', 'dv', 'flv', 'gif', 'h264', 'hevc', 'ivf', 'm4v', 'matroska', 'mjpeg', 'mov', 'mpeg',
-              'mpegts', 'mpegvideo', 'mxf', 'nut', 'obu', 'ogg', 'rm', 'swf', 'webm', 'wtv', 'yuv4mpegpipe')
+CONTAINERS = (
+    '3gp',
+    'amv',
+    'asf',
+    'avi',
+    'dv',
+    'flv',
+    'gif',
+    'h264',
+    'hevc',
+    'ivf',
+    'm4v',
+    'matroska',
+    'mjpeg',
+    'mov',
+    'mpeg',
+    'mpegts',
+    'mpegvideo',
+    'mxf',
+    'nut',
+    'obu',
+    'ogg',
+    'rm',
+    'swf',
+    'webm',
+    'wtv',
+    'yuv4mpegpipe',
+)
 OPTIONS = dict(protocol_whitelist='file', format_whitelist=','.join(CONTAINERS))
 SKIPPING = ('h264', 'mpeg4')  # decoders that know which frames no other refers to, for certain and one by one
 
@@ -51,7 +78,7 @@ class PyAVReader:
         self.table = frame_table(self.container, stream, self.size)
         self.length = len(self.table) if self.table is not None else self._count()
         rate = stream.average_rate or stream.guessed_rate
-        self.avg_fps = float(rate) if rate else 0.
+        self.avg_fps = float(rate) if rate else 0.0
         self._last = None  # number of the frame that was read last
         self._onward = None  # goes on decoding where the last call has stopped
 
@@ -96,8 +123,9 @@ class PyAVReader:
         try:
             for start, run in groupby(self._starts(indices), key=lambda pair: pair[0]):
                 wanted = [index for _, index in run]
-                for index, frame in _decoded(self.container, self.stream, self.table, start, wanted,
-                                             self.num_threads == 1):
+                for index, frame in _decoded(
+                    self.container, self.stream, self.table, start, wanted, self.num_threads == 1
+                ):
                     if index in wanted:
                         if frame.is_corrupt and start:
                             return None
@@ -119,8 +147,11 @@ class PyAVReader:
         """In one pass over calls; None where something is missing."""
         start = 0 if self.table is None else self.table.starts_for(indices[:1])[0]
         if self._onward is None or start > self._onward[0]:
-            frames = (enumerate(_all_frames(self.container, self.stream)) if self.table is None else
-                      _decoded(self.container, self.stream, self.table, start, None, False))
+            frames = (
+                enumerate(_all_frames(self.container, self.stream))
+                if self.table is None
+                else _decoded(self.container, self.stream, self.table, start, None, False)
+            )
             self._onward = [start, frames]
         found, wanted = {}, set(indices)
         try:
@@ -219,8 +250,9 @@ def _all_frames(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
             yield from packet.decode()
 
 
-def _decoded(container: Any, stream: Any, table: FrameTable, start: int, wanted: list[int] | None,
-             skip: bool) -> Iterator[tuple[int, av.VideoFrame]]:
+def _decoded(
+    container: Any, stream: Any, table: FrameTable, start: int, wanted: list[int] | None, skip: bool
+) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decode from a key frame on.
 
     Args:

@@ -1,15 +1,19 @@
 """Videos opened with torchcodec, where it is installed."""
+
 import os.path as osp
 from collections.abc import Sequence
 
 import numpy as np
 
-INSTALL = ("VideoReaderInit(backend='torchcodec') needs torchcodec: pip install \"torchcodec==0.X.*\" with the X of the "
-           "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'")
+INSTALL = (
+    'VideoReaderInit(backend=\'torchcodec\') needs torchcodec: pip install "torchcodec==0.X.*" with the X of the '
+    "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'"
+)
 
 
 class TorchCodecMissing(ImportError):
     """torchcodec is not installed, does not fit torch, or does not find FFmpeg."""
+
     for_users = True  # the command-line tools print the message alone
 
 
@@ -28,7 +32,9 @@ class TorchCodecReader:
         try:
             from torchcodec.decoders import VideoDecoder
         except (ImportError, OSError, RuntimeError) as error:  # the latter two where its libraries cannot be loaded
-            raise TorchCodecMissing(f'{INSTALL} ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})') from error
+            raise TorchCodecMissing(
+                f'{INSTALL} ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})'
+            ) from error
         self.decoder = VideoDecoder(osp.abspath(path), dimension_order='NHWC', num_ffmpeg_threads=num_threads)
         self.avg_fps = float(self.decoder.metadata.average_fps or 0)
 

@@ -11,6 +11,18 @@ from .temporal_jitter import TemporalJitter
 from .video_reader import VideoReaderInit
 
 __all__ = [
-    'DecodeClips', 'EachClip', 'LoadParsingMap', 'LoadShapeMask', 'PackClips', 'RandomGray', 'SampleClipOrder', 'SamplePace', 'SampleRelativeSpeed', 'SampleSegmentPace',
-    'TemporalJitter', 'VideoColorJitter', 'VideoReadError', 'VideoReaderInit'
+    'DecodeClips',
+    'EachClip',
+    'LoadParsingMap',
+    'LoadShapeMask',
+    'PackClips',
+    'RandomGray',
+    'SampleClipOrder',
+    'SamplePace',
+    'SampleRelativeSpeed',
+    'SampleSegmentPace',
+    'TemporalJitter',
+    'VideoColorJitter',
+    'VideoReadError',
+    'VideoReaderInit',
 ]

@@ -3,6 +3,7 @@
 Source: Dejing Xu, Jun Xiao, Zhou Zhao, Jian Shao, Di Xie, Yueting Zhuang, "Self-supervised Spatiotemporal Learning via
 Video Clip Order Prediction", 2019.
 """
+
 import functools
 import itertools
 import logging
@@ -65,8 +66,9 @@ def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> 
         (array([ 0,  5, 11]), 1)
     """
     if total_frames < 1:
-        raise ValueError(f'cannot sample a tuple of clips from a video with total_frames={total_frames}; leave it out '
-                         'of the list')
+        raise ValueError(
+            f'cannot sample a tuple of clips from a video with total_frames={total_frames}; leave it out of the list'
+        )
     num_gaps = tuple_len - 1
     spare = total_frames - tuple_len * clip_len
     if spare >= 0:
@@ -97,10 +99,13 @@ def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> np
 def warn_that_clips_have_no_order(tuple_len: int, clip_len: int) -> None:
     """Say in the log that there are videos too short for a tuple; once in each process, not once a video."""
     shortest = clip_len + tuple_len - 1
-    print_log(f'some videos have fewer than {shortest} frames, too few for {tuple_len} different clips of {clip_len}: '
-              f'such clips have no order to predict, so they take no part in the loss (gt_order={IGNORED_LABEL}). Leave '
-              'these videos out of the list, or set a smaller clip_len. Said once, whatever their number',
-              logger='current', level=logging.WARNING)
+    print_log(
+        f'some videos have fewer than {shortest} frames, too few for {tuple_len} different clips of {clip_len}: '
+        f'such clips have no order to predict, so they take no part in the loss (gt_order={IGNORED_LABEL}). Leave '
+        'these videos out of the list, or set a smaller clip_len. Said once, whatever their number',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 @TRANSFORMS.register_module()
@@ -147,8 +152,9 @@ class SampleClipOrder(BaseTransform):
     def __init__(self, tuple_len: int = 3, clip_len: int = 16, gap: int = 8, num_views: int | None = None) -> None:
         check_integer('tuple_len', tuple_len, 2)
         if tuple_len > MAX_TUPLE_LEN:
-            raise ValueError(f'tuple_len must be at most {MAX_TUPLE_LEN}, since every order is a class, but is '
-                             f'{tuple_len}')
+            raise ValueError(
+                f'tuple_len must be at most {MAX_TUPLE_LEN}, since every order is a class, but is {tuple_len}'
+            )
         check_integer('clip_len', clip_len, 1)
         check_integer('gap', gap, 0)
         if num_views is not None:
@@ -169,8 +175,9 @@ class SampleClipOrder(BaseTransform):
         if self.num_views is None:
             clips, results['gt_order'] = self._shuffled_tuple(total_frames)
         else:
-            clips = np.stack([self._draw_tuple(total_frames)[np.random.randint(self.tuple_len)]
-                              for _ in range(self.num_views)])
+            clips = np.stack(
+                [self._draw_tuple(total_frames)[np.random.randint(self.tuple_len)] for _ in range(self.num_views)]
+            )
         results['frame_inds'] = clips.reshape(-1) + results.get('start_index', 0)
         results['clip_len'] = self.clip_len
         results['num_clips'] = len(clips)
@@ -191,5 +198,7 @@ class SampleClipOrder(BaseTransform):
         return shown, np.int64(order_class)
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(tuple_len={self.tuple_len}, clip_len={self.clip_len}, gap={self.gap}, '
-                f'num_views={self.num_views})')
+        return (
+            f'{type(self).__name__}(tuple_len={self.tuple_len}, clip_len={self.clip_len}, gap={self.gap}, '
+            f'num_views={self.num_views})'
+        )

@@ -3,7 +3,6 @@
 They expect RGB (decord's order), never write into the frames they are given, and carry ``changes_colour_only = True``,
 by which :class:`~videossl.datasets.transforms.each_clip.EachClip` knows that they leave the geometry alone.
 """
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -17,9 +16,19 @@ _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263],
 _YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
 
 # A turn of the hue by an angle is the first of these, and its cosine and its sine times the next two; the last gives grey.
-_PARTS = np.stack([*((_YIQ_TO_RGB @ np.array(turn) @ _RGB_TO_YIQ).reshape(-1) for turn in (
-    [[1, 0, 0], [0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 0, 0], [0, 0, -1], [0, 1, 0]])),
-    np.tile(GREY_WEIGHTS, 3)])
+_PARTS = np.stack(
+    [
+        *(
+            (_YIQ_TO_RGB @ np.array(turn) @ _RGB_TO_YIQ).reshape(-1)
+            for turn in (
+                [[1, 0, 0], [0, 0, 0], [0, 0, 0]],
+                [[0, 0, 0], [0, 1, 0], [0, 0, 1]],
+                [[0, 0, 0], [0, 0, -1], [0, 1, 0]],
+            )
+        ),
+        np.tile(GREY_WEIGHTS, 3),
+    ]
+)
 
 
 def saturation_matrix(factor: float) -> np.ndarray:
@@ -60,11 +69,11 @@ def jitter_matrices(factors: np.ndarray, mean_colours: np.ndarray) -> np.ndarray
     return matrices
 
 
-def _split_into_clips(results: Dict) -> List[List[np.ndarray]]:
+def _split_into_clips(results: dict) -> list[list[np.ndarray]]:
     """The frames, clip by clip. Without ``clip_len`` all frames are one clip."""
     frames = results['imgs']
     clip_len = results.get('clip_len', len(frames))
-    return [list(frames[start:start + clip_len]) for start in range(0, len(frames), clip_len)]
+    return [list(frames[start : start + clip_len]) for start in range(0, len(frames), clip_len)]
 
 
 @TRANSFORMS.register_module()
@@ -97,16 +106,19 @@ class VideoColorJitter(BaseTransform):
 
     changes_colour_only = True
 
-    def __init__(self,
-                 brightness: float,
-                 contrast: float,
-                 saturation: float,
-                 hue: float,
-                 probability: float = 0.8,
-                 consistent: bool = False) -> None:
+    def __init__(
+        self,
+        brightness: float,
+        contrast: float,
+        saturation: float,
+        hue: float,
+        probability: float = 0.8,
+        consistent: bool = False,
+    ) -> None:
         if min(brightness, contrast, saturation) < 0:
-            raise ValueError('brightness, contrast and saturation must not be negative, '
-                             f'got {brightness}, {contrast}, {saturation}')
+            raise ValueError(
+                f'brightness, contrast and saturation must not be negative, got {brightness}, {contrast}, {saturation}'
+            )
         if not 0 <= hue <= 0.5:
             raise ValueError(f'hue must lie in 0..0.5 (turns of the colour circle), got {hue}')
         _check_probability(probability)
@@ -120,27 +132,29 @@ class VideoColorJitter(BaseTransform):
         self._lowest = np.append(np.maximum(0, 1 - strengths), -hue)
         self._highest = np.append(1 + strengths, hue)
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         jitter = self._jitter_together if self.consistent else self._jitter_each
         results['imgs'] = [frame for clip in _split_into_clips(results) for frame in jitter(clip)]
         return results
 
-    def _draw(self, count: int) -> Tuple[np.ndarray, np.ndarray]:
+    def _draw(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """``count`` independent draws: (chosen or not [n], factors [n, 4])."""
         chosen = np.random.random(count) < self.probability
         factors = np.random.uniform(self._lowest, self._highest, size=(count, 4))
         np.random.random((count, 4))  # stands for the order, so that seeds go on giving the clips that they have given
         return chosen, factors
 
-    def _jitter_each(self, frames: List[np.ndarray]) -> List[np.ndarray]:
+    def _jitter_each(self, frames: list[np.ndarray]) -> list[np.ndarray]:
         chosen, factors = self._draw(len(frames))
         # On the views that a crop leaves behind OpenCV is several times slower.
         frames = [np.ascontiguousarray(frame) for frame in frames]
         matrices = jitter_matrices(factors, np.array([cv2.mean(frame)[:3] for frame in frames]))
-        return [cv2.transform(frame, matrix) if is_chosen else frame
-                for frame, is_chosen, matrix in zip(frames, chosen, matrices)]
+        return [
+            cv2.transform(frame, matrix) if is_chosen else frame
+            for frame, is_chosen, matrix in zip(frames, chosen, matrices)
+        ]
 
-    def _jitter_together(self, frames: List[np.ndarray]) -> List[np.ndarray]:
+    def _jitter_together(self, frames: list[np.ndarray]) -> list[np.ndarray]:
         chosen, factors = self._draw(1)
         if not chosen[0]:
             return frames
@@ -150,9 +164,11 @@ class VideoColorJitter(BaseTransform):
         return list(cv2.transform(column, matrix).reshape(clip.shape))
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
-                f'saturation={self.saturation}, hue={self.hue}, probability={self.probability}, '
-                f'consistent={self.consistent})')
+        return (
+            f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
+            f'saturation={self.saturation}, hue={self.hue}, probability={self.probability}, '
+            f'consistent={self.consistent})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -172,7 +188,7 @@ class RandomGray(BaseTransform):
         _check_probability(probability)
         self.probability = probability
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         frames = []
         for clip in _split_into_clips(results):
             if np.random.random() < self.probability:

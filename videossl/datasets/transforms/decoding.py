@@ -1,5 +1,7 @@
 """Decoding: one pass over the file for all clips of a sample."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -59,13 +61,13 @@ class DecodeClips(BaseTransform):
         VideoReadError: if the reader fails, gives fewer frames than asked, or an index lies outside the video.
     """
 
-    def __init__(self, scale: Optional[Union[int, Tuple[int, int]]] = None) -> None:
-        sides = () if scale is None else (scale, ) if isinstance(scale, int) else tuple(scale)
+    def __init__(self, scale: int | tuple[int, int] | None = None) -> None:
+        sides = () if scale is None else (scale,) if isinstance(scale, int) else tuple(scale)
         if scale is not None and (len(sides) not in (1, 2) or any(int(side) != side or side < 1 for side in sides)):
             raise ValueError(f'scale must be None, a short side or (width, height) in pixels, got {scale}')
         self.scale = scale if scale is None or isinstance(scale, int) else sides
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         reader = results['video_reader']
         filename = str(results.get('filename', 'a video without a name'))
         # A reader must neither outlive its sample nor be sent to another process.
@@ -96,12 +98,13 @@ class DecodeClips(BaseTransform):
             decoded = self._scaled(decoded)
             height, width = results['original_shape']
             results['scale_factor'] = np.array(
-                [decoded[0].shape[1] / width, decoded[0].shape[0] / height], dtype=np.float32)
+                [decoded[0].shape[1] / width, decoded[0].shape[0] / height], dtype=np.float32
+            )
         results['img_shape'] = decoded[0].shape[:2]
         results['imgs'] = _lay_out(decoded, places.reshape(-1))
         return results
 
-    def _scaled(self, frames: Sequence[np.ndarray]) -> List[np.ndarray]:
+    def _scaled(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         height, width = frames[0].shape[:2]
         size = self.scale
         if isinstance(size, int):
@@ -112,7 +115,7 @@ class DecodeClips(BaseTransform):
         return f'{type(self).__name__}(scale={self.scale})'
 
 
-def read_frames(reader: Any, indices: List[int]) -> Sequence[np.ndarray]:
+def read_frames(reader: Any, indices: list[int]) -> Sequence[np.ndarray]:
     """Frames of strictly increasing indices, each as a writable array of its own."""
     if hasattr(reader, 'read_frames'):
         return reader.read_frames(indices)
@@ -124,7 +127,7 @@ def read_frames(reader: Any, indices: List[int]) -> Sequence[np.ndarray]:
     return batch if batch.flags.writeable and batch.flags.c_contiguous else batch.copy()
 
 
-def _read_in_runs(reader: Any, indices: List[int]) -> List[np.ndarray]:
+def _read_in_runs(reader: Any, indices: list[int]) -> list[np.ndarray]:
     frames, position = [], None
     for index in indices:
         if index != position:
@@ -138,7 +141,7 @@ def _to_numpy(frames: Any) -> np.ndarray:
     return frames.asnumpy() if hasattr(frames, 'asnumpy') else np.asarray(frames)
 
 
-def _lay_out(decoded: Sequence[np.ndarray], places: np.ndarray) -> List[np.ndarray]:
+def _lay_out(decoded: Sequence[np.ndarray], places: np.ndarray) -> list[np.ndarray]:
     """The frame for every place; a frame that is used again is copied."""
     frames, used = [], set()
     for place in places.tolist():

@@ -1,6 +1,8 @@
 """Spatial and colour transforms with a draw of their own for every clip, and a record of what was done."""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 from mmaction.datasets.transforms import ColorJitter
@@ -8,7 +10,7 @@ from mmcv.transforms import BaseTransform, Compose
 
 from videossl.registry import TRANSFORMS
 
-Transform = Callable[[Dict], Optional[Dict]]
+Transform = Callable[[dict], dict | None]
 
 # What mmaction2's transforms leave behind about the frames they moved. Each child starts without them, so that what is
 # found after it is its own doing.
@@ -28,13 +30,14 @@ class ClipGeometry:
         flip: Mirrored left to right, after the crop.
         vertical_flip: Mirrored top to bottom, after the crop.
     """
-    crop_quadruple: Tuple[float, float, float, float]
-    original_size: Tuple[int, int]
-    size: Tuple[int, int]
+
+    crop_quadruple: tuple[float, float, float, float]
+    original_size: tuple[int, int]
+    size: tuple[int, int]
     flip: bool = False
     vertical_flip: bool = False
 
-    def after(self, traces: Dict, size: Tuple[int, int]) -> 'ClipGeometry':
+    def after(self, traces: dict, size: tuple[int, int]) -> 'ClipGeometry':
         """The geometry after one more transform.
 
         Args:
@@ -56,35 +59,37 @@ class ClipGeometry:
             original_size=self.original_size,
             size=tuple(int(side) for side in size),
             flip=self.flip ^ (flipped and not vertical),
-            vertical_flip=self.vertical_flip ^ (flipped and vertical))
+            vertical_flip=self.vertical_flip ^ (flipped and vertical),
+        )
 
-    def _relative_crop(self, traces: Dict) -> Tuple[float, float, float, float]:
+    def _relative_crop(self, traces: dict) -> tuple[float, float, float, float]:
         if 'crop_quadruple' in traces:
             return tuple(float(number) for number in traces['crop_quadruple'])
         if 'crop_bbox' in traces:
             left, top, right, bottom = (float(number) for number in traces['crop_bbox'])
             height, width = self.size
             return left / width, top / height, (right - left) / width, (bottom - top) / height
-        return 0., 0., 1., 1.
+        return 0.0, 0.0, 1.0, 1.0
 
     @property
-    def crop_box(self) -> Tuple[float, float, float, float]:
+    def crop_box(self) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) of the part shown, in pixels of the decoded frame."""
         x, y, width, height = self.crop_quadruple
         rows, columns = self.original_size
         return x * columns, y * rows, (x + width) * columns, (y + height) * rows
 
-    def to_dict(self) -> Dict:
+    def to_dict(self) -> dict:
         return dict(
             crop_box=self.crop_box,
             crop_quadruple=self.crop_quadruple,
             original_size=self.original_size,
             size=self.size,
             flip=self.flip,
-            vertical_flip=self.vertical_flip)
+            vertical_flip=self.vertical_flip,
+        )
 
     @classmethod
-    def from_dict(cls, record: Dict) -> 'ClipGeometry':
+    def from_dict(cls, record: dict) -> 'ClipGeometry':
         return cls(**{key: value for key, value in record.items() if key != 'crop_box'})
 
 
@@ -136,11 +141,13 @@ class EachClip(BaseTransform):
             different sizes, or a transform changes the number of frames.
     """
 
-    def __init__(self,
-                 transforms: Sequence[Union[Dict, Transform]],
-                 groups: Optional[Sequence[Sequence[int]]] = None,
-                 keep_middle_frame: bool = False) -> None:
-        self.transforms: List[Transform] = [
+    def __init__(
+        self,
+        transforms: Sequence[dict | Transform],
+        groups: Sequence[Sequence[int]] | None = None,
+        keep_middle_frame: bool = False,
+    ) -> None:
+        self.transforms: list[Transform] = [
             TRANSFORMS.build({'_scope_': 'videossl', **child}) if isinstance(child, dict) else child
             for child in transforms
         ]
@@ -150,15 +157,17 @@ class EachClip(BaseTransform):
 
         colour = [changes_colour_only(child) for child in self.transforms]
         self._first_colour = colour.index(True) if True in colour else len(colour)
-        if keep_middle_frame and not all(colour[self._first_colour:]):
-            late = self.transforms[self._first_colour + colour[self._first_colour:].index(False)]
-            raise ValueError(f'keep_middle_frame: {type(late).__name__} moves pixels after a colour transform, so no '
-                             'frame has the final geometry and the original colours; put the colour transforms last')
+        if keep_middle_frame and not all(colour[self._first_colour :]):
+            late = self.transforms[self._first_colour + colour[self._first_colour :].index(False)]
+            raise ValueError(
+                f'keep_middle_frame: {type(late).__name__} moves pixels after a colour transform, so no '
+                'frame has the final geometry and the original colours; put the colour transforms last'
+            )
 
     @property
     def fields_written(self) -> tuple[str, ...]:
         """The fields of a data sample that come of this."""
-        return ('middle_frames', ) if self.keep_middle_frame else ()
+        return ('middle_frames',) if self.keep_middle_frame else ()
 
     def _check_groups(self) -> None:
         if self.groups is None:
@@ -167,7 +176,7 @@ class EachClip(BaseTransform):
         if sorted(clips) != list(range(len(clips))) or not all(self.groups):
             raise ValueError(f'groups must name each of the clips 0, 1, ... exactly once, got {self.groups}')
 
-    def transform(self, results: Dict) -> Optional[Dict]:
+    def transform(self, results: dict) -> dict | None:
         clips = self._split(results)
         groups = [[clip] for clip in range(len(clips))] if self.groups is None else self.groups
         if sum(map(len, groups)) != len(clips):
@@ -186,10 +195,12 @@ class EachClip(BaseTransform):
 
         sizes = sorted({frame.shape[:2] for frames in clips for frame in frames})
         if len(sizes) > 1:
-            raise ValueError(f'the clips of a sample came out in different sizes (height, width): {sizes}. End the '
-                             'geometric transforms of EachClip with a fixed size: '
-                             "dict(type='Resize', scale=(112, 112), keep_ratio=False) or a crop such as "
-                             "dict(type='RandomCrop', size=112)")
+            raise ValueError(
+                f'the clips of a sample came out in different sizes (height, width): {sizes}. End the '
+                'geometric transforms of EachClip with a fixed size: '
+                "dict(type='Resize', scale=(112, 112), keep_ratio=False) or a crop such as "
+                "dict(type='RandomCrop', size=112)"
+            )
 
         self._take_over_label(results, labels)
         results['imgs'] = [frame for frames in clips for frame in frames]
@@ -200,27 +211,28 @@ class EachClip(BaseTransform):
         return results
 
     @staticmethod
-    def _split(results: Dict) -> List[List[np.ndarray]]:
+    def _split(results: dict) -> list[list[np.ndarray]]:
         for key in ('keypoint', 'gt_bboxes'):
             if key in results:
                 raise ValueError(f'EachClip moves pixels only: {key} would not follow the crops and flips of the clips')
         frames, num_clips, clip_len = _with_own_memory(results['imgs']), results['num_clips'], results['clip_len']
         if len(frames) != num_clips * clip_len:
-            raise ValueError(f'{num_clips} clips of {clip_len} frames need {num_clips * clip_len} frames, '
-                             f'got {len(frames)}')
-        return [frames[clip * clip_len:(clip + 1) * clip_len] for clip in range(num_clips)]
+            raise ValueError(
+                f'{num_clips} clips of {clip_len} frames need {num_clips * clip_len} frames, got {len(frames)}'
+            )
+        return [frames[clip * clip_len : (clip + 1) * clip_len] for clip in range(num_clips)]
 
     @staticmethod
-    def _initial_geometries(results: Dict, clips: List[List[np.ndarray]]) -> List[ClipGeometry]:
+    def _initial_geometries(results: dict, clips: list[list[np.ndarray]]) -> list[ClipGeometry]:
         if len(results.get('clip_geometry', ())) == len(clips):
             return [ClipGeometry.from_dict(record) for record in results['clip_geometry']]
         size = tuple(clips[0][0].shape[:2])
         original_size = tuple(int(side) for side in results.get('original_shape', size))
         # Transforms before EachClip may have cropped and flipped all clips alike.
         traces = {key: results[key] for key in ('crop_quadruple', 'flip', 'flip_direction') if key in results}
-        return [ClipGeometry((0., 0., 1., 1.), original_size, original_size).after(traces, size)] * len(clips)
+        return [ClipGeometry((0.0, 0.0, 1.0, 1.0), original_size, original_size).after(traces, size)] * len(clips)
 
-    def _run_group(self, results: Dict, clips: List[List[np.ndarray]], geometries: List[ClipGeometry]):
+    def _run_group(self, results: dict, clips: list[list[np.ndarray]], geometries: list[ClipGeometry]):
         """Runs one group: (its clips, their geometries, their middle frames, its label), or None if rejected."""
         clip_len = results['clip_len']
         group = {key: value for key, value in results.items() if key not in _TRACES}
@@ -229,7 +241,8 @@ class EachClip(BaseTransform):
             imgs=[frame for frames in clips for frame in frames],
             img_shape=clips[0][0].shape[:2],
             num_clips=1,
-            clip_len=clip_len * len(clips))
+            clip_len=clip_len * len(clips),
+        )
         middle_frames = None
         for place, child in enumerate(self.transforms):
             if place == self._first_colour:
@@ -247,29 +260,33 @@ class EachClip(BaseTransform):
             raise ValueError("lazy transforms inside EachClip must be followed by dict(type='Fuse') inside it")
         if middle_frames is None:
             middle_frames = self._middle_frames(group, clip_len)
-        clips = [group['imgs'][start:start + clip_len] for start in range(0, len(group['imgs']), clip_len)]
+        clips = [group['imgs'][start : start + clip_len] for start in range(0, len(group['imgs']), clip_len)]
         return clips, geometries, middle_frames, group.get('label')
 
-    def _middle_frames(self, group: Dict, clip_len: int) -> List[Optional[np.ndarray]]:
-        frames = group['imgs'][clip_len // 2::clip_len]
+    def _middle_frames(self, group: dict, clip_len: int) -> list[np.ndarray | None]:
+        frames = group['imgs'][clip_len // 2 :: clip_len]
         # Copies, because a colour transform of someone else's may work in place.
         return [frame.copy() for frame in frames] if self.keep_middle_frame else [None] * len(frames)
 
     @staticmethod
-    def _take_over_label(results: Dict, labels: List[Any]) -> None:
+    def _take_over_label(results: dict, labels: list[Any]) -> None:
         if 'label' not in results:
             return
         if any(not np.array_equal(label, labels[0]) for label in labels[1:]):
-            raise ValueError(f'a transform gave the clips of one sample different labels ({labels}); let all clips '
-                             'share one draw, e.g. groups=[[0, 1]] for two clips')
+            raise ValueError(
+                f'a transform gave the clips of one sample different labels ({labels}); let all clips '
+                'share one draw, e.g. groups=[[0, 1]] for two clips'
+            )
         results['label'] = labels[0]
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(transforms={self.transforms}, groups={self.groups}, '
-                f'keep_middle_frame={self.keep_middle_frame})')
+        return (
+            f'{type(self).__name__}(transforms={self.transforms}, groups={self.groups}, '
+            f'keep_middle_frame={self.keep_middle_frame})'
+        )
 
 
-def _with_own_memory(frames: Sequence[np.ndarray]) -> List[np.ndarray]:
+def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The frames, each writable and none the same memory as one before it: mmaction2's Flip works in place."""
     owned, addresses = [], set()
     for frame in frames:

@@ -1,5 +1,7 @@
 """Packing: from frames and labels to what the model takes."""
-from typing import Any, Dict, Sequence, Union
+
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,16 +39,27 @@ class PackClips(BaseTransform):
 
     def __init__(
         self,
-        meta_keys: Sequence[str] = ('filename', 'sample_idx', 'total_frames', 'avg_fps', 'original_shape', 'img_shape',
-                                    'num_clips', 'clip_len', 'frame_interval', 'frame_inds', 'clip_geometry'),
+        meta_keys: Sequence[str] = (
+            'filename',
+            'sample_idx',
+            'total_frames',
+            'avg_fps',
+            'original_shape',
+            'img_shape',
+            'num_clips',
+            'clip_len',
+            'frame_interval',
+            'frame_inds',
+            'clip_geometry',
+        ),
         label_keys: Sequence[str] = ('gt_speed', 'gt_segment', 'gt_order'),
-        sample_label_keys: Sequence[str] = ('gt_order', )
+        sample_label_keys: Sequence[str] = ('gt_order',),
     ) -> None:
         self.meta_keys = tuple(meta_keys)
         self.label_keys = tuple(label_keys)
         self.sample_label_keys = tuple(sample_label_keys)
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         inputs = _pack_frames(results['imgs'], results['clip_len'])
         num_clips = len(inputs)
 
@@ -71,28 +84,34 @@ class PackClips(BaseTransform):
         label = np.asarray(label)
         if not np.issubdtype(label.dtype, np.integer):
             raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
-        if key not in self.sample_label_keys and label.shape[:1] != (num_clips, ):
-            raise ValueError(f'{key} needs one entry for each of the {num_clips} clips, got shape {label.shape}; if it '
-                             f'describes the sample as a whole, name it in sample_label_keys')
+        if key not in self.sample_label_keys and label.shape[:1] != (num_clips,):
+            raise ValueError(
+                f'{key} needs one entry for each of the {num_clips} clips, got shape {label.shape}; if it '
+                f'describes the sample as a whole, name it in sample_label_keys'
+            )
         return torch.from_numpy(label.astype(np.int64))  # astype copies: the tensor is the sample's own
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(meta_keys={self.meta_keys}, label_keys={self.label_keys}, '
-                f'sample_label_keys={self.sample_label_keys})')
+        return (
+            f'{type(self).__name__}(meta_keys={self.meta_keys}, label_keys={self.label_keys}, '
+            f'sample_label_keys={self.sample_label_keys})'
+        )
 
 
 def _pack_maps(key: str, maps: Any, dtype: type, num_axes: int, num_clips: int) -> torch.Tensor:
     """Maps of each clip, or of one of them, as a tensor of their own."""
     maps = np.asarray(maps)
     if maps.ndim != num_axes or len(maps) not in (1, num_clips):
-        raise ValueError(f'{key} needs {num_axes} axes, the first as long as there are clips ({num_clips}) or 1, got shape '
-                         f'{maps.shape}')
+        raise ValueError(
+            f'{key} needs {num_axes} axes, the first as long as there are clips ({num_clips}) or 1, got shape '
+            f'{maps.shape}'
+        )
     if dtype is np.int64 and not np.issubdtype(maps.dtype, np.integer):
         raise ValueError(f'{key} must be of whole numbers, got {maps.dtype}')
     return torch.from_numpy(maps.astype(dtype))
 
 
-def _pack_frames(frames: Union[Sequence[np.ndarray], np.ndarray], clip_len: int) -> torch.Tensor:
+def _pack_frames(frames: Sequence[np.ndarray] | np.ndarray, clip_len: int) -> torch.Tensor:
     """V * T arrays [H, W, 3] to one tensor [V, 3, T, H, W]."""
     if len(frames) == 0 or len(frames) % clip_len:
         raise ValueError(f'{len(frames)} frames are not a whole number of clips of {clip_len} frames')
@@ -103,8 +122,10 @@ def _pack_frames(frames: Union[Sequence[np.ndarray], np.ndarray], clip_len: int)
         if frame.dtype != np.uint8:
             raise ValueError(f'frames must be uint8, got {frame.dtype}: the data preprocessor converts and normalises')
         if frame.shape != (height, width, 3):
-            raise ValueError(f'frames must have one size, but {frame.shape} follows {(height, width, 3)}: add a Resize '
-                             'or a crop of fixed size')
+            raise ValueError(
+                f'frames must have one size, but {frame.shape} follows {(height, width, 3)}: add a Resize '
+                'or a crop of fixed size'
+            )
         planes = packed[place // clip_len, :, place % clip_len]
         if not _split(frame, planes):
             planes[:] = frame.transpose(2, 0, 1)

@@ -1,10 +1,18 @@
 """The sampler of pace prediction (VideoPace): the whole clip at one random speed."""
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
-from .pace_indices import (check_distinct_views, check_integer, check_overrun, draw_clip_indices, draw_classes,
-                           segment_pace_steps)
+
+from .pace_indices import (
+    check_distinct_views,
+    check_integer,
+    check_overrun,
+    draw_classes,
+    draw_clip_indices,
+    segment_pace_steps,
+)
 
 
 @TRANSFORMS.register_module()
@@ -42,8 +50,15 @@ class SamplePace(BaseTransform):
         ValueError: at build time, naming the parameter that does not make sense.
     """
 
-    def __init__(self, clip_len: int = 16, num_speeds: int = 4, num_views: int = 1, overrun: str = 'fit',
-                 lookahead: int = 1, distinct_views: bool = False) -> None:
+    def __init__(
+        self,
+        clip_len: int = 16,
+        num_speeds: int = 4,
+        num_views: int = 1,
+        overrun: str = 'fit',
+        lookahead: int = 1,
+        distinct_views: bool = False,
+    ) -> None:
         check_integer('clip_len', clip_len, 1)
         check_integer('num_speeds', num_speeds, 1)
         check_integer('num_views', num_views, 1)
@@ -67,10 +82,14 @@ class SamplePace(BaseTransform):
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
         clips = []
         for speed_class in speed_classes.tolist():
-            steps = segment_pace_steps(self.clip_len, num_segments=1, segment=0, speed=speed_class + 1,
-                                       inclusive_end=True)
-            clips.append(draw_clip_indices(steps, total_frames, self.overrun, num_loop_starts=total_frames,
-                                           lookahead=self.lookahead))
+            steps = segment_pace_steps(
+                self.clip_len, num_segments=1, segment=0, speed=speed_class + 1, inclusive_end=True
+            )
+            clips.append(
+                draw_clip_indices(
+                    steps, total_frames, self.overrun, num_loop_starts=total_frames, lookahead=self.lookahead
+                )
+            )
         results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
         results['clip_len'] = self.clip_len
         results['num_clips'] = self.num_views
@@ -79,6 +98,8 @@ class SamplePace(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(clip_len={self.clip_len}, num_speeds={self.num_speeds}, '
-                f'num_views={self.num_views}, overrun={self.overrun!r}, lookahead={self.lookahead}, '
-                f'distinct_views={self.distinct_views})')
+        return (
+            f'{type(self).__name__}(clip_len={self.clip_len}, num_speeds={self.num_speeds}, '
+            f'num_views={self.num_views}, overrun={self.overrun!r}, lookahead={self.lookahead}, '
+            f'distinct_views={self.distinct_views})'
+        )

@@ -8,6 +8,7 @@ from ``start`` on, whatever the variant. All frame numbers count from 0, where t
 Source: Amirhossein Dadashzadeh, Alan Whone, Majid Mirmehdi, "Auxiliary Learning for Self-Supervised Video
 Representation via Similarity-based Knowledge Distillation", 2021, Equation 4 (Video Segment Pace Prediction, VSPP).
 """
+
 from numbers import Integral
 
 import numpy as np
@@ -28,8 +29,9 @@ def check_overrun(overrun: str, lookahead: int) -> None:
     check_integer('lookahead', lookahead, 1)
 
 
-def segment_pace_steps(clip_len: int, num_segments: int, segment: int, speed: int,
-                       inclusive_end: bool = False) -> np.ndarray:
+def segment_pace_steps(
+    clip_len: int, num_segments: int, segment: int, speed: int, inclusive_end: bool = False
+) -> np.ndarray:
     """Steps between the frames of a clip that plays one of its segments at ``speed`` and the rest at natural speed.
 
     Position ``i`` belongs to segment ``floor(i * num_segments / clip_len)``, so 3 segments of a 16-frame clip have
@@ -57,8 +59,10 @@ def segment_pace_steps(clip_len: int, num_segments: int, segment: int, speed: in
     check_integer('segment', segment, 0)
     check_integer('speed', speed, 1)
     if num_segments > clip_len:
-        raise ValueError(f'num_segments={num_segments} leaves segments without a frame in a clip of '
-                         f'clip_len={clip_len}; use fewer segments or longer clips')
+        raise ValueError(
+            f'num_segments={num_segments} leaves segments without a frame in a clip of '
+            f'clip_len={clip_len}; use fewer segments or longer clips'
+        )
     if segment >= num_segments:
         raise ValueError(f'segment must be below num_segments={num_segments} (it counts from 0), but is {segment}')
 
@@ -69,8 +73,9 @@ def segment_pace_steps(clip_len: int, num_segments: int, segment: int, speed: in
     return np.where(in_segment, speed, 1).astype(np.int64)
 
 
-def segment_pace_indices(start: int, clip_len: int, num_segments: int, segment: int, speed: int,
-                         inclusive_end: bool = False) -> np.ndarray:
+def segment_pace_indices(
+    start: int, clip_len: int, num_segments: int, segment: int, speed: int, inclusive_end: bool = False
+) -> np.ndarray:
     """Frame indices of a clip that plays one segment at ``speed``, in a video without an end (Equation 4).
 
     Frames before the segment are consecutive from ``start``; those behind it continue one by one from the segment's
@@ -120,8 +125,9 @@ def looped_indices(start: int, steps: np.ndarray, total_frames: int, lookahead: 
     return indices
 
 
-def draw_clip_indices(steps: np.ndarray, total_frames: int, overrun: str, num_loop_starts: int,
-                      lookahead: int = 1) -> np.ndarray:
+def draw_clip_indices(
+    steps: np.ndarray, total_frames: int, overrun: str, num_loop_starts: int, lookahead: int = 1
+) -> np.ndarray:
     """Place a clip at random in a video: draw its start, with one call of ``np.random.randint``, and list its frames.
 
     Args:
@@ -141,8 +147,9 @@ def draw_clip_indices(steps: np.ndarray, total_frames: int, overrun: str, num_lo
         ValueError: if the video has no frames.
     """
     if total_frames < 1:
-        raise ValueError(f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the '
-                         'list')
+        raise ValueError(
+            f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the list'
+        )
     if overrun == 'loop':
         return looped_indices(np.random.randint(max(num_loop_starts, 1)), steps, total_frames, lookahead)
     num_fitting_starts = total_frames - int(steps.sum()) + 1
@@ -178,5 +185,7 @@ def check_distinct_views(num_views: int, **num_classes: int) -> None:
         raise ValueError(f'distinct_views=True needs num_views of at least 2, but num_views={num_views}')
     for name, number in num_classes.items():
         if number < num_views:
-            raise ValueError(f'distinct_views=True cannot give {num_views} views different classes with '
-                             f'{name}={number}; set distinct_views=False or raise {name} to at least {num_views}')
+            raise ValueError(
+                f'distinct_views=True cannot give {num_views} views different classes with '
+                f'{name}={number}; set distinct_views=False or raise {name} to at least {num_views}'
+            )

@@ -1,4 +1,5 @@
 """Stored maps of pixels' classes, cut, resized and flipped as the clip was."""
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,17 +43,21 @@ class LoadParsingMap(BaseTransform):
         ParsingStoreError: In use, if a file is damaged or of another video.
     """
 
-    fields_written = ('parsing_logits', )
+    fields_written = ('parsing_logits',)
 
-    def __init__(self,
-                 folder: str,
-                 view: int = 0,
-                 size: int | tuple[int, int] | None = 56,
-                 left_right_pairs: Sequence[tuple[int, int]] | None = None,
-                 data_root: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: str,
+        view: int = 0,
+        size: int | tuple[int, int] | None = 56,
+        left_right_pairs: Sequence[tuple[int, int]] | None = None,
+        data_root: str | None = None,
+    ) -> None:
         if not folder or not isinstance(folder, (str, os.PathLike)):
-            raise ValueError(f'LoadParsingMap: folder must name the folder of the stored maps, got {folder!r}. Make them '
-                             f'with: {HOW_TO_MAKE}')
+            raise ValueError(
+                f'LoadParsingMap: folder must name the folder of the stored maps, got {folder!r}. Make them '
+                f'with: {HOW_TO_MAKE}'
+            )
         self.folder = str(folder)
         self.view = _checked_view(view, type(self).__name__)
         self.size = _checked_size(size, type(self).__name__)
@@ -65,8 +70,10 @@ class LoadParsingMap(BaseTransform):
         path = self._path(str(results['filename']))
         maps, info = read_map(path, _middle_frame(results, self.view))
         if results.get('total_frames', info.total_frames) != info.total_frames:
-            raise ParsingStoreError(f'{path} is of a video with {info.total_frames} frames, {results["filename"]} has '
-                                    f'{results["total_frames"]}. Delete it and make it again with: {HOW_TO_MAKE}')
+            raise ParsingStoreError(
+                f'{path} is of a video with {info.total_frames} frames, {results["filename"]} has '
+                f'{results["total_frames"]}. Delete it and make it again with: {HOW_TO_MAKE}'
+            )
         maps = follow_clip(maps, geometry, self.size or geometry['size'])
         pairs = info.left_right_pairs if self.left_right_pairs is None else self.left_right_pairs
         # Upside down is a mirror image too; both flips together are a rotation.
@@ -80,7 +87,7 @@ class LoadParsingMap(BaseTransform):
         if self.data_root is not None:
             candidates = [map_path(self.folder, os.path.relpath(filename, self.data_root))]
         else:
-            known = [root for root in self._roots if parts[:len(root)] == root]
+            known = [root for root in self._roots if parts[: len(root)] == root]
             starts = [len(root) for root in known] or [
                 start for start in range(int(Path(filename).is_absolute()), len(parts)) if '..' not in parts[start:]
             ]
@@ -88,16 +95,20 @@ class LoadParsingMap(BaseTransform):
         for candidate in candidates:
             if candidate.is_file():
                 if self.data_root is None and not known:
-                    self._roots.append(parts[:len(parts) - len(candidate.relative_to(self.folder).parts)])
+                    self._roots.append(parts[: len(parts) - len(candidate.relative_to(self.folder).parts)])
                 return candidate
         if not os.path.isdir(self.folder):
             raise FileNotFoundError(f'LoadParsingMap: there is no folder {self.folder}. Make it with: {HOW_TO_MAKE}')
-        raise VideoReadError(filename, f'{self.folder} has no parsing of it, such as {candidates[-1]}; to complete the '
-                             f'folder: {HOW_TO_MAKE}')
+        raise VideoReadError(
+            filename,
+            f'{self.folder} has no parsing of it, such as {candidates[-1]}; to complete the folder: {HOW_TO_MAKE}',
+        )
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(folder={self.folder!r}, view={self.view}, size={self.size}, '
-                f'left_right_pairs={self.left_right_pairs}, data_root={self.data_root!r})')
+        return (
+            f'{type(self).__name__}(folder={self.folder!r}, view={self.view}, size={self.size}, '
+            f'left_right_pairs={self.left_right_pairs}, data_root={self.data_root!r})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -119,7 +130,7 @@ class LoadShapeMask(BaseTransform):
             writes it.
     """
 
-    fields_written = ('parsing_mask', )
+    fields_written = ('parsing_mask',)
 
     def __init__(self, view: int = 0, size: int | tuple[int, int] | None = None) -> None:
         self.view = _checked_view(view, type(self).__name__)
@@ -130,11 +141,14 @@ class LoadShapeMask(BaseTransform):
         try:
             masks = load_masks(results['filename'])
         except (FileNotFoundError, IndexError):  # a short path has no folder where the masks could be
-            raise FileNotFoundError(f'LoadShapeMask: {results["filename"]} has no masks where MovingShapes has them. Make a '
-                                    'set with: python tools/data/make_moving_shapes.py FOLDER') from None
+            raise FileNotFoundError(
+                f'LoadShapeMask: {results["filename"]} has no masks where MovingShapes has them. Make a '
+                'set with: python tools/data/make_moving_shapes.py FOLDER'
+            ) from None
         mask = masks[_middle_frame(results, self.view)].astype(np.uint8)
         results['parsing_mask'] = np.ascontiguousarray(
-            follow_clip(mask, geometry, self.size or geometry['size'], nearest=True)[None])
+            follow_clip(mask, geometry, self.size or geometry['size'], nearest=True)[None]
+        )
         return results
 
     def __repr__(self) -> str:
@@ -163,7 +177,7 @@ def follow_clip(maps: np.ndarray, geometry: dict, size: Sequence[int], nearest: 
             continue
         places = np.clip(places - 0.5, 0, old - 1)
         before = np.floor(places).astype(int)
-        share = (places - before).astype(maps.dtype).reshape((-1, 1) if axis == -2 else (-1, ))
+        share = (places - before).astype(maps.dtype).reshape((-1, 1) if axis == -2 else (-1,))
         after = np.minimum(before + 1, old - 1)
         maps = (1 - share) * np.take(maps, before, axis=axis) + share * np.take(maps, after, axis=axis)
     if geometry['flip']:
@@ -199,7 +213,7 @@ def _geometry(results: dict, view: int, reader: str) -> dict:
 
 def _checked_view(view: int, reader: str) -> int:
     if not isinstance(view, int) or view < 0:
-        raise ValueError(f'{reader}: view must be a clip\'s number from 0 on, got {view!r}')
+        raise ValueError(f"{reader}: view must be a clip's number from 0 on, got {view!r}")
     return view
 
 

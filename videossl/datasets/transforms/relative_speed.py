@@ -1,10 +1,12 @@
 """The sampler of relative speed perception (RSPNet): clips of two windows of a video, at natural speed and faster."""
+
 from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
+
 from .pace_indices import check_integer
 
 # The views of RSPNet: the query, the key at its speed, the key at the other speed.
@@ -62,16 +64,21 @@ class SampleRelativeSpeed(BaseTransform):
         ValueError: at build time, naming the parameter that does not make sense.
     """
 
-    def __init__(self, clip_len: int = 16, speeds: Sequence[int] = (2, ), num_views: int | None = None,
-                 balanced: bool = False) -> None:
+    def __init__(
+        self, clip_len: int = 16, speeds: Sequence[int] = (2,), num_views: int | None = None, balanced: bool = False
+    ) -> None:
         check_integer('clip_len', clip_len, 1)
         check_speeds(speeds)
         if num_views not in (None, 2, NUM_VIEWS):
-            raise ValueError(f'num_views must be None, for the {NUM_VIEWS} views of RSPNet, or 2, for a clip from each '
-                             f'window, but is {num_views!r}')
+            raise ValueError(
+                f'num_views must be None, for the {NUM_VIEWS} views of RSPNet, or 2, for a clip from each '
+                f'window, but is {num_views!r}'
+            )
         if balanced and num_views == 2:
-            raise ValueError('balanced=True is about the speed of the query, but with num_views=2 each clip has a speed '
-                             'of its own; set balanced=False')
+            raise ValueError(
+                'balanced=True is about the speed of the query, but with num_views=2 each clip has a speed '
+                'of its own; set balanced=False'
+            )
         self.clip_len = clip_len
         self.speeds = tuple(speeds)
         self.num_views = NUM_VIEWS if num_views is None else num_views
@@ -96,7 +103,7 @@ class SampleRelativeSpeed(BaseTransform):
             other = int(np.random.choice(self.speeds))
             anchor, other = (1, other) if self._anchor_is_natural(results) else (other, 1)
             windows, speeds = (first, second, second), [anchor, anchor, other]
-        clips = [window[::speed][:self.clip_len] for window, speed in zip(windows, speeds)]
+        clips = [window[::speed][: self.clip_len] for window, speed in zip(windows, speeds)]
         results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
         results['clip_len'] = self.clip_len
         results['num_clips'] = self.num_views
@@ -111,14 +118,18 @@ class SampleRelativeSpeed(BaseTransform):
         if not self.balanced:
             return np.random.randint(2) == 0
         if 'draw_turn' not in results:
-            raise KeyError('SampleRelativeSpeed(balanced=True) needs draw_turn, the number of the draw in its process. '
-                           "VideoDataset writes it when the data loader has sampler=dict(type='DrawSampler'): use both, "
-                           'or set balanced=False')
+            raise KeyError(
+                'SampleRelativeSpeed(balanced=True) needs draw_turn, the number of the draw in its process. '
+                "VideoDataset writes it when the data loader has sampler=dict(type='DrawSampler'): use both, "
+                'or set balanced=False'
+            )
         return results['draw_turn'] % 2 == 0
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(clip_len={self.clip_len}, speeds={self.speeds}, num_views={self.num_views}, '
-                f'balanced={self.balanced})')
+        return (
+            f'{type(self).__name__}(clip_len={self.clip_len}, speeds={self.speeds}, num_views={self.num_views}, '
+            f'balanced={self.balanced})'
+        )
 
 
 def check_speeds(speeds: Sequence[int]) -> None:
@@ -128,9 +139,11 @@ def check_speeds(speeds: Sequence[int]) -> None:
     for speed in speeds:
         check_integer('each of speeds', speed, 1)
     if 1 in speeds:
-        raise ValueError(f'speeds={tuple(speeds)} contains 1, but natural speed is always one of the two: where it is '
-                         'drawn as the other, the key at the other speed is the key at the same speed, and positives '
-                         'equal negatives; leave 1 out')
+        raise ValueError(
+            f'speeds={tuple(speeds)} contains 1, but natural speed is always one of the two: where it is '
+            'drawn as the other, the key at the other speed is the key at the same speed, and positives '
+            'equal negatives; leave 1 out'
+        )
     if len(set(speeds)) < len(speeds):
         raise ValueError(f'speeds={tuple(speeds)} names a speed twice; name each once')
 
@@ -150,7 +163,8 @@ def draw_window(window: int, total_frames: int) -> np.ndarray:
         ValueError: if the video has no frames.
     """
     if total_frames < 1:
-        raise ValueError(f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the '
-                         'list')
+        raise ValueError(
+            f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the list'
+        )
     start = np.random.randint(max(total_frames - window + 1, 1))
     return (start + np.arange(window, dtype=np.int64)) % total_frames

@@ -1,10 +1,18 @@
 """The sampler of Video Segment Pace Prediction (VSPP): which segment of the clip is fast, and how fast."""
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
-from .pace_indices import (check_distinct_views, check_integer, check_overrun, draw_clip_indices, draw_classes,
-                           segment_pace_steps)
+
+from .pace_indices import (
+    check_distinct_views,
+    check_integer,
+    check_overrun,
+    draw_classes,
+    draw_clip_indices,
+    segment_pace_steps,
+)
 
 # What torch.nn.functional.cross_entropy ignores unless told otherwise.
 IGNORED_LABEL = -100
@@ -58,9 +66,18 @@ class SampleSegmentPace(BaseTransform):
         ValueError: at build time, naming the parameter that does not make sense.
     """
 
-    def __init__(self, clip_len: int = 16, num_segments: int = 4, num_speeds: int = 4, num_views: int = 1,
-                 inclusive_end: bool = False, overrun: str = 'fit', lookahead: int = 1, distinct_views: bool = False,
-                 ignore_segment_at_speed_one: bool = False) -> None:
+    def __init__(
+        self,
+        clip_len: int = 16,
+        num_segments: int = 4,
+        num_speeds: int = 4,
+        num_views: int = 1,
+        inclusive_end: bool = False,
+        overrun: str = 'fit',
+        lookahead: int = 1,
+        distinct_views: bool = False,
+        ignore_segment_at_speed_one: bool = False,
+    ) -> None:
         check_integer('num_speeds', num_speeds, 1)
         check_integer('num_views', num_views, 1)
         check_overrun(overrun, lookahead)
@@ -89,8 +106,15 @@ class SampleSegmentPace(BaseTransform):
         clips = []
         for speed_class, segment in zip(speed_classes.tolist(), segments.tolist()):
             steps = segment_pace_steps(self.clip_len, self.num_segments, segment, speed_class + 1, self.inclusive_end)
-            clips.append(draw_clip_indices(steps, total_frames, self.overrun,
-                                           num_loop_starts=total_frames - self.clip_len, lookahead=self.lookahead))
+            clips.append(
+                draw_clip_indices(
+                    steps,
+                    total_frames,
+                    self.overrun,
+                    num_loop_starts=total_frames - self.clip_len,
+                    lookahead=self.lookahead,
+                )
+            )
         if self.ignore_segment_at_speed_one:
             segments[speed_classes == 0] = IGNORED_LABEL
         results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
@@ -102,7 +126,9 @@ class SampleSegmentPace(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(clip_len={self.clip_len}, num_segments={self.num_segments}, '
-                f'num_speeds={self.num_speeds}, num_views={self.num_views}, inclusive_end={self.inclusive_end}, '
-                f'overrun={self.overrun!r}, lookahead={self.lookahead}, distinct_views={self.distinct_views}, '
-                f'ignore_segment_at_speed_one={self.ignore_segment_at_speed_one})')
+        return (
+            f'{type(self).__name__}(clip_len={self.clip_len}, num_segments={self.num_segments}, '
+            f'num_speeds={self.num_speeds}, num_views={self.num_views}, inclusive_end={self.inclusive_end}, '
+            f'overrun={self.overrun!r}, lookahead={self.lookahead}, distinct_views={self.distinct_views}, '
+            f'ignore_segment_at_speed_one={self.ignore_segment_at_speed_one})'
+        )

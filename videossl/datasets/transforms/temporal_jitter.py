@@ -1,8 +1,10 @@
 """Small random shifts of clips in time."""
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
+
 from .pace_indices import check_integer
 
 # Labels that say how the frames of a clip are spaced.
@@ -51,15 +53,19 @@ class TemporalJitter(BaseTransform):
         """
         broken_labels = [label for label in SPACING_LABELS if label in results]
         if self.per_frame and broken_labels:
-            raise ValueError(f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '
-                             'which describe the spacing of the frames; set per_frame=False to move each clip as a '
-                             'whole')
+            raise ValueError(
+                f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '
+                'which describe the spacing of the frames; set per_frame=False to move each clip as a '
+                'whole'
+            )
         first_frame = results.get('start_index', 0)
         last_frame = first_frame + results['total_frames'] - 1
         clips = np.asarray(results['frame_inds']).reshape(-1, results['clip_len'])
         if clips.min() < first_frame or clips.max() > last_frame:
-            raise ValueError(f'frame_inds run from {clips.min()} to {clips.max()}, but the video from {first_frame} to '
-                             f'{last_frame}; TemporalJitter needs a sampler that stays inside the video')
+            raise ValueError(
+                f'frame_inds run from {clips.min()} to {clips.max()}, but the video from {first_frame} to '
+                f'{last_frame}; TemporalJitter needs a sampler that stays inside the video'
+            )
 
         earliest = clips if self.per_frame else clips.min(axis=1, keepdims=True)
         latest = clips if self.per_frame else clips.max(axis=1, keepdims=True)

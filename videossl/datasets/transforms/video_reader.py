@@ -1,4 +1,5 @@
 """Opening a video for :class:`~videossl.datasets.DecodeClips`."""
+
 import os.path as osp
 from typing import Any
 

@@ -13,7 +13,19 @@ from .save_and_stop_hook import SaveAndStopHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
-    'BrokenVideosHook', 'CollapseHook', 'CompileHook', 'ExactResumeHook', 'FeatureEvaluationHook', 'HandOffHook',
-    'LossGuardHook', 'MemoryBankHook', 'MomentumTeacherHook', 'PlainCheckpointHook', 'PrecisionHook',
-    'ProgressHook', 'SaveAndStopHook', 'TrainingStopped', 'WholeCheckpointHook'
+    'BrokenVideosHook',
+    'CollapseHook',
+    'CompileHook',
+    'ExactResumeHook',
+    'FeatureEvaluationHook',
+    'HandOffHook',
+    'LossGuardHook',
+    'MemoryBankHook',
+    'MomentumTeacherHook',
+    'PlainCheckpointHook',
+    'PrecisionHook',
+    'ProgressHook',
+    'SaveAndStopHook',
+    'TrainingStopped',
+    'WholeCheckpointHook',
 ]

@@ -1,4 +1,5 @@
 """Where broken videos are listed, and how many there are."""
+
 import os.path as osp
 from collections.abc import Callable, Iterator
 
@@ -34,8 +35,9 @@ class BrokenVideosHook(Hook):
         self.resumed: list[dict] = []
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint['broken_videos'] = [dataset.broken.state(paths_of(dataset))
-                                       for dataset in with_account(runner.train_loop.dataloader.dataset)]
+        checkpoint['broken_videos'] = [
+            dataset.broken.state(paths_of(dataset)) for dataset in with_account(runner.train_loop.dataloader.dataset)
+        ]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if runner._resume:
@@ -49,8 +51,9 @@ class BrokenVideosHook(Hook):
         self.resumed = []
         known = sum(int(dataset.broken.named.sum()) for dataset in found)
         if known:
-            runner.logger.info(f'{known} broken videos are known from before, listed in '
-                               f'{osp.join(runner.work_dir, FILE_NAME)}')
+            runner.logger.info(
+                f'{known} broken videos are known from before, listed in {osp.join(runner.work_dir, FILE_NAME)}'
+            )
         self.counted = sum(dataset.broken.replaced for dataset in found)
 
     def before_val(self, runner) -> None:
@@ -84,7 +87,8 @@ class BrokenVideosHook(Hook):
         unit = f'epoch {runner.epoch + 1}' if runner.log_processor.by_epoch else f'until iteration {runner.iter + 1}'
         runner.logger.info(
             f'{unit}: {int(replaced)} samples are of other videos than drawn, as those cannot be read; {named} broken '
-            f'videos so far, listed in {osp.join(runner.work_dir, FILE_NAME)}')
+            f'videos so far, listed in {osp.join(runner.work_dir, FILE_NAME)}'
+        )
         step = runner.epoch + 1 if runner.log_processor.by_epoch else runner.iter + 1
         runner.visualizer.add_scalar('data/replaced_samples', int(replaced), step)
 

@@ -1,4 +1,5 @@
 """Says when the embeddings have become all the same."""
+
 from mmengine.hooks import Hook
 
 from videossl.registry import HOOKS
@@ -42,7 +43,8 @@ class CollapseHook(Hook):
                 f'iterations (now {float(spread):.4f}), so the embeddings of all videos are nearly the same, and what '
                 'follows will be worth little. What helps: a lower learning rate (optim_wrapper.optimizer.lr), a '
                 'slower teacher (momentum of MomentumTeacherHook in custom_hooks), a higher temperature of the student '
-                '(e.g. model.heads.distill.student_temperature). Start again: a collapse seldom heals')
+                '(e.g. model.heads.distill.student_temperature). Start again: a collapse seldom heals'
+            )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint['collapse'] = dict(iterations=self.iterations)

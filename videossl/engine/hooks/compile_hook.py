@@ -1,4 +1,5 @@
 """The backbone, compiled for training."""
+
 import functools
 import inspect
 
@@ -57,11 +58,15 @@ class CompileHook(Hook):
         """Put compiled forward passes beside those of the backbones."""
         model = unwrap(runner.model)
         if not hasattr(model, 'backbone'):
-            raise TypeError(f'CompileHook compiles the backbone, and {type(model).__name__} has none; leave out compile')
+            raise TypeError(
+                f'CompileHook compiles the backbone, and {type(model).__name__} has none; leave out compile'
+            )
         check_compiler(get_device(), self.options)
         if get_device() == 'cpu' and 'backend' not in self.options and lacks_vectors():
-            runner.logger.warning('torch.compile finds no vector instructions that work here, and what it compiles will '
-                                  'be several times slower than without it; leave out compile=True')
+            runner.logger.warning(
+                'torch.compile finds no vector instructions that work here, and what it compiles will '
+                'be several times slower than without it; leave out compile=True'
+            )
         # None with a batch sampler of the user's: then every batch counts as a whole one.
         self.batch_size = runner.train_dataloader.batch_size
         for part in backbones(model):
@@ -101,6 +106,7 @@ def lacks_vectors() -> bool:
     """Whether torch's trial of the CPU's vector instructions fails, of which it says nothing."""
     try:
         from torch._inductor.cpu_vec_isa import pick_vec_isa
+
         return not pick_vec_isa()
     except (ImportError, AttributeError):  # private parts of torch 2.13
         return False
@@ -115,4 +121,5 @@ def check_compiler(device: str, options: dict) -> None:
         raise CannotCompile(
             f'torch.compile does not work here ({type(error).__name__}: {reason}). On a CPU it needs a C++ compiler '
             '(g++, or the one that CXX names) and the headers of Python, on a GPU triton. Install it, or leave out '
-            'compile=True') from error
+            'compile=True'
+        ) from error

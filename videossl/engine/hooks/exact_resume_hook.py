@@ -1,4 +1,5 @@
 """What mmengine's checkpoints lack for a run to go on bit by bit."""
+
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
@@ -48,14 +49,18 @@ class ExactResumeHook(Hook):
             return
         faults = misfits(runner.model, checkpoint)
         if faults:
-            raise HandOffError(f'--resume: the checkpoint is of another model: {len(faults)} tensors are missing in it or of '
-                               f'another shape, e.g. {"; ".join(faults[:3])}. Go on with the config, and the --cfg-options, that '
-                               'it was trained with, or begin anew from its backbone with --init-from')
+            raise HandOffError(
+                f'--resume: the checkpoint is of another model: {len(faults)} tensors are missing in it or of '
+                f'another shape, e.g. {"; ".join(faults[:3])}. Go on with the config, and the --cfg-options, that '
+                'it was trained with, or begin anew from its backbone with --init-from'
+            )
         self.resumed = checkpoint.get('exact_resume')
         runner.train_loop.resumed = self.resumed
         if self.resumed is None:
-            runner.logger.warning('the checkpoint has no random states, so the run does not go on bit by bit: it was '
-                                  'saved without ExactResumeHook')
+            runner.logger.warning(
+                'the checkpoint has no random states, so the run does not go on bit by bit: it was '
+                'saved without ExactResumeHook'
+            )
         self.missed_steps = adopt_ends(runner, checkpoint.get('param_schedulers'))
 
     def before_train(self, runner) -> None:
@@ -70,8 +75,10 @@ class ExactResumeHook(Hook):
             sampler.seed = resumed['sampler_seed']
         states = resumed['processes']
         if len(states) != get_world_size():
-            runner.logger.warning(f'{len(states)} process(es) saved the checkpoint and {get_world_size()} go on from '
-                                  'it: random states, and gradients of a step that was not done, are not restored')
+            runner.logger.warning(
+                f'{len(states)} process(es) saved the checkpoint and {get_world_size()} go on from '
+                'it: random states, and gradients of a step that was not done, are not restored'
+            )
             return
         restore_process(runner, states[get_rank()])
 
@@ -106,8 +113,8 @@ class ExactResumeHook(Hook):
         resumable = isinstance(loop, ResumableLoop)
         seed = getattr(sampler_of(loop.dataloader), 'seed', None)
         checkpoint['exact_resume'] = dict(
-            processes=self.process_states or [process_state(runner)],
-            sampler_seed=None if seed is None else int(seed))
+            processes=self.process_states or [process_state(runner)], sampler_seed=None if seed is None else int(seed)
+        )
         if resumable:
             checkpoint['exact_resume'].update(position=loop.position(), validated_iter=loop.validated_iter)
 
@@ -119,8 +126,9 @@ def process_state(runner) -> dict:
     if get_world_size() > 1:
         state['statistics'] = {name: buffer.cpu() for name, buffer in moving_statistics(model).items()}
     if isinstance(wrapper, OptimWrapper) and not wrapper.should_update():
-        state['gradients'] = {name: parameter.grad.cpu() for name, parameter in model.named_parameters()
-                              if parameter.grad is not None}
+        state['gradients'] = {
+            name: parameter.grad.cpu() for name, parameter in model.named_parameters() if parameter.grad is not None
+        }
         state['pending_keys'] = [keys.cpu() for keys in getattr(model, 'pending_keys', [])]
     return state
 
@@ -147,10 +155,14 @@ def checkpoint_hooks(runner) -> list[CheckpointHook]:
 
 
 def saves_after_iteration(hook: CheckpointHook, runner) -> bool:
-    return not hook.by_epoch and (hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
-                                  or (hook.save_last and hook.is_last_train_iter(runner)))
+    return not hook.by_epoch and (
+        hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+        or (hook.save_last and hook.is_last_train_iter(runner))
+    )
 
 
 def saves_after_epoch(hook: CheckpointHook, runner) -> bool:
-    return hook.by_epoch and (hook.every_n_epochs(runner, hook.interval, hook.save_begin)
-                              or (hook.save_last and hook.is_last_train_epoch(runner)))
+    return hook.by_epoch and (
+        hook.every_n_epochs(runner, hook.interval, hook.save_begin)
+        or (hook.save_last and hook.is_last_train_epoch(runner))
+    )

@@ -1,4 +1,5 @@
 """kNN and retrieval while a net is being pretrained."""
+
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,20 +47,22 @@ class FeatureEvaluationHook(Hook):
 
     priority = 'LOWEST'  # the checkpoint is written before, in case anything happens here
 
-    def __init__(self,
-                 train_list: str,
-                 test_list: str,
-                 data_root: str = '',
-                 every_n_epochs: int = 1,
-                 ks: Sequence[int] = (1, 5),
-                 k: int = 20,
-                 temperature: float = 0.07,
-                 num_clips: int = 1,
-                 pooling: str = 'avg',
-                 centre: bool = False,
-                 views: dict | None = None,
-                 batch_size: int = 32,
-                 num_workers: int = 4) -> None:
+    def __init__(
+        self,
+        train_list: str,
+        test_list: str,
+        data_root: str = '',
+        every_n_epochs: int = 1,
+        ks: Sequence[int] = (1, 5),
+        k: int = 20,
+        temperature: float = 0.07,
+        num_clips: int = 1,
+        pooling: str = 'avg',
+        centre: bool = False,
+        views: dict | None = None,
+        batch_size: int = 32,
+        num_workers: int = 4,
+    ) -> None:
         for name, value in (('every_n_epochs', every_n_epochs), ('k', k), ('num_clips', num_clips)):
             if type(value) is not int or value < 1:
                 raise ValueError(f'FeatureEvaluationHook: {name} must be a whole number of at least 1, got {value!r}')
@@ -94,12 +97,23 @@ class FeatureEvaluationHook(Hook):
         model = unwrap(runner.model)
         views = {('num_clips' if name == 'clips' else name): value for name, value in self._protocol(runner).items()}
         gallery, queries = (
-            extract_features(model, split, precision=getattr(model, 'autocast_precision', None), progress=False, **views,
-                             **self.loading) for split in self.splits)
+            extract_features(
+                model,
+                split,
+                precision=getattr(model, 'autocast_precision', None),
+                progress=False,
+                **views,
+                **self.loading,
+            )
+            for split in self.splits
+        )
         retrieval = clip_retrieval(gallery, queries, self.ks, self.centre)
         votes = knn(gallery, queries, self.k, self.temperature, self.centre)
-        metrics = {'eval/knn_top1': votes['top1'], 'eval/knn_top5': votes['top5'],
-                   **{f'eval/R@{k}': retrieval[f'R@{k}'] for k in self.ks}}
+        metrics = {
+            'eval/knn_top1': votes['top1'],
+            'eval/knn_top5': votes['top5'],
+            **{f'eval/R@{k}': retrieval[f'R@{k}'] for k in self.ks},
+        }
         for name, value in metrics.items():
             runner.message_hub.update_scalar(name, value)
         runner.visualizer.add_scalars({'epoch': epoch, **metrics}, step=runner.iter)

@@ -1,4 +1,5 @@
 """Start a stage from another stage's checkpoint."""
+
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook

@@ -1,4 +1,5 @@
 """No step from a loss or a gradient that is not a number."""
+
 import functools
 
 import torch
@@ -91,8 +92,12 @@ class LossGuardHook(Hook):
         """Whether the losses, and the gradients where no scaler sees to them, are finite on every process."""
         parts = [loss.float() for loss in self.losses]
         if not hasattr(self.wrapper, 'loss_scaler'):
-            gradients = [parameter.grad for group in self.wrapper.optimizer.param_groups
-                         for parameter in group['params'] if parameter.grad is not None]
+            gradients = [
+                parameter.grad
+                for group in self.wrapper.optimizer.param_groups
+                for parameter in group['params']
+                if parameter.grad is not None
+            ]
             # The norm is NaN or infinite where one entry is. It overflows from entries of 1e19 on, which no weight
             # would survive either.
             parts += [norm.float() for norm in torch._foreach_norm(gradients)] if gradients else []
@@ -111,8 +116,9 @@ class LossGuardHook(Hook):
         self.in_a_row += 1
         self.total += 1
         fault = describe(batches)
-        runner.logger.warning(f'iteration {runner.iter + 1}: {fault}. The step is skipped: {self.in_a_row} in a row, '
-                              f'{self.total} in all')
+        runner.logger.warning(
+            f'iteration {runner.iter + 1}: {fault}. The step is skipped: {self.in_a_row} in a row, {self.total} in all'
+        )
         if self.in_a_row >= self.max_in_a_row:
             self._stop(runner, fault, f'{self.in_a_row} steps in a row were skipped', 'max_in_a_row')
         if self.max_total is not None and self.total >= self.max_total:
@@ -126,7 +132,8 @@ class LossGuardHook(Hook):
             'earlier checkpoint is the one to start from (--init-from: --resume keeps the learning rate). What helps: a lower '
             'one (optim_wrapper.optimizer.lr) or one that rises slowly (a LinearLR in param_scheduler), smaller gradients '
             '(optim_wrapper.clip_grad.max_norm=10), full precision (default_hooks.precision.precision=fp32), a higher '
-            'temperature of a contrastive head. Where it is always the same videos, look at them')
+            'temperature of a contrastive head. Where it is always the same videos, look at them'
+        )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint['loss_guard'] = dict(total=self.total)
@@ -148,8 +155,10 @@ def describe(batches: list[tuple[list[str], dict]]) -> str:
     Args:
         batches: of one optimiser step on this process: the videos, and what the log gets.
     """
-    found = [([name for name, value in outputs.items() if not bool(torch.as_tensor(value).isfinite().all())], videos)
-             for videos, outputs in batches]
+    found = [
+        ([name for name, value in outputs.items() if not bool(torch.as_tensor(value).isfinite().all())], videos)
+        for videos, outputs in batches
+    ]
     # The total says nothing more, where one of its terms is named.
     names = {name for names, _ in found for name in names}
     terms = sorted(names - {'loss'} if len(names) > 1 else names)
@@ -161,6 +170,9 @@ def describe(batches: list[tuple[list[str], dict]]) -> str:
             everyones = [(terms, videos) for terms, videos in everyones if terms]
     terms = sorted({term for terms, _ in everyones for term in terms})
     videos = list(dict.fromkeys(video for _, videos in everyones for video in videos))
-    what = f'{", ".join(terms)} {"is" if len(terms) == 1 else "are"} NaN or infinite' if terms else (
-        'a gradient is NaN or infinite, though the losses are finite')
+    what = (
+        f'{", ".join(terms)} {"is" if len(terms) == 1 else "are"} NaN or infinite'
+        if terms
+        else ('a gradient is NaN or infinite, though the losses are finite')
+    )
     return f'{what}; the videos of the batch: {", ".join(videos) or "unknown"}'

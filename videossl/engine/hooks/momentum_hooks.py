@@ -1,4 +1,5 @@
 """Hooks of the methods with an averaged teacher and a memory bank."""
+
 import torch
 from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.hooks import Hook
@@ -17,8 +18,12 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 def moving_statistics(model: nn.Module) -> dict[str, Tensor]:
     """The buffers that a forward pass changes, those of batch norms, by name."""
-    return {f'{owner}.{name}': buffer for owner, module in model.named_modules() if isinstance(module, _NormBase)
-            for name, buffer in module.named_buffers(recurse=False)}
+    return {
+        f'{owner}.{name}': buffer
+        for owner, module in model.named_modules()
+        if isinstance(module, _NormBase)
+        for name, buffer in module.named_buffers(recurse=False)
+    }
 
 
 def begins_step(runner) -> bool:
@@ -70,8 +75,10 @@ class MomentumTeacherHook(Hook):
     def before_train(self, runner) -> None:
         model = unwrap(runner.model)
         if not hasattr(model, 'move_teacher'):
-            raise TypeError(f'MomentumTeacherHook needs a model with a teacher, got {type(model).__name__}; use '
-                            'MomentumPretrainer or remove the hook')
+            raise TypeError(
+                f'MomentumTeacherHook needs a model with a teacher, got {type(model).__name__}; use '
+                'MomentumPretrainer or remove the hook'
+            )
         model.attached_hooks.add('MomentumTeacherHook')
         if runner.iter > 0:
             return
@@ -80,7 +87,9 @@ class MomentumTeacherHook(Hook):
             print_log('the averaged teacher starts as a copy of the student', logger='current')
         else:
             model.initialise_teacher()
-            print_log('the averaged teacher starts from random weights of its own (copy_student=False)', logger='current')
+            print_log(
+                'the averaged teacher starts from random weights of its own (copy_student=False)', logger='current'
+            )
             for tensor in model.teacher.state_dict().values():
                 broadcast(tensor)  # rank 0's for all: each process has drawn its own
 
@@ -110,8 +119,10 @@ class MemoryBankHook(Hook):
     def before_train(self, runner) -> None:
         model = unwrap(runner.model)
         if not hasattr(model, 'memory_bank'):
-            raise TypeError(f'MemoryBankHook needs a model with a memory bank, got {type(model).__name__}; use '
-                            'MomentumPretrainer or remove the hook')
+            raise TypeError(
+                f'MemoryBankHook needs a model with a memory bank, got {type(model).__name__}; use '
+                'MomentumPretrainer or remove the hook'
+            )
         model.attached_hooks.add('MemoryBankHook')
         model.pending_keys.clear()
         if runner.iter == 0:

@@ -1,4 +1,5 @@
 """Checkpoints of plain types, written whole or not at all."""
+
 import os
 import os.path as osp
 from collections.abc import Sequence
@@ -16,14 +17,25 @@ from videossl.models.conversion.weight_files import file_sha256
 from videossl.models.hand_off import HandOffError, read_plain
 from videossl.registry import HOOKS
 
-from ..checkpoint_files import (POINTER, TEMPORARY, iterations_in, newest_whole, put_in_place, read_pointer,
-                                remove_temporaries, write_pointer)
+from ..checkpoint_files import (
+    POINTER,
+    TEMPORARY,
+    iterations_in,
+    newest_whole,
+    put_in_place,
+    read_pointer,
+    remove_temporaries,
+    write_pointer,
+)
 
 
 def not_finite(model: nn.Module) -> list[str]:
     """Names of parameters and buffers that are not finite throughout, on any process."""
-    found = [name for name, tensor in model.state_dict().items()
-             if tensor.is_floating_point() and not bool(tensor.isfinite().all())]
+    found = [
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all())
+    ]
     return found if get_world_size() == 1 else list(dict.fromkeys(sum(all_gather_object(found), [])))
 
 
@@ -49,8 +61,9 @@ class PlainCheckpointHook(CheckpointHook):
 
     def __init__(self, interval: int = -1, **arguments) -> None:
         if type(interval) is not int or interval < 1 and interval != -1:
-            raise ValueError('PlainCheckpointHook: interval must be a whole number of at least 1, or -1 for none, got '
-                             f'{interval!r}')
+            raise ValueError(
+                f'PlainCheckpointHook: interval must be a whole number of at least 1, or -1 for none, got {interval!r}'
+            )
         super().__init__(interval, **arguments)
         for name in self.args:  # mmengine would only refuse it when the first checkpoint is saved
             raise TypeError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
@@ -80,28 +93,35 @@ class PlainCheckpointHook(CheckpointHook):
         """
         super().before_train(runner)
         if not isinstance(self.file_backend, LocalBackend):
-            raise ValueError(f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) '
-                             'is none')
+            raise ValueError(
+                f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) is none'
+            )
         if is_main_process():
             # What the run that is gone on from was about to remove.
             self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
             for folder in {self.out_dir, runner.work_dir}:
                 removed = remove_temporaries(folder)
                 if removed:
-                    runner.logger.info(f'removed from {folder}, left half-written by a run that was killed: '
-                                       f'{", ".join(removed)}')
+                    runner.logger.info(
+                        f'removed from {folder}, left half-written by a run that was killed: {", ".join(removed)}'
+                    )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         hub = checkpoint.get('message_hub')
         if hub is not None:
             checkpoint['message_hub'] = dict(
                 log_scalars={
-                    key: buffer if isinstance(buffer, dict) else  # a second hook of this kind comes to the same
-                    dict(log=[float(value) for value in buffer.data[0]], count=[float(value) for value in buffer.data[1]])
+                    key: buffer
+                    if isinstance(buffer, dict)
+                    # a second hook of this kind comes to the same
+                    else dict(
+                        log=[float(value) for value in buffer.data[0]], count=[float(value) for value in buffer.data[1]]
+                    )
                     for key, buffer in hub['log_scalars'].items()
                 },
                 runtime_info=plain_entries(hub['runtime_info']),
-                resumed_keys=dict(hub['resumed_keys']))
+                resumed_keys=dict(hub['resumed_keys']),
+            )
         checkpoint['meta'] = plain_entries(checkpoint['meta'])
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -119,8 +139,10 @@ class PlainCheckpointHook(CheckpointHook):
         numbers that are none is not saved: it would take the place of the last good one."""
         spoiled = not_finite(runner.model)
         if spoiled:
-            runner.logger.warning(f'no checkpoint is written: NaN or infinite numbers in {len(spoiled)} parts of the model, '
-                                  f'the first of them {spoiled[0]}')
+            runner.logger.warning(
+                f'no checkpoint is written: NaN or infinite numbers in {len(spoiled)} parts of the model, '
+                f'the first of them {spoiled[0]}'
+            )
             return
         outdated = list(outdated)
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
@@ -132,8 +154,15 @@ class PlainCheckpointHook(CheckpointHook):
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
         runner.message_hub.update_info('outdated_ckpts', outdated)
-        self._write(runner, path, meta, self.by_epoch, save_optimizer=self.save_optimizer,
-                    save_param_scheduler=self.save_param_scheduler, **self.args)
+        self._write(
+            runner,
+            path,
+            meta,
+            self.by_epoch,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            **self.args,
+        )
         if is_main_process():
             with names_the_disk(osp.join(runner.work_dir, POINTER), runner.work_dir):
                 write_pointer(runner.work_dir, path)
@@ -205,14 +234,23 @@ class PlainCheckpointHook(CheckpointHook):
             return None, str(error)
         if reasons:
             runner.logger.warning('passed over: ' + '; '.join(reasons))
-        runner.logger.info(f'training starts: there is no checkpoint in {folder} to go on from' if path is None else
-                           f'training goes on from {path}')
+        runner.logger.info(
+            f'training starts: there is no checkpoint in {folder} to go on from'
+            if path is None
+            else f'training goes on from {path}'
+        )
         return path, None
 
     def _write(self, runner, path: str, meta: dict, by_epoch: bool, **arguments) -> None:
         with names_the_disk(path, runner.work_dir):
-            runner.save_checkpoint(osp.dirname(path), osp.basename(path) + TEMPORARY, meta=meta, by_epoch=by_epoch,
-                                   backend_args=self.backend_args, **arguments)
+            runner.save_checkpoint(
+                osp.dirname(path),
+                osp.basename(path) + TEMPORARY,
+                meta=meta,
+                by_epoch=by_epoch,
+                backend_args=self.backend_args,
+                **arguments,
+            )
             if is_main_process():
                 put_in_place(path + TEMPORARY, path)
 
@@ -233,8 +271,11 @@ def names_the_disk(path: str, work_dir: str):
         if osp.exists(temporary):
             os.remove(temporary)
         last = read_pointer(work_dir)
-        kept = (f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
-                if last is not None and osp.isfile(last) else 'There is none before it')
+        kept = (
+            f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
+            if last is not None and osp.isfile(last)
+            else 'There is none before it'
+        )
         failure = OSError(error.errno, f'{path} could not be written: {error.strerror or error}. {kept}')
         failure.for_users = True
         raise failure from error

@@ -1,4 +1,5 @@
 """One switch for the precision of training, validation and test."""
+
 import functools
 from collections.abc import Callable
 
@@ -76,8 +77,9 @@ class PrecisionHook(Hook):
             # backward pass when they have changed. So another one; the old one takes its autograd hooks along.
             runner.model = None
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
-        runner.logger.info(f'precision: {precision} on {device_type}, '
-                           f'{"channels-last" if channels_last else "contiguous"}')
+        runner.logger.info(
+            f'precision: {precision} on {device_type}, {"channels-last" if channels_last else "contiguous"}'
+        )
 
 
 def use_precision(model: nn.Module, precision: str, device_type: str, channels_last: bool) -> None:

@@ -1,4 +1,5 @@
 """Tells another process how far a run is."""
+
 import json
 import os
 import time
@@ -55,9 +56,11 @@ class ProgressHook(Hook):
         self.last_written = time.monotonic()
         # Only now, since reading a value makes an accelerator finish its work.
         # Detached, since torch warns in the log where a loss that is still in its graph becomes a number.
-        metrics = {name: float(value.detach() if isinstance(value, torch.Tensor) else value)
-                   for name, value in (outputs or {}).items()
-                   if name.startswith(('acc_', 'loss')) or name == 'top1_acc'}
+        metrics = {
+            name: float(value.detach() if isinstance(value, torch.Tensor) else value)
+            for name, value in (outputs or {}).items()
+            if name.startswith(('acc_', 'loss')) or name == 'top1_acc'
+        }
         temporary = f'{self.file}.part'
         with open(temporary, 'w') as file:
             json.dump(dict(done=done, total=total, metrics=metrics), file)

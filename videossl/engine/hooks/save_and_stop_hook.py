@@ -1,4 +1,5 @@
 """Saves and ends the run when the system asks it to."""
+
 import mmap
 import os
 import os.path as osp
@@ -42,7 +43,7 @@ class SaveAndStopHook(Hook):
     priority = 'LOWEST'
     repeat_seconds = 1.0  # launchers pass a signal on that everyone has got already
 
-    def __init__(self, signals: Sequence[str] = ('SIGTERM', ), agree_every: int = 1) -> None:
+    def __init__(self, signals: Sequence[str] = ('SIGTERM',), agree_every: int = 1) -> None:
         unknown = [name for name in signals if name not in signal.Signals.__members__]
         if unknown or isinstance(signals, str):
             raise ValueError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
@@ -86,8 +87,11 @@ class SaveAndStopHook(Hook):
             # The signal may end spawned workers; torch would then raise an error amid the step.
             if hasattr(signal, 'SIGCHLD'):
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.write(2, f'{signal.Signals(number).name}: saving a checkpoint after this iteration; once more ends at '
-                     'once\n'.encode())
+            os.write(
+                2,
+                f'{signal.Signals(number).name}: saving a checkpoint after this iteration; once more ends at '
+                'once\n'.encode(),
+            )
 
     # ---------------------------------------------------------------------------------------------------- the places
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
@@ -120,8 +124,10 @@ class SaveAndStopHook(Hook):
         number = int(received)
         if iterations:
             self._save(runner, iterations)
-        runner.logger.info(f'{signal.Signals(number).name}: training stops after {iterations or runner.iter} '
-                           'iterations; --resume goes on')
+        runner.logger.info(
+            f'{signal.Signals(number).name}: training stops after {iterations or runner.iter} '
+            'iterations; --resume goes on'
+        )
         barrier()  # a launcher ends all processes as soon as one has ended
         raise SystemExit(128 + number)
 
@@ -166,5 +172,8 @@ class SaveAndStopHook(Hook):
 def saved(runner, number: int, by_epoch: bool) -> bool:
     """Whether the last checkpoint is that after so many epochs or iterations."""
     return any(
-        hook.by_epoch == by_epoch and hook.last_ckpt is not None
-        and osp.basename(hook.last_ckpt) == hook.filename_tmpl.format(number) for hook in checkpoint_hooks(runner))
+        hook.by_epoch == by_epoch
+        and hook.last_ckpt is not None
+        and osp.basename(hook.last_ckpt) == hook.filename_tmpl.format(number)
+        for hook in checkpoint_hooks(runner)
+    )

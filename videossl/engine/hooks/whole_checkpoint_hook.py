@@ -1,4 +1,5 @@
 """No test of a model that is only partly loaded."""
+
 from mmengine.hooks import Hook
 from torch import nn
 
@@ -21,14 +22,19 @@ class WholeCheckpointHook(Hook):
         """
         faults = misfits(runner.model, checkpoint)
         if faults:
-            raise HandOffError(f'the checkpoint does not fill the model: {len(faults)} of its tensors are missing or of '
-                               f'another shape, e.g. {"; ".join(faults[:3])}. Test with the config, and the '
-                               '--cfg-options, that it was trained with')
+            raise HandOffError(
+                f'the checkpoint does not fill the model: {len(faults)} of its tensors are missing or of '
+                f'another shape, e.g. {"; ".join(faults[:3])}. Test with the config, and the '
+                '--cfg-options, that it was trained with'
+            )
 
 
 def misfits(model: nn.Module, checkpoint: dict) -> list[str]:
     """The parameters and buffers of a model that a checkpoint lacks, or has in another shape, with both shapes."""
     weights = checkpoint.get('state_dict', checkpoint)
     found = {name.removeprefix('module.'): tuple(value.shape) for name, value in weights.items()}
-    return [f'{name} {found.get(name, "missing")} for {tuple(value.shape)}'
-            for name, value in unwrap(model).state_dict().items() if found.get(name) != tuple(value.shape)]
+    return [
+        f'{name} {found.get(name, "missing")} for {tuple(value.shape)}'
+        for name, value in unwrap(model).state_dict().items()
+        if found.get(name) != tuple(value.shape)
+    ]

@@ -1,4 +1,5 @@
 """Networks from clips to feature maps."""
+
 from videossl.models.backbones.base import Stage, VideoBackbone
 from videossl.models.backbones.branched import BranchedBackbone
 from videossl.models.backbones.c3d import C3D
@@ -8,5 +9,13 @@ from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
 
 __all__ = [
-    'BranchedBackbone', 'C3D', 'FactorizedConv3d', 'R2Plus1D', 'R3D', 'ResNet3D', 'S3DG', 'Stage', 'VideoBackbone'
+    'BranchedBackbone',
+    'C3D',
+    'FactorizedConv3d',
+    'R2Plus1D',
+    'R3D',
+    'ResNet3D',
+    'S3DG',
+    'Stage',
+    'VideoBackbone',
 ]

@@ -1,4 +1,5 @@
 """What every video backbone shares: stages run in order, freezing, and an initialisation that never fails silently."""
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,19 +44,23 @@ class VideoBackbone(BaseModule):
         ValueError: On an unusable ``frozen_stages``, ``out_indices`` or pretrained ``init_cfg``.
     """
 
-    def __init__(self,
-                 stages: Sequence[Stage],
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         num_stages = len(stages)
         if num_stages == 0:
             raise ValueError('a backbone needs at least one stage')
         if not isinstance(frozen_stages, int) or not -1 <= frozen_stages < num_stages:
-            raise ValueError(f'frozen_stages must be an integer from -1 (none) to {num_stages - 1} (all stages), '
-                             f'got {frozen_stages!r}')
+            raise ValueError(
+                f'frozen_stages must be an integer from -1 (none) to {num_stages - 1} (all stages), '
+                f'got {frozen_stages!r}'
+            )
         for pretrained_cfg in self._pretrained_cfgs():
             _check_pretrained_cfg(pretrained_cfg)
 
@@ -85,7 +90,7 @@ class VideoBackbone(BaseModule):
         """
         feature_maps = []
         feature_map = clips
-        for index, (_, stage) in enumerate(self.stages()[:self.out_indices[-1] + 1]):
+        for index, (_, stage) in enumerate(self.stages()[: self.out_indices[-1] + 1]):
             feature_map = stage(feature_map)
             if index in self.out_indices:
                 feature_maps.append(feature_map)
@@ -94,7 +99,7 @@ class VideoBackbone(BaseModule):
     def train(self, mode: bool = True) -> 'VideoBackbone':
         """Switch between training and evaluation; frozen stages and, with ``norm_eval``, batch norms stay in eval."""
         super().train(mode)
-        for _, stage in self.stages()[:self.frozen_stages + 1]:
+        for _, stage in self.stages()[: self.frozen_stages + 1]:
             stage.eval()
             stage.requires_grad_(False)
         if self.norm_eval:
@@ -146,14 +151,16 @@ def check_positive_integers(**arguments: int) -> None:
 
 def _checked_out_indices(out_indices: Sequence[int] | None, num_stages: int) -> tuple[int, ...]:
     if out_indices is None:
-        return (num_stages - 1, )
+        return (num_stages - 1,)
     is_sequence = isinstance(out_indices, Sequence) and not isinstance(out_indices, str)
     if not is_sequence or not all(isinstance(index, int) and 0 <= index < num_stages for index in out_indices):
-        raise ValueError(f'out_indices must be a list of stage numbers from 0 (stem) to {num_stages - 1}, '
-                         f'got {out_indices!r}')
+        raise ValueError(
+            f'out_indices must be a list of stage numbers from 0 (stem) to {num_stages - 1}, got {out_indices!r}'
+        )
     if not out_indices or list(out_indices) != sorted(set(out_indices)):
-        raise ValueError(f'out_indices must name at least one stage, in ascending order, each once, '
-                         f'got {out_indices!r}')
+        raise ValueError(
+            f'out_indices must name at least one stage, in ascending order, each once, got {out_indices!r}'
+        )
     return tuple(out_indices)
 
 

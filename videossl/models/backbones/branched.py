@@ -1,4 +1,5 @@
 """A backbone whose first stages are shared and whose last stages exist once for each task."""
+
 import copy
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -49,12 +50,14 @@ class BranchedBackbone(VideoBackbone):
         ValueError: On an unusable number of shared stages, branch name, output or ``out_indices``.
     """
 
-    def __init__(self,
-                 backbone: dict | VideoBackbone,
-                 branches: Sequence[str] = ('human', 'contrast'),
-                 num_shared_stages: int | None = None,
-                 output: str = 'concat',
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        backbone: dict | VideoBackbone,
+        branches: Sequence[str] = ('human', 'contrast'),
+        num_shared_stages: int | None = None,
+        output: str = 'concat',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         _check_branches(branches)
         if output not in ('concat', 'branches'):
             raise ValueError(f"output must be 'concat' (one map) or 'branches' (a dict), got {output!r}")
@@ -64,8 +67,10 @@ class BranchedBackbone(VideoBackbone):
         if num_shared_stages is None:
             num_shared_stages = count_shared_stages(plain)
         elif not isinstance(num_shared_stages, int) or not 0 <= num_shared_stages < num_stages:
-            raise ValueError(f'num_shared_stages must be an integer from 0 (nothing shared) to {num_stages - 1} (all but '
-                             f'the last of the {num_stages} stages of {type(plain).__name__}), got {num_shared_stages!r}')
+            raise ValueError(
+                f'num_shared_stages must be an integer from 0 (nothing shared) to {num_stages - 1} (all but '
+                f'the last of the {num_stages} stages of {type(plain).__name__}), got {num_shared_stages!r}'
+            )
 
         num_frozen = plain.frozen_stages + 1
         shared = StageChain(plain.stages()[:num_shared_stages], min(num_frozen, num_shared_stages))
@@ -76,10 +81,13 @@ class BranchedBackbone(VideoBackbone):
         shared_channels = plain.stage_channels[num_shared_stages - 1] if num_shared_stages else None
         # To the base class this is a chain of two steps. Freezing is the affair of the chains inside them.
         super().__init__(
-            [Stage('shared', shared, shared_channels),
-             Stage('branches', ParallelBranches(chains, output), plain.out_channels)],
+            [
+                Stage('shared', shared, shared_channels),
+                Stage('branches', ParallelBranches(chains, output), plain.out_channels),
+            ],
             norm_eval=plain.norm_eval,
-            init_cfg=as_list(plain.init_cfg) + as_list(init_cfg))
+            init_cfg=as_list(plain.init_cfg) + as_list(init_cfg),
+        )
         self.num_shared_stages = num_shared_stages
         self.branch_channels = plain.out_channels
         self._count_channels()
@@ -103,17 +111,18 @@ class BranchedBackbone(VideoBackbone):
         _check_branches(names)
         unknown = [name for name in names if name not in self.branches]
         if unknown:
-            raise ValueError(f'there is no branch {", ".join(unknown)}; the branches are {", ".join(self.branch_names)}')
+            raise ValueError(
+                f'there is no branch {", ".join(unknown)}; the branches are {", ".join(self.branch_names)}'
+            )
         for name in self.branch_names:
             if name not in names:
                 del self.branches[name]
         self._count_channels()
         return self
 
-    def hand_off_mapping(self,
-                         prefix: str = 'backbone.',
-                         source_prefix: str | None = None,
-                         from_plain: bool = True) -> dict[str, list[str]]:
+    def hand_off_mapping(
+        self, prefix: str = 'backbone.', source_prefix: str | None = None, from_plain: bool = True
+    ) -> dict[str, list[str]]:
         """What :func:`videossl.models.hand_off.load_mapped` needs to fill this backbone from a checkpoint.
 
         Every stage is an entry, so that a hand-off stops if any of them finds nothing.
@@ -154,7 +163,7 @@ class StageChain(nn.Sequential):
     def train(self, mode: bool = True) -> 'StageChain':
         """Switch between training and evaluation, but for the frozen stages."""
         super().train(mode)
-        for stage in list(self)[:self.num_frozen]:
+        for stage in list(self)[: self.num_frozen]:
             stage.eval()
             stage.requires_grad_(False)
         return self
@@ -198,11 +207,15 @@ def _one_net_per_branch(backbone: dict | VideoBackbone, num_branches: int) -> li
         nets = [backbone] + [copy.deepcopy(backbone) for _ in range(num_branches - 1)]
     plain = nets[0]
     if not isinstance(plain, VideoBackbone) or isinstance(plain, BranchedBackbone):
-        raise TypeError(f'BranchedBackbone takes a plain backbone of videossl apart, such as R2Plus1D; {type(plain).__name__} '
-                        'has no stages to take')
-    if plain.out_indices != (len(plain.stages()) - 1, ):
-        raise ValueError('BranchedBackbone returns the maps of the last stage; remove out_indices='
-                         f'{list(plain.out_indices)} from the inner backbone')
+        raise TypeError(
+            f'BranchedBackbone takes a plain backbone of videossl apart, such as R2Plus1D; {type(plain).__name__} '
+            'has no stages to take'
+        )
+    if plain.out_indices != (len(plain.stages()) - 1,):
+        raise ValueError(
+            'BranchedBackbone returns the maps of the last stage; remove out_indices='
+            f'{list(plain.out_indices)} from the inner backbone'
+        )
     return nets
 
 

@@ -1,4 +1,5 @@
 """C3D: eight 3x3x3 convolutions with max-pooling between them."""
+
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -46,20 +47,19 @@ class C3D(VideoBackbone):
         ValueError: On an argument out of range.
     """
 
-    def __init__(self,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         check_positive_integers(in_channels=in_channels, base_channels=base_channels)
         widths = [base_channels * factor for factor in (1, 2, 4, 8, 8)]
         stem = _conv_bn_relu(in_channels, widths[0])
-        stage1 = OrderedDict(
-            pool=nn.MaxPool3d((1, 2, 2)),
-            conv2=_conv_bn_relu(widths[0], widths[1]),
-        )
+        stage1 = OrderedDict(pool=nn.MaxPool3d((1, 2, 2)), conv2=_conv_bn_relu(widths[0], widths[1]))
         stages = [Stage('stem', stem, widths[0]), Stage('stage1', nn.Sequential(stage1), widths[1])]
         for number in (2, 3, 4):
             layers = OrderedDict()
@@ -68,7 +68,8 @@ class C3D(VideoBackbone):
             layers[f'conv{number + 1}b'] = _conv_bn_relu(widths[number], widths[number])
             stages.append(Stage(f'stage{number}', nn.Sequential(layers), widths[number]))
         super().__init__(
-            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg)
+            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg
+        )
 
 
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -77,4 +78,5 @@ def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
             conv=nn.Conv3d(in_channels, out_channels, kernel_size=3, padding=1),
             bn=nn.BatchNorm3d(out_channels),
             relu=nn.ReLU(inplace=True),
-        ))
+        )
+    )

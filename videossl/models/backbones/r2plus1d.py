@@ -1,4 +1,5 @@
 """R(2+1)D: a residual net whose 3-D convolutions are split into one over space and one over time."""
+
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -45,20 +46,23 @@ class R2Plus1D(VideoBackbone):
         ValueError: On an argument out of range.
     """
 
-    def __init__(self,
-                 depth: int = 10,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        depth: int = 10,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(
             residual_stages(FactorizedConv3d, depth, in_channels, base_channels),
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
             out_indices=out_indices,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
 
 
 class FactorizedConv3d(nn.Module):
@@ -86,7 +90,8 @@ class FactorizedConv3d(nn.Module):
             kernel_size=(1, height, width),
             stride=(1, stride[1], stride[2]),
             padding=(0, height // 2, width // 2),
-            bias=False)
+            bias=False,
+        )
         self.bn = nn.BatchNorm3d(middle)
         self.relu = nn.ReLU(inplace=True)
         self.temporal = nn.Conv3d(
@@ -95,7 +100,8 @@ class FactorizedConv3d(nn.Module):
             kernel_size=(time, 1, 1),
             stride=(stride[0], 1, 1),
             padding=(time // 2, 0, 0),
-            bias=False)
+            bias=False,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.temporal(self.relu(self.bn(self.spatial(x))))

@@ -1,4 +1,5 @@
 """R3D: a residual net of full 3-D convolutions."""
+
 from collections.abc import Sequence
 
 from torch import nn
@@ -44,20 +45,23 @@ class R3D(VideoBackbone):
         ValueError: On an argument out of range.
     """
 
-    def __init__(self,
-                 depth: int = 10,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        depth: int = 10,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(
             residual_stages(full_conv3d, depth, in_channels, base_channels),
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
             out_indices=out_indices,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
 
 
 def full_conv3d(in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Conv3d:

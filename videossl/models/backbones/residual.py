@@ -2,6 +2,7 @@
 
 R3D and R(2+1)D differ only in what stands in for a 3-D convolution.
 """
+
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
@@ -19,12 +20,9 @@ Size3d = tuple[int, int, int]  # time, height, width
 class ConvFactory(Protocol):
     """Builds a convolution, or its stand-in, padded so that stride 1 keeps the size."""
 
-    def __call__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 kernel_size: Size3d,
-                 stride: Size3d = (1, 1, 1)) -> nn.Module:
-        ...
+    def __call__(
+        self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)
+    ) -> nn.Module: ...
 
 
 class ResidualBlock(nn.Module):
@@ -48,10 +46,8 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Identity()
         else:
             self.shortcut = nn.Sequential(
-                OrderedDict(
-                    conv=conv(in_channels, out_channels, (1, 1, 1), strides),
-                    bn=nn.BatchNorm3d(out_channels),
-                ))
+                OrderedDict(conv=conv(in_channels, out_channels, (1, 1, 1), strides), bn=nn.BatchNorm3d(out_channels))
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.relu(self.bn1(self.conv1(x)))
@@ -88,7 +84,8 @@ def residual_stages(conv: ConvFactory, depth: int, in_channels: int, base_channe
             conv=conv(in_channels, base_channels, (3, 7, 7), (1, 2, 2)),
             bn=nn.BatchNorm3d(base_channels),
             relu=nn.ReLU(inplace=True),
-        ))
+        )
+    )
     return [Stage('stem', stem, base_channels), *block_stages(conv, BLOCKS_PER_STAGE[depth], base_channels)]
 
 
@@ -106,7 +103,7 @@ def block_stages(conv: ConvFactory, blocks_per_stage: Sequence[int], base_channe
     stages = []
     stage_in_channels = base_channels
     for number, num_blocks in enumerate(blocks_per_stage, start=1):
-        stage_channels = base_channels * 2**(number - 1)
+        stage_channels = base_channels * 2 ** (number - 1)
         blocks = [ResidualBlock(conv, stage_in_channels, stage_channels, stride=1 if number == 1 else 2)]
         blocks += [ResidualBlock(conv, stage_channels, stage_channels) for _ in range(num_blocks - 1)]
         stages.append(Stage(f'stage{number}', nn.Sequential(*blocks), stage_channels))

@@ -1,4 +1,5 @@
 """ResNet3D: a residual net of full 3-D convolutions with a 7x7x7 stem and a max-pooling after it."""
+
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -49,14 +50,16 @@ class ResNet3D(VideoBackbone):
         ValueError: On an argument out of range.
     """
 
-    def __init__(self,
-                 depth: int = 18,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        depth: int = 18,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         if depth not in BLOCKS_PER_STAGE:
             raise ValueError(f'depth must be one of {sorted(BLOCKS_PER_STAGE)}, got {depth!r}')
         check_positive_integers(in_channels=in_channels, base_channels=base_channels)
@@ -66,16 +69,18 @@ class ResNet3D(VideoBackbone):
                 bn=nn.BatchNorm3d(base_channels),
                 relu=nn.ReLU(inplace=True),
                 pool=nn.MaxPool3d(3, stride=2, padding=1),
-            ))
+            )
+        )
         super().__init__(
             [
                 Stage('stem', stem, base_channels),
-                *residual.block_stages(full_conv3d, BLOCKS_PER_STAGE[depth], base_channels)
+                *residual.block_stages(full_conv3d, BLOCKS_PER_STAGE[depth], base_channels),
             ],
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
             out_indices=out_indices,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')

@@ -1,4 +1,5 @@
 """S3D-G: an inception net whose 3-D convolutions are split into space and time, with gated feature maps."""
+
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -11,10 +12,7 @@ from videossl.models.backbones.residual import Size3d
 from videossl.registry import MODELS
 
 # Widths of an inception block, in the order of InceptionBlock's argument; those of GoogLeNet and I3D.
-STAGE2_WIDTHS = dict(
-    block3b=(64, 96, 128, 16, 32, 32),
-    block3c=(128, 128, 192, 32, 96, 64),
-)
+STAGE2_WIDTHS = dict(block3b=(64, 96, 128, 16, 32, 32), block3c=(128, 128, 192, 32, 96, 64))
 STAGE3_WIDTHS = dict(
     block4b=(192, 96, 208, 16, 48, 64),
     block4c=(160, 112, 224, 24, 64, 64),
@@ -22,10 +20,7 @@ STAGE3_WIDTHS = dict(
     block4e=(112, 144, 288, 32, 64, 64),
     block4f=(256, 160, 320, 32, 128, 128),
 )
-STAGE4_WIDTHS = dict(
-    block5b=(256, 160, 320, 32, 128, 128),
-    block5c=(384, 192, 384, 48, 128, 128),
-)
+STAGE4_WIDTHS = dict(block5b=(256, 160, 320, 32, 128, 128), block5c=(384, 192, 384, 48, 128, 128))
 
 
 @MODELS.register_module()
@@ -91,19 +86,21 @@ class S3DG(VideoBackbone):
         ValueError: On an argument out of range.
     """
 
-    def __init__(self,
-                 stem_conv: str = 'separable',
-                 stem_time_stride: str = 'spatial',
-                 gating: str | None = 'conv',
-                 pool_padding: str = 'both_sides',
-                 bn_eps: float = 1e-3,
-                 bn_momentum: float = 0.001,
-                 in_channels: int = 3,
-                 base_channels: int = 64,
-                 frozen_stages: int = -1,
-                 norm_eval: bool = False,
-                 out_indices: Sequence[int] | None = None,
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        stem_conv: str = 'separable',
+        stem_time_stride: str = 'spatial',
+        gating: str | None = 'conv',
+        pool_padding: str = 'both_sides',
+        bn_eps: float = 1e-3,
+        bn_momentum: float = 0.001,
+        in_channels: int = 3,
+        base_channels: int = 64,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         check_positive_integers(in_channels=in_channels, base_channels=base_channels)
         _check_choice('stem_conv', stem_conv, ('separable', 'full'))
         _check_choice('stem_time_stride', stem_time_stride, ('spatial', 'temporal'))
@@ -111,25 +108,30 @@ class S3DG(VideoBackbone):
         if not bn_eps > 0:
             raise ValueError(f'bn_eps must be above 0, got {bn_eps!r}')
         if not 0 < bn_momentum <= 1:
-            raise ValueError(f'bn_momentum must be above 0 and at most 1 (the share of the new batch), '
-                             f'got {bn_momentum!r}')
+            raise ValueError(
+                f'bn_momentum must be above 0 and at most 1 (the share of the new batch), got {bn_momentum!r}'
+            )
         layers = _Layers(gating, pool_padding, bn_eps, bn_momentum, base_channels)
 
         if stem_conv == 'full':
             stem = layers.conv(in_channels, layers.width(64), (3, 7, 7), stride=(2, 2, 2))
         else:
             stem = layers.separable_conv(
-                in_channels, layers.width(64), size=7, stride=2, stride_time_in_spatial=stem_time_stride == 'spatial')
+                in_channels, layers.width(64), size=7, stride=2, stride_time_in_spatial=stem_time_stride == 'spatial'
+            )
         stage1 = nn.Sequential(
             OrderedDict(
                 pool=layers.pool((1, 3, 3), (1, 2, 2)),
                 conv2b=layers.conv(layers.width(64), layers.width(64), (1, 1, 1)),
                 conv2c=layers.separable_conv(layers.width(64), layers.width(192), size=3),
-            ))
+            )
+        )
         stages = [Stage('stem', stem, layers.width(64)), Stage('stage1', stage1, layers.width(192))]
-        for number, kernel_size, stride, block_widths in ((2, (1, 3, 3), (1, 2, 2), STAGE2_WIDTHS),
-                                                          (3, (3, 3, 3), (2, 2, 2), STAGE3_WIDTHS),
-                                                          (4, (2, 2, 2), (2, 2, 2), STAGE4_WIDTHS)):
+        for number, kernel_size, stride, block_widths in (
+            (2, (1, 3, 3), (1, 2, 2), STAGE2_WIDTHS),
+            (3, (3, 3, 3), (2, 2, 2), STAGE3_WIDTHS),
+            (4, (2, 2, 2), (2, 2, 2), STAGE4_WIDTHS),
+        ):
             modules = OrderedDict(pool=layers.pool(kernel_size, stride))
             channels = stages[-1].out_channels
             for name, widths in block_widths.items():
@@ -137,7 +139,8 @@ class S3DG(VideoBackbone):
                 channels = modules[name].out_channels
             stages.append(Stage(f'stage{number}', nn.Sequential(modules), channels))
         super().__init__(
-            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg)
+            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg
+        )
 
 
 class FeatureGate(nn.Module):
@@ -226,8 +229,9 @@ class InceptionBlock(nn.Module):
 class _Layers:
     """Builds the layers of one variant, so that its settings are said once."""
 
-    def __init__(self, gating: str | None, pool_padding: str, bn_eps: float, bn_momentum: float,
-                 base_channels: int) -> None:
+    def __init__(
+        self, gating: str | None, pool_padding: str, bn_eps: float, bn_momentum: float, base_channels: int
+    ) -> None:
         _check_choice('gating', gating, ('conv', 'linear', None))
         self.gating = gating
         self.pool_padding = pool_padding
@@ -238,21 +242,21 @@ class _Layers:
     def width(self, papers: int) -> int:
         return max(1, papers * self.base_channels // 64)
 
-    def conv(self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Sequential:
+    def conv(
+        self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)
+    ) -> nn.Sequential:
         padding = tuple(size // 2 for size in kernel_size)
         return nn.Sequential(
             OrderedDict(
                 conv=nn.Conv3d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False),
                 bn=nn.BatchNorm3d(out_channels, eps=self.bn_eps, momentum=self.bn_momentum),
                 relu=nn.ReLU(inplace=True),
-            ))
+            )
+        )
 
-    def separable_conv(self,
-                       in_channels: int,
-                       out_channels: int,
-                       size: int,
-                       stride: int = 1,
-                       stride_time_in_spatial: bool = False) -> nn.Sequential:
+    def separable_conv(
+        self, in_channels: int, out_channels: int, size: int, stride: int = 1, stride_time_in_spatial: bool = False
+    ) -> nn.Sequential:
         spatial_time_stride, temporal_stride = (stride, 1) if stride_time_in_spatial else (1, stride)
         modules = OrderedDict(
             spatial=self.conv(in_channels, out_channels, (1, size, size), (spatial_time_stride, stride, stride)),
@@ -267,7 +271,8 @@ class _Layers:
             OrderedDict(
                 reduce=self.conv(in_channels, inside, (1, 1, 1)),
                 separable=self.separable_conv(inside, out_channels, size=3),
-            ))
+            )
+        )
 
     def pointwise_branch(self, in_channels: int, out_channels: int, pool: nn.Module | None = None) -> nn.Sequential:
         modules = OrderedDict() if pool is None else OrderedDict(pool=pool)

@@ -1,4 +1,5 @@
 """A convolution of few channels that steps over every second pixel, in the form that CPUs compute fastest."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,9 +33,13 @@ class StemConv3d(nn.Conv3d):
         (top, bottom), (left, right) = (far_padding(*side) for side in sides)
         clips = F.pad(x.to(torch.bfloat16), (left, right, top, bottom))
         kernel = F.pad(self.weight, (0, self.kernel_size[2] % 2, 0, self.kernel_size[1] % 2))
-        return F.conv3d(blocks_to_channels(clips), blocks_to_channels(kernel).to(torch.bfloat16),
-                        None if self.bias is None else self.bias.to(torch.bfloat16), (self.stride[0], 1, 1),
-                        (self.padding[0], 0, 0))
+        return F.conv3d(
+            blocks_to_channels(clips),
+            blocks_to_channels(kernel).to(torch.bfloat16),
+            None if self.bias is None else self.bias.to(torch.bfloat16),
+            (self.stride[0], 1, 1),
+            (self.padding[0], 0, 0),
+        )
 
     def _folds(self, x: Tensor) -> bool:
         if x.device.type != 'cpu' or x.ndim != 5:

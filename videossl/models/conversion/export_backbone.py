@@ -1,4 +1,5 @@
 """From a checkpoint of a training run to a file of the backbone alone."""
+
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -11,22 +12,33 @@ from videossl.models.pretrainers.pretrainer import build
 
 from .literal_config import read_literal
 from .publish import notes_on_paths, without_local_paths
-from .weight_files import (ConversionError, KeyReport, check_format, read_checkpoint, versions, weights_sha256,
-                           write_weights)
+from .weight_files import (
+    ConversionError,
+    KeyReport,
+    check_format,
+    read_checkpoint,
+    versions,
+    weights_sha256,
+    write_weights,
+)
 
-LICENCE = ('Made with videossl (MIT licence). The data that these weights were trained on may have terms of its own; '
-           'whoever trained them says which.')
+LICENCE = (
+    'Made with videossl (MIT licence). The data that these weights were trained on may have terms of its own; '
+    'whoever trained them says which.'
+)
 # What a backbone is trained with, not what it is.
 NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')
 
 
-def export_backbone(checkpoint: str | Path,
-                    out: str | Path,
-                    branch: str | None = None,
-                    teacher: bool = False,
-                    prefix: str = '',
-                    config: str | None = None,
-                    licence: str | None = None) -> KeyReport:
+def export_backbone(
+    checkpoint: str | Path,
+    out: str | Path,
+    branch: str | None = None,
+    teacher: bool = False,
+    prefix: str = '',
+    config: str | None = None,
+    licence: str | None = None,
+) -> KeyReport:
     """Write a backbone's weights, with all that is needed to build it, to a file of their own.
 
     Args:
@@ -53,12 +65,17 @@ def export_backbone(checkpoint: str | Path,
     root = 'teacher.backbone.' if teacher else 'backbone.'
     if described and not teacher and not any(name.startswith(root) for name in weights):
         root = meta.get('prefix', '')
-    tensors = {name[len(root):]: value for name, value in weights.items() if name.startswith(root)}
+    tensors = {name[len(root) :]: value for name, value in weights.items() if name.startswith(root)}
     if not tensors:
         raise ConversionError(
-            f'{checkpoint} has no names that begin with {root}' +
-            ('; only methods with an averaged teacher (auxSKD, RSPNet, the human prior) have one, and published files '
-             'have lost it' if teacher else f'; it has {", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'))
+            f'{checkpoint} has no names that begin with {root}'
+            + (
+                '; only methods with an averaged teacher (auxSKD, RSPNet, the human prior) have one, and published files '
+                'have lost it'
+                if teacher
+                else f'; it has {", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'
+            )
+        )
     model = dict(backbone=meta['backbone']) if described else _model_config(meta, config, checkpoint)
     architecture = _architecture(model['backbone'], model.get('_scope_') or 'videossl')
     architecture, tensors, left = _choose_branch(architecture, tensors, branch, checkpoint)
@@ -74,14 +91,35 @@ def export_backbone(checkpoint: str | Path,
         source=meta.get('source', Path(checkpoint).name) if described else Path(checkpoint).name,
         licence=licence or meta.get('licence') or LICENCE,
         versions=versions(),
-        weights_sha256=weights_sha256(tensors))
+        weights_sha256=weights_sha256(tensors),
+    )
     if described:
-        new_meta.update({key: meta[key] for key in ('family', 'encoder', 'config', 'cfg', 'method', 'model', 'epoch', 'iter',
-                                                    'part', 'data_preprocessor') if key in meta})
+        new_meta.update(
+            {
+                key: meta[key]
+                for key in (
+                    'family',
+                    'encoder',
+                    'config',
+                    'cfg',
+                    'method',
+                    'model',
+                    'epoch',
+                    'iter',
+                    'part',
+                    'data_preprocessor',
+                )
+                if key in meta
+            }
+        )
     else:
         name, kind = _config_name(meta, config), model.get('type', 'unknown')
-        new_meta.update(config=name or Path(checkpoint).stem, method=name.partition('_')[0] if name else kind, model=kind,
-                        part='teacher' if teacher else 'student')
+        new_meta.update(
+            config=name or Path(checkpoint).stem,
+            method=name.partition('_')[0] if name else kind,
+            model=kind,
+            part='teacher' if teacher else 'student',
+        )
         text = Config.fromfile(config).pretty_text if config is not None else meta['cfg']
         new_meta['cfg'] = without_local_paths(text)
         notes += notes_on_paths(new_meta['cfg'])
@@ -98,7 +136,8 @@ def export_backbone(checkpoint: str | Path,
     return KeyReport(
         taken=list(tensors),
         dropped=[name for name in weights if not name.startswith(root) or name in kept],
-        notes=[f'backbone: {architecture}', f'licence: {new_meta["licence"]}', *notes, f'{out}: SHA-256 {digest}'])
+        notes=[f'backbone: {architecture}', f'licence: {new_meta["licence"]}', *notes, f'{out}: SHA-256 {digest}'],
+    )
 
 
 def _model_config(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
@@ -107,7 +146,9 @@ def _model_config(meta: dict, config: str | None, checkpoint: str | Path) -> dic
     elif isinstance(meta.get('cfg'), str):
         read = read_literal(meta['cfg'], 'model', 'default_scope')
     else:
-        raise ConversionError(f'{checkpoint} does not hold the config that it was trained with; give its file with --config')
+        raise ConversionError(
+            f'{checkpoint} does not hold the config that it was trained with; give its file with --config'
+        )
     if not isinstance(read.get('model'), dict) or not isinstance(read['model'].get('backbone'), dict):
         raise ConversionError(f'the config of {checkpoint} has no model.backbone')
     return {**read['model'], '_scope_': read.get('default_scope')}
@@ -130,8 +171,9 @@ def _scoped(config: dict, scope: str) -> dict:
     return config
 
 
-def _choose_branch(config: dict, tensors: dict[str, Tensor], branch: str | None,
-                   checkpoint: str | Path) -> tuple[dict, dict[str, Tensor], list[str]]:
+def _choose_branch(
+    config: dict, tensors: dict[str, Tensor], branch: str | None, checkpoint: str | Path
+) -> tuple[dict, dict[str, Tensor], list[str]]:
     """Config and tensors of the whole backbone or of one branch, and the names that are left behind."""
     if not config['type'].endswith('BranchedBackbone'):
         if branch is not None:
@@ -145,7 +187,7 @@ def _choose_branch(config: dict, tensors: dict[str, Tensor], branch: str | None,
         raise ConversionError(f'--branch {branch}: {checkpoint} has the branches {", ".join(present)}')
     chosen = {}
     for place in ('shared.', f'branches.{branch}.'):
-        chosen.update({name[len(place):]: value for name, value in tensors.items() if name.startswith(place)})
+        chosen.update({name[len(place) :]: value for name, value in tensors.items() if name.startswith(place)})
     left = [name for name in tensors if not name.startswith(('shared.', f'branches.{branch}.'))]
     return config['backbone'], chosen, left
 
@@ -154,13 +196,21 @@ def _check(config: dict, tensors: dict[str, Tensor], checkpoint: str | Path) -> 
     try:
         target = build(config).state_dict()
     except (KeyError, TypeError, ValueError) as error:
-        raise ConversionError(f'the backbone of {checkpoint} cannot be built from its config {config}: {error}') from error
+        raise ConversionError(
+            f'the backbone of {checkpoint} cannot be built from its config {config}: {error}'
+        ) from error
     faults = []
     for fault, names in (
         ('missing', [name for name in target if name not in tensors]),
         ('unexpected', [name for name in tensors if name not in target]),
-        ('of another shape', [f'{name} {tuple(tensors[name].shape)} for {tuple(value.shape)}'
-                              for name, value in target.items() if name in tensors and tensors[name].shape != value.shape]),
+        (
+            'of another shape',
+            [
+                f'{name} {tuple(tensors[name].shape)} for {tuple(value.shape)}'
+                for name, value in target.items()
+                if name in tensors and tensors[name].shape != value.shape
+            ],
+        ),
     ):
         if names:
             faults.append(f'{len(names)} {fault}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))

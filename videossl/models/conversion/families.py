@@ -1,19 +1,20 @@
 """Whose files are understood: the nets in them, how their authors' code gives pixels to them, and under what terms."""
+
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-BGR_0_TO_255 = dict(type='videossl.ClipDataPreprocessor', mean=[0., 0., 0.], std=[1., 1., 1.], to_bgr=True)
-RGB_0_TO_1 = dict(type='videossl.ClipDataPreprocessor', mean=[0., 0., 0.], std=[255., 255., 255.])
+BGR_0_TO_255 = dict(type='videossl.ClipDataPreprocessor', mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0], to_bgr=True)
+RGB_0_TO_1 = dict(type='videossl.ClipDataPreprocessor', mean=[0.0, 0.0, 0.0], std=[255.0, 255.0, 255.0])
 RGB_IMAGENET = dict(type='videossl.ClipDataPreprocessor')
 # torchvision's statistics of Kinetics-400, times 255.
 RGB_KINETICS = dict(
-    type='videossl.ClipDataPreprocessor',
-    mean=[110.2008, 100.63983, 95.99475],
-    std=[58.14765, 56.46975, 55.332195])
+    type='videossl.ClipDataPreprocessor', mean=[110.2008, 100.63983, 95.99475], std=[58.14765, 56.46975, 55.332195]
+)
 
-NO_LICENCE = ('{name} was released without a licence: the rights are with its authors. Ask them before you pass these '
-              'weights on')
+NO_LICENCE = (
+    '{name} was released without a licence: the rights are with its authors. Ask them before you pass these weights on'
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Family:
         data_preprocessor: ours, set so that the net gets the pixels that it was trained on.
         licence: a note that stays with the weights.
     """
+
     layouts: tuple[str, ...]
     data_preprocessor: dict = field(repr=False)
     licence: str = field(repr=False)
@@ -32,16 +34,22 @@ class Family:
 
 FAMILIES = {
     'auxskd': Family(('vcop-r2plus1d', 'vcop-r3d'), BGR_0_TO_255, NO_LICENCE.format(name='auxSKD')),
-    'vspp': Family(('vcop-r2plus1d', 'vcop-r3d', 'vcop-c3d', 'pace-s3dg'), BGR_0_TO_255,
-                   NO_LICENCE.format(name='VSPP (in auxSKD)')),
-    'video-pace': Family(('vcop-c3d', 'vcop-r3d', 'vcop-r2plus1d', 'pace-s3dg'), BGR_0_TO_255,
-                         NO_LICENCE.format(name='VideoPace')),
+    'vspp': Family(
+        ('vcop-r2plus1d', 'vcop-r3d', 'vcop-c3d', 'pace-s3dg'), BGR_0_TO_255, NO_LICENCE.format(name='VSPP (in auxSKD)')
+    ),
+    'video-pace': Family(
+        ('vcop-c3d', 'vcop-r3d', 'vcop-r2plus1d', 'pace-s3dg'), BGR_0_TO_255, NO_LICENCE.format(name='VideoPace')
+    ),
     'vcop': Family(('vcop-c3d', 'vcop-r3d', 'vcop-r2plus1d'), RGB_0_TO_1, NO_LICENCE.format(name='VCOP')),
-    'rspnet': Family(('vcop-c3d', 'vcop-r2plus1d', 'hara-resnet3d', 'rspnet-s3dg'), RGB_IMAGENET,
-                     NO_LICENCE.format(name='RSPNet')),
+    'rspnet': Family(
+        ('vcop-c3d', 'vcop-r2plus1d', 'hara-resnet3d', 'rspnet-s3dg'), RGB_IMAGENET, NO_LICENCE.format(name='RSPNet')
+    ),
     'ctp': Family(('ctp-r3d', 'ctp-r2plus1d'), RGB_IMAGENET, 'CtP: MIT licence, Microsoft Corporation'),
-    'torchvision': Family(('torchvision-r3d', 'torchvision-r2plus1d'), RGB_KINETICS,
-                          'torchvision: BSD 3-Clause; the terms of Kinetics-400 apply to what was trained on it'),
+    'torchvision': Family(
+        ('torchvision-r3d', 'torchvision-r2plus1d'),
+        RGB_KINETICS,
+        'torchvision: BSD 3-Clause; the terms of Kinetics-400 apply to what was trained on it',
+    ),
 }
 
 

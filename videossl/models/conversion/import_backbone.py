@@ -1,4 +1,5 @@
 """From the authors' checkpoints to ours."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +27,20 @@ class ImportedWeights:
         meta: the backbone's config, family, pixels, licence, versions; plain types.
         report: which names were taken, dropped and missing.
     """
+
     tensors: dict[str, Tensor]
     meta: dict
     report: KeyReport
 
 
-def import_backbone(source: str | Path,
-                    family: str = 'auto',
-                    backbone: str = 'auto',
-                    encoder: str = 'query',
-                    prefix: str | None = None,
-                    heads: bool = False) -> ImportedWeights:
+def import_backbone(
+    source: str | Path,
+    family: str = 'auto',
+    backbone: str = 'auto',
+    encoder: str = 'query',
+    prefix: str | None = None,
+    heads: bool = False,
+) -> ImportedWeights:
     """Read a backbone from a file of the authors' own format.
 
     Every tensor of our backbone has to be there in its shape, so that the features are those of their net.
@@ -76,7 +80,8 @@ def import_backbone(source: str | Path,
         source=Path(source).name,
         data_preprocessor=dict(FAMILIES[family].data_preprocessor),
         licence=FAMILIES[family].licence,
-        versions=versions())
+        versions=versions(),
+    )
     if any(name in prefix for name in ENCODERS.values()):
         meta['encoder'] = encoder
     if heads:
@@ -109,8 +114,10 @@ def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], sou
         while prefix + layout.rename(f'stage1.{blocks}.bn1.weight') in weights:
             blocks += 1
         if blocks not in layout.depths:
-            raise ConversionError(f'{source}: {blocks} blocks in the first stage; {layout.backbone} has '
-                                  f'{", ".join(map(str, layout.depths))}')
+            raise ConversionError(
+                f'{source}: {blocks} blocks in the first stage; {layout.backbone} has '
+                f'{", ".join(map(str, layout.depths))}'
+            )
         config['depth'] = layout.depths[blocks]
     width = weights[prefix + layout.signature[0]].shape[0]
     if width != 64:
@@ -136,11 +143,15 @@ def _find_net(weights: dict[str, Tensor], encoder: str, prefix: str | None, sour
     if chosen:
         raise ConversionError(f'{source} holds several nets: {there}. Say which with --prefix')
     if found:
-        raise ConversionError(f'{source} holds {there}, but none ' + (
-            f'under "{prefix}"' if prefix is not None else f'that is a {encoder} encoder') +
-                              '; see --encoder and --prefix')
-    raise ConversionError(f'{source} holds no net of a known layout ({", ".join(LAYOUTS)}); its names begin with '
-                          f'{", ".join(sorted({name.split(".")[0] for name in weights})[:8])}')
+        raise ConversionError(
+            f'{source} holds {there}, but none '
+            + (f'under "{prefix}"' if prefix is not None else f'that is a {encoder} encoder')
+            + '; see --encoder and --prefix'
+        )
+    raise ConversionError(
+        f'{source} holds no net of a known layout ({", ".join(LAYOUTS)}); its names begin with '
+        f'{", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'
+    )
 
 
 def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> str:
@@ -148,8 +159,9 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
     possible = [name for name, entry in FAMILIES.items() if layout.name in entry.layouts]
     if family != 'auto':
         if family not in possible:
-            raise ConversionError(f'{source} holds {layout.name}, which no file of {family} has; it may be one of '
-                                  f'{", ".join(possible)}')
+            raise ConversionError(
+                f'{source} holds {layout.name}, which no file of {family} has; it may be one of {", ".join(possible)}'
+            )
         if evidence is not None and evidence[0] != family:
             raise ConversionError(f'{source} is a file of {evidence[0]}, not of {family}: {evidence[1]} show it')
         return family
@@ -158,12 +170,15 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
     if layout.decisive:
         # VSPP's folder has VideoPace's S3D-G too, but trains and publishes R(2+1)D.
         return 'video-pace' if layout.name == 'pace-s3dg' else possible[0]
-    raise ConversionError(f'{source} holds {layout.name} without anything to tell whose it is: {", ".join(possible)} '
-                          'have files like it, and they differ in the pixels they expect. Say which with --family')
+    raise ConversionError(
+        f'{source} holds {layout.name} without anything to tell whose it is: {", ".join(possible)} '
+        'have files like it, and they differ in the pixels they expect. Say which with --family'
+    )
 
 
-def _take(net: nn.Module, layout: Layout, prefix: str, weights: dict[str, Tensor], report: KeyReport,
-          source: str | Path) -> tuple[dict[str, Tensor], set[str]]:
+def _take(
+    net: nn.Module, layout: Layout, prefix: str, weights: dict[str, Tensor], report: KeyReport, source: str | Path
+) -> tuple[dict[str, Tensor], set[str]]:
     """Our backbone's tensors, and the names in the file that they came from."""
     tensors, used, missing, misshaped = {}, set(), [], []
     for name, value in net.state_dict().items():
@@ -183,26 +198,36 @@ def _take(net: nn.Module, layout: Layout, prefix: str, weights: dict[str, Tensor
             missing.append(theirs)
     for fault, names in (('missing', missing), ('of another shape', misshaped)):
         if names:
-            raise ConversionError(f'{source} is not {layout.name} as {layout.backbone} has it; {len(names)} {fault}: ' +
-                                  ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))
+            raise ConversionError(
+                f'{source} is not {layout.name} as {layout.backbone} has it; {len(names)} {fault}: '
+                + ', '.join(names[:3])
+                + (', ...' if len(names) > 3 else '')
+            )
     # A net of more blocks than ours would pass for ours, its last blocks dropped.
-    inside = {name[len(prefix):].split('.')[0] for name in used if name[len(prefix):].count('.') >= 2}
-    beyond = [name for name in weights
-              if name.startswith(prefix) and name[len(prefix):].split('.')[0] in inside and name not in used]
+    inside = {name[len(prefix) :].split('.')[0] for name in used if name[len(prefix) :].count('.') >= 2}
+    beyond = [
+        name
+        for name in weights
+        if name.startswith(prefix) and name[len(prefix) :].split('.')[0] in inside and name not in used
+    ]
     if beyond:
-        raise ConversionError(f'{source} has layers inside the backbone that {layout.backbone} has not: '
-                              f'{", ".join(beyond[:3])}' + (', ...' if len(beyond) > 3 else ''))
+        raise ConversionError(
+            f'{source} has layers inside the backbone that {layout.backbone} has not: '
+            f'{", ".join(beyond[:3])}' + (', ...' if len(beyond) > 3 else '')
+        )
     if report.missing:
         report.notes.append('the counters of batches, which this file does not have, are 0')
     if layout.bn_eps is not None:
         report.notes.append(
             f'its batch norms add {layout.bn_eps:g} to the variance where ours add 1e-05; the difference was added to the '
-            'running variances, so that features are the same in evaluation. In training ours differ by it')
+            'running variances, so that features are the same in evaluation. In training ours differ by it'
+        )
     return tensors, used
 
 
-def _take_heads(family: str, prefix: str, weights: dict[str, Tensor],
-                source: str | Path) -> tuple[dict[str, Tensor], dict, set[str]]:
+def _take_heads(
+    family: str, prefix: str, weights: dict[str, Tensor], source: str | Path
+) -> tuple[dict[str, Tensor], dict, set[str]]:
     """RSPNet's two projections as our necks: tensors, configs, and the names they came from."""
     if family != 'rspnet' or not prefix.endswith('encoder.'):
         raise ConversionError(f'{source}: heads can be taken from a file of RSPNet that has encoder, fc1 and fc2 only')
@@ -211,11 +236,17 @@ def _take_heads(family: str, prefix: str, weights: dict[str, Tensor],
         place = f'{prefix.removesuffix("encoder.")}{head}.'
         # Pooling and flattening are 0 and 1; "linear" is 2, "mlp" is 2 and 4, with a ReLU between.
         layers = [number for number in (2, 4) if f'{place}{number}.weight' in weights]
-        other = [name for name in weights if name.startswith(place)
-                 and name not in {f'{place}{number}.{part}' for number in layers for part in ('weight', 'bias')}]
+        other = [
+            name
+            for name in weights
+            if name.startswith(place)
+            and name not in {f'{place}{number}.{part}' for number in layers for part in ('weight', 'bias')}
+        ]
         if not layers or other:
-            raise ConversionError(f'{source}: {place[:-1]} is neither RSPNet\'s "linear" head nor its "mlp" head, which are '
-                                  f'all that ProjectionNeck can be; it has {", ".join(other[:3]) or "no weights"}')
+            raise ConversionError(
+                f'{source}: {place[:-1]} is neither RSPNet\'s "linear" head nor its "mlp" head, which are '
+                f'all that ProjectionNeck can be; it has {", ".join(other[:3]) or "no weights"}'
+            )
         for number in layers:
             for part in ('weight', 'bias'):
                 name = f'{place}{number}.{part}'
@@ -225,5 +256,6 @@ def _take_heads(family: str, prefix: str, weights: dict[str, Tensor],
             type='videossl.ProjectionNeck',
             in_channels=weights[f'{place}{layers[0]}.weight'].shape[1],
             out_channels=weights[f'{place}{layers[-1]}.weight'].shape[0],
-            num_layers=len(layers))
+            num_layers=len(layers),
+        )
     return tensors, configs, used

@@ -5,16 +5,21 @@ No released file was at hand. The names were read from the model definitions in 
 ``auxSKD/train.py``), RSPNet's (``models/{c3d,r2plus1d_vcop,resnet,s3dg}.py``, ``moco/split_wrapper.py``), CtP's
 (``pyvrl/models/backbones/r3d.py``) and torchvision's (``models/video/resnet.py``).
 """
+
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-RESIDUAL = re.compile(r'(?:stem|stage(?P<stage>\d)\.(?P<block>\d+))\.'
-                      r'(?P<layer>shortcut\.conv|shortcut\.bn|conv\d?|bn\d?)\.(?P<rest>.+)')
-INCEPTION = re.compile(r'stage\d\.block(?P<block>\d\w)\.branch(?P<branch>\d)\.'
-                       r'(?P<unit>pointwise|reduce|separable\.spatial|separable\.temporal|separable\.gate|gate)\.(?P<rest>.+)')
+RESIDUAL = re.compile(
+    r'(?:stem|stage(?P<stage>\d)\.(?P<block>\d+))\.'
+    r'(?P<layer>shortcut\.conv|shortcut\.bn|conv\d?|bn\d?)\.(?P<rest>.+)'
+)
+INCEPTION = re.compile(
+    r'stage\d\.block(?P<block>\d\w)\.branch(?P<branch>\d)\.'
+    r'(?P<unit>pointwise|reduce|separable\.spatial|separable\.temporal|separable\.gate|gate)\.(?P<rest>.+)'
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Layout:
         decisive: whether one family of files alone has this layout.
         refusal: why no net of ours can take these weights; None: one can.
     """
+
     name: str
     backbone: str
     signature: tuple[str, ...]
@@ -46,7 +52,7 @@ class Layout:
     def find_prefixes(self, weights: dict[str, Tensor]) -> list[str]:
         """What the names of nets of this layout begin with in a file; one entry for each net."""
         first = self.signature[0]
-        prefixes = [name[:-len(first)] for name in weights if name == first or name.endswith(f'.{first}')]
+        prefixes = [name[: -len(first)] for name in weights if name == first or name.endswith(f'.{first}')]
         return [prefix for prefix in prefixes if all(prefix + name in weights for name in self.signature)]
 
 
@@ -64,8 +70,12 @@ def vcop_residual(name: str) -> str:
     if stage is not None:
         place = f'conv{stage + 1}.' + ('block1.' if block == 0 else f'blocks.{block - 1}.')
     if 'conv' in layer:
-        rest = 'temporal_spatial_conv.weight' if rest == 'weight' else re.sub(r'^(spatial|temporal)\.', r'\1_conv.', rest)
-    layer = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsampleconv', 'shortcut.bn': 'downsamplebn'}.get(layer, layer)
+        rest = (
+            'temporal_spatial_conv.weight' if rest == 'weight' else re.sub(r'^(spatial|temporal)\.', r'\1_conv.', rest)
+        )
+    layer = {'conv': 'conv1', 'bn': 'bn1', 'shortcut.conv': 'downsampleconv', 'shortcut.bn': 'downsamplebn'}.get(
+        layer, layer
+    )
     return f'{place}{layer}.{rest}'
 
 
@@ -99,8 +109,16 @@ def torchvision_residual(name: str) -> str:
         >>> torchvision_residual('stage1.1.bn2.weight')
         'layer1.1.conv2.1.weight'
     """
-    layers = {'conv': '0', 'bn': '1', 'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1',
-              'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
+    layers = {
+        'conv': '0',
+        'bn': '1',
+        'conv1': 'conv1.0',
+        'bn1': 'conv1.1',
+        'conv2': 'conv2.0',
+        'bn2': 'conv2.1',
+        'shortcut.conv': 'downsample.0',
+        'shortcut.bn': 'downsample.1',
+    }
     return _renamed_residual(name, layers)
 
 
@@ -111,8 +129,12 @@ def ctp_residual(name: str) -> str:
         >>> ctp_residual('stage1.0.conv1.weight')
         'layer1.0.conv1.conv.weight'
     """
-    layers = {'conv1': 'conv1.conv', 'conv2': 'conv2.conv', 'shortcut.conv': 'downsample.conv',
-              'shortcut.bn': 'downsample_bn'}
+    layers = {
+        'conv1': 'conv1.conv',
+        'conv2': 'conv2.conv',
+        'shortcut.conv': 'downsample.conv',
+        'shortcut.bn': 'downsample_bn',
+    }
     return _renamed_residual(name, layers)
 
 
@@ -127,8 +149,11 @@ def rspnet_s3dg(name: str) -> str:
     if match is None:
         if name.startswith('stage1.conv2b.'):
             return 'feature.basicConv3d.' + _conv3d(name.removeprefix('stage1.conv2b.'))
-        place, rest = ('sepConv1', name.removeprefix('stem.')) if name.startswith('stem.') else (
-            'sep_conv2', name.removeprefix('stage1.conv2c.'))
+        place, rest = (
+            ('sepConv1', name.removeprefix('stem.'))
+            if name.startswith('stem.')
+            else ('sep_conv2', name.removeprefix('stage1.conv2c.'))
+        )
         unit, rest = rest.split('.', 1)
     else:
         place = f'sepInc_{match["block"]}.branch{match["branch"]}'
@@ -182,8 +207,11 @@ def _conv3d(rest: str) -> str:
 def _residual_parts(name: str) -> tuple[int | None, int | None, str, str]:
     match = RESIDUAL.fullmatch(name)
     stage = match['stage']
-    return (None, None, match['layer'], match['rest']) if stage is None else (
-        int(stage), int(match['block']), match['layer'], match['rest'])
+    return (
+        (None, None, match['layer'], match['rest'])
+        if stage is None
+        else (int(stage), int(match['block']), match['layer'], match['rest'])
+    )
 
 
 def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') -> str:
@@ -196,41 +224,82 @@ def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') ->
 R2PLUS1D_REFUSAL = (
     'the R(2+1)D of {author} is another net than ours, which follows video clip order prediction: its stem has 45 middle '
     'channels where ours has 83, its shortcuts are single 1x1x1 convolutions where ours are factorised{more}. No weights '
-    'can be carried over; use the net itself, for instance through mmaction2')
+    'can be carried over; use the net itself, for instance through mmaction2'
+)
 LAYERS_10_18 = {1: 10, 2: 18}
 
 LAYOUTS = {
-    layout.name: layout for layout in (
+    layout.name: layout
+    for layout in (
         Layout(
-            'vcop-r3d', 'R3D', ('conv1.temporal_spatial_conv.weight', 'conv2.block1.conv1.temporal_spatial_conv.weight'),
-            vcop_residual, depths=LAYERS_10_18),
+            'vcop-r3d',
+            'R3D',
+            ('conv1.temporal_spatial_conv.weight', 'conv2.block1.conv1.temporal_spatial_conv.weight'),
+            vcop_residual,
+            depths=LAYERS_10_18,
+        ),
         Layout(
-            'vcop-r2plus1d', 'R2Plus1D', ('conv1.temporal_conv.weight', 'conv1.spatial_conv.weight',
-                                          'conv2.block1.conv1.spatial_conv.weight'),
-            vcop_residual, depths=LAYERS_10_18),
+            'vcop-r2plus1d',
+            'R2Plus1D',
+            ('conv1.temporal_conv.weight', 'conv1.spatial_conv.weight', 'conv2.block1.conv1.spatial_conv.weight'),
+            vcop_residual,
+            depths=LAYERS_10_18,
+        ),
         Layout('vcop-c3d', 'C3D', ('conv1.weight', 'conv3a.weight'), vcop_c3d),
         Layout(
-            'hara-resnet3d', 'ResNet3D', ('conv1.weight', 'layer1.0.conv1.weight'), hara_resnet,
-            depths={1: 10, 2: 18, 3: 34}),
+            'hara-resnet3d',
+            'ResNet3D',
+            ('conv1.weight', 'layer1.0.conv1.weight'),
+            hara_resnet,
+            depths={1: 10, 2: 18, 3: 34},
+        ),
         Layout(
-            'rspnet-s3dg', 'S3DG', ('feature.sepConv1.sep_conv.0.conv3d.weight', 'feature.sepInc_3b.branch0.conv3d.weight'),
-            rspnet_s3dg, decisive=True),
+            'rspnet-s3dg',
+            'S3DG',
+            ('feature.sepConv1.sep_conv.0.conv3d.weight', 'feature.sepInc_3b.branch0.conv3d.weight'),
+            rspnet_s3dg,
+            decisive=True,
+        ),
         Layout(
-            'pace-s3dg', 'S3DG', ('conv1.conv1.weight', 'mixed_3b.conv_b0.conv1.weight'), pace_s3dg,
+            'pace-s3dg',
+            'S3DG',
+            ('conv1.conv1.weight', 'mixed_3b.conv_b0.conv1.weight'),
+            pace_s3dg,
             settings=dict(stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1),
-            decisive=True),
+            decisive=True,
+        ),
         Layout(
-            'torchvision-r3d', 'R3D', ('stem.0.weight', 'layer1.0.conv1.0.weight'), torchvision_residual,
-            depths=LAYERS_10_18, decisive=True),
+            'torchvision-r3d',
+            'R3D',
+            ('stem.0.weight', 'layer1.0.conv1.0.weight'),
+            torchvision_residual,
+            depths=LAYERS_10_18,
+            decisive=True,
+        ),
         Layout(
-            'torchvision-r2plus1d', 'R2Plus1D', ('stem.0.weight', 'layer1.0.conv1.0.0.weight'), decisive=True,
+            'torchvision-r2plus1d',
+            'R2Plus1D',
+            ('stem.0.weight', 'layer1.0.conv1.0.0.weight'),
+            decisive=True,
             refusal=R2PLUS1D_REFUSAL.format(
-                author='torchvision', more=', and the second convolution of a block has the middle width of the first')),
+                author='torchvision', more=', and the second convolution of a block has the middle width of the first'
+            ),
+        ),
         Layout(
-            'ctp-r3d', 'R3D', ('stem.conv.weight', 'layer1.0.conv1.conv.weight'), ctp_residual, depths=LAYERS_10_18,
-            bn_eps=1e-3, decisive=True),
+            'ctp-r3d',
+            'R3D',
+            ('stem.conv.weight', 'layer1.0.conv1.conv.weight'),
+            ctp_residual,
+            depths=LAYERS_10_18,
+            bn_eps=1e-3,
+            decisive=True,
+        ),
         Layout(
-            'ctp-r2plus1d', 'R2Plus1D', ('stem.conv_s.weight', 'layer1.0.conv1.conv_s.weight'), decisive=True,
-            refusal=R2PLUS1D_REFUSAL.format(author='CtP', more='')),
+            'ctp-r2plus1d',
+            'R2Plus1D',
+            ('stem.conv_s.weight', 'layer1.0.conv1.conv_s.weight'),
+            decisive=True,
+            refusal=R2PLUS1D_REFUSAL.format(author='CtP', more=''),
+        ),
     )
 }

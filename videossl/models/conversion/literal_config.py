@@ -1,4 +1,5 @@
 """Reading a config out of a checkpoint without running it."""
+
 import ast
 import math
 from typing import Any
@@ -26,10 +27,16 @@ def read_literal(text: str, *names: str) -> dict[str, Any]:
     try:
         statements = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConversionError(f'the config in the checkpoint cannot be parsed ({error}); give its file with --config') from None
+        raise ConversionError(
+            f'the config in the checkpoint cannot be parsed ({error}); give its file with --config'
+        ) from None
     values = {}
     for statement in statements:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
+        if (
+            isinstance(statement, ast.Assign)
+            and len(statement.targets) == 1
+            and isinstance(statement.targets[0], ast.Name)
+        ):
             if statement.targets[0].id in names:
                 values[statement.targets[0].id] = _value(statement.value)
     return values
@@ -57,5 +64,7 @@ def _value(node: ast.expr) -> Any:
                 return {**first[0], **{item.arg: _value(item.value) for item in node.keywords}}
         if node.func.id == 'float' and len(node.args) == 1 and not node.keywords:
             return float(_value(node.args[0]))
-    raise ConversionError(f'the config in the checkpoint holds more than plain values ({ast.unparse(node)[:60]}), which is '
-                          'not run; give the config\'s file with --config')
+    raise ConversionError(
+        f'the config in the checkpoint holds more than plain values ({ast.unparse(node)[:60]}), which is '
+        "not run; give the config's file with --config"
+    )

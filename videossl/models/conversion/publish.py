@@ -1,4 +1,5 @@
 """From a checkpoint of a training run to one for others to test and fine-tune with."""
+
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -32,12 +33,16 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
     weights, beside = read_checkpoint(checkpoint)
     out = Path(out) if out is not None else checkpoint.with_suffix('.pth')
     if out.suffix not in ('.pth', '.pt'):
-        raise ConversionError(f'--out {out}: the name of a published model ends with .pth or .pt; other formats: '
-                              'tools/converters/export_backbone.py')
+        raise ConversionError(
+            f'--out {out}: the name of a published model ends with .pth or .pt; other formats: '
+            'tools/converters/export_backbone.py'
+        )
     tensors = {name: value for name, value in weights.items() if not name.startswith(TRAINING_ONLY)}
     if not tensors:
-        raise ConversionError(f'{checkpoint} holds nothing but parts that only training needs: '
-                              f'{", ".join(sorted({name.split(".")[0] for name in weights}))}')
+        raise ConversionError(
+            f'{checkpoint} holds nothing but parts that only training needs: '
+            f'{", ".join(sorted({name.split(".")[0] for name in weights}))}'
+        )
     old = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
     meta = {key: old[key] for key in META_KEYS if key in old}
     notes = [f'left out beside the weights: {", ".join(key for key in beside if key != "meta") or "nothing"}']

@@ -1,4 +1,5 @@
 """Files of weights: read as plain tensors only, written whole or not at all."""
+
 import argparse
 import hashlib
 import importlib.metadata
@@ -32,6 +33,7 @@ class KeyReport:
         missing: names that the net has and the source has not, and that were filled otherwise; ``notes`` says how.
         notes: what else is to be known of this conversion, a sentence each.
     """
+
     taken: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -72,8 +74,9 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
             weights = content[key]
             beside = {name: value for name, value in content.items() if name != key}
     if not isinstance(weights, dict) or not any(isinstance(value, Tensor) for value in weights.values()):
-        raise ConversionError(f'{path} has no weights in it: no tensors by name, neither at its top nor under '
-                              f'{", ".join(WEIGHTS_KEYS)}')
+        raise ConversionError(
+            f'{path} has no weights in it: no tensors by name, neither at its top nor under {", ".join(WEIGHTS_KEYS)}'
+        )
     return {name: value for name, value in weights.items() if isinstance(value, Tensor)}, beside
 
 
@@ -95,11 +98,13 @@ def write_weights(path: str | Path, tensors: dict[str, Tensor], meta: dict[str, 
     path = Path(path)
     check_format(path)
     # Copies: tensors that share memory, or are parts of others, would be stored with more than themselves.
-    tensors = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-               for name, value in tensors.items()}
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+    }
     with whole_file(path, flush=True) as temporary:
         if path.suffix == '.safetensors':
             from safetensors.torch import save_file
+
             texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in meta.items()}
             save_file(tensors, str(temporary), metadata=texts)
         else:
@@ -152,12 +157,13 @@ def read_safetensors(path: str | Path, device: str = 'cpu') -> dict[str, Any]:
         ConversionError: it is no such file, or a damaged one.
     """
     from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(str(path), framework='pt', device=device) as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             texts = file.metadata() or {}
     except SafetensorError as error:
-        raise ConversionError(f'{path} is no file of safetensors\' format: {error}') from error
+        raise ConversionError(f"{path} is no file of safetensors' format: {error}") from error
     return dict(state_dict=tensors, meta={key: _decoded(text) for key, text in texts.items()})
 
 
@@ -180,7 +186,8 @@ def _read_pickle(path: Path) -> Any:
         raise ConversionError(
             f'{path} was not read: besides tensors and plain types it holds objects, or it is no such file at all, and '
             'to unpickle objects is to run whatever code the file brings. If you trust whoever made it, save its weights '
-            'alone, where its authors\' code is installed:\n'
+            "alone, where its authors' code is installed:\n"
             f"    content = torch.load('{path.name}', map_location='cpu', weights_only=False)\n"
             "    torch.save(content.get('state_dict', content.get('model', content)), 'weights_only.pth')\n"
-            f'and convert that file. The reason: {reason}') from error
+            f'and convert that file. The reason: {reason}'
+        ) from error

@@ -7,7 +7,19 @@ from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
 
 __all__ = [
-    'ClipClassificationHead', 'InfoNCEHead', 'NTXentHead', 'OrderHead', 'ParsingDistillHead', 'RelativeSpeedHead', 'SegmentHead',
-    'SimilarityDistillHead', 'SpeedHead', 'info_nce', 'mean_iou', 'nt_xent', 'relative_speed_loss',
-    'similarity_distillation', 'soft_cross_entropy'
+    'ClipClassificationHead',
+    'InfoNCEHead',
+    'NTXentHead',
+    'OrderHead',
+    'ParsingDistillHead',
+    'RelativeSpeedHead',
+    'SegmentHead',
+    'SimilarityDistillHead',
+    'SpeedHead',
+    'info_nce',
+    'mean_iou',
+    'nt_xent',
+    'relative_speed_loss',
+    'similarity_distillation',
+    'soft_cross_entropy',
 ]

@@ -1,4 +1,5 @@
 """Heads that classify what a sampler did to a clip: its speed, or which segment was re-paced."""
+
 from collections.abc import Sequence
 
 import torch
@@ -25,16 +26,18 @@ class ClipClassificationHead(BaseModule):
         ignore_index: label that takes no part in loss and accuracy.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_classes: int,
-                 label: str,
-                 name: str,
-                 loss_weight: float = 1.0,
-                 dropout: float = 0.0,
-                 embedding: str = 'pooled',
-                 ignore_index: int = -100,
-                 init_cfg=dict(type='Normal', layer='Linear', std=0.01)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        label: str,
+        name: str,
+        loss_weight: float = 1.0,
+        dropout: float = 0.0,
+        embedding: str = 'pooled',
+        ignore_index: int = -100,
+        init_cfg=dict(type='Normal', layer='Linear', std=0.01),
+    ) -> None:
         super().__init__(init_cfg)
         if num_classes < 1:
             raise ValueError(f'{type(self).__name__}: the number of classes must be at least 1, got {num_classes}')
@@ -50,7 +53,7 @@ class ClipClassificationHead(BaseModule):
     @property
     def labels_read(self) -> tuple[str, ...]:
         """The fields of a data sample that the loss needs."""
-        return (self.label, )
+        return (self.label,)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [..., num_classes] of embeddings [..., in_channels], in fp32."""
@@ -66,8 +69,10 @@ class ClipClassificationHead(BaseModule):
         """
         labels = gather_labels(data_samples, self.label, type(self).__name__).to(embedding.device)
         if labels.shape != embedding.shape[:2]:
-            raise ValueError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{self.label}" for '
-                             f'{tuple(embedding.shape[:2])} clips')
+            raise ValueError(
+                f'{type(self).__name__}: {tuple(labels.shape)} labels "{self.label}" for '
+                f'{tuple(embedding.shape[:2])} clips'
+            )
         logits = self(embedding).flatten(0, 1)
         labels = labels.flatten()
         counted = labels != self.ignore_index

@@ -1,4 +1,5 @@
 """Instance discrimination against a memory bank."""
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -65,11 +66,13 @@ class InfoNCEHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
-    def __init__(self,
-                 temperature: float = 0.07,
-                 embedding: str = 'appearance',
-                 name: str = 'appearance',
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        temperature: float = 0.07,
+        embedding: str = 'appearance',
+        name: str = 'appearance',
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         if temperature <= 0:
             raise ValueError(f'InfoNCEHead: temperature must be positive, got {temperature}')

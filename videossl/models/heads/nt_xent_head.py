@@ -1,4 +1,5 @@
 """Contrast within a batch: clips that belong together are drawn close, all others apart."""
+
 from collections.abc import Sequence
 
 import torch
@@ -56,7 +57,7 @@ class AllProcesses(torch.autograd.Function):
         """Sum over the processes, and keep the own rows."""
         gradient = gradient.contiguous()
         all_reduce(gradient)
-        return gradient[get_rank() * ctx.num_rows:][:ctx.num_rows]
+        return gradient[get_rank() * ctx.num_rows :][: ctx.num_rows]
 
 
 @MODELS.register_module()
@@ -85,11 +86,13 @@ class NTXentHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
-    def __init__(self,
-                 positives: str = 'same_context',
-                 temperature: float = 0.1,
-                 embedding: str = 'projection',
-                 loss_weight: float = 0.1) -> None:
+    def __init__(
+        self,
+        positives: str = 'same_context',
+        temperature: float = 0.1,
+        embedding: str = 'projection',
+        loss_weight: float = 0.1,
+    ) -> None:
         super().__init__()
         if positives not in POSITIVES:
             raise ValueError(f'NTXentHead: positives must be one of {POSITIVES}, got {positives!r}')
@@ -103,7 +106,7 @@ class NTXentHead(BaseModule):
     @property
     def labels_read(self) -> tuple[str, ...]:
         """The fields of a data sample that the loss needs."""
-        return ('gt_speed', ) if self.positives == 'same_pace' else ()
+        return ('gt_speed',) if self.positives == 'same_pace' else ()
 
     def loss(self, embedding: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Loss and accuracy.
@@ -120,7 +123,7 @@ class NTXentHead(BaseModule):
                 first = get_rank() * len(anchors)
                 clips, groups = AllProcesses.apply(anchors), torch.cat(all_gather(groups))
             everyone = torch.arange(len(clips), device=clips.device)
-            own = everyone[first:first + len(anchors)]
+            own = everyone[first : first + len(anchors)]
             same_group = groups[:, None] == groups
             positives = same_group & (everyone[:, None] != everyone)
             # Over the anchors of all processes: a mean over the own ones would weigh them differently from the joint
@@ -144,12 +147,15 @@ class NTXentHead(BaseModule):
         num_videos, num_views = embedding.shape[:2]
         if self.positives == 'same_context':
             if num_views < 2:
-                raise ValueError("NTXentHead(positives='same_context') needs two clips of a video or more, got 1; set "
-                                 'num_views=2 of the sampler')
+                raise ValueError(
+                    "NTXentHead(positives='same_context') needs two clips of a video or more, got 1; set "
+                    'num_views=2 of the sampler'
+                )
             first = get_rank() * num_videos
             return torch.arange(first, first + num_videos, device=embedding.device).repeat_interleave(num_views)
         speeds = gather_labels(data_samples, 'gt_speed', type(self).__name__).to(embedding.device)
         if speeds.shape != embedding.shape[:2]:
-            raise ValueError(f'NTXentHead: {tuple(speeds.shape)} labels "gt_speed" for {tuple(embedding.shape[:2])} '
-                             'clips')
+            raise ValueError(
+                f'NTXentHead: {tuple(speeds.shape)} labels "gt_speed" for {tuple(embedding.shape[:2])} clips'
+            )
         return speeds.flatten()

@@ -1,4 +1,5 @@
 """The head of video clip order prediction: which order do the clips of a tuple stand in."""
+
 import itertools
 import math
 from collections.abc import Sequence
@@ -36,16 +37,18 @@ class OrderHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
-    labels_read = ('gt_order', )
+    labels_read = ('gt_order',)
 
-    def __init__(self,
-                 in_channels: int = 512,
-                 tuple_len: int = 3,
-                 hidden_channels: int = 512,
-                 dropout: float = 0.5,
-                 embedding: str = 'pooled',
-                 loss_weight: float = 1.0,
-                 init_cfg: dict | list | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 512,
+        tuple_len: int = 3,
+        hidden_channels: int = 512,
+        dropout: float = 0.5,
+        embedding: str = 'pooled',
+        loss_weight: float = 1.0,
+        init_cfg: dict | list | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         if not 2 <= tuple_len <= 5:
             raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
@@ -66,9 +69,11 @@ class OrderHead(BaseModule):
             ValueError: the samples have another number of clips.
         """
         if embedding.ndim != 3 or embedding.shape[1] != self.tuple_len:
-            raise ValueError(f'OrderHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
-                             f'{tuple(embedding.shape)}; give the sampler (SampleClipOrder) the same tuple_len, and no '
-                             'num_views')
+            raise ValueError(
+                f'OrderHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
+                f'{tuple(embedding.shape)}; give the sampler (SampleClipOrder) the same tuple_len, and no '
+                'num_views'
+            )
         first, second = (list(clips) for clips in zip(*self.pairs))
         with in_float32(embedding):
             embedding = embedding.float()
@@ -85,8 +90,10 @@ class OrderHead(BaseModule):
         """
         labels = gather_labels(data_samples, 'gt_order', type(self).__name__).to(embedding.device)
         if labels.shape != embedding.shape[:1]:
-            raise ValueError(f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embedding)} '
-                             'tuples; it is one number for each sample')
+            raise ValueError(
+                f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embedding)} '
+                'tuples; it is one number for each sample'
+            )
         logits = self(embedding)
         counted = labels != IGNORE_INDEX
         # A mean over no tuple would be 0/0; the sum over the counted ones divided by at least one is 0 then.

@@ -1,4 +1,5 @@
 """Distillation of a human parsing network: a clip's map learns to give the parsing of its middle frame."""
+
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -43,7 +44,9 @@ def mean_iou(prediction: Tensor, target: Tensor, num_classes: int, first_class: 
         A scalar in 0..1. A class that occurs in neither map takes no part.
     """
     if prediction.shape != target.shape:
-        raise ValueError(f'mean_iou compares maps of one shape, got {tuple(prediction.shape)} and {tuple(target.shape)}')
+        raise ValueError(
+            f'mean_iou compares maps of one shape, got {tuple(prediction.shape)} and {tuple(target.shape)}'
+        )
     # Sums of comparisons, as a histogram would make an accelerator wait.
     classes = torch.arange(first_class, num_classes, device=target.device).view(-1, 1)
     predicted, true = prediction.reshape(1, -1) == classes, target.reshape(1, -1) == classes
@@ -120,16 +123,18 @@ class ParsingDistillHead(BaseModule):
 
     needs_teacher = False  # nothing of the averaged teacher
 
-    def __init__(self,
-                 in_channels: int = 512,
-                 num_classes: int = 20,
-                 teacher: nn.Module | dict | None = None,
-                 size: int | tuple[int, int] | None = 56,
-                 embedding: str = 'human_map',
-                 loss_weight: float = 1.0,
-                 view: int = 0,
-                 decoder_channels: Sequence[int] = (256, 128, 64),
-                 init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 512,
+        num_classes: int = 20,
+        teacher: nn.Module | dict | None = None,
+        size: int | tuple[int, int] | None = 56,
+        embedding: str = 'human_map',
+        loss_weight: float = 1.0,
+        view: int = 0,
+        decoder_channels: Sequence[int] = (256, 128, 64),
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         if num_classes < 2:
             raise ValueError(f'ParsingDistillHead: num_classes must be at least 2, got {num_classes}')
@@ -137,7 +142,9 @@ class ParsingDistillHead(BaseModule):
             raise ValueError(f'ParsingDistillHead: view must be 0 or more, got {view}')
         self.size = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ValueError(f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}')
+            raise ValueError(
+                f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}'
+            )
         self.num_classes = num_classes
         self.embedding = embedding
         self.loss_weight = loss_weight
@@ -154,7 +161,7 @@ class ParsingDistillHead(BaseModule):
     @property
     def labels_read(self) -> tuple:
         """The fields of a data sample that the loss needs; of those in one tuple, one."""
-        return ('middle_frames', ) if self._teacher is not None else (('parsing_logits', 'parsing_mask'), )
+        return ('middle_frames',) if self._teacher is not None else (('parsing_logits', 'parsing_mask'),)
 
     def _apply(self, fn, recurse: bool = True):
         """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
@@ -170,11 +177,13 @@ class ParsingDistillHead(BaseModule):
             logits = self.classifier(decoded.float())
             return logits if self.size is None else resize(logits, self.size)
 
-    def loss(self,
-             student: Tensor,
-             teacher: Tensor | None = None,
-             bank: Tensor | None = None,
-             data_samples: Sequence | None = None) -> dict[str, Tensor]:
+    def loss(
+        self,
+        student: Tensor,
+        teacher: Tensor | None = None,
+        bank: Tensor | None = None,
+        data_samples: Sequence | None = None,
+    ) -> dict[str, Tensor]:
         """Equation 4, and how near the decoder is to the parsing.
 
         Args:
@@ -190,8 +199,10 @@ class ParsingDistillHead(BaseModule):
             ``miou_parsing_constant``, what guessing gives instead of ``miou_parsing`` (:func:`best_constant_iou`).
         """
         if student.ndim != 6:
-            raise ValueError(f'ParsingDistillHead reads feature maps [B, V, C, t, h, w], got {tuple(student.shape)}; '
-                             'its embedding must be a map, not a pooled vector')
+            raise ValueError(
+                f'ParsingDistillHead reads feature maps [B, V, C, t, h, w], got {tuple(student.shape)}; '
+                'its embedding must be a map, not a pooled vector'
+            )
         if student.shape[1] > 1 and self.view >= student.shape[1]:
             raise ValueError(f'ParsingDistillHead: view={self.view}, but the student has {student.shape[1]} views')
         logits = self(student[:, self.view if student.shape[1] > 1 else 0])
@@ -211,7 +222,8 @@ class ParsingDistillHead(BaseModule):
             acc_parsing=agreement,
             miou_parsing=overlap,
             miou_parts=parts,
-            miou_parsing_constant=constant)
+            miou_parsing_constant=constant,
+        )
 
     def _target(self, data_samples: Sequence, logits: Tensor) -> Tensor:
         """Soft classes [B, num_classes, h, w], fp32, of the logits' size."""
@@ -236,10 +248,15 @@ class ParsingDistillHead(BaseModule):
     def _of_view(self, sample, name: str) -> Tensor:
         """A field's part for the clip that is taught; fields may be there for all clips, or for that one alone."""
         if name not in sample:
-            where = ('EachClip(keep_middle_frame=True)' if name == 'middle_frames' else
-                     'LoadParsingMap (stored maps) or LoadShapeMask (MovingShapes) after EachClip, or give the head a teacher,')
-            raise KeyError(f'ParsingDistillHead reads the field "{name}", but no transform of the pipeline wrote it. Use '
-                           f'{where} and end the pipeline with PackClips')
+            where = (
+                'EachClip(keep_middle_frame=True)'
+                if name == 'middle_frames'
+                else 'LoadParsingMap (stored maps) or LoadShapeMask (MovingShapes) after EachClip, or give the head a teacher,'
+            )
+            raise KeyError(
+                f'ParsingDistillHead reads the field "{name}", but no transform of the pipeline wrote it. Use '
+                f'{where} and end the pipeline with PackClips'
+            )
         field = sample.get(name)
         if len(field) > 1 and self.view >= len(field):
             raise ValueError(f'ParsingDistillHead: view={self.view}, but {name} is there for {len(field)} clips')
@@ -248,16 +265,20 @@ class ParsingDistillHead(BaseModule):
     def _shares(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Classes of pixels [H, W] to the share of each class around each pixel of the new size [1, C, h, w]."""
         if int(mask.min()) < 0 or int(mask.max()) >= self.num_classes:
-            raise ValueError(f'parsing_mask has classes {int(mask.min())} to {int(mask.max())}, which do not fit '
-                             f'num_classes={self.num_classes} of ParsingDistillHead')
+            raise ValueError(
+                f'parsing_mask has classes {int(mask.min())} to {int(mask.max())}, which do not fit '
+                f'num_classes={self.num_classes} of ParsingDistillHead'
+            )
         shares = F.one_hot(mask.long(), self.num_classes).permute(2, 0, 1)[None].float()
         smaller = all(new <= old for new, old in zip(size, mask.shape))
         return F.interpolate(shares, size, mode='area') if smaller else resize(shares, size)
 
     def _check_classes(self, found: int, whose: str) -> None:
         if found != self.num_classes:
-            raise ValueError(f'{whose} has {found} classes, ParsingDistillHead num_classes={self.num_classes}; they must '
-                             'be those of one data set')
+            raise ValueError(
+                f'{whose} has {found} classes, ParsingDistillHead num_classes={self.num_classes}; they must '
+                'be those of one data set'
+            )
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -277,7 +298,10 @@ def _decoder(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
                     upsample=nn.Upsample(scale_factor=2, mode='bilinear', align_corners=False),
                     conv=nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False),
                     bn=nn.BatchNorm2d(outputs),
-                    relu=nn.ReLU(inplace=True))))
+                    relu=nn.ReLU(inplace=True),
+                )
+            )
+        )
     return nn.Sequential(*blocks)
 
 
@@ -289,9 +313,13 @@ def _frozen_teacher(teacher: nn.Module | dict, num_classes: int) -> nn.Module:
     name = type(teacher).__name__
     missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(teacher, part)]
     if missing:
-        raise TypeError(f'a parsing teacher needs num_classes, class_names, left_right_pairs and forward(uint8 frames '
-                        f'[N, 3, H, W]) -> logits; {name} has no {", ".join(missing)}')
+        raise TypeError(
+            f'a parsing teacher needs num_classes, class_names, left_right_pairs and forward(uint8 frames '
+            f'[N, 3, H, W]) -> logits; {name} has no {", ".join(missing)}'
+        )
     if teacher.num_classes != num_classes:
-        raise ValueError(f'{name} has {teacher.num_classes} classes ({", ".join(teacher.class_names[:3])}, ...), '
-                         f'ParsingDistillHead num_classes={num_classes}; set num_classes={teacher.num_classes}')
+        raise ValueError(
+            f'{name} has {teacher.num_classes} classes ({", ".join(teacher.class_names[:3])}, ...), '
+            f'ParsingDistillHead num_classes={num_classes}; set num_classes={teacher.num_classes}'
+        )
     return teacher.float().eval().requires_grad_(False)

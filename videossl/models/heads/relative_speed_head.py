@@ -1,4 +1,5 @@
 """Relative speed perception: which of two clips runs at the same speed."""
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -57,20 +58,26 @@ class RelativeSpeedHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
-    def __init__(self,
-                 margin: float = 2.0,
-                 temperature: float = 0.07,
-                 same_speed_view: int = 1,
-                 other_speed_view: int = 0,
-                 embedding: str = 'motion',
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        margin: float = 2.0,
+        temperature: float = 0.07,
+        same_speed_view: int = 1,
+        other_speed_view: int = 0,
+        embedding: str = 'motion',
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         if margin <= 0 or temperature <= 0:
-            raise ValueError('RelativeSpeedHead: margin and temperature must be positive, got '
-                             f'margin={margin}, temperature={temperature}')
+            raise ValueError(
+                'RelativeSpeedHead: margin and temperature must be positive, got '
+                f'margin={margin}, temperature={temperature}'
+            )
         if same_speed_view == other_speed_view or min(same_speed_view, other_speed_view) < 0:
-            raise ValueError('RelativeSpeedHead: same_speed_view and other_speed_view must be two places, from 0, in '
-                             f'teacher_views, got {same_speed_view} and {other_speed_view}')
+            raise ValueError(
+                'RelativeSpeedHead: same_speed_view and other_speed_view must be two places, from 0, in '
+                f'teacher_views, got {same_speed_view} and {other_speed_view}'
+            )
         self.margin = margin
         self.temperature = temperature
         self.same_speed_view = same_speed_view
@@ -78,8 +85,9 @@ class RelativeSpeedHead(BaseModule):
         self.embedding = embedding
         self.loss_weight = loss_weight
 
-    def loss(self, student: Tensor, teacher: Tensor, bank: Tensor | None = None,
-             data_samples=None) -> dict[str, Tensor]:
+    def loss(
+        self, student: Tensor, teacher: Tensor, bank: Tensor | None = None, data_samples=None
+    ) -> dict[str, Tensor]:
         """The loss, and how often the clip at the same speed is the nearer one (guessing: one half).
 
         Args:
@@ -87,11 +95,14 @@ class RelativeSpeedHead(BaseModule):
             teacher: [B, Vt, D], L2-normalised.
         """
         if student.shape[1] != 1:
-            raise ValueError(f'RelativeSpeedHead takes one student view, got {student.shape[1]}; name one in '
-                             'student_views')
+            raise ValueError(
+                f'RelativeSpeedHead takes one student view, got {student.shape[1]}; name one in student_views'
+            )
         if max(self.same_speed_view, self.other_speed_view) >= teacher.shape[1]:
-            raise ValueError(f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
-                             f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views')
+            raise ValueError(
+                f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
+                f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views'
+            )
         views = student[:, 0], teacher[:, self.same_speed_view], teacher[:, self.other_speed_view]
         loss = relative_speed_loss(*views, self.margin, self.temperature)
         with torch.no_grad(), in_float32(student):

@@ -1,4 +1,5 @@
 """Similarity distillation: the loss of the auxiliary stage."""
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -8,8 +9,9 @@ from videossl.registry import MODELS
 from .utils import in_float32
 
 
-def similarity_distillation(student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
-                            teacher_temperature: float) -> Tensor:
+def similarity_distillation(
+    student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float, teacher_temperature: float
+) -> Tensor:
     """KL divergence between the teacher's and the student's similarity to a set of anchors (Equations 1 to 3).
 
     With p_T = softmax(teacher . anchors / teacher_temperature) and p_S alike, the result is sum p_T log(p_T / p_S) over
@@ -30,13 +32,19 @@ def similarity_distillation(student: Tensor, teacher: Tensor, anchors: Tensor, s
     return divergence_and_agreement(student, teacher, anchors, student_temperature, teacher_temperature)[0]
 
 
-def divergence_and_agreement(student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
-                             teacher_temperature: float) -> tuple[Tensor, Tensor]:
+def divergence_and_agreement(
+    student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float, teacher_temperature: float
+) -> tuple[Tensor, Tensor]:
     """:func:`similarity_distillation`, and the share of the batch in which student and teacher find the same anchor
     nearest."""
     with in_float32(student):
-        return _Divergence.apply(student.float(), teacher.detach().float(), anchors.detach().float(), student_temperature,
-                                 teacher_temperature)
+        return _Divergence.apply(
+            student.float(),
+            teacher.detach().float(),
+            anchors.detach().float(),
+            student_temperature,
+            teacher_temperature,
+        )
 
 
 class _Divergence(torch.autograd.Function):
@@ -44,8 +52,9 @@ class _Divergence(torch.autograd.Function):
     which a large bank makes the largest tensors there are, none is kept for the backward pass, and none is made twice."""
 
     @staticmethod
-    def forward(ctx, student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float,
-                teacher_temperature: float) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx, student: Tensor, teacher: Tensor, anchors: Tensor, student_temperature: float, teacher_temperature: float
+    ) -> tuple[Tensor, Tensor]:
         student_log = (student @ anchors.t()).div_(student_temperature).log_softmax(dim=1)
         teacher_log = (teacher @ anchors.t()).div_(teacher_temperature).log_softmax(dim=1)
         agreement = (student_log.argmax(dim=1) == teacher_log.argmax(dim=1)).float().mean()
@@ -79,15 +88,19 @@ class SimilarityDistillHead(BaseModule):
         loss_weight: factor on the loss.
     """
 
-    def __init__(self,
-                 student_temperature: float = 0.02,
-                 teacher_temperature: float = 0.02,
-                 embedding: str = 'projection',
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        student_temperature: float = 0.02,
+        teacher_temperature: float = 0.02,
+        embedding: str = 'projection',
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         if student_temperature <= 0 or teacher_temperature <= 0:
-            raise ValueError('SimilarityDistillHead: temperatures must be positive, got student_temperature='
-                             f'{student_temperature}, teacher_temperature={teacher_temperature}')
+            raise ValueError(
+                'SimilarityDistillHead: temperatures must be positive, got student_temperature='
+                f'{student_temperature}, teacher_temperature={teacher_temperature}'
+            )
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
         self.embedding = embedding
@@ -102,9 +115,12 @@ class SimilarityDistillHead(BaseModule):
             bank: [H, D], the anchors before this batch's keys are enqueued.
         """
         if student.shape[1] != 1 or teacher.shape[1] != 1:
-            raise ValueError('SimilarityDistillHead compares one student view with one teacher view, got '
-                             f'{student.shape[1]} and {teacher.shape[1]}')
+            raise ValueError(
+                'SimilarityDistillHead compares one student view with one teacher view, got '
+                f'{student.shape[1]} and {teacher.shape[1]}'
+            )
         student, teacher = student[:, 0], teacher[:, 0]
-        loss, agreement = divergence_and_agreement(student, teacher, bank, self.student_temperature,
-                                                   self.teacher_temperature)
+        loss, agreement = divergence_and_agreement(
+            student, teacher, bank, self.student_temperature, self.teacher_temperature
+        )
         return dict(loss_distill=self.loss_weight * loss, acc_nearest_anchor=agreement)

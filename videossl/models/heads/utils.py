@@ -1,4 +1,5 @@
 """What several heads need."""
+
 from collections.abc import Sequence
 
 import torch
@@ -20,7 +21,9 @@ def gather_labels(data_samples: Sequence, label: str, reader: str) -> Tensor:
     labels = []
     for sample in data_samples or [None]:
         if sample is None or label not in sample:
-            raise KeyError(f'{reader} reads the label "{label}", but no transform of the pipeline wrote it. Add the '
-                           'sampler that draws it to the train pipeline, or remove the head from the model')
+            raise KeyError(
+                f'{reader} reads the label "{label}", but no transform of the pipeline wrote it. Add the '
+                'sampler that draws it to the train pipeline, or remove the head from the model'
+            )
         labels.append(torch.as_tensor(sample.get(label)))
     return torch.stack(labels)

@@ -1,4 +1,5 @@
 """Necks: from a backbone's feature map to an embedding."""
+
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -45,12 +46,9 @@ class ProjectionNeck(BaseModule):
         branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int = 128,
-                 num_layers: int = 1,
-                 branch: str | None = None,
-                 init_cfg=None) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int = 128, num_layers: int = 1, branch: str | None = None, init_cfg=None
+    ) -> None:
         super().__init__(init_cfg)
         self.branch = branch
         self.pool = PoolNeck()
@@ -76,12 +74,14 @@ class PredictorNeck(BaseModule):
         num_layers: number of linear layers, at least 2.
     """
 
-    def __init__(self,
-                 in_channels: int = 128,
-                 hidden_channels: int = 1024,
-                 out_channels: int = 128,
-                 num_layers: int = 2,
-                 init_cfg=None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 128,
+        hidden_channels: int = 1024,
+        out_channels: int = 128,
+        num_layers: int = 2,
+        init_cfg=None,
+    ) -> None:
         super().__init__(init_cfg)
         if num_layers < 2:
             raise ValueError(f'PredictorNeck: num_layers must be at least 2, got {num_layers}')

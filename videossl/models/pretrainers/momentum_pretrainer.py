@@ -1,4 +1,5 @@
 """An encoder with an averaged teacher and a memory bank."""
+
 import copy
 from collections.abc import Sequence
 
@@ -51,35 +52,43 @@ class MomentumPretrainer(Pretrainer):
 
     required_hooks = ('MomentumTeacherHook', 'MemoryBankHook')
 
-    def __init__(self,
-                 backbone: nn.Module | dict,
-                 heads: dict[str, nn.Module | dict],
-                 necks: dict[str, nn.Module | dict],
-                 memory_bank: nn.Module | dict,
-                 predictors: dict[str, nn.Module | dict] | None = None,
-                 student_views: Sequence[int] = (0, ),
-                 teacher_views: Sequence[int] = (1, ),
-                 enqueue: tuple[str, int] = ('projection', 0),
-                 shuffle_teacher: bool = False,
-                 data_preprocessor: nn.Module | dict | None = None,
-                 init_cfg: dict | list | None = None) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module | dict,
+        heads: dict[str, nn.Module | dict],
+        necks: dict[str, nn.Module | dict],
+        memory_bank: nn.Module | dict,
+        predictors: dict[str, nn.Module | dict] | None = None,
+        student_views: Sequence[int] = (0,),
+        teacher_views: Sequence[int] = (1,),
+        enqueue: tuple[str, int] = ('projection', 0),
+        shuffle_teacher: bool = False,
+        data_preprocessor: nn.Module | dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
         super().__init__(backbone, heads, necks, data_preprocessor, init_cfg)
         self.predictors = build_all(predictors)
         self.memory_bank = build(memory_bank)
-        self.teacher_embeddings = [name for name in self.embeddings_in_use
-                                   if any(head.embedding == name and needs_teacher(head) for head in self.heads.values())]
+        self.teacher_embeddings = [
+            name
+            for name in self.embeddings_in_use
+            if any(head.embedding == name and needs_teacher(head) for head in self.heads.values())
+        ]
         self.teacher = self._build_teacher()
         self.student_views = list(student_views)
         self.teacher_views = list(teacher_views)
         self.enqueue_embedding, self.enqueue_view = enqueue
         self.shuffle_teacher = shuffle_teacher
         if self.enqueue_embedding not in self.teacher_embeddings or self.enqueue_view >= len(self.teacher_views):
-            raise ValueError(f'enqueue={enqueue} names no embedding that a head reads ({self.teacher_embeddings}) or no '
-                             f'view of teacher_views={teacher_views}')
+            raise ValueError(
+                f'enqueue={enqueue} names no embedding that a head reads ({self.teacher_embeddings}) or no '
+                f'view of teacher_views={teacher_views}'
+            )
         for name in self.predictors:
             if name not in self.embeddings_in_use:
-                raise ValueError(f'predictors.{name} follows no neck that a head reads; those are '
-                                 f'{self.embeddings_in_use}')
+                raise ValueError(
+                    f'predictors.{name} follows no neck that a head reads; those are {self.embeddings_in_use}'
+                )
         self.attached_hooks: set[str] = set()
         self.pending_keys: list[Tensor] = []
         self.step_skipped = False
@@ -164,8 +173,10 @@ class MomentumPretrainer(Pretrainer):
         """
         self._check_hooks()
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
-            raise ValueError(f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
-                             f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler')
+            raise ValueError(
+                f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
+                f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler'
+            )
         if self.shuffle_teacher:
             check_equal_batches(inputs)
         student = self.embed(inputs[:, self.student_views], self.embeddings_in_use)
@@ -188,9 +199,12 @@ class MomentumPretrainer(Pretrainer):
     def _check_hooks(self) -> None:
         missing = [name for name in self.required_hooks if name not in self.attached_hooks]
         if self.training and missing:
-            raise RuntimeError('training a MomentumPretrainer needs the hooks ' + ' and '.join(missing) +
-                               '; add them to custom_hooks in the config: ' +
-                               ', '.join(f"dict(type='{name}')" for name in missing))
+            raise RuntimeError(
+                'training a MomentumPretrainer needs the hooks '
+                + ' and '.join(missing)
+                + '; add them to custom_hooks in the config: '
+                + ', '.join(f"dict(type='{name}')" for name in missing)
+            )
 
 
 def needs_teacher(head: nn.Module) -> bool:
@@ -208,4 +222,4 @@ def without_pretrained(init_cfg: dict | list[dict] | None) -> list[dict]:
 def spread(embeddings: Tensor) -> Tensor:
     """Standard deviation of normalised embeddings [N, D] over the batch, averaged over dimensions, times sqrt(D): near 1
     for embeddings spread evenly over the sphere, 0 where all are the same, which is a collapse."""
-    return embeddings.detach().std(dim=0, correction=0).mean() * embeddings.shape[1]**0.5
+    return embeddings.detach().std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5

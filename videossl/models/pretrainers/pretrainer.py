@@ -1,4 +1,5 @@
 """An encoder with pretext heads."""
+
 from collections.abc import Sequence
 
 import torch
@@ -42,14 +43,17 @@ class Pretrainer(BaseModel):
         data_preprocessor: default: :class:`~videossl.models.ClipDataPreprocessor`.
     """
 
-    def __init__(self,
-                 backbone: nn.Module | dict,
-                 heads: dict[str, nn.Module | dict],
-                 necks: dict[str, nn.Module | dict] | None = None,
-                 data_preprocessor: nn.Module | dict | None = None,
-                 init_cfg: dict | list | None = None) -> None:
-        super().__init__(data_preprocessor=build(data_preprocessor or dict(type='ClipDataPreprocessor')),
-                         init_cfg=init_cfg)
+    def __init__(
+        self,
+        backbone: nn.Module | dict,
+        heads: dict[str, nn.Module | dict],
+        necks: dict[str, nn.Module | dict] | None = None,
+        data_preprocessor: nn.Module | dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            data_preprocessor=build(data_preprocessor or dict(type='ClipDataPreprocessor')), init_cfg=init_cfg
+        )
         self.backbone = build(backbone)
         self.necks = build_all({'pooled': dict(type='PoolNeck'), **(necks or {})})
         self.heads = build_all(heads)
@@ -57,8 +61,9 @@ class Pretrainer(BaseModel):
             check_branch(name, neck, self.backbone)
         for name, head in self.heads.items():
             if head.embedding not in self.necks:
-                raise ValueError(f'heads.{name} reads the embedding "{head.embedding}", but necks has only '
-                                 f'{list(self.necks)}')
+                raise ValueError(
+                    f'heads.{name} reads the embedding "{head.embedding}", but necks has only {list(self.necks)}'
+                )
 
     @property
     def embeddings_in_use(self) -> list[str]:
@@ -87,9 +92,7 @@ class Pretrainer(BaseModel):
     def embed(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Named embeddings, each [B, V, D] (a map's [B, V, C, t, h, w]), of clips [B, V, 3, T, H, W]."""
         feature_map = self.backbone(inputs.flatten(0, 1))
-        return {
-            name: run_neck(self.necks[name], feature_map).unflatten(0, inputs.shape[:2]) for name in names
-        }
+        return {name: run_neck(self.necks[name], feature_map).unflatten(0, inputs.shape[:2]) for name in names}
 
     def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
         """All heads' losses and accuracies; two heads may not use one name."""
@@ -117,11 +120,14 @@ def check_branch(name: str, neck: nn.Module, backbone: nn.Module) -> None:
     """Refuse a neck that reads a branch which the backbone does not give."""
     branch = branch_of(neck)
     if branch is not None and branch not in getattr(backbone, 'branch_names', ()):
-        raise ValueError(f'necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
-                         f'{list(getattr(backbone, "branch_names", ())) or "none"}; see BranchedBackbone')
+        raise ValueError(
+            f'necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
+            f'{list(getattr(backbone, "branch_names", ())) or "none"}; see BranchedBackbone'
+        )
     if branch is not None and backbone.output != 'branches':
-        raise ValueError(f'necks.{name} reads the branch "{branch}", but the branches come joined; set '
-                         'backbone.output="branches"')
+        raise ValueError(
+            f'necks.{name} reads the branch "{branch}", but the branches come joined; set backbone.output="branches"'
+        )
 
 
 def add_results(results: dict[str, Tensor], new: dict[str, Tensor], head: str) -> None:

@@ -1,4 +1,5 @@
 """Shuffling a batch over processes, so that batch-norm statistics tell nothing (ShuffleBN)."""
+
 from collections.abc import Callable
 
 import torch
@@ -19,8 +20,10 @@ def check_equal_batches(batch: Tensor) -> None:
         return
     sizes = torch.cat(all_gather(torch.tensor([len(batch)], device=batch.device))).tolist()
     if len(set(sizes)) > 1:
-        raise ValueError(f'shuffle_teacher needs batches of one size on every process, got {sizes}; set '
-                         'train_dataloader.drop_last=True, or model.shuffle_teacher=False')
+        raise ValueError(
+            f'shuffle_teacher needs batches of one size on every process, got {sizes}; set '
+            'train_dataloader.drop_last=True, or model.shuffle_teacher=False'
+        )
 
 
 def with_shuffled_batch(embed: Callable[[Tensor], dict[str, Tensor]], clips: Tensor) -> dict[str, Tensor]:

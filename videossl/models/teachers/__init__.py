@@ -7,5 +7,11 @@ from .schp_checkpoint import load_schp
 from .schp_network import AugmentedCE2P
 
 __all__ = [
-    'AugmentedCE2P', 'FrozenTeacher', 'HuggingFaceTeacher', 'ModuleTeacher', 'SCHP', 'find_left_right_pairs', 'load_schp'
+    'AugmentedCE2P',
+    'FrozenTeacher',
+    'HuggingFaceTeacher',
+    'ModuleTeacher',
+    'SCHP',
+    'find_left_right_pairs',
+    'load_schp',
 ]

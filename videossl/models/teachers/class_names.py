@@ -1,4 +1,5 @@
 """What can be told from the names of a teacher's classes."""
+
 import re
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
 """What every frozen teacher shares: it never learns, sees frames as they come, and says what its classes are."""
+
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -34,30 +35,39 @@ class FrozenTeacher(BaseModule):
         ValueError: an argument does not fit, by name.
     """
 
-    def __init__(self,
-                 network: nn.Module,
-                 num_classes: int,
-                 mean: Sequence[float],
-                 std: Sequence[float],
-                 to_bgr: bool = False,
-                 input_size: int | Sequence[int] | None = None,
-                 class_names: Sequence[str] | None = None,
-                 left_right_pairs: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        to_bgr: bool = False,
+        input_size: int | Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        left_right_pairs: Sequence[tuple[int, int]] = (),
+    ) -> None:
         super().__init__()
         name = type(self).__name__
         if not isinstance(num_classes, int) or num_classes < 2:
             raise ValueError(f'{name}: num_classes must be an integer of at least 2, got {num_classes!r}')
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f'{name}: mean and std need one value in 0..255 for each of the 3 channels, std positive, '
-                             f'got mean={mean}, std={std}')
+            raise ValueError(
+                f'{name}: mean and std need one value in 0..255 for each of the 3 channels, std positive, '
+                f'got mean={mean}, std={std}'
+            )
         if class_names is not None and len(class_names) != num_classes:
             raise ValueError(f'{name}: {len(class_names)} class_names for num_classes={num_classes}')
         pairs = tuple(tuple(pair) for pair in left_right_pairs)
         classes = [index for pair in pairs for index in pair]
-        if any(len(pair) != 2 for pair in pairs) or len(set(classes)) != len(classes) or not all(
-                isinstance(index, int) and 0 <= index < num_classes for index in classes):
-            raise ValueError(f'{name}: left_right_pairs must be pairs of different classes from 0 to {num_classes - 1}, '
-                             f'each class in one pair, got {left_right_pairs!r}')
+        if (
+            any(len(pair) != 2 for pair in pairs)
+            or len(set(classes)) != len(classes)
+            or not all(isinstance(index, int) and 0 <= index < num_classes for index in classes)
+        ):
+            raise ValueError(
+                f'{name}: left_right_pairs must be pairs of different classes from 0 to {num_classes - 1}, '
+                f'each class in one pair, got {left_right_pairs!r}'
+            )
         self.num_classes = num_classes
         self.class_names = tuple(class_names or map(str, range(num_classes)))
         self.left_right_pairs = pairs
@@ -102,13 +112,17 @@ class FrozenTeacher(BaseModule):
         if isinstance(output, Mapping):
             name = next((name for name in ('logits', 'out') if name in output), None)
             if name is None:
-                raise ValueError(f'{type(self).__name__}: the network returns a dict with {list(output)}, but neither '
-                                 '"logits" nor "out"; wrap it in a module that returns the logits')
+                raise ValueError(
+                    f'{type(self).__name__}: the network returns a dict with {list(output)}, but neither '
+                    '"logits" nor "out"; wrap it in a module that returns the logits'
+                )
             output = output[name]
         if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[1] != self.num_classes:
             found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise ValueError(f'{type(self).__name__}: the network must return logits [N, num_classes={self.num_classes}, '
-                             f'h, w], got {found}')
+            raise ValueError(
+                f'{type(self).__name__}: the network must return logits [N, num_classes={self.num_classes}, '
+                f'h, w], got {found}'
+            )
         return output
 
     def train(self, mode: bool = True) -> 'FrozenTeacher':

@@ -1,4 +1,5 @@
 """A segmentation network in Hugging Face's format as a teacher."""
+
 import json
 import os.path
 from collections.abc import Mapping, Sequence
@@ -28,30 +29,40 @@ class HuggingFaceTeacher(FrozenTeacher):
         ImportError: transformers is not installed.
     """
 
-    def __init__(self,
-                 folder: str,
-                 input_size: int | Sequence[int] | None = None,
-                 left_right_pairs: Sequence[tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str,
+        input_size: int | Sequence[int] | None = None,
+        left_right_pairs: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.path.isdir(folder):
-            raise ValueError(f'HuggingFaceTeacher: folder={str(folder)!r} is not a folder on this machine. Nothing is '
-                             'downloaded: fetch the model beforehand (huggingface-cli download NAME --local-dir FOLDER)')
+            raise ValueError(
+                f'HuggingFaceTeacher: folder={str(folder)!r} is not a folder on this machine. Nothing is '
+                'downloaded: fetch the model beforehand (huggingface-cli download NAME --local-dir FOLDER)'
+            )
         for name in ('config.json', 'preprocessor_config.json'):
             if not os.path.isfile(os.path.join(folder, name)):
-                raise ValueError(f'HuggingFaceTeacher: {folder} has no {name}; it must hold what save_pretrained of the '
-                                 'model and of its image processor wrote')
+                raise ValueError(
+                    f'HuggingFaceTeacher: {folder} has no {name}; it must hold what save_pretrained of the '
+                    'model and of its image processor wrote'
+                )
         try:
             from transformers import AutoModelForSemanticSegmentation
         except ImportError as error:
-            raise ImportError('HuggingFaceTeacher needs the package transformers: pip install "transformers>=4.45,<6" '
-                              f'({error})') from error
+            raise ImportError(
+                f'HuggingFaceTeacher needs the package transformers: pip install "transformers>=4.45,<6" ({error})'
+            ) from error
         network, report = AutoModelForSemanticSegmentation.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True)
+            folder, local_files_only=True, output_loading_info=True
+        )
         # transformers only warns of these, and fills them with random numbers.
         missing = sorted(str(name) for name in report['missing_keys'])
         if missing:
-            raise ValueError(f'HuggingFaceTeacher: {folder} has no weights for {len(missing)} tensors of '
-                             f'{type(network).__name__} ({", ".join(missing[:3])}, ...); is it a backbone, without the head '
-                             'that segments?')
+            raise ValueError(
+                f'HuggingFaceTeacher: {folder} has no weights for {len(missing)} tensors of '
+                f'{type(network).__name__} ({", ".join(missing[:3])}, ...); is it a backbone, without the head '
+                'that segments?'
+            )
         with open(os.path.join(folder, 'preprocessor_config.json'), encoding='utf-8') as file:
             processor = json.load(file)
         mean, std = colour_statistics(processor)
@@ -64,7 +75,8 @@ class HuggingFaceTeacher(FrozenTeacher):
             to_bgr=bool(processor.get('do_flip_channel_order', False)),
             input_size=resize_size(processor) if input_size is None else input_size,
             class_names=class_names,
-            left_right_pairs=find_left_right_pairs(class_names) if left_right_pairs is None else left_right_pairs)
+            left_right_pairs=find_left_right_pairs(class_names) if left_right_pairs is None else left_right_pairs,
+        )
 
 
 def colour_statistics(processor: Mapping) -> tuple[list[float], list[float]]:
@@ -73,8 +85,10 @@ def colour_statistics(processor: Mapping) -> tuple[list[float], list[float]]:
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if processor.get('do_normalize', True):
         if 'image_mean' not in processor or 'image_std' not in processor:
-            raise ValueError('HuggingFaceTeacher: preprocessor_config.json has no image_mean and image_std; add them, or '
-                             '"do_normalize": false')
+            raise ValueError(
+                'HuggingFaceTeacher: preprocessor_config.json has no image_mean and image_std; add them, or '
+                '"do_normalize": false'
+            )
         mean, std = processor['image_mean'], processor['image_std']
     return [value / factor for value in mean], [value / factor for value in std]
 

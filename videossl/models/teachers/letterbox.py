@@ -3,6 +3,7 @@
 The convention is corner-aligned throughout: the centres of the outermost pixels of one grid lie on those of the other, so
 that positions are the same numbers, from -1 to 1, at every resolution.
 """
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,7 +42,9 @@ def undo_letterbox(maps: Tensor, frame_size: tuple[int, int], input_size: tuple[
     reach_y, reach_x = frame_reach(frame_size, input_size)
     if reach_y == reach_x == 1:
         return maps
-    size = tuple(max(2, round((side - 1) * min(reach, 1)) + 1) for side, reach in zip(maps.shape[-2:], (reach_y, reach_x)))
+    size = tuple(
+        max(2, round((side - 1) * min(reach, 1)) + 1) for side, reach in zip(maps.shape[-2:], (reach_y, reach_x))
+    )
     return _sample(maps, size, reach_y, reach_x, padding='border')
 
 

@@ -1,4 +1,5 @@
 """Any segmentation network as a teacher."""
+
 from collections.abc import Sequence
 
 from torch import nn
@@ -28,15 +29,17 @@ class ModuleTeacher(FrozenTeacher):
             :func:`~videossl.models.teachers.find_left_right_pairs` finds them by name.
     """
 
-    def __init__(self,
-                 module: nn.Module | dict,
-                 num_classes: int,
-                 mean: Sequence[float] = (123.675, 116.28, 103.53),
-                 std: Sequence[float] = (58.395, 57.12, 57.375),
-                 to_bgr: bool = False,
-                 input_size: int | Sequence[int] | None = None,
-                 class_names: Sequence[str] | None = None,
-                 left_right_pairs: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        module: nn.Module | dict,
+        num_classes: int,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        to_bgr: bool = False,
+        input_size: int | Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        left_right_pairs: Sequence[tuple[int, int]] = (),
+    ) -> None:
         if isinstance(module, dict):
             module = MODELS.build({'_scope_': 'videossl', **module})
             # Now or never: afterwards initialisation passes a teacher by.

@@ -1,4 +1,5 @@
 """SCHP, the human parsing teacher."""
+
 import logging
 import os.path
 from collections.abc import Sequence
@@ -25,18 +26,61 @@ class ParsingDataset(NamedTuple):
 
 
 DATASETS = {
-    'lip':
-    ParsingDataset('exp-schp-201908261155-lip.pth', 473,
-                   ('Background', 'Hat', 'Hair', 'Glove', 'Sunglasses', 'Upper-clothes', 'Dress', 'Coat', 'Socks', 'Pants',
-                    'Jumpsuits', 'Scarf', 'Skirt', 'Face', 'Left-arm', 'Right-arm', 'Left-leg', 'Right-leg', 'Left-shoe',
-                    'Right-shoe')),
-    'atr':
-    ParsingDataset('exp-schp-201908301523-atr.pth', 512,
-                   ('Background', 'Hat', 'Hair', 'Sunglasses', 'Upper-clothes', 'Skirt', 'Pants', 'Dress', 'Belt',
-                    'Left-shoe', 'Right-shoe', 'Face', 'Left-leg', 'Right-leg', 'Left-arm', 'Right-arm', 'Bag', 'Scarf')),
-    'pascal-person-part':
-    ParsingDataset('exp-schp-201908270938-pascal-person-part.pth', 512,
-                   ('Background', 'Head', 'Torso', 'Upper Arms', 'Lower Arms', 'Upper Legs', 'Lower Legs')),
+    'lip': ParsingDataset(
+        'exp-schp-201908261155-lip.pth',
+        473,
+        (
+            'Background',
+            'Hat',
+            'Hair',
+            'Glove',
+            'Sunglasses',
+            'Upper-clothes',
+            'Dress',
+            'Coat',
+            'Socks',
+            'Pants',
+            'Jumpsuits',
+            'Scarf',
+            'Skirt',
+            'Face',
+            'Left-arm',
+            'Right-arm',
+            'Left-leg',
+            'Right-leg',
+            'Left-shoe',
+            'Right-shoe',
+        ),
+    ),
+    'atr': ParsingDataset(
+        'exp-schp-201908301523-atr.pth',
+        512,
+        (
+            'Background',
+            'Hat',
+            'Hair',
+            'Sunglasses',
+            'Upper-clothes',
+            'Skirt',
+            'Pants',
+            'Dress',
+            'Belt',
+            'Left-shoe',
+            'Right-shoe',
+            'Face',
+            'Left-leg',
+            'Right-leg',
+            'Left-arm',
+            'Right-arm',
+            'Bag',
+            'Scarf',
+        ),
+    ),
+    'pascal-person-part': ParsingDataset(
+        'exp-schp-201908270938-pascal-person-part.pth',
+        512,
+        ('Background', 'Head', 'Torso', 'Upper Arms', 'Lower Arms', 'Upper Legs', 'Lower Legs'),
+    ),
 }
 
 
@@ -69,19 +113,23 @@ class SCHP(FrozenTeacher):
         out: logits [N, C, h, w], fp32; h = w = 119 for square frames and LIP, 128 for the others.
     """
 
-    def __init__(self,
-                 checkpoint: str | None = None,
-                 dataset: str = 'lip',
-                 input_size: int | Sequence[int] | None = None,
-                 allow_random: bool = False,
-                 layers: Sequence[int] = (3, 4, 23, 3),
-                 width: float = 1.0) -> None:
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        dataset: str = 'lip',
+        input_size: int | Sequence[int] | None = None,
+        allow_random: bool = False,
+        layers: Sequence[int] = (3, 4, 23, 3),
+        width: float = 1.0,
+    ) -> None:
         if dataset not in DATASETS:
             raise ValueError(f'SCHP: dataset must be one of {list(DATASETS)}, got {dataset!r}')
         released = DATASETS[dataset]
         if checkpoint is None and not allow_random:
-            raise ValueError(f'SCHP has no weights: checkpoint is None. {_how_to_get(released)} Without the file, '
-                             'allow_random=True tries the rest out with a random teacher, from which nothing is learned')
+            raise ValueError(
+                f'SCHP has no weights: checkpoint is None. {_how_to_get(released)} Without the file, '
+                'allow_random=True tries the rest out with a random teacher, from which nothing is learned'
+            )
         if checkpoint is not None and not os.path.isfile(checkpoint):
             raise FileNotFoundError(f'SCHP: there is no file checkpoint={checkpoint!r}. {_how_to_get(released)}')
         super().__init__(
@@ -92,10 +140,14 @@ class SCHP(FrozenTeacher):
             to_bgr=True,
             input_size=released.input_size if input_size is None else input_size,
             class_names=released.class_names,
-            left_right_pairs=find_left_right_pairs(released.class_names))
+            left_right_pairs=find_left_right_pairs(released.class_names),
+        )
         if checkpoint is None:
-            print_log('SCHP: the teacher has random weights (allow_random=True); nothing can be learned from it',
-                      logger='current', level=logging.WARNING)
+            print_log(
+                'SCHP: the teacher has random weights (allow_random=True); nothing can be learned from it',
+                logger='current',
+                level=logging.WARNING,
+            )
         else:
             load_schp(self.network, checkpoint)
 
@@ -109,6 +161,8 @@ class SCHP(FrozenTeacher):
 
 
 def _how_to_get(released: ParsingDataset) -> str:
-    return (f'Download {released.checkpoint} (MIT licence) from the Google Drive folder that the README of '
-            '"Self-Correction for Human Parsing" (GitHub: GoGoDuck912/Self-Correction-Human-Parsing) links to, and set '
-            'checkpoint=PATH in the teacher, such as model.heads.parsing.teacher.checkpoint=PATH in a config.')
+    return (
+        f'Download {released.checkpoint} (MIT licence) from the Google Drive folder that the README of '
+        '"Self-Correction for Human Parsing" (GitHub: GoGoDuck912/Self-Correction-Human-Parsing) links to, and set '
+        'checkpoint=PATH in the teacher, such as model.heads.parsing.teacher.checkpoint=PATH in a config.'
+    )

@@ -1,4 +1,5 @@
 """Reading SCHP's released checkpoints into a network of ordinary batch norms."""
+
 import re
 
 import torch
@@ -52,9 +53,11 @@ def _with_flat_names(weights: dict[str, Tensor], path: str) -> tuple[dict[str, T
     nested = {name for name in weights if NESTED_NORM.match(name) and name.endswith('.running_var')}
     head_norms = {name for name in flat if name.endswith('.running_var') and not name.startswith(('bn', 'layer'))}
     if nested and len(nested) != len(head_norms):
-        raise HandOffError(f'{path} mixes the names of two generations of SCHP checkpoints: {len(nested)} of '
-                           f'{len(head_norms)} norms behind the ResNet are nested (such as {min(nested)}). Take the file '
-                           'as it was released')
+        raise HandOffError(
+            f'{path} mixes the names of two generations of SCHP checkpoints: {len(nested)} of '
+            f'{len(head_norms)} norms behind the ResNet are nested (such as {min(nested)}). Take the file '
+            'as it was released'
+        )
     ordinary = bool(nested) or any(name.endswith(COUNTER) for name in weights)
     return {name: value for name, value in flat.items() if not name.endswith(COUNTER)}, ordinary
 
@@ -62,16 +65,22 @@ def _with_flat_names(weights: dict[str, Tensor], path: str) -> tuple[dict[str, T
 def _check(weights: dict[str, Tensor], target: dict[str, Tensor], path: str) -> None:
     faults = []
     if CLASS_LAYER in weights and weights[CLASS_LAYER].shape[0] != target[CLASS_LAYER].shape[0]:
-        faults.append(f'this checkpoint has {weights[CLASS_LAYER].shape[0]} classes, '
-                      f'num_classes={target[CLASS_LAYER].shape[0]}: is it of another data set (LIP 20, ATR 18, '
-                      'Pascal-Person-Part 7)?')
+        faults.append(
+            f'this checkpoint has {weights[CLASS_LAYER].shape[0]} classes, '
+            f'num_classes={target[CLASS_LAYER].shape[0]}: is it of another data set (LIP 20, ATR 18, '
+            'Pascal-Person-Part 7)?'
+        )
     for fault, names in (
         ('missing', [name for name in target if name not in weights]),
         ('unexpected', [name for name in weights if name not in target]),
-        ('of another shape', [
-            f'{name} {tuple(weights[name].shape)} for {tuple(value.shape)}' for name, value in target.items()
-            if name in weights and weights[name].shape != value.shape
-        ]),
+        (
+            'of another shape',
+            [
+                f'{name} {tuple(weights[name].shape)} for {tuple(value.shape)}'
+                for name, value in target.items()
+                if name in weights and weights[name].shape != value.shape
+            ],
+        ),
     ):
         if names:
             faults.append(f'{len(names)} {fault}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))

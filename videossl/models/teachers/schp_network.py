@@ -1,4 +1,5 @@
 """The human parsing network of SCHP: Augmented-CE2P on a modified ResNet-101, in plain PyTorch."""
+
 from collections.abc import Sequence
 
 import torch
@@ -18,7 +19,9 @@ class LeakyBatchNorm2d(nn.BatchNorm2d):
 
 def convolution(in_channels: int, out_channels: int, size: int = 1, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
     """A convolution without bias that keeps the size at stride 1."""
-    return nn.Conv2d(in_channels, out_channels, size, stride, padding=dilation * (size // 2), dilation=dilation, bias=False)
+    return nn.Conv2d(
+        in_channels, out_channels, size, stride, padding=dilation * (size // 2), dilation=dilation, bias=False
+    )
 
 
 def enlarged(feature_map: Tensor, like: Tensor) -> Tensor:
@@ -29,7 +32,9 @@ def enlarged(feature_map: Tensor, like: Tensor) -> Tensor:
 class Bottleneck(nn.Module):
     """Residual block of a ResNet: 1x1, 3x3 (with stride and dilation), 1x1 to four times the channels."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1, dilation: int = 1, project: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, stride: int = 1, dilation: int = 1, project: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = convolution(in_channels, channels)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -37,8 +42,11 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = convolution(channels, 4 * channels)
         self.bn3 = nn.BatchNorm2d(4 * channels)
-        self.downsample = nn.Sequential(
-            convolution(in_channels, 4 * channels, stride=stride), nn.BatchNorm2d(4 * channels)) if project else None
+        self.downsample = (
+            nn.Sequential(convolution(in_channels, 4 * channels, stride=stride), nn.BatchNorm2d(4 * channels))
+            if project
+            else None
+        )
 
     def forward(self, feature_map: Tensor) -> Tensor:
         shortcut = feature_map if self.downsample is None else self.downsample(feature_map)
@@ -54,10 +62,13 @@ class PyramidContext(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(
             nn.Sequential(
-                nn.AdaptiveAvgPool2d(number), convolution(in_channels, out_channels), LeakyBatchNorm2d(out_channels))
-            for number in cells)
+                nn.AdaptiveAvgPool2d(number), convolution(in_channels, out_channels), LeakyBatchNorm2d(out_channels)
+            )
+            for number in cells
+        )
         self.bottleneck = nn.Sequential(
-            convolution(in_channels + len(cells) * out_channels, out_channels, 3), LeakyBatchNorm2d(out_channels))
+            convolution(in_channels + len(cells) * out_channels, out_channels, 3), LeakyBatchNorm2d(out_channels)
+        )
 
     def forward(self, feature_map: Tensor) -> Tensor:
         pooled = [enlarged(stage(feature_map), like=feature_map) for stage in self.stages]
@@ -70,7 +81,8 @@ class EdgeBranch(nn.Module):
     def __init__(self, in_channels: Sequence[int], channels: int) -> None:
         super().__init__()
         self.conv1, self.conv2, self.conv3 = (
-            nn.Sequential(convolution(width, channels), LeakyBatchNorm2d(channels)) for width in in_channels)
+            nn.Sequential(convolution(width, channels), LeakyBatchNorm2d(channels)) for width in in_channels
+        )
         self.conv4 = nn.Conv2d(channels, 2, kernel_size=3, padding=1)
         self.conv5 = nn.Conv2d(6, 2, kernel_size=1)
 
@@ -87,14 +99,18 @@ class EdgeBranch(nn.Module):
 class Decoder(nn.Module):
     """Joins the context with the fine map of stride 4, and classifies every place a first time."""
 
-    def __init__(self, context_channels: int, fine_channels: int, channels: int, reduced_channels: int,
-                 num_classes: int) -> None:
+    def __init__(
+        self, context_channels: int, fine_channels: int, channels: int, reduced_channels: int, num_classes: int
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Sequential(convolution(context_channels, channels), LeakyBatchNorm2d(channels))
         self.conv2 = nn.Sequential(convolution(fine_channels, reduced_channels), LeakyBatchNorm2d(reduced_channels))
         self.conv3 = nn.Sequential(
-            convolution(channels + reduced_channels, channels), LeakyBatchNorm2d(channels),
-            convolution(channels, channels), LeakyBatchNorm2d(channels))
+            convolution(channels + reduced_channels, channels),
+            LeakyBatchNorm2d(channels),
+            convolution(channels, channels),
+            LeakyBatchNorm2d(channels),
+        )
         self.conv4 = nn.Conv2d(channels, num_classes, kernel_size=1)
 
     def features(self, context: Tensor, fine: Tensor) -> Tensor:
@@ -125,8 +141,10 @@ class AugmentedCE2P(nn.Module):
     def __init__(self, num_classes: int = 20, layers: Sequence[int] = (3, 4, 23, 3), width: float = 1.0) -> None:
         super().__init__()
         if num_classes < 2 or len(layers) != 4 or min(layers) < 1 or width <= 0:
-            raise ValueError('AugmentedCE2P needs num_classes of at least 2, layers of 4 numbers of at least 1, and a '
-                             f'positive width, got num_classes={num_classes}, layers={layers}, width={width}')
+            raise ValueError(
+                'AugmentedCE2P needs num_classes of at least 2, layers of 4 numbers of at least 1, and a '
+                f'positive width, got num_classes={num_classes}, layers={layers}, width={width}'
+            )
 
         def scaled(channels: int) -> int:
             return max(1, round(channels * width))
@@ -151,8 +169,11 @@ class AugmentedCE2P(nn.Module):
         self.edge = EdgeBranch(stage_channels[:3], scaled(256))
         self.decoder = Decoder(scaled(512), stage_channels[0], scaled(256), scaled(48), num_classes)
         self.fushion = nn.Sequential(
-            convolution(4 * scaled(256), scaled(256)), LeakyBatchNorm2d(scaled(256)), nn.Dropout2d(0.1),
-            nn.Conv2d(scaled(256), num_classes, kernel_size=1))
+            convolution(4 * scaled(256), scaled(256)),
+            LeakyBatchNorm2d(scaled(256)),
+            nn.Dropout2d(0.1),
+            nn.Conv2d(scaled(256), num_classes, kernel_size=1),
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """The fusion map, SCHP's result. What leads only to the two side outputs is not computed."""
@@ -174,4 +195,6 @@ class AugmentedCE2P(nn.Module):
         return self.decoder.features(context, stride4), self.edge.features(stride4, stride8, stride16)
 
     def _fusion(self, parsing: Tensor, edges: Sequence[Tensor]) -> Tensor:
-        return self.fushion(torch.cat([parsing, *(enlarged(feature_map, like=parsing) for feature_map in edges)], dim=1))
+        return self.fushion(
+            torch.cat([parsing, *(enlarged(feature_map, like=parsing) for feature_map in edges)], dim=1)
+        )
