@@ -25,7 +25,7 @@ from mmengine.config import Config
 from mmengine.dataset import RepeatDataset
 from torch.utils.data import DataLoader
 
-from videossl.apis.launch import innermost_dataset, keep_freed_memory
+from videossl.apis.running.launch import innermost_dataset, keep_freed_memory
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset, write_moving_shapes
 from videossl.engine import DrawSampler

@@ -4,7 +4,7 @@ import pytest
 from config_reading import flat, read
 from mmengine.config import Config
 
-from videossl.apis.launch import innermost_dataset
+from videossl.apis.running.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
 
 # The paper's numbers, section 4.2, written down here a second time.

@@ -10,7 +10,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
-from videossl.apis.launch import innermost_dataset
+from videossl.apis.running.launch import innermost_dataset
 from videossl.registry import HOOKS, MODELS, TRANSFORMS
 
 PRETRAINING = dict(

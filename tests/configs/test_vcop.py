@@ -6,7 +6,7 @@ import pytest
 from config_reading import CONFIGS, read
 from mmengine.config import Config
 
-from videossl.apis.launch import innermost_dataset
+from videossl.apis.running.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
 
 # VCOP's released code, written down here a second time.

@@ -12,8 +12,8 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.launch import ConfigError
-from videossl.apis.train import main
+from videossl.apis.running.launch import ConfigError
+from videossl.apis.running.train import main
 from videossl.engine.hooks import TrainingStopped
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.config import DictAction
 
 import videossl  # noqa: F401  (registers everything)
-from videossl.apis.launch import ConfigError, innermost_dataset, load_config, point_at_data
+from videossl.apis.running.launch import ConfigError, innermost_dataset, load_config, point_at_data
 from videossl.apis.user_errors import run_command
 from videossl.engine.samplers import Draw
 from videossl.registry import DATASETS

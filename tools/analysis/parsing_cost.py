@@ -22,7 +22,7 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
-from videossl.apis.launch import build_runner, innermost_dataset, load_config
+from videossl.apis.running.launch import build_runner, innermost_dataset, load_config
 from videossl.datasets.parsing_store import ParsingInfo, write_parsing
 from videossl.registry import DATASETS, TRANSFORMS
 

@@ -19,11 +19,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl import registry
-from videossl.engine.checkpoint_files import read_pointer
+from videossl.checkpoints.checkpoint_files import read_pointer
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.engine.hooks.momentum_hooks import unwrap
-from videossl.models.hand_off import HandOffError
 
-from .launch import ConfigError
+from .running.launch import ConfigError
 
 DEBUG = 'VIDEOSSL_DEBUG'
 REGISTRIES = [part for part in vars(registry).values() if isinstance(part, Registry)]

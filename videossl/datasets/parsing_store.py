@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from videossl.whole_files import whole_file
+from videossl.files import whole_file
 
 FORMAT = 'videossl parsing'
 VERSION = 1

@@ -18,7 +18,7 @@ from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
-from .opening import decode_video, decodes_video, open_video, opens_video, video_exists
+from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
 
 CHECKED_PATHS = 100
@@ -265,7 +265,7 @@ class VideoDataset(MMActionVideoDataset):
         if not self._is_guarded(transform):
             return open_video(transform, results)
         if self._guard is None:
-            from .guarded_reading import DecoderGuard  # needs a system that can fork
+            from .readers.guard import DecoderGuard  # needs a system that can fork
 
             transforms = self.pipeline.transforms
             self._guard = DecoderGuard(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from videossl.datasets.opening import opens_video
+from videossl.datasets.readers.opening import opens_video
 from videossl.datasets.transforms import DecodeClips, VideoReaderInit
 from videossl.registry import TRANSFORMS
 

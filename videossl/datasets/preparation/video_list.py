@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from ..annotations import read_annotations
+from videossl.datasets.annotations import read_annotations
 
 Entry = tuple[str, int | None]
 

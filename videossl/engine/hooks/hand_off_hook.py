@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 
-from videossl.models.hand_off import backbone_mapping, load_mapped, read_state_dict
+from videossl.checkpoints.hand_off import backbone_mapping, load_mapped, read_state_dict
 from videossl.registry import HOOKS
 
 from .momentum_hooks import unwrap

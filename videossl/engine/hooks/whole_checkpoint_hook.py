@@ -3,7 +3,7 @@
 from mmengine.hooks import Hook
 from torch import nn
 
-from videossl.models.hand_off import HandOffError
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.registry import HOOKS
 
 from .momentum_hooks import unwrap
