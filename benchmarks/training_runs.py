@@ -16,7 +16,7 @@ from videossl.apis.doctor.step import synchronise
 from videossl.apis.running.launch import build_runner, keep_freed_memory
 from videossl.apis.running.train import config_for_training, parse_args
 from videossl.compat import config_directory
-from videossl.engine.hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 NARROW = 4  # channels of the stem in a quick run
 PATIENCE = 300  # seconds

@@ -13,9 +13,9 @@ from mmengine.registry import DefaultScope
 from videossl.apis import evaluate_features as tool
 from videossl.apis import extract_features, load_backbone
 from videossl.apis.running import test as testing
-from videossl.apis.running.launch import ConfigError
 from videossl.checkpoints import export_backbone
 from videossl.checkpoints.hand_off import HandOffError
+from videossl.errors import ConfigError
 from videossl.evaluation import protocol_of
 from videossl.registry import MODELS
 

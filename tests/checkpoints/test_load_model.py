@@ -9,10 +9,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from videossl.apis import init_model, load_backbone
-from videossl.apis.running.launch import ConfigError
 from videossl.checkpoints import hand_off, write_weights
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import read_config_text
+from videossl.errors import ConfigError
 from videossl.features.clip_encoder import build_preprocessor, says_pixels
 from videossl.models import C3D, R3D, BranchedBackbone
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from videossl.apis.running.launch import ConfigError
 from videossl.compat import config_directory
+from videossl.errors import ConfigError
 from videossl.features.clip_protocol import ClipProtocol
 
 # Written down from the papers and the released code: clips, crops, frames, interval, size, resize.

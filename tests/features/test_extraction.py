@@ -14,8 +14,8 @@ from mmengine.config import Config
 from torch import nn
 
 from videossl.apis import extract_features, init_model, load_backbone
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets import VideoDataset
+from videossl.errors import ConfigError
 from videossl.features import extraction as feature_extraction
 from videossl.features.clip_encoder import ClipEncoder, pool
 from videossl.features.clip_features import ClipFeatures

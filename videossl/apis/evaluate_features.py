@@ -14,7 +14,7 @@ from torch import nn
 
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model, load_backbone
-from videossl.engine.hooks.momentum_hooks import unwrap
+from videossl.errors import ConfigError
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
 from videossl.evaluation.report import (
     EVALUATIONS,
@@ -28,8 +28,9 @@ from videossl.features.clip_protocol import CROPS, POOLINGS, ClipProtocol, train
 from videossl.features.extraction import digest_of, extract_features, list_videos
 from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 from videossl.features.video_list import VideoList
+from videossl.wrappers import unwrap
 
-from .running.launch import ConfigError, keep_freed_memory
+from .running.launch import keep_freed_memory
 
 REPORTS = dict(json=report_json, md=report_markdown)
 

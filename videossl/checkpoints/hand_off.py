@@ -11,8 +11,10 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
+from videossl.errors import UserError
 
-class HandOffError(RuntimeError):
+
+class HandOffError(UserError, RuntimeError):
     """A checkpoint cannot be read, or has nothing that the model can take."""
 
 

@@ -17,7 +17,7 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.apis.running.launch import ConfigError, load_config
+from videossl.apis.running.launch import load_config
 from videossl.checkpoints import hand_off
 from videossl.checkpoints.hand_off import (
     HandOffError,
@@ -29,6 +29,7 @@ from videossl.checkpoints.hand_off import (
     state_dict_in,
 )
 from videossl.compat import config_directory
+from videossl.errors import ConfigError
 from videossl.models.pretrainers.pretrainer import build
 from videossl.registry import MODELS
 

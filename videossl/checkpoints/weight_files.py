@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from videossl.checkpoints.hand_off import by_module
+from videossl.errors import UserError
 from videossl.files import whole_file
 from videossl.version import __version__
 
@@ -19,7 +20,7 @@ WEIGHTS_KEYS = ('state_dict', 'model', 'model_state_dict', 'net')
 FORMATS = ('.pth', '.pt', '.safetensors')
 
 
-class ConversionError(ValueError):
+class ConversionError(UserError, ValueError):
     """A file cannot be converted; the message says why, and what to do."""
 
 

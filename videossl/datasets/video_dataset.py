@@ -14,6 +14,7 @@ from mmaction.datasets import VideoDataset as MMActionVideoDataset
 from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
+from videossl.errors import UserError
 from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import iterate_annotations, scan_videos
@@ -298,10 +299,8 @@ class VideoDataset(MMActionVideoDataset):
         self.broken.name(index, error.filename, error.reason, consequence)
 
 
-class TransformRefusal(ValueError):
+class TransformRefusal(UserError, ValueError):
     """A transform cannot work on a sample as it is."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 def _applied(transform: Callable, results: dict) -> dict | None:

@@ -13,8 +13,7 @@ from torch.utils.data import DataLoader
 from videossl.evaluation.report import EVALUATIONS, check_evaluations, flat_metrics, report_markdown, report_table
 from videossl.features.protocols import protocol_of
 from videossl.registry import LOOPS
-
-from .hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @LOOPS.register_module()

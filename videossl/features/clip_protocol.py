@@ -6,7 +6,8 @@ from math import isinf
 
 from mmengine.config import Config
 
-from videossl.apis.running.launch import ConfigError, innermost_dataset
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
 
 POOLINGS = ('avg', 'max', 'max_1x2x2')
 # Of ten, the mirrored ones are left out afterwards where five are asked for.

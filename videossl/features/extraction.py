@@ -16,14 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.data import DataLoader
 
-from videossl.apis.running.launch import ConfigError, keep_freed_memory, load_config, share_cores
+from videossl.apis.running.launch import keep_freed_memory, load_config, share_cores
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model
 from videossl.datasets.video_dataset import VideoDataset
-from videossl.engine.hooks.momentum_hooks import unwrap
 from videossl.engine.hooks.precision_hook import PRECISIONS
+from videossl.errors import ConfigError
 from videossl.evaluation.feature_sets import numbered
 from videossl.features.clip_features import ClipFeatures, file_format
+from videossl.wrappers import unwrap
 
 from .clip_encoder import ClipEncoder, describe_pixels, digest_of
 from .clip_protocol import CROPS, POOLINGS, ClipProtocol

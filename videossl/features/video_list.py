@@ -11,9 +11,10 @@ from typing import Any
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from videossl.apis.running.launch import ConfigError, innermost_dataset
 from videossl.datasets.annotations import VIDEO_EXTENSIONS, read_annotations, scan_videos
 from videossl.datasets.video_dataset import CHECKED_PATHS, VideoDataset, video_exists
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
 
 
 @dataclass

@@ -40,9 +40,9 @@ from videossl.apis.doctor.verdict import (
     with_other_data,
 )
 from videossl.apis.running import launch
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets import VideoDataset
 from videossl.datasets.moving_shapes import write_moving_shapes
+from videossl.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 LAPTOP = ROOT / 'configs' / 'laptop'

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from videossl.apis.preparation import compact as api
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets import read_annotations
 from videossl.datasets.preparation import reencoding
 from videossl.datasets.preparation.reencoding import Reencoding, reencode, target_size
+from videossl.errors import ConfigError
 
 FRAMES = 30
 

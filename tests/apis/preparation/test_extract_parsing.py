@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from videossl.apis.preparation import extract_parsing as api
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets import VideoDataset
 from videossl.datasets.parsing_store import ParsingInfo, map_path, read_info, read_map
+from videossl.errors import ConfigError
 from videossl.models.heads import ParsingDistillHead
 from videossl.registry import MODELS
 

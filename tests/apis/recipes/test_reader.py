@@ -11,7 +11,7 @@ from rich.console import Console
 from videossl.apis.recipes.command import parse_args
 from videossl.apis.recipes.reader import read_recipe
 from videossl.apis.recipes.runner import Display, run_stage
-from videossl.apis.running.launch import ConfigError
+from videossl.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 LAPTOP = ROOT / 'configs' / 'recipes' / 'laptop.py'

@@ -21,10 +21,10 @@ from videossl.apis.running.check_training import (
     warn_of_large_bank,
     warn_of_missing_classes,
 )
-from videossl.apis.running.launch import ConfigError
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset
 from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
+from videossl.errors import ConfigError
 from videossl.models import (
     MemoryBank,
     MomentumPretrainer,

@@ -6,8 +6,9 @@ import os
 import pytest
 
 from videossl.apis.running.check_values import check_values, wants_number
-from videossl.apis.running.launch import ConfigError, load_config
+from videossl.apis.running.launch import load_config
 from videossl.compat import config_directory
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 AUX_SKD = os.path.join(config_directory(), 'aux_skd', 'aux-skd_r3d-10_16x1x1-20e_k100-rgb.py')

@@ -14,7 +14,6 @@ from mmengine.config import Config, ConfigDict
 
 from videossl.apis.running import launch
 from videossl.apis.running.launch import (
-    ConfigError,
     check_option,
     cores_of_process,
     finish_config,
@@ -24,6 +23,7 @@ from videossl.apis.running.launch import (
     share_cores,
     share_threads,
 )
+from videossl.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')

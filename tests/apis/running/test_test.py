@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from videossl.apis.running import test as test_api
-from videossl.apis.running.launch import ConfigError
+from videossl.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')

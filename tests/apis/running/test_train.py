@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from videossl.apis.running.launch import ConfigError
 from videossl.apis.running.train import config_for_training, parse_args
 from videossl.engine import PrecisionHook
+from videossl.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')

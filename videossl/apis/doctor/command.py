@@ -20,9 +20,10 @@ from rich.console import Console
 from videossl import compat
 from videossl.apis.running import train
 from videossl.apis.running.check_training import check_training
-from videossl.apis.running.launch import ConfigError, build_runner, load_config, share_cores
+from videossl.apis.running.launch import build_runner, load_config, share_cores
 from videossl.apis.user_errors import building, run_command
 from videossl.cores import available_cores
+from videossl.errors import ConfigError
 
 from .data import Unreadable, leaves, time_collating, time_reading, time_samples, time_workers
 from .machine import machine, repairs, torch_that_torchvision_needs, traps, versions

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets.transforms import EachClip
 from videossl.datasets.video_dataset import decodes_video, opens_video
+from videossl.errors import ConfigError
 
 from .verdict import ELSE, mean_of, typical
 

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from videossl.engine import CompileHook
-from videossl.engine.hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 from .data import RateMeter, endless_loader
 from .verdict import typical

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from videossl.apis.running.launch import ConfigError
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.broken_videos import line_of
 from videossl.datasets.preparation import check_videos
 from videossl.datasets.preparation.checking import TIMEOUT, read_video
 from videossl.datasets.readers.opening import open_as_training_does, video_exists
 from videossl.datasets.transforms import DecodeClips
+from videossl.errors import ConfigError
 
 SHOWN = 20  # broken videos
 FRAMES_AT_ONCE = 16

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from videossl.apis.running.launch import ConfigError
 from videossl.cores import available_cores
 from videossl.datasets.annotations import scan_videos
 from videossl.datasets.preparation.checking import read_all
@@ -21,6 +20,7 @@ from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joi
 from videossl.datasets.preparation.reencoding import Reencoding, estimate_size, reencode, remove_unfinished
 from videossl.datasets.preparation.video_list import write_lines
 from videossl.datasets.video_dataset import video_exists
+from videossl.errors import ConfigError
 
 from .extract_parsing import readable_size
 from .report import CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE, printable

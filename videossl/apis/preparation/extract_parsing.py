@@ -16,7 +16,6 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.apis.running.launch import ConfigError
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.datasets.parsing_store import (
     ParsingInfo,
@@ -30,6 +29,7 @@ from videossl.datasets.parsing_store import (
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
 from videossl.datasets.video_dataset import VideoDataset
+from videossl.errors import ConfigError
 from videossl.features.extraction import digest_of
 from videossl.registry import MODELS
 

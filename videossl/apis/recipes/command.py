@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from videossl.apis.running.launch import ConfigError
+from videossl.errors import ConfigError
 
 from .reader import read_recipe
 from .report import pretext_accuracies, report, warn_at_chance

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from videossl.apis.running.launch import ConfigError, check_option, load_config
+from videossl.apis.running.launch import check_option, load_config
+from videossl.errors import ConfigError
 
 from .stage import Stage
 

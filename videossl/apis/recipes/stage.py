@@ -9,10 +9,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from videossl.apis.running.launch import ConfigError, innermost_dataset, load_config, point_at_data, point_at_validation
+from videossl.apis.running.launch import load_config, point_at_data, point_at_validation
 from videossl.checkpoints.checkpoint_files import numbered_checkpoints
 from videossl.checkpoints.hand_off import damage
 from videossl.datasets import scan_videos
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
 
 
 @dataclass

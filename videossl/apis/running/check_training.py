@@ -11,9 +11,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from videossl.engine.hooks.momentum_hooks import unwrap
-
-from .launch import ConfigError
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_datasets, unwrap
 
 MADE_UP_FRAMES = 300
 DRAWS = 64  # of a sampler, to see which labels it gives
@@ -85,12 +84,6 @@ def check_hooks(model: nn.Module, hooks: Sequence) -> None:
             + '. (A config that sets custom_hooks '
             'replaces those of its _base_, and has to name them all)'
         )
-
-
-def innermost_datasets(dataset) -> list:
-    """The data sets inside of wrappers, which hold each video once."""
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    return [innermost for part in inner if part is not None for innermost in innermost_datasets(part)] or [dataset]
 
 
 def draw_labels(dataset) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from typing import Any
 from mmengine.config import Config
 
 from videossl.apis.user_errors import find_part, name_of, parameters_of, typed_parts
+from videossl.errors import ConfigError
 
-from .launch import MMENGINE_HOOKS, ConfigError
+from .launch import MMENGINE_HOOKS
 
 # Keys of parts without a type, or whose own check comes late, and the least that they may be; all are whole numbers.
 LEAST = {

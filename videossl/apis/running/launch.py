@@ -18,6 +18,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from videossl.cores import available_cores
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports',
@@ -35,10 +37,6 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
 }
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-
-
-class ConfigError(ValueError):
-    """A config or an option cannot be meant as it is; the message says which key, and what to do."""
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,13 +135,6 @@ def equal_places(place: Any, value: Any, path: str = '') -> list[str]:
         return [path]
     items = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, (list, tuple)) else ()
     return [found for key, entry in items for found in equal_places(entry, value, f'{path}.{key}'.lstrip('.'))]
-
-
-def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
-    """The data set inside wrappers such as ``RepeatDataset``."""
-    while isinstance(dataset.get('dataset'), dict):
-        dataset = dataset.dataset
-    return dataset
 
 
 def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str | None) -> None:

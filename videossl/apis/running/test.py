@@ -9,9 +9,10 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from videossl.apis.user_errors import building, run_command
+from videossl.errors import ConfigError
 
 from .check_values import check_values
-from .launch import ConfigError, add_common_arguments, build_runner, finish_config, load_config, point_at_data
+from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

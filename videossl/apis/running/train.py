@@ -7,19 +7,12 @@ import sys
 from mmengine.config import ConfigDict
 
 from videossl.apis.user_errors import building, run_command
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
 
 from .check_training import check_batches, check_training  # noqa: F401
 from .check_values import check_values
-from .launch import (
-    ConfigError,
-    add_common_arguments,
-    build_runner,
-    finish_config,
-    innermost_dataset,
-    load_config,
-    point_at_data,
-    point_at_validation,
-)
+from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data, point_at_validation
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

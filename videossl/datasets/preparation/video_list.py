@@ -9,11 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from videossl.datasets.annotations import read_annotations
+from videossl.errors import UserError
 
 Entry = tuple[str, int | None]
 
 
-class PreparationError(ValueError):
+class PreparationError(UserError, ValueError):
     """A data set cannot be prepared as it lies there; the message names the file and says what to do."""
 
 

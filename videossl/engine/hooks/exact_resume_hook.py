@@ -9,8 +9,9 @@ from videossl.engine.param_schedules import adopt_ends, make_up_steps
 from videossl.engine.resumable_loops import ResumableLoop, sampler_of
 from videossl.random_states import random_states, set_random_states
 from videossl.registry import HOOKS
+from videossl.wrappers import unwrap
 
-from .momentum_hooks import moving_statistics, unwrap
+from .momentum_hooks import moving_statistics
 from .whole_checkpoint_hook import misfits
 
 

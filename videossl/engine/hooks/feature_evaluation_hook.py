@@ -14,8 +14,7 @@ from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()

@@ -5,8 +5,7 @@ from torch import nn
 
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()
