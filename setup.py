@@ -53,7 +53,7 @@ setup(
             'videossl-train = videossl.apis.running.train:command',
             'videossl-test = videossl.apis.running.test:command',
             'videossl-recipe = videossl.apis.recipes.command:main',
-            'videossl-features = videossl.features.extraction:main',
+            'videossl-features = videossl.apis.features:main',
             'videossl-compact = videossl.apis.preparation.compact:main',
             'videossl-doctor = videossl.apis.doctor.command:command',
         ]

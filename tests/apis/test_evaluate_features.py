@@ -16,7 +16,7 @@ from videossl.apis.running import test as testing
 from videossl.checkpoints import export_backbone
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.errors import ConfigError
-from videossl.evaluation import protocol_of
+from videossl.evaluation import evaluate_features, evaluate_model, model_evaluation, protocol_of
 from videossl.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -130,14 +130,14 @@ def run_test(checkpoint, videos, tmp_path, *others, options=()):
 
 # ----------------------------------------------------------------------------------------------------------- the function
 def test_one_extraction_of_each_split_serves_all_evaluations(pretrained, videos, monkeypatch):
-    calls, extract = [], tool.extract_features
+    calls, extract = [], model_evaluation.extract_features
 
     def counted(model, split, *args, **kwargs):
         calls.append(Path(split).name)
         return extract(model, split, *args, **kwargs)
 
-    monkeypatch.setattr(tool, 'extract_features', counted)
-    results = tool.evaluate_model(
+    monkeypatch.setattr(model_evaluation, 'extract_features', counted)
+    results = evaluate_model(
         load_backbone(pretrained),
         videos / 'train.txt',
         videos / 'test.txt',
@@ -162,7 +162,7 @@ def test_one_extraction_of_each_split_serves_all_evaluations(pretrained, videos,
 
 
 def test_the_pooling_of_the_protocol_is_that_of_the_features(pretrained, videos):
-    results = tool.evaluate_model(
+    results = evaluate_model(
         load_backbone(pretrained),
         videos / 'train.txt',
         videos / 'test.txt',
@@ -176,7 +176,7 @@ def test_the_pooling_of_the_protocol_is_that_of_the_features(pretrained, videos)
 
 
 def test_an_unreadable_test_video_counts_as_wrong_and_is_named(pretrained, videos):
-    results = tool.evaluate_model(
+    results = evaluate_model(
         load_backbone(pretrained),
         videos / 'train.txt',
         videos / 'broken.txt',
@@ -197,32 +197,32 @@ def test_features_that_are_kept_are_found_again_and_those_of_other_weights_are_n
         protocol=protocol_of('auxskd', **SMALL), features_dir=tmp_path / 'kept', num_workers=0, progress=False
     )
     splits = videos / 'train.txt', videos / 'test.txt', videos
-    first = tool.evaluate_model(load_backbone(pretrained), *splits, **settings)
+    first = evaluate_model(load_backbone(pretrained), *splits, **settings)
     assert len(list((tmp_path / 'kept').glob('*.npz'))) == 2
     other = load_backbone(pretrained)
     with torch.no_grad():
         next(other.parameters()).mul_(-1)
-    tool.evaluate_model(other, *splits, **settings)
+    evaluate_model(other, *splits, **settings)
     assert len(list((tmp_path / 'kept').glob('*.npz'))) == 4
 
-    monkeypatch.setattr('videossl.features.extraction.extract_missing', lambda *args: pytest.fail('extracted again'))
-    assert tool.evaluate_model(load_backbone(pretrained), *splits, **settings) == first
+    monkeypatch.setattr('videossl.features.extraction.encode_videos', lambda *args: pytest.fail('extracted again'))
+    assert evaluate_model(load_backbone(pretrained), *splits, **settings) == first
 
 
 def test_a_list_without_labels_is_refused_before_anything_is_extracted(pretrained, videos, monkeypatch):
-    monkeypatch.setattr(tool, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
+    monkeypatch.setattr(model_evaluation, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
     with pytest.raises(ConfigError, match='train: unlabelled.txt has no labels'):
-        tool.evaluate_model(load_backbone(pretrained), videos / 'unlabelled.txt', videos / 'test.txt', videos)
+        evaluate_model(load_backbone(pretrained), videos / 'unlabelled.txt', videos / 'test.txt', videos)
 
 
 @pytest.mark.parametrize('split', ['gone.txt', 'unlabelled.txt', 'empty.txt'])
 @pytest.mark.parametrize('place', ['train', 'test'])
 def test_both_splits_are_looked_at_before_the_first_is_extracted(pretrained, videos, monkeypatch, split, place):
     (videos / 'empty.txt').write_text('')
-    monkeypatch.setattr(tool, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
+    monkeypatch.setattr(model_evaluation, 'extract_features', lambda *args, **kwargs: pytest.fail('extracted'))
     splits = {**dict(train=videos / 'train.txt', test=videos / 'test.txt'), place: videos / split}
     with pytest.raises(ConfigError, match=f'^{place}: '):
-        tool.evaluate_model(load_backbone(pretrained), splits['train'], splits['test'], videos)
+        evaluate_model(load_backbone(pretrained), splits['train'], splits['test'], videos)
 
 
 def test_a_net_that_was_trained_on_other_clips_than_the_protocols_has_a_note(videos, tmp_path):
@@ -234,7 +234,7 @@ def test_a_net_that_was_trained_on_other_clips_than_the_protocols_has_a_note(vid
     net = load_backbone(
         save(model, tmp_path / 'net.pth', f'model = dict(type="Pretrainer", backbone={BACKBONE})\n{train}')
     )
-    results = tool.evaluate_model(
+    results = evaluate_model(
         net,
         videos / 'train.txt',
         videos / 'test.txt',
@@ -248,9 +248,11 @@ def test_a_net_that_was_trained_on_other_clips_than_the_protocols_has_a_note(vid
         'trained on 64 px, 8 frames a clip, evaluated at 32 px, 4 frames a clip; --size 64 '
         '--clip-len 8 evaluates as it was trained'
     )
-    assert tool.notes_on_training(net, protocol_of('auxskd', size=64, clip_len=8)) == []
+    assert model_evaluation.notes_on_training(net, protocol_of('auxskd', size=64, clip_len=8)) == []
     assert (
-        tool.notes_on_training(load_backbone(save(model.backbone, tmp_path / 'bare.pth'), BACKBONE), protocol_of())
+        model_evaluation.notes_on_training(
+            load_backbone(save(model.backbone, tmp_path / 'bare.pth'), BACKBONE), protocol_of()
+        )
         == []
     )
 
@@ -277,7 +279,7 @@ def test_an_exported_net_is_evaluated_as_the_checkpoint_it_came_from_and_with_it
         load_backbone(save(model.backbone, tmp_path / 'bare.pth'), BACKBONE), videos / 'test.txt', **views
     )
     assert guessed.protocol['pixels']['assumed'] is True
-    text = tool.evaluate_features(guessed, guessed, evaluations=['knn'], k=1)['knn']['protocol']
+    text = evaluate_features(guessed, guessed, evaluations=['knn'], k=1)['knn']['protocol']
     assert "pixels assumed to be RGB with ImageNet's mean and std" in text and 'resized to 36, 32 px' in text
     assert f', {guessed.protocol["precision"]},' in text
 
@@ -312,19 +314,19 @@ def test_the_tool_needs_no_config_and_writes_reports(pretrained, videos, tmp_pat
     )
     assert 'clip retrieval' in capsys.readouterr().out
     results = json.loads(reports[0].read_text())
-    assert set(results) == {'retrieval', 'knn', 'linear_probe'} and 'centred' in results['knn']['protocol']
+    assert set(results) == {'retrieval', 'knn', 'linear_probe'} and 'centered' in results['knn']['protocol']
     assert 'R@50' in reports[1].read_text()
 
 
 @pytest.mark.parametrize(
     'options, expected',
     [
-        ([], dict(size=112, resize=(171, 128), centre=False)),
+        ([], dict(size=112, resize=(171, 128), center=False)),
         (['--size', '56'], dict(size=56, resize=(86, 64))),
         (['--size', '64', '--resize', '72'], dict(size=64, resize=72)),
         (
-            ['--protocol', 'coclr', '--no-centre', '--average', 'score'],
-            dict(centre=False, average='score', clip_len=32),
+            ['--protocol', 'coclr', '--no-center', '--average', 'score'],
+            dict(center=False, average='score', clip_len=32),
         ),
         (['--protocol', 'vcop', '--pooling', 'avg', '--crops', '10'], dict(pooling='avg', crops=10, average='score')),
     ],
@@ -364,7 +366,7 @@ def test_tools_test_gives_the_same_for_a_pretraining_and_a_recogniser_of_one_bac
     log = '\n'.join(path.read_text() for path in work_dir.glob('*/*.log'))
     assert '| clip retrieval |' in log and 'train.txt (6 videos)' in log and 'test.txt (3 videos)' in log
     assert run_test(finetuned, videos, tmp_path)[0] == metrics
-    by_tool = tool.evaluate_model(
+    by_tool = evaluate_model(
         load_backbone(pretrained),
         videos / 'train.txt',
         videos / 'test.txt',

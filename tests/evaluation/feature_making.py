@@ -5,7 +5,7 @@ import numpy as np
 from videossl.features.clip_features import ClipFeatures
 
 PROTOCOL = dict(
-    clips=2,
+    num_clips=2,
     crops=1,
     clip_len=16,
     frame_interval=1,

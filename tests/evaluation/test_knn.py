@@ -66,7 +66,7 @@ def test_centring_changes_the_answer():
     gallery = features_of([[10, 1], [10, -1], [30, 1], [30, -1]], [0, 1, 0, 1])
     queries = features_of([[-50, 102], [-50, 98]], [0, 1])
     assert knn(gallery, queries, k=1)['top1'] == 0.5
-    assert knn(gallery, queries, k=1, centre=True)['top1'] == 1
+    assert knn(gallery, queries, k=1, center=True)['top1'] == 1
 
 
 def test_a_k_above_the_size_of_the_gallery_lets_all_vote_and_says_so():

@@ -6,7 +6,7 @@ import torch
 from feature_making import features_of
 
 from videossl.evaluation import linear_probe
-from videossl.evaluation.linear_probe import PROBES, LinearProbe, averaged, probe_of
+from videossl.evaluation.linear_probe import PROBES, LinearProbe, probe_of, video_scores
 
 PRESETS = [('logistic', {}), ('coclr', dict(epochs=30, milestones=(20,), batch_size=16))]
 
@@ -51,9 +51,9 @@ def test_a_ring_around_its_centre_is_not_linearly_separable(preset, changes):
 
 def test_the_mean_of_softmax_and_of_logits_are_what_they_say():
     logits = np.array([[[10.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]]])
-    assert averaged(logits, 'score') == pytest.approx(np.array([[8 / 3, 0]]))
+    assert video_scores(logits, 'score') == pytest.approx(np.array([[8 / 3, 0]]))
     sure, unsure = 1 / (1 + np.exp(-10)), 1 / (1 + np.exp(1))
-    prob = averaged(logits, 'prob')
+    prob = video_scores(logits, 'prob')
     assert prob == pytest.approx(np.array([[(sure + 2 * unsure) / 3, 1 - (sure + 2 * unsure) / 3]]))
 
 
@@ -78,7 +78,7 @@ def test_two_classes_are_scored_as_their_probabilities_are():
 
     logits = fit_logistic(points, labels, LinearProbe(normalise='none'), [])(points)
     expected = LogisticRegression().fit(points, labels).predict_proba(points)
-    assert averaged(logits[:, None], 'prob') == pytest.approx(expected, abs=1e-6)
+    assert video_scores(logits[:, None], 'prob') == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_coclr_probe_is_the_same_again_and_touches_no_random_state():

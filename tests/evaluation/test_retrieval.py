@@ -60,9 +60,9 @@ def test_centring_takes_from_each_set_its_own_mean_and_changes_the_answer():
     gallery = features_of([[10, 1], [10, -1], [30, 1], [30, -1]], [0, 1, 0, 1])
     queries = features_of([[-50, 102], [-50, 98]], [0, 1])
     assert recalls(clip_retrieval(gallery, queries, ks=[1])) == {'R@1': 0.5}
-    assert recalls(clip_retrieval(gallery, queries, ks=[1], centre=True)) == {'R@1': 1.0}
-    assert 'centred' in clip_retrieval(gallery, queries, centre=True)['protocol']
-    assert 'centred' not in clip_retrieval(gallery, queries)['protocol']
+    assert recalls(clip_retrieval(gallery, queries, ks=[1], center=True)) == {'R@1': 1.0}
+    assert 'centered' in clip_retrieval(gallery, queries, center=True)['protocol']
+    assert 'centered' not in clip_retrieval(gallery, queries)['protocol']
 
 
 def test_the_views_of_a_video_are_averaged_before_they_are_compared():
@@ -88,8 +88,8 @@ def test_a_k_above_the_size_of_the_gallery_looks_at_all_of_it_and_says_so():
 def test_an_unreadable_query_counts_as_wrong_and_an_unreadable_gallery_video_is_left_out_and_both_are_named():
     gallery = features_of([[0, 0], [1, 0], [0, 1]], [0, 1, 0], readable=[False, True, True])
     queries = features_of([[0, 1], [0, 0], [1, 0]], [0, 1, 1], readable=[True, False, True])
-    for centre in (False, True):
-        result = clip_retrieval(gallery, queries, ks=(1, 2), centre=centre)
+    for center in (False, True):
+        result = clip_retrieval(gallery, queries, ks=(1, 2), center=center)
         assert recalls(result) == {'R@1': 2 / 3, 'R@2': 2 / 3}  # of three, not of two
         assert any('gallery: 1 of 3' in note and '0.mp4' in note and 'left out' in note for note in result['notes'])
         assert any('queries: 1 of 3' in note and '1.mp4' in note and 'wrong' in note for note in result['notes'])
@@ -103,8 +103,8 @@ def test_classes_that_the_gallery_lacks_are_named_and_their_queries_cannot_hit()
 
 
 def test_the_protocol_says_how_the_number_came_about():
-    gallery = features_of(np.ones((4, 10, 3)), [0, 1, 0, 1], clips=10, split='train_1.txt', pooling='max')
-    queries = features_of(np.ones((2, 10, 3)), [0, 1], clips=10, split='test_1.txt', pooling='max')
+    gallery = features_of(np.ones((4, 10, 3)), [0, 1, 0, 1], num_clips=10, split='train_1.txt', pooling='max')
+    queries = features_of(np.ones((2, 10, 3)), [0, 1], num_clips=10, split='test_1.txt', pooling='max')
     protocol = clip_retrieval(gallery, queries)['protocol']
     for words in (
         '10 clips x 1 crop',

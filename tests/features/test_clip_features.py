@@ -10,7 +10,7 @@ import pytest
 from videossl.features.clip_features import ClipFeatures
 
 PROTOCOL = dict(
-    clips=2,
+    num_clips=2,
     crops=3,
     size=64,
     resize=[171, 128],
@@ -204,3 +204,10 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, '__import__', without_pyarrow)
     with pytest.raises(ImportError, match='pip install pyarrow'):
         some_features().save(tmp_path / 'features.parquet')
+
+
+def test_a_file_of_an_earlier_version_names_its_number_of_clips_as_the_settings_do(tmp_path):
+    features = some_features()
+    features.protocol = {('clips' if name == 'num_clips' else name): value for name, value in PROTOCOL.items()}
+    features.save(tmp_path / 'features.npz')
+    assert ClipFeatures.load(tmp_path / 'features.npz').protocol == PROTOCOL

@@ -14,12 +14,12 @@ from mmengine.config import Config
 from torch import nn
 
 from videossl.apis import extract_features, init_model, load_backbone
+from videossl.apis.features import main
 from videossl.datasets import VideoDataset
 from videossl.errors import ConfigError
 from videossl.features import extraction as feature_extraction
 from videossl.features.clip_encoder import ClipEncoder, pool
 from videossl.features.clip_features import ClipFeatures
-from videossl.features.extraction import main
 from videossl.features.video_list import list_videos
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +160,7 @@ def test_arguments_and_protocol_agree(run, model):
     # 40 pixels, halved four times: 3 x 3; 8 frames, halved three times: 1; the maximum of 2 x 2 leaves one pixel.
     assert features.features.shape == (5, 1, 32)
     wanted = dict(
-        clips=1,
+        num_clips=1,
         crops=1,
         clip_len=8,
         frame_interval=1,
@@ -510,7 +510,7 @@ def half_done(run, interrupt, tmp_path):
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(num_clips=2), 'clips: 3 there, 2 wanted'),
+        (dict(num_clips=2), 'num_clips: 3 there, 2 wanted'),
         (dict(pooling='max'), 'pooling: avg there, max wanted'),
         (dict(precision='bf16'), 'precision: fp32 there, bf16 wanted'),
     ],
@@ -598,8 +598,7 @@ def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, t
     printed = capsys.readouterr().out
     for part in (
         '2 videos of list.txt, 2 views each, 32 numbers a view',
-        '2 clips x 1 crop of 4 frames at interval 2',
-        'resized to 40, cropped to 32 px, avg pooling, fp32',
+        '2 clips x 1 crop, 4 frames at interval 2, resized to 40, 32 px, avg pooling, fp32',
         '1 could not be read',
         'missing.mp4',
     ):

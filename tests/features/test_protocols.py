@@ -1,17 +1,12 @@
-"""The named protocols, their numbers written down a second time, and the report."""
+"""The settings of a protocol: named, read from configs, changed by arguments, or refused."""
 
-import json
-
-import numpy as np
 import pytest
-from feature_making import features_of
-from rich.console import Console
+from mmengine.config import Config
 
-from videossl.evaluation import PROTOCOLS, evaluate_features, protocol_of
-from videossl.evaluation.report import flat_metrics, report_json, report_markdown, report_table
-from videossl.features.clip_protocol import ClipProtocol
+from videossl.errors import ConfigError
+from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 
-# clips, frames, interval, pixels, resize, crops, pooling, average, centre
+# clips, frames, interval, pixels, resize, crops, pooling, average, center
 NUMBERS = dict(
     auxskd=(10, 16, 1, 112, (171, 128), 1, 'avg', 'prob', False),
     vcop=(10, 16, 1, 112, (171, 128), 1, 'max_1x2x2', 'score', False),
@@ -25,7 +20,7 @@ NUMBERS = dict(
 
 def test_the_protocols_have_the_numbers_of_their_papers():
     found = {
-        name: (p.num_clips, p.clip_len, p.frame_interval, p.size, p.resize, p.crops, p.pooling, p.average, p.centre)
+        name: (p.num_clips, p.clip_len, p.frame_interval, p.size, p.resize, p.crops, p.pooling, p.average, p.center)
         for name, p in PROTOCOLS.items()
     }
     assert found == NUMBERS
@@ -34,9 +29,9 @@ def test_the_protocols_have_the_numbers_of_their_papers():
 
 @pytest.mark.parametrize('name', NUMBERS)
 def test_every_protocol_is_one_that_features_can_be_extracted_with(name):
-    made = ClipProtocol(**PROTOCOLS[name].views())
+    made = Protocol.like(None, **PROTOCOLS[name].views())
     clips, frames, interval, size, resize, crops, pooling, *_ = NUMBERS[name]
-    assert made == ClipProtocol(clips, crops, frames, interval, size, resize, pooling)
+    assert made == Protocol(clips, crops, frames, interval, size, resize, pooling)
 
 
 def test_a_protocol_can_be_changed_and_stays_as_it_was():
@@ -62,67 +57,68 @@ def test_an_unknown_protocol_or_setting_is_refused_with_what_there_is(name, chan
     assert all(word in str(error.value) for word in words), error.value
 
 
-@pytest.fixture
-def sets():
-    generator = np.random.default_rng(0)
-
-    def make(size, split, readable=None):
-        labels = np.arange(size) % 3
-        views = np.eye(3)[labels][:, None] + 0.1 * generator.normal(size=(size, 2, 3))
-        return features_of(views, labels, readable, split=split)
-
-    return make(12, 'train.txt'), make(6, 'test.txt', readable=[True] * 5 + [False])
-
-
-def test_one_extraction_gives_retrieval_knn_and_linear_probe_each_with_its_protocol(sets):
-    results = evaluate_features(*sets, protocol='auxskd', ks=(1, 5), k=3)
-    assert list(results) == ['retrieval', 'knn', 'linear_probe']
-    assert flat_metrics(results) == {
-        name: pytest.approx(5 / 6)
-        for name in ('retrieval/R@1', 'retrieval/R@5', 'knn/top1', 'knn/top5', 'linear_probe/top1', 'linear_probe/top5')
-    }
-    for result in results.values():
-        assert result['protocol'].startswith('auxskd: 2 clips x 1 crop,')
-        assert 'train.txt (12 videos)' in result['protocol'] and 'test.txt (6 videos)' in result['protocol']
+# A test pipeline as mmaction2's own configs have it.
+STOCK = Config(
+    dict(
+        test_pipeline=[
+            dict(type='DecordInit'),
+            dict(type='SampleFrames', clip_len=32, frame_interval=2, num_clips=4, test_mode=True),
+            dict(type='DecordDecode'),
+            dict(type='Resize', scale=(-1, 256)),
+            dict(type='ThreeCrop', crop_size=256),
+            dict(type='FormatShape', input_format='NCTHW'),
+            dict(type='PackActionInputs'),
+        ]
+    )
+)
 
 
-def test_a_protocol_decides_centring_and_the_average(sets):
-    texts = {
-        name: [result['protocol'] for result in evaluate_features(*sets, protocol=name).values()]
-        for name in ('coclr', 'vcop', 'auxskd')
-    }
-    assert ['centred' in text for text in texts['coclr']] == [True, True, False]
-    assert ['centred' in text for text in texts['auxskd']] == [False] * 3
-    assert 'mean of the logits' in texts['vcop'][2] and 'mean of the softmax' in texts['auxskd'][2]
+def test_arguments_win_over_the_config():
+    protocol = Protocol.like(STOCK, num_clips=1, crops=1, clip_len=8, frame_interval=3, resize=300, pooling='max')
+    assert protocol == Protocol(1, 1, 8, 3, 256, 300, 'max')
 
 
-def test_the_report_has_every_number_its_protocol_and_the_names_of_unreadable_videos(sets):
-    results = evaluate_features(*sets, ks=(1,), k=3)
-    console = Console(record=True, width=250)
-    console.print(report_table(results, title='a title'))
-    for text in (console.export_text(), report_markdown(results)):
-        assert all(
-            word in text for word in ('R@1 83.3 %', 'top-1 83.3 %', 'kNN', 'linear probe', 'train.txt', '5.mp4')
-        ), text
-    markdown = report_markdown(results).splitlines()
-    assert {line.count('|') for line in markdown if line.startswith('|')} == {4}
-    assert json.loads(report_json(results)) == results
+def test_another_size_changes_the_resize_before_it_in_proportion():
+    assert Protocol.like(STOCK, size=56, crops=1).resize == 64
+    assert Protocol.like(STOCK, size=56).resize == 56, 'three crops need the short side itself'
+    assert Protocol.like(Config(dict()), crops=3) == Protocol(10, 3, 16, 1, 112, 112)
 
 
-@pytest.mark.parametrize('evaluations', [[], 'knn', ['knn', 'tsne'], ['knn', 'knn']])
-def test_unknown_evaluations_are_refused(sets, evaluations):
-    with pytest.raises(ValueError, match='evaluations must name'):
-        evaluate_features(*sets, evaluations=evaluations)
+def test_without_a_config_it_is_ten_clips_of_sixteen_frames():
+    assert Protocol.like(None) == Protocol(10, 1, 16, 1, 112, 128, 'avg')
 
 
-def test_the_title_of_a_changed_protocol_says_what_was_changed(sets):
+@pytest.mark.parametrize(('written', 'meant'), [((-1, 120), 120), ([200, 150], (200, 150)), (120, 120)])
+def test_a_short_side_may_be_written_in_both_ways(written, meant):
+    assert Protocol.like(None, resize=written).resize == meant
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        (dict(num_clips=0), 'num_clips must be an integer of at least 1'),
+        (dict(clip_len=2.5), 'clip_len must be'),
+        (dict(frame_interval=True), 'frame_interval must be'),
+        (dict(size=0), 'size must be'),
+        (dict(crops=2), 'crops must be one of'),
+        (dict(pooling='mean'), 'pooling must be one of'),
+        (dict(resize=100), 'cannot be cropped from frames resized to 100'),
+        (dict(resize=(171, 100)), 'cannot be cropped'),
+        (dict(resize=(1, 2, 3)), 'short side or'),
+        (dict(resize=128, crops=3), 'three crops are taken along the long side'),
+        (dict(colour=3), 'no setting colour'),
+        (dict(clips=3), 'no setting clips'),
+    ],
+)
+def test_values_that_cannot_be_are_refused_by_name(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Protocol.like(None, **given)
+
+
+def test_the_title_of_a_changed_protocol_says_what_was_changed():
     assert protocol_of('auxskd').title == protocol_of('auxskd', size=112).title == 'auxskd'
     changed = protocol_of('auxskd', size=64, resize=72)
     assert changed.title == 'auxskd, changed: size 64, resize 72'
     assert (
-        protocol_of(changed, resize=(98, 73), centre=True).title == 'auxskd, changed: size 64, resize 98x73, centre on'
+        protocol_of(changed, resize=(98, 73), center=True).title == 'auxskd, changed: size 64, resize 98x73, center on'
     )
-    for result in evaluate_features(*sets, protocol=changed, k=3).values():
-        assert result['protocol'].startswith('auxskd, changed: size 64, resize 72: 2 clips x 1 crop,')
-    text = evaluate_features(*sets, evaluations=['linear_probe'])['linear_probe']['protocol']
-    assert 'standardised features' in text and 'features standardise' not in text

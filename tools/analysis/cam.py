@@ -23,7 +23,7 @@ from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip
 from videossl.datasets.video_dataset import open_video
 from videossl.errors import ConfigError
-from videossl.features.clip_protocol import ClipProtocol
+from videossl.features.protocols import Protocol
 from videossl.registry import TRANSFORMS
 from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, write_cam_video
 from videossl.visualization.cam import METHODS
@@ -85,7 +85,7 @@ class ClipReader:
     """Reads evenly spread clips of a video as the config's test would, or without one its training, cut from the middle."""
 
     def __init__(self, config: Config, clips: int) -> None:
-        self.opener, *pipeline = ClipProtocol.like(config, clips=clips, crops=1).pipeline()
+        self.opener, *pipeline = Protocol.like(config, num_clips=clips, crops=1).pipeline()
         # Inside EachClip a crop leaves a record, which masks can follow.
         pipeline = [dict(type='EachClip', transforms=[part]) if 'Crop' in part['type'] else part for part in pipeline]
         self.opener, *self.others = [

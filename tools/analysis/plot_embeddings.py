@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from videossl.apis.user_errors import run_command
-from videossl.evaluation.feature_sets import AVERAGES, made_with, unit_videos
+from videossl.evaluation.feature_sets import AVERAGES, checkpoint_text, unit_videos
 from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import draw_embedding_map, embed_in_plane
 
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     labels = None if features.labels is None else features.labels[readable]
     names = Path(args.class_names).read_text().splitlines() if args.class_names else None
     title = f't-SNE of {len(points)} videos, {features.protocol.get("split") or Path(args.features).name}'
-    title += f'\n{made_with(features)}'
+    title += f'\n{checkpoint_text(features)}'
     if not readable.all():
         title += f'; {(~readable).sum()} could not be read and are left out'
     draw_embedding_map(points, labels, names, title).savefig(args.out, dpi=130)

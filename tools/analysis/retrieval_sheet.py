@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from videossl.apis.user_errors import run_command
-from videossl.evaluation.feature_sets import AVERAGES, made_with, prepare, unit_videos
+from videossl.evaluation.feature_sets import AVERAGES, checkpoint_text, pair_sets, unit_videos
 from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
 
@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--data-root', default='', help='folder that the paths in the files are relative to')
     parser.add_argument('--queries-shown', type=int, default=8, help='how many queries, drawn at random')
     parser.add_argument('--k', type=int, default=5, help='neighbours of each')
-    parser.add_argument('--centre', action='store_true', help='subtract from each set its mean')
+    parser.add_argument('--center', action='store_true', help='subtract from each set its mean')
     parser.add_argument('--average', choices=AVERAGES, default='features', help="how a video's views become one vector")
     parser.add_argument('--class-names', help='text file with a name a line, in the order of the labels')
     parser.add_argument('--seed', type=int, default=0, help='of the choice of queries')
@@ -34,11 +34,11 @@ def retrieval_rows(
     gallery: ClipFeatures, queries: ClipFeatures, args: argparse.Namespace, class_names: list[str] | None
 ) -> list[RetrievalRow]:
     """The rows of a sheet; queries that could not be read are none."""
-    sets = prepare(gallery, queries)
+    sets = pair_sets(gallery, queries)
     paths = [path for path, readable in zip(gallery.paths, gallery.readable) if readable]
     places, similarities = nearest(
-        unit_videos(sets.gallery, args.average, args.centre),
-        unit_videos(sets.queries, args.average, args.centre, sets.readable),
+        unit_videos(sets.gallery, args.average, args.center),
+        unit_videos(sets.queries, args.average, args.center, sets.readable),
         args.k,
     )
     candidates = np.flatnonzero(sets.readable)
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = retrieval_rows(gallery, queries, args, names)
     right = sum(row.right[0] for row in rows)
     title = f'nearest of {len(gallery.paths)} videos by cosine; the nearest one is right for {right} of {len(rows)} queries shown'
-    title += f'\n{made_with(queries)}'
+    title += f'\n{checkpoint_text(queries)}'
     draw_retrieval_sheet(rows, title).savefig(args.out, dpi=110)
     print(f'{len(rows)} queries: {args.out}')
 

@@ -1,4 +1,4 @@
-"""What other people's Python calls, and what the tools are made of."""
+"""Functions for other people's Python, and the commands of the tools."""
 
 from videossl.checkpoints.load_model import init_model, load_backbone
 from videossl.features.extraction import extract_features

@@ -1,156 +1,41 @@
-"""What a checkpoint's features are worth: retrieval, kNN and linear probe from one extraction."""
+"""The command ``tools/evaluate_features.py``: retrieval, kNN and linear probe of a checkpoint."""
 
 import argparse
-import hashlib
-import json
 import os
 import os.path as osp
-from collections.abc import Sequence
-from typing import Any
 
 from mmengine.device import get_device
 from rich.console import Console
-from torch import nn
 
-from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model, load_backbone
-from videossl.errors import ConfigError
+from videossl.errors import ConfigError, UserError
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
-from videossl.evaluation.report import (
-    EVALUATIONS,
-    check_evaluations,
-    evaluate_features,
-    report_json,
-    report_markdown,
-    report_table,
-)
-from videossl.features.clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
-from videossl.features.extraction import digest_of, extract_features, list_videos
-from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
-from videossl.features.video_list import VideoList
-from videossl.wrappers import unwrap
+from videossl.evaluation.model_evaluation import evaluate_model
+from videossl.evaluation.report import EVALUATIONS, report_json, report_markdown, report_table
+from videossl.features.config_views import CROPS
+from videossl.features.protocols import POOLINGS, PROTOCOLS, Protocol, protocol_of
+from videossl.files import whole_file
 
 from .running.launch import keep_freed_memory
 
 REPORTS = dict(json=report_json, md=report_markdown)
 
 
-def evaluate_model(
-    model: nn.Module,
-    train: Any,
-    test: Any,
-    data_root: str | os.PathLike | None = None,
-    *,
-    protocol: str | Protocol = 'auxskd',
-    evaluations: Sequence[str] = EVALUATIONS,
-    ks: Sequence[int] = (1, 5, 10, 20, 50),
-    k: int = 20,
-    temperature: float = 0.07,
-    probe: str = 'logistic',
-    train_on: str = 'views',
-    features_dir: str | os.PathLike | None = None,
-    **extraction,
-) -> dict[str, dict]:
-    """Extract the features of both splits, once, and evaluate them.
-
-    Args:
-        model: any that :func:`~videossl.apis.extract_features` takes.
-        train, test: the splits; anything that it takes for videos, with labels.
-        data_root: folder that the lists' paths are relative to.
-        protocol: which views of each video, and how they are averaged.
-        evaluations, ks, k, temperature, probe, train_on: see
-            :func:`~videossl.evaluation.evaluate_features`.
-        features_dir: folder to keep the features in. The same call goes on there after an interruption, and finds whole
-            features again, also for other evaluations.
-        extraction: ``batch_size``, ``num_workers``, ``precision``, ``device`` and ``progress`` of
-            :func:`~videossl.apis.extract_features`.
-
-    Returns:
-        For each evaluation its metrics, ``protocol`` and ``notes``.
-
-    Raises:
-        ConfigError: a split has no videos, or an argument is out of range.
-        ValueError: the splits cannot be evaluated: no labels, say.
-    """
-    protocol = protocol_of(protocol)
-    check_evaluations(evaluations)
-    views = protocol.views()
-    ClipProtocol(**views)  # refuses what cannot be extracted
-    views['num_clips'] = views.pop('clips')
-    splits = dict(train=train, test=test)
-    lists = {
-        name: _list_split(name, videos, data_root) for name, videos in splits.items()
-    }  # before hours of extraction
-    features = []
-    for name, videos in splits.items():
-        listed, out = lists[name], None
-        if features_dir is not None:
-            backbone = getattr(unwrap(model), 'backbone', model)
-            key = json.dumps([views, listed.digest(), digest_of(backbone)])
-            out = osp.join(features_dir, f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz')
-        features.append(extract_features(model, videos, data_root, **views, out=out, **extraction))
-    results = evaluate_features(
-        *features,
-        protocol=protocol,
-        evaluations=evaluations,
-        ks=ks,
-        k=k,
-        temperature=temperature,
-        probe=probe,
-        train_on=train_on,
-    )
-    notes = notes_on_training(model, protocol)
-    return {name: dict(result, notes=[*result['notes'], *notes]) for name, result in results.items()}
-
-
-def _list_split(name: str, videos: Any, data_root: str | os.PathLike | None) -> VideoList:
-    try:
-        listed = list_videos(videos, data_root)
-    except ConfigError as error:
-        raise ConfigError(f'{name}: {error}') from error
-    if listed.labels is None:
-        raise ConfigError(f'{name}: {listed.name} has no labels, and without them nothing can be right or wrong')
-    return listed
-
-
-def notes_on_training(model: nn.Module, protocol: Protocol) -> list[str]:
-    """A note where the clips that a net was trained on, as its checkpoint's config has them, are not the protocol's."""
-    model = unwrap(model)
-    configs = (getattr(part, 'cfg', None) for part in (getattr(model, 'backbone', None), model))
-    trained = next((values for values in map(training_clips, configs) if values), {})
-    kinds = dict(
-        size=('px', '--size'),
-        clip_len=('frames a clip', '--clip-len'),
-        frame_interval=('as interval of frames', '--frame-interval'),
-    )
-    there, here, options = [], [], []
-    for key, (unit, option) in kinds.items():
-        if key in trained and trained[key] != getattr(protocol, key):
-            there.append(f'{trained[key]} {unit}')
-            here.append(f'{getattr(protocol, key)} {unit}')
-            options.append(f'{option} {trained[key]}')
-    if not there:
-        return []
-    return [
-        f'trained on {", ".join(there)}, evaluated at {", ".join(here)}; {" ".join(options)} evaluates as it was trained'
-    ]
-
-
 def write_report(results: dict[str, dict], path: str | os.PathLike) -> None:
-    """Write a report as ``.json`` or ``.md``, by the name's ending.
+    """Write a report as ``.json`` or ``.md``, by the ending of the file's name.
 
     Raises:
-        ConfigError: it ends otherwise.
+        ConfigError: the name has another ending.
     """
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(REPORTS[report_format(path)](results))
+    with whole_file(path) as temporary:
+        temporary.write_text(REPORTS[report_format(path)](results), encoding='utf-8')
 
 
 def report_format(path: str | os.PathLike) -> str:
-    """``'json'`` or ``'md'``, by the ending of a file's name.
+    """``'json'`` or ``'md'``, from the ending of a file's name.
 
     Raises:
-        ConfigError: it ends otherwise.
+        ConfigError: the name has another ending.
     """
     ending = osp.splitext(os.fspath(path))[1].lower().removeprefix('.')
     if ending not in REPORTS:
@@ -160,7 +45,7 @@ def report_format(path: str | os.PathLike) -> str:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Retrieval, kNN and linear probe of a checkpoint, of whatever method, from one extraction.'
+        description='Retrieval, kNN and linear probe of a checkpoint of any method, from one extraction.'
     )
     parser.add_argument('checkpoint', help='checkpoint file; its backbone is read from the config in it')
     parser.add_argument('--config', help='config file, for a checkpoint that holds none')
@@ -168,7 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train-list', required=True, help='list of the train split, relative to --data-root')
     parser.add_argument('--test-list', required=True, help='list of the test split, relative to --data-root')
     parser.add_argument('--protocol', choices=list(PROTOCOLS), default='auxskd', help='default: auxskd')
-    views = parser.add_argument_group('views', 'where they are to differ from those of the protocol')
+    views = parser.add_argument_group('views', "where they differ from the protocol's")
     for name in ('--num-clips', '--clip-len', '--frame-interval', '--size'):
         views.add_argument(name, type=int)
     views.add_argument('--resize', type=int, nargs='+', metavar='SIDE', help='the short side, or width and height')
@@ -176,7 +61,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     views.add_argument('--pooling', choices=POOLINGS)
     parser.add_argument('--average', choices=['prob', 'score'], help="of test views; default: the protocol's")
     parser.add_argument(
-        '--centre',
+        '--center',
         action=argparse.BooleanOptionalAction,
         default=None,
         help="subtract each set's mean in retrieval and kNN; default: as the protocol",
@@ -198,12 +83,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def protocol_from(args: argparse.Namespace) -> Protocol:
-    """The protocol that the arguments name, with the changes that they name."""
-    names = ('num_clips', 'clip_len', 'frame_interval', 'size', 'resize', 'crops', 'pooling', 'average', 'centre')
+    """The protocol that the arguments name, with their changes."""
+    names = ('num_clips', 'clip_len', 'frame_interval', 'size', 'resize', 'crops', 'pooling', 'average', 'center')
     changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if 'resize' in changes:
         changes['resize'] = changes['resize'][0] if len(changes['resize']) == 1 else tuple(changes['resize'])
-    elif 'size' in changes:  # keeps the part of the frame that is seen
+    elif 'size' in changes:  # keep the share of the frame that is seen
         before = protocol_of(args.protocol)
         sides = (before.resize,) if isinstance(before.resize, int) else before.resize
         scaled = tuple(round(side * args.size / before.size) for side in sides)
@@ -242,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
             batch_size=args.batch_size,
             num_workers=args.num_workers,
         )
-    except (ConfigError, HandOffError, ImportError, OSError, ValueError) as error:
+    except (UserError, ImportError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped') from None

@@ -1,7 +1,8 @@
-"""A test loop that asks what the features are worth."""
+"""A test loop that evaluates features."""
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -10,6 +11,8 @@ from mmengine.runner import BaseLoop
 from rich.console import Console
 from torch.utils.data import DataLoader
 
+from videossl.checkpoints.load_model import load_backbone
+from videossl.evaluation.model_evaluation import evaluate_model
 from videossl.evaluation.report import EVALUATIONS, check_evaluations, flat_metrics, report_markdown, report_table
 from videossl.features.protocols import protocol_of
 from videossl.registry import LOOPS
@@ -20,24 +23,23 @@ from videossl.wrappers import unwrap
 class FeatureTestLoop(BaseLoop):
     """Clip retrieval, kNN and a linear probe of a checkpoint's backbone, from one extraction of both splits.
 
-    The checkpoint may be of any pretraining method, or of a recogniser: the backbone has to be in it whole, and whatever
-    else it has is disregarded. The first process does the work, the others wait.
+    The checkpoint may be of any pretraining method, or of a recogniser. Its backbone has to be complete; its other
+    weights are not used. The first process does the work, the others wait.
 
     Args:
         runner: mmengine's runner.
-        dataloader: config of a loader; its data set names the test split, the queries. Its pipeline is not used.
-        evaluator: unused; mmengine demands one.
-        train_list: list of the train split, the gallery, beside that of the test split.
-        protocol: name of one in :data:`videossl.evaluation.PROTOCOLS`: which views of each video, and how they are
-            averaged.
+        dataloader: config of a loader, whose data set names the test split, the queries. Its pipeline is not used.
+        evaluator: not used; mmengine requires one.
+        train_list: list of the train split, the gallery, in the folder of the test split's list.
+        protocol: a name in :data:`videossl.evaluation.PROTOCOLS`.
         evaluations, ks, k, temperature, probe, train_on: see :func:`~videossl.evaluation.evaluate_features`.
         features_dir: folder to keep the features in, so that an interrupted test goes on. None: they are not kept.
-        batch_size: clips at once.
+        batch_size: clips per forward pass.
         progress: show a bar.
-        changes: what differs from the protocol, e.g. ``size=64, resize=72``.
+        changes: settings that replace the protocol's, e.g. ``size=64, resize=72``.
 
     Raises:
-        ValueError: an argument is unusable.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -82,23 +84,21 @@ class FeatureTestLoop(BaseLoop):
             num_workers=dataloader.get('num_workers', 0),
             progress=progress,
         )
-        self.dataloader = ()  # the hooks ask for its length
-        # mmengine would load it whole, and say little about what does not fit.
+        self.dataloader = ()  # hooks read its length
+        # mmengine would load the whole checkpoint, and say little about weights that do not fit.
         self.checkpoint, runner._load_from = runner._load_from, None
         self.results: dict[str, dict] = {}
 
     @torch.no_grad()
     def run(self) -> dict[str, float]:
-        """All metrics, e.g. ``retrieval/R@1``, ``knn/top1``, ``linear_probe/top1``; ``results`` has their protocols."""
-        from videossl.apis.evaluate_features import evaluate_model  # the APIs stand above the engine
-        from videossl.checkpoints.load_model import load_backbone
-
+        """All metrics, e.g. ``retrieval/R@1``, ``knn/top1``, ``linear_probe/top1``. ``results`` holds their protocols."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         model = unwrap(self.runner.model)
         if self.checkpoint is not None:
-            load_backbone(self.checkpoint, model.backbone, device=next(model.backbone.parameters()).device)
-        shared = [None]
+            backbone = model.get_submodule('backbone')
+            load_backbone(self.checkpoint, backbone, device=next(backbone.parameters()).device)
+        shared: list[Any] = [None]
         if is_main_process():
             model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
             shared = [

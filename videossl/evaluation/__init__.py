@@ -3,6 +3,7 @@ from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 
 from .knn import knn
 from .linear_probe import PROBES, LinearProbe, linear_probe
+from .model_evaluation import evaluate_model
 from .report import evaluate_features, report_json, report_markdown, report_table
 from .retrieval import clip_retrieval
 
@@ -14,6 +15,7 @@ __all__ = [
     'Protocol',
     'clip_retrieval',
     'evaluate_features',
+    'evaluate_model',
     'knn',
     'linear_probe',
     'protocol_of',

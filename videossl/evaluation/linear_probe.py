@@ -1,20 +1,20 @@
-"""The linear probe: what a linear classifier on frozen features gets right."""
+"""The linear probe: accuracy of a linear classifier on frozen features."""
 
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .feature_sets import described, prepare, unit
-from .knn import top_k_accuracies
+from videossl.features.clip_features import ClipFeatures
+from videossl.features.protocols import CLIP_AVERAGES
 
-if TYPE_CHECKING:
-    from videossl.features.clip_features import ClipFeatures
+from .feature_sets import pair_sets, protocol_text, unit
+from .knn import top_k_accuracies
 
 SOLVERS = ('logistic', 'sgd')
 NORMALISATIONS = {
@@ -25,23 +25,22 @@ NORMALISATIONS = {
     'l2+bn': 'features of length 1, batch-normalised',
 }
 TRAIN_ON = ('views', 'mean')
-CLIP_AVERAGES = ('prob', 'score', 'features')
 
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """How a linear classifier is trained on features.
+    """Training of a linear classifier on features.
 
     Attributes:
-        solver: ``'logistic'``: logistic regression with an L2 penalty, to convergence, by scikit-learn; ``'sgd'``:
-            cross entropy by stochastic gradient descent.
+        solver: ``'logistic'``: scikit-learn's logistic regression with an L2 penalty, to convergence; ``'sgd'``:
+            cross entropy, stochastic gradient descent.
         normalise: ``'standardise'``: mean 0 and standard deviation 1 over the training samples; ``'l2'``: length 1;
-            ``'bn'``: a batch norm in front of the classifier, trained with it by ``'sgd'``, while ``'logistic'`` takes
-            ``'standardise'`` for it; ``'l2+bn'``: both; ``'none'``.
-        penalty: logistic: 1 / C of scikit-learn.
-        max_iterations: logistic.
-        lr, momentum, weight_decay, batch_size, epochs, milestones, seed: sgd; the learning rate is divided by 10 at each
-            milestone, an epoch.
+            ``'bn'``: a batch norm before the classifier, trained with it by ``'sgd'`` and replaced by
+            ``'standardise'`` with ``'logistic'``; ``'l2+bn'``: both; ``'none'``.
+        penalty: of ``'logistic'``, 1 / C of scikit-learn.
+        max_iterations: of ``'logistic'``.
+        lr, momentum, weight_decay, batch_size, epochs, milestones, seed: of ``'sgd'``. The learning rate is divided by
+            10 at the end of each epoch in ``milestones``.
     """
 
     solver: str = 'logistic'
@@ -83,39 +82,39 @@ PROBES = dict(
 
 
 def linear_probe(
-    train: 'ClipFeatures',
-    test: 'ClipFeatures',
+    train: ClipFeatures,
+    test: ClipFeatures,
     preset: str | LinearProbe = 'logistic',
     average: str = 'prob',
     train_on: str = 'views',
-    **changes,
+    **changes: Any,
 ) -> dict:
     """Top-1 and top-5 accuracy of a linear classifier that is trained on the features of the train split.
 
-    An unreadable test video counts as wrong, an unreadable training video is left out. Nothing is selected on the test
-    split, and no generator of random numbers is touched.
+    An unreadable test video counts as wrong; an unreadable training video is left out. Nothing is selected on the test
+    split. The global random generators are not used.
 
     Args:
         train, test: features with labels.
-        preset: a name in :data:`PROBES`, or settings of your own.
-        average: over the views of a test video: ``'prob'``: the mean of the softmax; ``'score'``: of the logits;
-            ``'features'``: of the features, which are then classified (CoCLR's probe on stored features, with
+        preset: a name in :data:`PROBES`, or other settings.
+        average: what is averaged over the views of a test video: ``'prob'``: the softmax; ``'score'``: the logits;
+            ``'features'``: the features, before they are classified (CoCLR's probe on stored features, with
             ``train_on='mean'``).
-        train_on: ``'views'``: each view of a training video is a sample; ``'mean'``: the mean of its views' features is.
+        train_on: samples of a training video: ``'views'``: each of its views; ``'mean'``: the mean of its views.
         changes: settings that replace the preset's, e.g. ``epochs=10``.
 
     Returns:
         ``top1`` and ``top5``, in 0..1; ``protocol``, a text; ``notes``, a list of texts.
 
     Raises:
-        ValueError: the sets do not fit (:func:`~videossl.evaluation.feature_sets.prepare`), the train split has fewer
+        ValueError: the sets do not fit (:func:`~videossl.evaluation.feature_sets.pair_sets`), the train split has fewer
             than two classes, or an argument is unusable.
     """
     probe = probe_of(preset, changes)
     for name, value, known in (('average', average, CLIP_AVERAGES), ('train_on', train_on, TRAIN_ON)):
         if value not in known:
             raise ValueError(f'{name} must be one of {known}, got {value!r}')
-    sets = prepare(train, test, ('train', 'test'))
+    sets = pair_sets(train, test, ('train', 'test'))
     classes, labels = np.unique(sets.gallery_labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f'train: all videos have the label {classes[0]}; a classifier needs two classes or more')
@@ -126,13 +125,13 @@ def linear_probe(
     fit = fit_logistic if probe.solver == 'logistic' else fit_sgd
     logits_of = fit(samples.reshape(len(labels), -1), labels, probe, notes)
     logits = logits_of(queries.reshape(-1, queries.shape[2])).reshape(*queries.shape[:2], len(classes))
-    accuracies = top_k_accuracies(averaged(logits, average), classes, sets.query_labels, sets.readable)
-    how = (
+    accuracies = top_k_accuracies(video_scores(logits, average), classes, sets.query_labels, sets.readable)
+    steps = (
         f'{probe}',
         f'trained on {"all views" if train_on == "views" else "the mean of the views"}',
         f'mean of the {dict(prob="softmax", score="logits", features="features")[average]} over test views',
     )
-    return {**accuracies, 'protocol': described(train, test, ('train', 'test'), *how), 'notes': notes}
+    return {**accuracies, 'protocol': protocol_text(train, test, ('train', 'test'), *steps), 'notes': notes}
 
 
 def probe_of(preset: str | LinearProbe, changes: dict | None = None) -> LinearProbe:
@@ -151,7 +150,7 @@ def probe_of(preset: str | LinearProbe, changes: dict | None = None) -> LinearPr
     return replace(preset, **(changes or {}))
 
 
-def averaged(logits: np.ndarray, average: str) -> np.ndarray:
+def video_scores(logits: np.ndarray, average: str) -> np.ndarray:
     """Scores [N, C] of videos from the logits [N, K, C] of their views: the mean of the softmax (``'prob'``), or of the
     logits."""
     if average == 'prob':
@@ -162,7 +161,7 @@ def averaged(logits: np.ndarray, average: str) -> np.ndarray:
 def fit_logistic(
     samples: np.ndarray, labels: np.ndarray, probe: LinearProbe, notes: list[str]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Train by scikit-learn; see :class:`LinearProbe`.
+    """Train with scikit-learn; see :class:`LinearProbe`.
 
     Returns:
         A function from features [M, D] to logits [M, C].
@@ -199,7 +198,7 @@ def fit_logistic(
 def fit_sgd(
     samples: np.ndarray, labels: np.ndarray, probe: LinearProbe, notes: list[str]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Train by stochastic gradient descent, on the accelerator where there is one; see :class:`LinearProbe`.
+    """Train with stochastic gradient descent, on the accelerator if there is one; see :class:`LinearProbe`.
 
     Returns:
         A function from features [M, D] to logits [M, C].
@@ -225,7 +224,7 @@ def fit_sgd(
     features, targets = tensor(samples), torch.from_numpy(labels)
     optimizer = torch.optim.SGD(model.parameters(), probe.lr, probe.momentum, weight_decay=probe.weight_decay)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(probe.milestones), gamma=0.1)
-    # Batches as equal as they can be, each of two or more: one sample is nothing to a batch norm.
+    # Batches of nearly equal size, at least 2: a batch norm has no statistics of one sample.
     num_batches = max(1, min(-(-len(features) // probe.batch_size), len(features) // 2))
     with torch.enable_grad():  # also where a hook or a loop has switched gradients off
         for _ in range(probe.epochs):

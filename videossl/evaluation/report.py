@@ -1,27 +1,24 @@
-"""All that two sets of features are worth, and the table of it."""
+"""All evaluations of two sets of features, and their table."""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import Protocol, protocol_of
 
 from .knn import knn
 from .linear_probe import linear_probe
 from .retrieval import clip_retrieval
 
-if TYPE_CHECKING:
-    from videossl.features.clip_features import ClipFeatures
-
 EVALUATIONS = ('retrieval', 'knn', 'linear_probe')
 TITLES = dict(retrieval='clip retrieval', knn='kNN', linear_probe='linear probe')
 
 
 def evaluate_features(
-    train: 'ClipFeatures',
-    test: 'ClipFeatures',
+    train: ClipFeatures,
+    test: ClipFeatures,
     protocol: str | Protocol = 'auxskd',
     evaluations: Sequence[str] = EVALUATIONS,
     ks: Sequence[int] = (1, 5, 10, 20, 50),
@@ -33,26 +30,25 @@ def evaluate_features(
     """Retrieval, kNN and linear probe from one extraction.
 
     Args:
-        train: the gallery, and what the probe is trained on.
-        test: the queries, and what the probe is tested on.
-        protocol: says how views are averaged and whether retrieval and kNN centre the features.
-        evaluations: which of :data:`EVALUATIONS` are done.
+        train: the gallery, and training set of the probe.
+        test: the queries, and test set of the probe.
+        protocol: its ``average`` and ``center`` are used here.
+        evaluations: some of :data:`EVALUATIONS`.
         ks: of :func:`~videossl.evaluation.clip_retrieval`.
         k, temperature: of :func:`~videossl.evaluation.knn`.
         probe, train_on: of :func:`~videossl.evaluation.linear_probe`.
 
     Returns:
-        For each evaluation what its function returns, and whose ``protocol`` begins with the protocol's title: its name,
-        and what was changed.
+        For each evaluation the result of its function. ``protocol`` begins with :attr:`Protocol.title`.
 
     Raises:
-        ValueError: there is no such evaluation, or one of the functions refuses.
+        ValueError: there is no such evaluation, or one of the functions raises.
     """
     protocol = protocol_of(protocol)
     check_evaluations(evaluations)
     calls = dict(
-        retrieval=lambda: clip_retrieval(train, test, ks, centre=protocol.centre),
-        knn=lambda: knn(train, test, k, temperature, centre=protocol.centre),
+        retrieval=lambda: clip_retrieval(train, test, ks, center=protocol.center),
+        knn=lambda: knn(train, test, k, temperature, center=protocol.center),
         linear_probe=lambda: linear_probe(train, test, probe, average=protocol.average, train_on=train_on),
     )
     results = {name: calls[name]() for name in evaluations}

@@ -18,7 +18,7 @@ from videossl.models.folding import folded
 from videossl.models.pretrainers.pretrainer import build
 from videossl.precision import PRECISIONS, resolve_precision
 
-from .clip_protocol import POOLINGS, ClipProtocol
+from .protocols import POOLINGS, Protocol
 
 
 class ClipEncoder:
@@ -26,23 +26,29 @@ class ClipEncoder:
 
     Args:
         model: with ``backbone`` and ``data_preprocessor``, or a bare backbone.
-        protocol: what the views are, and the pooling.
-        batch_size: views at once.
-        precision: None: what the model's config says, else ``'auto'``.
+        protocol: the views, and the pooling.
+        batch_size: views per forward pass.
+        precision: None: that of the model's config, else ``'auto'``.
 
     Attributes:
-        precision: what it came to: ``'fp32'``, ``'bf16'`` or ``'fp16'``.
-        pixels_assumed: whether nothing says which pixels the backbone was trained on.
+        backbone: the network that is run.
+        precision: the resolved one: ``'fp32'``, ``'bf16'`` or ``'fp16'``.
+        pixels_assumed: whether neither model nor config says how the backbone's pixels were normalised.
+
+    Raises:
+        ConfigError: the precision is unknown, or the device does not have it.
     """
 
-    def __init__(self, model: nn.Module, protocol: ClipProtocol, batch_size: int, precision: str | None = None) -> None:
+    def __init__(self, model: nn.Module, protocol: Protocol, batch_size: int, precision: str | None = None) -> None:
         self.protocol, self.batch_size = protocol, batch_size
-        is_whole = hasattr(model, 'backbone') and hasattr(model, 'data_preprocessor')
-        self.backbone = model.backbone if is_whole else model
+        self.backbone = backbone_of(model)
         parameter = next(self.backbone.parameters(), None)
         self.device = torch.device('cpu') if parameter is None else parameter.device
-        self.pixels_assumed = not is_whole and not says_pixels(model)
-        self.preprocessor = model.data_preprocessor if is_whole else build_preprocessor(model)
+        is_bare = self.backbone is model
+        self.pixels_assumed = is_bare and not says_pixels(model)
+        self.preprocessor: nn.Module = (
+            build_preprocessor(model) if is_bare else model.get_submodule('data_preprocessor')
+        )
         self.preprocessor.to(self.device)
         config = getattr(model, 'cfg', None) or {}
         precision = precision or ((config.get('default_hooks') or {}).get('precision') or {}).get('precision', 'auto')
@@ -51,19 +57,19 @@ class ClipEncoder:
         self.precision = resolve_precision(precision, self.device.type)
         if self.precision == 'fp16' and self.device.type == 'cpu':
             raise ConfigError('precision fp16 is for GPUs; on a CPU use bf16, fp32 or auto')
-        # As PrecisionHook has it; but here the model, which is somebody else's, stays as it is.
+        # As PrecisionHook does, but the layout of the caller's weights stays.
         self.channels_last = self.device.type == 'cpu' or self.precision != 'fp32'
         self.net = folded(self.backbone)
 
     @torch.inference_mode()
     def __call__(self, videos: Sequence[Tensor]) -> np.ndarray:
-        """float32 [B, K, D], clip after clip, of B uint8 tensors [K, 3, T, H, W], crop after crop."""
-        clips, crops = self.protocol.clips, self.protocol.crops
+        """Features float32 [B, K, D], clip after clip, of B uint8 tensors [K, 3, T, H, W], crop after crop."""
+        clips, crops = self.protocol.num_clips, self.protocol.crops
         videos = [views.unflatten(0, (-1, clips)) for views in videos]
         if crops == 5:
             videos = [views[::2] for views in videos]
         videos = [views.transpose(0, 1).flatten(0, 1) for views in videos]
-        # mmaction2's preprocessor asks for a sample for each video; nothing reads it.
+        # mmaction2's preprocessor needs a data sample for each video; nothing reads it.
         batch = dict(inputs=videos, data_samples=[BaseDataElement() for _ in videos])
         inputs = self.preprocessor(batch)['inputs'].flatten(0, 1)
         pooled = [self._encode(views) for views in inputs.split(self.batch_size)]
@@ -79,15 +85,15 @@ class ClipEncoder:
 
 
 def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: str) -> Tensor:
-    """One vector for each clip, fp32 [N, D].
+    """Pool each clip's map to one vector, fp32 [N, D].
 
     Args:
-        feature_map: [N, C, t, h, w], or several such, in a dict or a sequence: each is pooled, and the results are
-            joined. What is [N, C] already stays, but for ``'max_1x2x2'``.
-        pooling: see :class:`~.clip_protocol.ClipProtocol`.
+        feature_map: [N, C, t, h, w], or a dict or sequence of such maps: each is pooled, and the results are
+            concatenated. A map [N, C] is returned as it is, except with ``'max_1x2x2'``.
+        pooling: see :class:`~.protocols.Protocol`.
 
     Raises:
-        ConfigError: a map is of another shape, or too small.
+        ConfigError: a map has another shape, or is too small.
     """
     if pooling not in POOLINGS:
         raise ConfigError(f'pooling must be one of {POOLINGS}, got {pooling!r}')
@@ -111,16 +117,22 @@ def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: st
     return F.max_pool3d(feature_map, (1, 2, 2)).flatten(1)
 
 
+def backbone_of(model: nn.Module) -> nn.Module:
+    """The backbone of a model that has ``backbone`` and ``data_preprocessor``. Any other model is the backbone itself."""
+    is_whole = hasattr(model, 'backbone') and hasattr(model, 'data_preprocessor')
+    return model.get_submodule('backbone') if is_whole else model
+
+
 def says_pixels(backbone: nn.Module) -> bool:
-    """Whether a bare backbone's config says how its pixels are normalised. A pretrainer's does without a word, since the
-    default is one of ours; what names a backbone alone, or a model of others, does not."""
+    """Whether a bare backbone's config says how pixels are normalised. Pretrainers use ClipDataPreprocessor by default, so
+    the config of a Pretrainer does; one that names the backbone alone, or a model of other packages, may not."""
     model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
     is_ours = str(model.get('type', '')).rpartition('.')[2] in ('Pretrainer', 'MomentumPretrainer')
     return model.get('data_preprocessor') is not None or is_ours
 
 
 def build_preprocessor(backbone: nn.Module) -> nn.Module:
-    """The data preprocessor that a bare backbone was trained with, as far as its config says."""
+    """The data preprocessor of a bare backbone's config. Without one, ClipDataPreprocessor; a warning says so."""
     preprocessor = ((getattr(backbone, 'cfg', None) or {}).get('model') or {}).get('data_preprocessor')
     if preprocessor is None:
         if not says_pixels(backbone):
@@ -137,19 +149,19 @@ def build_preprocessor(backbone: nn.Module) -> nn.Module:
 
 
 def describe_pixels(preprocessor: nn.Module) -> dict:
-    """How pixels are normalised, in plain types."""
-    described: dict[str, Any] = dict(type=type(preprocessor).__name__)
+    """How a preprocessor normalises pixels, in plain types."""
+    pixels: dict[str, Any] = dict(type=type(preprocessor).__name__)
     for name in ('mean', 'std'):
         value = getattr(preprocessor, name, None)
-        described[name] = [float(f'{number:.6g}') for number in value.flatten()] if isinstance(value, Tensor) else None
+        pixels[name] = [float(f'{number:.6g}') for number in value.flatten()] if isinstance(value, Tensor) else None
     for name in ('to_bgr', 'to_rgb'):
         if hasattr(preprocessor, name):
-            described[name] = bool(getattr(preprocessor, name))
-    return described
+            pixels[name] = bool(getattr(preprocessor, name))
+    return pixels
 
 
 def digest_of(net: nn.Module) -> str:
-    """Changes with a net's layers and with every weight."""
+    """SHA-256 of a net's layers and weights."""
     digest = hashlib.sha256(repr(net).encode())
     for name, value in net.state_dict().items():
         if not name.endswith('num_batches_tracked'):

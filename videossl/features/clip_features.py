@@ -1,13 +1,15 @@
-"""Features of videos, one for each view, and the file that holds them."""
+"""Features of videos, one for each view, and their file."""
 
 import json
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from videossl.errors import ConfigError
 from videossl.files import whole_file
 
 AVERAGED_OVER = ('clips', 'crops')
@@ -15,21 +17,20 @@ AVERAGED_OVER = ('clips', 'crops')
 
 @dataclass
 class ClipFeatures:
-    """What a backbone makes of the views of each video: the input of every evaluation.
+    """Features of the views of each video, the input of every evaluation.
 
     Attributes:
         features: float32 [N, K, D], N videos with K views each, clip after clip and within a clip crop after crop;
-            pooled over time and space, but neither averaged over the views nor normalised.
-        labels: int64 [N], as the list of videos gives them, also for videos that could not be read; None where it gives
-            none.
+            pooled over time and space, neither averaged over the views nor normalised.
+        labels: int64 [N], those of the list, also for unreadable videos; None for a list without labels.
         paths: N paths, as in the list.
-        readable: bool [N]; False: the video could not be read, and its features are zeros.
-        protocol: how they were made, in plain types: ``clips`` and ``crops`` (of each video), ``clip_len``,
-            ``frame_interval``, ``size``, ``pooling``, ``split`` (the list's name), ``config``, ``checkpoint``, and
-            more.
+        readable: bool [N]. The features of an unreadable video are zeros.
+        protocol: settings of the extraction in plain types: ``num_clips`` and ``crops`` of each video, ``clip_len``,
+            ``frame_interval``, ``size``, ``resize``, ``pooling``, ``split`` (the list's name), ``config``,
+            ``checkpoint``, and more.
 
     Raises:
-        ValueError: the parts do not fit together.
+        ValueError: the parts have different lengths or wrong shapes.
     """
 
     features: np.ndarray
@@ -60,14 +61,14 @@ class ClipFeatures:
         return [path for path, readable in zip(self.paths, self.readable) if not readable]
 
     def averaged(self, over: str = 'clips', normalise: bool = False) -> np.ndarray:
-        """Mean over the views of each video, in fp32; that of a video that could not be read is zeros.
+        """Mean over the views of each video, in fp32, zeros for an unreadable video.
 
         Args:
             over: ``'clips'``: over all views, [N, D]. ``'crops'``: over the crops of each clip, [N, clips, D].
-            normalise: scale each view to length 1 first; the mean is not scaled again.
+            normalise: scale each view to length 1 first. The mean is not scaled again.
 
         Raises:
-            ValueError: ``over`` is neither, or the protocol's number of crops does not divide the views.
+            ValueError: ``over`` has another value, or the protocol's number of crops does not divide the views.
         """
         if over not in AVERAGED_OVER:
             raise ValueError(f'averaged: over must be one of {AVERAGED_OVER}, got {over!r}')
@@ -87,10 +88,10 @@ class ClipFeatures:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a ``.npz`` (arrays ``features``, ``labels``, ``paths``, ``readable``, and ``protocol`` as JSON) or a
-        ``.parquet`` file (one row a video); whole or not at all.
+        ``.parquet`` file (one row for each video). An interrupted call leaves no file.
 
         Raises:
-            ValueError: the name ends otherwise, or the protocol is not of plain types.
+            ValueError: the name has another ending, or the protocol holds types that JSON lacks.
             ImportError: ``.parquet`` without pyarrow.
         """
         path = Path(path)
@@ -108,7 +109,7 @@ class ClipFeatures:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is something else, or damaged.
+            ValueError: the file has another content, or is damaged.
             ImportError: ``.parquet`` without pyarrow.
         """
         path = Path(path)
@@ -116,39 +117,43 @@ class ClipFeatures:
         if not path.is_file():
             raise FileNotFoundError(f'there is no file {path}')
         try:
-            return cls(**read(path))
+            arrays = read(path)
+            protocol = arrays['protocol']
+            if 'clips' in protocol:  # files of earlier versions
+                protocol['num_clips'] = protocol.pop('clips')
+            return cls(**arrays)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            # KeyError's text is the bare name of what is missing.
+            # A KeyError's text is the missing name alone.
             reason = f'it has no {error}' if isinstance(error, KeyError) else error
             raise ValueError(f'{path} is no whole file of features that videossl wrote: {reason}') from error
 
 
 def file_format(path: str | os.PathLike) -> str:
-    """``'npz'`` or ``'parquet'``, by the ending of a file's name.
+    """``'npz'`` or ``'parquet'``, from the ending of a file's name.
 
     Raises:
-        ValueError: it ends otherwise.
-        ImportError: pyarrow is needed and missing.
+        ConfigError: the name has another ending.
+        ImportError: pyarrow is needed and not installed.
     """
     ending = Path(path).suffix.lower().removeprefix('.')
     if ending not in ('npz', 'parquet'):
-        raise ValueError(f'features are kept in .npz or .parquet files; {path} ends otherwise')
+        raise ConfigError(f'features are kept in .npz or .parquet files; {path} ends otherwise')
     if ending == 'parquet':
         _import_pyarrow()
     return ending
 
 
 def _write_npz(features: ClipFeatures, path: Path, protocol: str) -> None:
-    arrays = dict(
-        features=features.features,
-        paths=np.array(features.paths, dtype=np.str_),
-        readable=features.readable,
-        protocol=np.array(protocol),
-    )
-    if features.labels is not None:
-        arrays['labels'] = features.labels
+    labels: dict[str, Any] = {} if features.labels is None else dict(labels=features.labels)
     with open(path, 'wb') as file:  # np.savez appends an ending to a name, not to a file
-        np.savez(file, **arrays)
+        np.savez(
+            file,
+            features=features.features,
+            paths=np.array(features.paths, dtype=np.str_),
+            readable=features.readable,
+            protocol=np.array(protocol),
+            **labels,
+        )
 
 
 def _read_npz(path: Path) -> dict:
@@ -176,7 +181,7 @@ def _write_parquet(features: ClipFeatures, path: Path, protocol: str) -> None:
         )
     )
     table = table.replace_schema_metadata(dict(shape=json.dumps([views, channels]), protocol=protocol))
-    # Features are all but random, so a dictionary of them only costs time.
+    # Feature values hardly repeat: a dictionary of them would cost time and save nothing.
     parquet.write_table(table, path, row_group_size=1024, use_dictionary=False)
 
 
@@ -195,7 +200,7 @@ def _read_parquet(path: Path) -> dict:
     )
 
 
-def _import_pyarrow():
+def _import_pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         import pyarrow.parquet

@@ -1,4 +1,4 @@
-"""Videos that are named in one way or another, as a data set."""
+"""The videos of an extraction: a list, a folder, paths or a data set, all as one list."""
 
 import hashlib
 import json
@@ -19,7 +19,14 @@ from videossl.wrappers import innermost_dataset
 
 @dataclass
 class VideoList:
-    """Videos to extract from: the files, their paths as they were named, their labels, and the list's name."""
+    """Videos to extract from.
+
+    Attributes:
+        files: paths to open.
+        paths: paths as the list has them.
+        labels: of the videos; None for a list without labels.
+        name: of the list.
+    """
 
     files: list[str]
     paths: list[str]
@@ -27,7 +34,7 @@ class VideoList:
     name: str
 
     def digest(self) -> str:
-        """Changes with the files' places, their order and the labels."""
+        """SHA-256 of absolute paths, their order and the labels."""
         entries = [[osp.abspath(file) for file in self.files], self.paths, self.labels]
         return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
@@ -35,10 +42,10 @@ class VideoList:
 def list_videos(
     videos: str | os.PathLike | Sequence | dict | VideoDataset, data_root: str | os.PathLike | None = None
 ) -> VideoList:
-    """The videos that :func:`extract_features` is asked for.
+    """The videos that the arguments of :func:`~videossl.apis.extract_features` name.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: there are none, the list or folder cannot be read, or none of the first files exists.
     """
     try:
         listed = _list_videos(videos, data_root)
@@ -67,9 +74,9 @@ def _list_videos(videos: Any, data_root: str | os.PathLike | None) -> VideoList:
         entries = [videos.get_data_info(index) for index in range(len(videos))]
         files, labels = [entry['filename'] for entry in entries], [entry.get('label') for entry in entries]
         root = videos.data_root or '.'
-        paths = [osp.relpath(file, root) for file in files]
-        labels = labels if all(isinstance(label, int) for label in labels) else None
-        return VideoList(files, paths, labels, osp.basename(videos.ann_file or osp.abspath(root)))
+        name = osp.basename(videos.ann_file or osp.abspath(root))
+        has_labels = all(isinstance(label, int) for label in labels)
+        return VideoList(files, [osp.relpath(file, root) for file in files], labels if has_labels else None, name)
     if not isinstance(videos, (str, os.PathLike)):
         paths = [os.fspath(path) for path in videos]
         return VideoList([osp.join(data_root or '', path) for path in paths], paths, None, f'{len(paths)} videos')
@@ -79,15 +86,12 @@ def _list_videos(videos: Any, data_root: str | os.PathLike | None) -> VideoList:
         return VideoList([osp.join(path, name) for name in paths], paths, None, osp.basename(osp.abspath(path)))
     if path.lower().endswith(VIDEO_EXTENSIONS):
         return VideoList([osp.join(data_root or '', path)], [path], None, osp.basename(path))
-    entries = read_annotations(path)
+    listed = read_annotations(path)
     root = osp.dirname(path) if data_root is None else os.fspath(data_root)
-    labels = [label for _, label in entries]
-    return VideoList(
-        [osp.join(root, name) for name, _ in entries],
-        [name for name, _ in entries],
-        None if None in labels else labels,
-        osp.basename(path),
-    )
+    paths = [name for name, _ in listed]
+    known_labels = [label for _, label in listed if label is not None]
+    files = [osp.join(root, name) for name in paths]
+    return VideoList(files, paths, known_labels or None, osp.basename(path))
 
 
 class ListedVideos(VideoDataset):
@@ -95,7 +99,7 @@ class ListedVideos(VideoDataset):
 
     def __init__(self, listed: VideoList, pipeline: Sequence[dict]) -> None:
         self.listed = listed
-        # Serialised, which costs a collection of all garbage, it would be there twice.
+        # self.listed holds the list already; a serialised copy would double it.
         super().__init__(data_root='.', pipeline=pipeline, test_mode=True, serialize_data=False)
 
     def load_data_list(self) -> list[dict]:

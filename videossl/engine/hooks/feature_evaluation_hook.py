@@ -10,41 +10,44 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from torch import nn
 
+from videossl.errors import check_integer
 from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
+from videossl.features.extraction import extract_features
+from videossl.features.protocols import Protocol
+from videossl.features.video_list import list_videos
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()
 class FeatureEvaluationHook(Hook):
-    """Says every few epochs what the backbone's features are worth: ``eval/knn_top1``, ``eval/knn_top5``, ``eval/R@1``, ...
+    """Evaluates the backbone's features every few epochs: ``eval/knn_top1``, ``eval/knn_top5``, ``eval/R@1``, ...
 
-    The numbers go to the log, the message hub and the visualiser. Training takes no notice: modules go back to the mode
-    that each was in, batch norms keep their statistics, and every generator of random numbers is put back. The first
-    process does the work, the others wait. It counts epochs, so it does nothing under an iteration-based loop.
+    The numbers go to the log, the message hub and the visualiser. Training does not change: each module goes back to its
+    mode, batch norms keep their statistics, and all random generators go back to their states. The first process does the
+    work, the others wait. The hook counts epochs, so it does nothing under an iteration-based loop.
 
     Args:
         train_list: list of labelled videos, the gallery.
-        test_list: list of labelled videos to look up in it. To choose anything by the result, take held-out videos of the
+        test_list: list of labelled videos, the queries. To select anything by the result, take held-out videos of the
             train split, not the test split.
-        data_root: folder that both are relative to.
-        every_n_epochs: how often.
+        data_root: folder that both lists are relative to.
+        every_n_epochs: epochs from one evaluation to the next.
         ks: of the retrieval.
         k, temperature: of the kNN.
-        num_clips: clips of each video. One is enough to see a trend.
-        pooling, centre: see :class:`~videossl.evaluation.Protocol`.
-        views: ``clip_len``, ``frame_interval``, ``size``, ``resize`` and ``crops`` where they are to differ from the run's
-            own config.
-        batch_size: clips at once.
-        num_workers: processes that decode.
+        num_clips: clips of each video. One clip shows a trend.
+        pooling, center: see :class:`~videossl.evaluation.Protocol`.
+        views: ``clip_len``, ``frame_interval``, ``size``, ``resize`` and ``crops`` that differ from the run's config.
+        batch_size: clips per forward pass.
+        num_workers: number of decoding processes.
 
     Raises:
-        ValueError: an argument is unusable.
+        ValueError: an argument is out of range.
     """
 
-    priority = 'LOWEST'  # the checkpoint is written before, in case anything happens here
+    priority = 'LOWEST'  # after the hook that writes the checkpoint
 
     def __init__(
         self,
@@ -57,25 +60,22 @@ class FeatureEvaluationHook(Hook):
         temperature: float = 0.07,
         num_clips: int = 1,
         pooling: str = 'avg',
-        centre: bool = False,
+        center: bool = False,
         views: dict | None = None,
         batch_size: int = 32,
         num_workers: int = 4,
     ) -> None:
         for name, value in (('every_n_epochs', every_n_epochs), ('k', k), ('num_clips', num_clips)):
-            if type(value) is not int or value < 1:
-                raise ValueError(f'FeatureEvaluationHook: {name} must be a whole number of at least 1, got {value!r}')
+            check_integer(f'FeatureEvaluationHook: {name}', value)
         check_ks('FeatureEvaluationHook: ks', ks)
         self.splits = [dict(data_root=data_root, ann_file=name) for name in (train_list, test_list)]
         self.every_n_epochs = every_n_epochs
-        self.ks, self.k, self.temperature, self.centre = tuple(ks), k, temperature, centre
-        self.views = dict(views or {}, clips=num_clips, pooling=pooling)
-        self.loading = dict(batch_size=batch_size, num_workers=num_workers)
+        self.ks, self.k, self.temperature, self.center = tuple(ks), k, temperature, center
+        self.views = dict(views or {}, num_clips=num_clips, pooling=pooling)
+        self.batch_size, self.num_workers = batch_size, num_workers
 
     def before_train(self, runner) -> None:
-        """Refuse lists that are not there, or without labels, before anything is trained."""
-        from videossl.features.extraction import list_videos  # the APIs stand above the engine
-
+        """Refuse missing lists and lists without labels before training begins."""
         for split in self.splits:
             if list_videos(split).labels is None:
                 raise ValueError(f'FeatureEvaluationHook: {split["ann_file"]} has no labels; give each video one')
@@ -91,23 +91,21 @@ class FeatureEvaluationHook(Hook):
         barrier()
 
     def _evaluate(self, runner, epoch: int) -> None:
-        from videossl.features.extraction import extract_features
-
-        model = unwrap(runner.model)
-        views = {('num_clips' if name == 'clips' else name): value for name, value in self._protocol(runner).items()}
+        model, protocol = unwrap(runner.model), self._protocol(runner)
         gallery, queries = (
             extract_features(
                 model,
                 split,
                 precision=getattr(model, 'autocast_precision', None),
                 progress=False,
-                **views,
-                **self.loading,
+                batch_size=self.batch_size,
+                num_workers=self.num_workers,
+                **protocol.views(),
             )
             for split in self.splits
         )
-        retrieval = clip_retrieval(gallery, queries, self.ks, self.centre)
-        votes = knn(gallery, queries, self.k, self.temperature, self.centre)
+        retrieval = clip_retrieval(gallery, queries, self.ks, self.center)
+        votes = knn(gallery, queries, self.k, self.temperature, self.center)
         metrics = {
             'eval/knn_top1': votes['top1'],
             'eval/knn_top5': votes['top5'],
@@ -122,16 +120,14 @@ class FeatureEvaluationHook(Hook):
             for note in all_notes(dict(retrieval=retrieval, knn=votes)):
                 runner.logger.info(note)
 
-    def _protocol(self, runner) -> dict:
-        """The views: those of the run's config, but for what the hook was told."""
-        from videossl.features.clip_protocol import ClipProtocol
-
-        return ClipProtocol.like(runner.cfg, **self.views).record()
+    def _protocol(self, runner) -> Protocol:
+        """The views of the run's config, with the hook's changes."""
+        return Protocol.like(runner.cfg, **self.views)
 
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Afterwards each module is in the mode it was in, and the generators of Python, NumPy and torch are where they were."""
+    """Restore the mode of each module and the random states of Python, NumPy and torch at the end of the block."""
     modes = {module: module.training for module in model.modules()}
     states = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() and torch.cuda.is_initialized() else []
