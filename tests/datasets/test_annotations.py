@@ -1,4 +1,4 @@
-"""Lists of videos and folders of videos."""
+"""Lists of videos and folders of videos, as other projects and systems write them."""
 
 import csv
 import io
@@ -145,6 +145,68 @@ def test_a_list_in_another_encoding_is_named_with_what_to_do(tmp_path):
     assert path in str(error.value) and 'UTF-8' in str(error.value)
 
 
+# Nine lists of the same three videos, from other projects and systems.
+THREE = [('a/clip 0.mp4', 0), ('b/clip_1.MKV', 1), ('c/clip_2.webm', 12)]
+
+
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('tabs.txt', 'a/clip 0.mp4\t0\nb/clip_1.MKV\t1\nc/clip_2.webm\t12\n'),
+        ('commas.txt', 'a/clip 0.mp4,0\nb/clip_1.MKV, 1\nc/clip_2.webm ,12\n'),
+        ('semicolons.lst', 'a/clip 0.mp4;0\nb/clip_1.MKV; 1\nc/clip_2.webm;12\n'),
+        ('spaces.csv', 'a/clip 0.mp4 0\nb/clip_1.MKV 1\nc/clip_2.webm 12\n'),
+        ('tabs.csv', 'a/clip 0.mp4\t0\nb/clip_1.MKV\t1\nc/clip_2.webm\t12\n'),
+        ('semicolons.csv', 'a/clip 0.mp4;0\nb/clip_1.MKV;1\nc/clip_2.webm;12\n'),
+        ('semicolons_more.csv', 'a/clip 0.mp4;0;x\nb/clip_1.MKV;1;y\nc/clip_2.webm;12;z\n'),
+        ('semicolons_header.csv', 'label;path\n0;a/clip 0.mp4\n1;"b/clip_1.MKV"\n12;c/clip_2.webm\n'),
+        ('tabs_header.csv', 'path\tlabel\na/clip 0.mp4\t0\nb/clip_1.MKV\t1\nc/clip_2.webm\t12\n'),
+        ('tabs.tsv', 'a/clip 0.mp4\t0\nb/clip_1.MKV\t1\nc/clip_2.webm\t12\n'),
+        ('list.json', json.dumps([dict(path=path, label=label) for path, label in THREE], indent=1)),
+        ('dict.json', json.dumps(dict(THREE))),
+        ('lines.json', ''.join(json.dumps(dict(video=path, label=str(label))) + '\n' for path, label in THREE)),
+        ('windows.txt', 'a\\clip 0.mp4 0\r\nb\\clip_1.MKV 1\r\nc\\clip_2.webm 12\r\n'),
+        ('windows.csv', 'path;label\r\na\\clip 0.mp4;0\r\nb\\clip_1.MKV;1\r\nc\\clip_2.webm;12\r\n'),
+        ('windows.json', json.dumps({path.replace('/', '\\'): label for path, label in THREE})),
+    ],
+)
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
+def test_the_lists_of_other_projects_are_read(tmp_path, name, text, encoding):
+    assert read_annotations(written(tmp_path, text, name, encoding)) == THREE
+
+
+def test_json_may_hold_paths_alone(tmp_path):
+    assert read_annotations(written(tmp_path, '["a b.mp4", "c.mp4"]', 'list.json')) == [
+        ('a b.mp4', None),
+        ('c.mp4', None),
+    ]
+    assert read_annotations(written(tmp_path, '{"path": "a.mp4", "label": 3}', 'list.json')) == [('a.mp4', 3)]
+
+
+@pytest.mark.parametrize(
+    'name, text, words',
+    [
+        ('list.txt', 'a.mp4;0;1.5\n', ['entry 1', 'semicolons', 'a label']),
+        ('list.txt', 'a.mp4 0\nb.mp4|run\n', ['entry 2', 'vertical bars']),
+        ('list.txt', 'a.mp4\trun\n', ['entry 1', 'tabs', '" "']),
+        ('list.txt', '[{"path": "a.mp4", "label": 0}]', ['JSON', '.json']),
+        ('list.txt', '{"path": "a.mp4", "label": 0}\n', ['JSON', '.jsonl']),
+        ('list.json', '{"a.mp4": {"label": 0}}', ['entry 1', 'whole number']),
+        ('list.json', '[{"path": "a.mp4"}, {"id": 3}]', ['entry 2', '"path"']),
+        ('list.json', '[{"path": "a.mp4"}', ['not JSON']),
+        ('list.json', '3', ['entry 1', '"path"']),
+    ],
+)
+def test_a_list_that_cannot_be_read_names_the_separator_or_the_form(tmp_path, name, text, words):
+    message = refused(tmp_path, text.encode(), name)
+    assert all(word in message for word in words), message
+
+
+def test_a_list_of_json_lines_keeps_backslashes(tmp_path):
+    text = json.dumps(dict(path='a\\b.mp4')) + '\n'
+    assert read_annotations(written(tmp_path, text, 'list.jsonl')) == [('a\\b.mp4', None)]
+
+
 def touch(folder, *names):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -274,8 +336,9 @@ def test_another_unicode_is_named(tmp_path, encoding):
     [
         ('file,label\na.mp4,1\n', ['row 1', 'header', 'path or filename or video', 'file, label']),
         ('name,fps,width\na.mp4,25,320\n', ['row 1', 'header', 'name, fps, width']),
-        ('path;label\na.mp4;1\n', ['row 1', 'semicolons', 'commas']),
-        ('label\tpath\n1\ta.mp4\n', ['row 1', 'tabs', 'commas']),
+        ('path label\na.mp4 1\n', ['columns', 'spaces', 'commas']),
+        ('a.mp4,1\nb.mp4;1;x\n', ['entry 2', 'semicolons', 'a comma', 'b.mp4;1;x']),
+        ('path\na.mp4;1\n', ['entry 1', 'semicolons', 'a comma', 'a.mp4;1']),
         ('path,label\n"a.mp4,1\nb.mp4,2\n', ['line 3', 'quote']),
         ('path,label\na.mp4,1\n"b"c.mp4,2\n', ['line 3', 'quote']),
         ('path,label\na.mp4,1\n' + 'x' * 200_000 + ',2\n', ['line 3', 'limit']),
@@ -313,3 +376,31 @@ def test_a_json_line_that_cannot_be_read_is_named_with_its_number(tmp_path, line
 
 def test_a_number_that_no_label_can_be_belongs_to_the_path(tmp_path):
     assert read_annotations(written(tmp_path, f'a.mp4 {"9" * 19}\n')) == [(f'a.mp4 {"9" * 19}', None)]
+
+
+def test_hidden_files_and_folders_are_no_videos(tmp_path):
+    touch(
+        tmp_path, 'a/x.mp4', 'a/._x.mp4', '__MACOSX/a/._x.mp4', '__MACOSX/a/y.mp4', '.ipynb_checkpoints/x.mp4', '.z.mp4'
+    )
+    assert scan_videos(str(tmp_path)) == ['a/x.mp4']
+    assert scan_videos(str(tmp_path / '.ipynb_checkpoints')) == ['x.mp4'], 'a hidden folder may be named'
+
+
+def test_what_ffmpeg_reads_is_taken_and_other_formats_are_counted_aloud(tmp_path, monkeypatch):
+    touch(
+        tmp_path,
+        '0.MTS',
+        '1.ts',
+        '2.wmv',
+        '3.m2ts',
+        '4.VOB',
+        'raw.h264',
+        'b/raw.H264',
+        'c.gif',
+        'notes.txt',
+        'x.mp4.part',
+    )
+    records = []
+    monkeypatch.setattr('videossl.datasets.annotations.print_log', lambda text, *args: records.append(text))
+    assert scan_videos(str(tmp_path)) == ['0.MTS', '1.ts', '2.wmv', '3.m2ts', '4.VOB']
+    assert records == [f'{tmp_path}: left out, as no format that is read: 1 .gif, 2 .h264']

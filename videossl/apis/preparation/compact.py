@@ -18,7 +18,7 @@ from videossl.datasets.annotations import scan_videos
 from videossl.datasets.preparation.checking import read_all
 from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joined, new_names
 from videossl.datasets.preparation.reencoding import Reencoding, estimate_size, reencode, remove_unfinished
-from videossl.datasets.preparation.video_list import write_lines
+from videossl.datasets.preparation.writing import write_lines
 from videossl.datasets.video_dataset import video_exists
 from videossl.errors import ConfigError
 

@@ -12,9 +12,9 @@ from rich.progress import track
 from videossl.datasets.annotations import VIDEO_EXTENSIONS, scan_videos
 from videossl.datasets.preparation import (
     PreparationError,
+    PreparedList,
     SplitFiles,
     VideoIndex,
-    VideoList,
     kinetics100,
     locate,
     match_clips,
@@ -226,7 +226,7 @@ def _kinetics_lists(
     for split, made in found.items():
         list_name = f'{name}_{split}_list_videos'
         entries = [(path, None if class_name is None else labels[class_name]) for path, class_name in made.videos]
-        lists.append(VideoList(list_name, made.folder, entries, made.missing, counts.get(list_name)))
+        lists.append(PreparedList(list_name, made.folder, entries, made.missing, counts.get(list_name)))
         folders[list_name] = f'videos_{split}'
         unseen = sorted(set(classes) - {class_name for _, class_name in made.videos})
         if unseen and split == 'train':
@@ -243,7 +243,7 @@ def prepare_folder(args: argparse.Namespace) -> Preparation:
     if args.unlabelled:
         if args.group is not None:
             raise PreparationError('--unlabelled makes one list of all videos, so that --group has no use')
-        return Preparation([VideoList('videos', args.videos, [(path, None) for path in paths])], [])
+        return Preparation([PreparedList('videos', args.videos, [(path, None) for path in paths])], [])
     videos = videos_by_folder(paths, 'put it into one, or make a list without labels: --unlabelled')
     classes = sorted({class_name for _, class_name in videos})
     groups = None if args.group is None else group_keys(paths, args.group)
@@ -255,7 +255,9 @@ def prepare_folder(args: argparse.Namespace) -> Preparation:
     ]
     lists = []
     for part, chosen in parts.items():
-        lists.append(VideoList(part, args.videos, [(path, classes.index(class_name)) for path, class_name in chosen]))
+        lists.append(
+            PreparedList(part, args.videos, [(path, classes.index(class_name)) for path, class_name in chosen])
+        )
         unseen = sorted(set(classes) - {class_name for _, class_name in chosen})
         if unseen:
             remarks.append(

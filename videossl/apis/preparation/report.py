@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from videossl.datasets.preparation import PreparationError, VideoList, check_videos, write_list
-from videossl.datasets.preparation.video_list import write_lines
+from videossl.datasets.preparation import PreparationError, PreparedList, check_videos, write_list
+from videossl.datasets.preparation.writing import write_lines
 
 SHOWN = 20  # missing or unreadable videos that are printed; all are in a file
 MISSING_FILE, UNREADABLE_FILE, CLASSES_FILE, CHECK_FILE = (
@@ -33,7 +33,7 @@ class Preparation:
         looked_for: whether the videos were looked for, so that a missing one would be known.
     """
 
-    lists: list[VideoList]
+    lists: list[PreparedList]
     classes: list[str]
     remarks: list[str] = field(default_factory=list)
     source: str = ''

@@ -8,14 +8,14 @@ from .kinetics import KineticsClip, match_clips, read_kinetics_csv, videos_by_fo
 from .locate import VideoIndex, locate
 from .something_something import read_something_v1, read_something_v2
 from .ucf101 import read_ucf101
-from .video_list import PreparationError, SplitFiles, VideoList, write_list
+from .writing import PreparationError, PreparedList, SplitFiles, write_list
 
 __all__ = [
     'KineticsClip',
     'PreparationError',
     'SplitFiles',
     'VideoIndex',
-    'VideoList',
+    'PreparedList',
     'check_videos',
     'kinetics100',
     'locate',

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .video_list import PreparationError
+from .writing import PreparationError
 
 
 def check_fractions(fractions: Mapping[str, float]) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from .video_list import PreparationError, SplitFiles, check_splits, read_text
+from .writing import PreparationError, SplitFiles, check_splits, read_text
 
 SPLITS = (1, 2, 3)
 # What the number behind a video means. 0: the video is in neither part of this split.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .locate import VideoIndex, normal_class
-from .video_list import PreparationError
+from .writing import PreparationError
 
 # What the column ``split`` says, by our name of a split.
 SPLIT_NAMES = dict(

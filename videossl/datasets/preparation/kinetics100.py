@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from .video_list import PreparationError
+from .writing import PreparationError
 
 NUM_CLASSES = 100
 #: The classes of the list that Dadashzadeh, Whone and Mirmehdi ("Auxiliary Learning for Self-Supervised Video

@@ -4,7 +4,7 @@ import os.path as osp
 from collections import defaultdict
 from collections.abc import Iterable
 
-from .video_list import SplitFiles, VideoList
+from .writing import PreparedList, SplitFiles
 
 
 def normal_class(name: str) -> str:
@@ -60,7 +60,7 @@ def _bare_name(path: str) -> str:
 
 def locate(
     files: SplitFiles, index: VideoIndex | None, folder: str, published: dict[str, int], has_class_folders: bool = True
-) -> list[VideoList]:
+) -> list[PreparedList]:
     """Lists of the videos that are there.
 
     Args:
@@ -72,7 +72,7 @@ def locate(
     """
     lists = []
     for name, entries in files.splits.items():
-        made = VideoList(name, folder, [], published=published.get(name))
+        made = PreparedList(name, folder, [], published=published.get(name))
         for video, label in entries:
             class_name = osp.basename(osp.dirname(video)) if has_class_folders else None
             path = video if index is None else index.find(_bare_name(video), class_name)

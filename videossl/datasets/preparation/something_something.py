@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from .video_list import Entry, PreparationError, SplitFiles, check_splits, read_text
+from .writing import Entry, PreparationError, SplitFiles, check_splits, read_text
 
 PARTS = dict(train='train', val='validation', test='test')  # our name: the official one
 

@@ -4,7 +4,7 @@ import os
 import os.path as osp
 from pathlib import Path
 
-from .video_list import Entry, PreparationError, SplitFiles, check_splits, read_text
+from .writing import Entry, PreparationError, SplitFiles, check_splits, read_text
 
 SPLITS = (1, 2, 3)
 
