@@ -395,3 +395,12 @@ def test_the_tool_is_the_same_command(tmp_path, capsys, monkeypatch):
     )
     runpy.run_path(str(ROOT / 'tools' / 'data' / 'prepare.py'), run_name='__main__')
     assert (tmp_path / 'out' / 'all.txt').read_text() == 'a/b.mp4 0\n'
+
+
+def test_hidden_folders_are_no_classes(tmp_path, capsys):
+    for path in ('run/a.mp4', 'jump/b.mp4', '.ipynb_checkpoints/a.mp4', '__MACOSX/run/._a.mp4', 'run/._a.mp4'):
+        write(tmp_path / 'videos' / path)
+    out = tmp_path / 'out'
+    run(capsys, 'folder', tmp_path / 'videos', '--out', out, '--fractions', 'all=1')
+    assert (out / 'classes.txt').read_text() == 'jump\nrun\n'
+    assert read_annotations(str(out / 'all.txt')) == [('jump/b.mp4', 0), ('run/a.mp4', 1)]

@@ -144,7 +144,7 @@ def test_repeated_rows_count_once_and_contradictory_ones_not_at_all():
 def test_of_several_files_the_first_is_taken_and_they_are_reported():
     index = VideoIndex(['yawning/B.mkv', 'yawning/B.avi', 'copy/B.mp4'], CLASSES)
     assert index.find('B', 'yawning') == 'yawning/B.avi'
-    assert index.several == {'B': ['yawning/B.avi', 'yawning/B.mkv']}
+    assert index.duplicates == {'B': ['yawning/B.avi', 'yawning/B.mkv']}
 
 
 def test_class_folders_with_spaces_and_with_underscores_are_one_class():

@@ -260,3 +260,14 @@ def test_folders_of_frames_are_refused_with_the_way_out(tmp_path):
     write(tmp_path / '100218' / '00001.jpg', 'x')
     with pytest.raises(PreparationError, match=r'single frames \(00001.jpg\).*ffmpeg -framerate 12'):
         check_no_frame_folders(tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------------ hidden files
+def test_hidden_files_of_an_archive_are_no_class_and_no_frames(hmdb51, tmp_path):
+    files = read_hmdb51(hmdb51)
+    for split in (1, 2, 3):
+        (hmdb51 / f'._kick_test_split{split}.txt').write_bytes(b'\0\5\x16\7')  # resource fork of macOS
+    assert read_hmdb51(hmdb51) == files
+    (tmp_path / 'videos' / '.thumbnails').mkdir(parents=True)
+    (tmp_path / 'videos' / '.thumbnails' / '00001.jpg').write_bytes(b'')
+    check_no_frame_folders(tmp_path / 'videos')

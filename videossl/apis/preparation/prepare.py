@@ -1,4 +1,4 @@
-"""From a data set as it is handed out to the lists that the configs read."""
+"""The command ``tools/data/prepare.py``: from a data set as it is handed out to the lists of the configs."""
 
 import argparse
 import os.path as osp
@@ -32,7 +32,7 @@ from videossl.datasets.preparation.something_something import check_no_frame_fol
 
 from .report import CHECK_FILE, Preparation, check, how_to_use, printable, report, write
 
-SHOWN_CLASSES = 10  # names that are printed in a remark
+SHOWN_CLASSES = 10  # in a remark
 KINETICS_SPLITS = ('train', 'val', 'test')
 
 
@@ -114,7 +114,7 @@ def _from_split_files(
         f'{num_classes}'
     ]
     if index is not None:
-        remarks += _about_several(index)
+        remarks += _duplicates_remark(index)
     return Preparation(
         lists, files.classes, remarks, source, {made.name: 'videos' for made in lists}, index is not None
     )
@@ -150,8 +150,9 @@ def prepare_kinetics100(args: argparse.Namespace) -> Preparation:
         if 'train' not in found:
             raise PreparationError('--by size needs the training videos; name them with --train-videos')
         train = found['train']
-        sizes = file_sizes(train.folder, [path for path, _ in train.videos])
-        classes = kinetics100.smallest_classes(kinetics100.total_sizes(train.videos, sizes))
+        videos = [(path, class_name) for path, class_name in train.videos if class_name is not None]
+        sizes = file_sizes(train.folder, [path for path, _ in videos])
+        classes = kinetics100.smallest_classes(kinetics100.total_sizes(videos, sizes))
         gone, added = sorted(set(kinetics100.CLASSES) - set(classes)), sorted(set(classes) - set(kinetics100.CLASSES))
         remarks.append(
             f'the 100 smallest classes share {100 - len(added)} with the list of auxSKD'
@@ -169,7 +170,7 @@ class _KineticsSplit:
     folder: str
     videos: list[tuple[str, str | None]]
     missing: list[str] = field(default_factory=list)
-    other_classes: set[str] = field(default_factory=set)  # that the CSV file has, whether videos are there or not
+    other_classes: set[str] = field(default_factory=set)  # of the CSV file, with or without videos
 
 
 def _find_kinetics(args: argparse.Namespace, root: str) -> tuple[dict[str, _KineticsSplit], list[str]]:
@@ -189,10 +190,11 @@ def _find_kinetics(args: argparse.Namespace, root: str) -> tuple[dict[str, _Kine
             continue
         paths = None if args.no_videos else find_videos(folder, f'--{split}-videos')
         if csv_file is None:
-            found[split] = _KineticsSplit(folder, videos_by_folder(paths, f'name the CSV file with --{split}-csv'))
+            remedy = f'name the CSV file with --{split}-csv'
+            found[split] = _KineticsSplit(folder, list(videos_by_folder(paths or [], remedy)))
             continue
         clips = read_kinetics_csv(csv_file, split, needs_labels=split != 'test')
-        classes = {clip.class_name for clip in clips} - {None}
+        classes = {clip.class_name for clip in clips if clip.class_name is not None}
         index = None if paths is None else VideoIndex(paths, classes)
         matched = match_clips(clips, index)
         found[split] = _KineticsSplit(folder, matched.videos, matched.missing, classes)
@@ -204,7 +206,7 @@ def _find_kinetics(args: argparse.Namespace, root: str) -> tuple[dict[str, _Kine
                 f'{csv_file}: {len(matched.contradictory)} videos are left out, as rows give them several classes: '
                 f'{_some(matched.contradictory, SHOWN_CLASSES)}'
             )
-        remarks += [] if index is None else _about_several(index)
+        remarks += [] if index is None else _duplicates_remark(index)
     if not found:
         what = 'CSV file' if args.no_videos else 'folder of videos'
         option = '--train-csv' if args.no_videos else '--train-videos'
@@ -219,7 +221,7 @@ def _kinetics_lists(
     remarks: list[str],
     counts: dict[str, int],
     source: str,
-    looked_for: bool,
+    searched: bool,
 ) -> Preparation:
     labels = {class_name: label for label, class_name in enumerate(classes)}
     lists, folders = [], {}
@@ -234,7 +236,7 @@ def _kinetics_lists(
                 f'{len(unseen)} {"class has" if len(unseen) == 1 else "classes have"} no training video: '
                 f'{_some(unseen, SHOWN_CLASSES)}'
             )
-    return Preparation(lists, classes, remarks, source, folders, looked_for)
+    return Preparation(lists, classes, remarks, source, folders, searched)
 
 
 def prepare_folder(args: argparse.Namespace) -> Preparation:
@@ -269,16 +271,15 @@ def prepare_folder(args: argparse.Namespace) -> Preparation:
 
 def parse_fractions(texts: Iterable[str]) -> dict[str, float]:
     """``['train=0.8', 'test=0.2']`` as a dict."""
-    fractions = {}
+    fractions: dict[str, float] = {}
     for text in texts:
         name, _, share = text.partition('=')
-        try:
-            share = float(share)
-        except ValueError:
-            raise PreparationError(f'--fractions: "{text}" is not a name and a share such as train=0.8') from None
         if name in fractions:
             raise PreparationError(f'--fractions: {name} is there twice')
-        fractions[name] = share
+        try:
+            fractions[name] = float(share)
+        except ValueError:
+            raise PreparationError(f'--fractions: "{text}" is not a name and a share such as train=0.8') from None
     return fractions
 
 
@@ -299,18 +300,18 @@ def find_videos(folder: str, option: str = '--videos') -> list[str]:
 
 
 def file_sizes(folder: str, paths: list[str]) -> dict[str, int]:
-    """Bytes of each file; several are looked at a time, which helps where the folder is on another machine."""
+    """Size of each file in bytes. Threads hide the latency of network file systems."""
     with ThreadPoolExecutor(16) as pool:
         sizes = pool.map(lambda path: osp.getsize(osp.join(folder, path)), paths, chunksize=256)
         return dict(zip(paths, track(sizes, description='Looking at sizes', total=len(paths))))
 
 
-def _about_several(index: VideoIndex) -> list[str]:
-    if not index.several:
+def _duplicates_remark(index: VideoIndex) -> list[str]:
+    if not index.duplicates:
         return []
-    name, paths = next(iter(index.several.items()))
+    name, paths = next(iter(index.duplicates.items()))
     return [
-        f'{len(index.several)} videos are there more than once; the first file is taken, e.g. for {name} {paths[0]} and '
+        f'{len(index.duplicates)} videos are there more than once; the first file is taken, e.g. for {name} {paths[0]} and '
         f'not {paths[1]}'
     ]
 

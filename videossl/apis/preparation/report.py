@@ -1,4 +1,4 @@
-"""What a preparation of a data set writes and prints."""
+"""Files and report of a prepared data set."""
 
 import json
 import os.path as osp
@@ -10,27 +10,27 @@ from pathlib import Path
 from videossl.datasets.preparation import PreparationError, PreparedList, check_videos, write_list
 from videossl.datasets.preparation.writing import write_lines
 
-SHOWN = 20  # missing or unreadable videos that are printed; all are in a file
+SHOWN = 20  # missing or unreadable videos in the terminal; a file names all
 MISSING_FILE, UNREADABLE_FILE, CLASSES_FILE, CHECK_FILE = (
     'missing.txt',
     'unreadable.txt',
     'classes.txt',
     'checked.jsonl',
 )
-RECORD_FILE = 'prepared.json'  # which files of a folder this tool wrote, and may write again
+RECORD_FILE = 'prepared.json'  # the files of a folder that this tool wrote and may replace
 
 
 @dataclass
 class Preparation:
-    """What is about to be written.
+    """Content of the files to write.
 
     Attributes:
         lists: of videos.
-        classes: in the order of their labels; empty: no labels.
+        classes: in the order of their labels, empty without labels.
         remarks: sentences for the user.
-        source: where the published counts are from.
-        expected_folders: the folder below the data root, by the name of a list, in which configs look for its videos.
-        looked_for: whether the videos were looked for, so that a missing one would be known.
+        source: of the published counts.
+        expected_folders: from the name of a list to the folder below the data root where configs expect its videos.
+        searched: whether the videos were searched, so that missing ones are known.
     """
 
     lists: list[PreparedList]
@@ -38,15 +38,15 @@ class Preparation:
     remarks: list[str] = field(default_factory=list)
     source: str = ''
     expected_folders: dict[str, str] = field(default_factory=dict)
-    looked_for: bool = True
+    searched: bool = True
 
 
 def write(preparation: Preparation, out: str, overwrite: bool = False) -> list[Path]:
-    """Write the lists that have a video, ``classes.txt`` and ``missing.txt``. Each appears when it is whole; what an
-    earlier call wrote, and does not hold any more, goes.
+    """Write the lists that have a video, ``classes.txt`` and ``missing.txt``, each whole or not at all. Outdated files of an
+    earlier call are removed.
 
     Args:
-        preparation: what to write.
+        preparation: content of the files.
         out: the folder.
         overwrite: replace also files that this function did not write.
 
@@ -54,7 +54,7 @@ def write(preparation: Preparation, out: str, overwrite: bool = False) -> list[P
         The lists.
 
     Raises:
-        PreparationError: a file of such a name is there that was not written by this function.
+        PreparationError: a file of such a name exists that this function did not write.
     """
     folder = Path(out)
     record = _read_record(folder / RECORD_FILE)
@@ -99,7 +99,7 @@ def _write_or_remove(path: Path, lines: Iterable[str]) -> None:
 
 
 def check(preparation: Preparation, out: str, workers: int | None) -> str:
-    """Try to read the videos of the lists; ``unreadable.txt`` names those that cannot be read."""
+    """Read from each video of the lists, and name the unreadable ones in ``unreadable.txt``."""
     paths = list(dict.fromkeys(osp.join(made.folder, path) for made in preparation.lists for path, _ in made.entries))
     unreadable = check_videos(paths, Path(out, CHECK_FILE), workers)
     lines = [f'{path}: {reason}' for path, reason in unreadable.items()]
@@ -115,14 +115,14 @@ def check(preparation: Preparation, out: str, workers: int | None) -> str:
 
 
 def report(preparation: Preparation) -> str:
-    """The counts beside the published ones, and what is missing."""
+    """The counts beside the published ones, and the missing videos."""
     has_published = any(made.published is not None for made in preparation.lists)
     rows = [('list', 'videos', 'missing', 'published' if has_published else '')]
     rows += [
         (
             made.name,
             f'{len(made.entries):,}',
-            f'{len(made.missing):,}' if preparation.looked_for else '?',
+            f'{len(made.missing):,}' if preparation.searched else '?',
             f'{made.published:,}' if made.published is not None else '',
         )
         for made in preparation.lists
@@ -142,7 +142,7 @@ def report(preparation: Preparation) -> str:
 
 
 def how_to_use(preparation: Preparation, out: str, written: list[Path]) -> str:
-    """What was written, and what the lists are to a config."""
+    """The written files, and how a config names them."""
     files = {path.stem: path.name for path in written}
     lines = [f'written to {out}:']
     for folder in dict.fromkeys(made.folder for made in preparation.lists if made.name in files):
@@ -165,7 +165,7 @@ def how_to_use(preparation: Preparation, out: str, written: list[Path]) -> str:
 
 
 def printable(text: str) -> str:
-    """Without the parts of a file's name that are no text."""
+    """A text with escapes for the bytes of a file's name that are not UTF-8."""
     return text.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 

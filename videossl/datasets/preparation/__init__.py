@@ -1,4 +1,4 @@
-"""From the files that come with a data set to lists of videos. Pure functions; ``videossl.apis.preparation`` runs them."""
+"""From the split files of a data set to lists of videos. ``videossl.apis.preparation`` has the commands."""
 
 from . import kinetics100, published
 from .checking import check_videos

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .locate import VideoIndex, normal_class
 from .writing import PreparationError
 
-# What the column ``split`` says, by our name of a split.
+# Values of the column ``split``, by our name of a split.
 SPLIT_NAMES = dict(
     train={'train', 'training'}, val={'val', 'validate', 'validation'}, test={'test', 'testing', 'holdout_test'}
 )
@@ -21,7 +21,7 @@ class KineticsClip:
     Attributes:
         class_name: with underscores for spaces; None in a file without labels.
         youtube_id: of the video.
-        start, end: of the clip, in seconds; None where the file does not say.
+        start, end: of the clip, in seconds; None if the file does not say.
     """
 
     class_name: str | None
@@ -31,14 +31,14 @@ class KineticsClip:
 
     @property
     def names(self) -> list[str]:
-        """Names that the clip's file may have, without ending, the usual one first: ``ID_000010_000020``, ``ID``."""
+        """Possible names of the clip's file without ending, the usual one first: ``ID_000010_000020``, ``ID``."""
         if self.start is None:
             return [self.youtube_id]
         return [f'{self.youtube_id}_{self.start:06d}_{self.end:06d}', self.youtube_id]
 
     @property
     def path(self) -> str:
-        """Where the clip is expected."""
+        """The usual path of the clip."""
         return f'{self.class_name}/{self.names[0]}.mp4' if self.class_name else f'{self.names[0]}.mp4'
 
 
@@ -47,10 +47,10 @@ class MatchedClips:
     """The videos of a CSV file.
 
     Attributes:
-        videos: (path, class) of those that are there, in the file's order, each once.
-        missing: where those that are not there are expected.
-        repeated: rows that name a video again, with the same class.
-        contradictory: videos that rows name with several classes; they are left out.
+        videos: (path, class) of the existing videos, in the file's order, each once.
+        missing: usual paths of the other videos.
+        repeated: number of rows that name a video again with the same class.
+        contradictory: videos with several classes in the file; they are left out.
     """
 
     videos: list[tuple[str, str | None]] = field(default_factory=list)
@@ -64,11 +64,11 @@ def read_kinetics_csv(path: str | os.PathLike, split: str, needs_labels: bool = 
 
     Args:
         path: of the file.
-        split: ``'train'``, ``'val'`` or ``'test'``. Where there is a column ``split``, only its rows of this name are read.
-        needs_labels: whether the file must have the column ``label``. Kinetics' first test file had none.
+        split: ``'train'``, ``'val'`` or ``'test'``. If there is a column ``split``, only the rows of this split are read.
+        needs_labels: whether the column ``label`` is required. The first test file of Kinetics lacks it.
 
     Raises:
-        PreparationError: a column is missing, a row cannot be read, or no row is of this split.
+        PreparationError: a column is missing, a row cannot be read, or the split has no row.
     """
     try:
         with open(path, encoding='utf-8-sig', newline='') as file:
@@ -103,7 +103,7 @@ def read_kinetics_csv(path: str | os.PathLike, split: str, needs_labels: bool = 
 def _to_clip(cells: dict[str, str], has_label: bool, place: str) -> KineticsClip:
     if not cells.get('youtube_id') or (has_label and not cells.get('label')):
         raise PreparationError(f'{place}: there is no {"label" if cells.get("youtube_id") else "youtube_id"}')
-    times = []
+    times: list[int | None] = []
     for column in ('time_start', 'time_end'):
         try:
             times.append(int(float(cells[column])) if cells.get(column) else None)
@@ -119,13 +119,16 @@ def match_clips(clips: Iterable[KineticsClip], index: VideoIndex | None) -> Matc
 
     Args:
         clips: the rows.
-        index: of the videos that are there; None: take all for granted, where they are expected.
+        index: of the existing videos. None: all videos are taken to exist, under their usual paths.
     """
-    matched, classes, missing = MatchedClips(), {}, {}
+    matched = MatchedClips()
+    classes: dict[str, str | None] = {}
+    missing: dict[str, None] = {}
     for clip in clips:
-        path = clip.path if index is None else None
-        for name in clip.names if index is not None else ():
-            path = path or index.find(name, clip.class_name)
+        if index is None:
+            path: str | None = clip.path
+        else:
+            path = next(filter(None, (index.find(name, clip.class_name) for name in clip.names)), None)
         if path is None:
             matched.repeated += clip.path in missing
             missing[clip.path] = None
@@ -142,14 +145,14 @@ def match_clips(clips: Iterable[KineticsClip], index: VideoIndex | None) -> Matc
 
 
 def videos_by_folder(paths: Iterable[str], how_else: str) -> list[tuple[str, str]]:
-    """(path, class) of videos that lie in class folders; ``answering questions`` and ``answering_questions`` are one class.
+    """(path, class) of videos in class folders. ``answering questions`` and ``answering_questions`` are one class.
 
     Args:
         paths: relative to the folder of the class folders.
-        how_else: what to do about videos in no class folder, for the error.
+        how_else: remedy for videos in no class folder, for the error.
 
     Raises:
-        PreparationError: a video lies in no class folder.
+        PreparationError: a video is in no class folder.
     """
     videos = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""Kinetics-100: which classes of Kinetics-400 it has, by a list and by their size."""
+"""Kinetics-100: classes of Kinetics-400, from a list or by their size."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,24 +30,24 @@ CLASSES = tuple(
 
 
 def total_sizes(videos: Iterable[tuple[str, str]], sizes: Mapping[str, int]) -> dict[str, int]:
-    """Bytes that the videos of each class take together.
+    """Size of the videos of each class in bytes.
 
     Args:
         videos: (path, class).
-        sizes: bytes of each path.
+        sizes: size of each path in bytes.
     """
-    totals = defaultdict(int)
+    totals: defaultdict[str, int] = defaultdict(int)
     for path, class_name in videos:
         totals[class_name] += sizes[path]
     return dict(totals)
 
 
 def smallest_classes(totals: Mapping[str, int], number: int = NUM_CLASSES) -> list[str]:
-    """The classes that take the fewest bytes, in alphabetical order; of two that take the same, the alphabetically first.
+    """The classes with the smallest sizes, in alphabetical order. Of two equal sizes the alphabetically first class is taken.
 
     This is the definition of Chen et al., "RSPNet: Relative Speed Perception for Unsupervised Video Representation
-    Learning" (2021). It depends on how the videos were transcoded and on which are missing, so that two copies of
-    Kinetics-400 give two sets of classes.
+    Learning" (2021). It depends on the transcoding and on missing videos: two copies of Kinetics-400 give two sets of
+    classes.
 
     Raises:
         PreparationError: there are fewer classes.

@@ -69,7 +69,7 @@ class ListFile:
     def _csv_lines(self, text: str, rename: Callable[[str], str]) -> list[str]:
         delimiter, header = csv_layout(io.StringIO(text), self.path)
         index = next((header.index(name) for name in PATH_COLUMNS if name in header), 0)
-        lines = []
+        lines: list[str] = []
         for row in csv.reader(io.StringIO(text), delimiter=delimiter):
             if not any(cell.strip() for cell in row):
                 continue

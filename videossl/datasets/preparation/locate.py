@@ -1,4 +1,4 @@
-"""Finding the file of a video that a data set names."""
+"""From the names of videos in a data set's files to the files of the videos."""
 
 import os.path as osp
 from collections import defaultdict
@@ -8,20 +8,20 @@ from .writing import PreparedList, SplitFiles
 
 
 def normal_class(name: str) -> str:
-    """A class's name as folders have it: without quotation marks, with underscores for spaces."""
+    """A class's name as a folder: without quotation marks, with underscores for spaces."""
     return name.strip().replace('"', '').replace(' ', '_')
 
 
 class VideoIndex:
     """The videos below a folder, by their names without ending.
 
-    Folders above the class's own, and the ending, may differ from what the data set's files say: archives unpack in
+    The folders above the class folder and the ending may differ from those in the data set's files: archives unpack in
     several ways, and videos are often transcoded.
 
     Args:
         paths: of the videos, relative to their folder.
-        classes: names of all classes: a file in the folder of one class is never taken for a video of another.
-        fold_case: upper and lower case are the same. UCF101's lists say ``v_HandStandPushups_g01_c01``, its archive
+        classes: names of all classes. A file in the folder of a class is never taken for a video of another class.
+        fold_case: ignore upper and lower case. UCF101's lists say ``v_HandStandPushups_g01_c01``, its archive
             ``v_HandstandPushups_g01_c01``. Must be False where names are identifiers of YouTube.
     """
 
@@ -31,15 +31,15 @@ class VideoIndex:
         self._by_name = defaultdict(list)
         for path in paths:
             self._by_name[self._fold(_bare_name(path))].append(path)
-        #: Names that several files fit, with these files; the first one is taken.
-        self.several: dict[str, list[str]] = {}
+        #: Names with more than one file, and these files; the first one is taken.
+        self.duplicates: dict[str, list[str]] = {}
 
     def find(self, name: str, class_name: str | None = None) -> str | None:
         """The path of a video, or None.
 
         Args:
             name: without folders and ending.
-            class_name: a file in the folder of this class comes first, then one in no class's folder.
+            class_name: a file in the folder of this class is preferred to one in no class folder.
         """
         paths = self._by_name.get(self._fold(name), [])
         if class_name is not None:
@@ -50,7 +50,7 @@ class VideoIndex:
             ]
         paths = sorted(paths, key=lambda path: (_bare_name(path) != name, path))
         if len(paths) > 1:
-            self.several[name] = paths
+            self.duplicates[name] = paths
         return paths[0] if paths else None
 
 
@@ -61,13 +61,13 @@ def _bare_name(path: str) -> str:
 def locate(
     files: SplitFiles, index: VideoIndex | None, folder: str, published: dict[str, int], has_class_folders: bool = True
 ) -> list[PreparedList]:
-    """Lists of the videos that are there.
+    """Lists of the existing videos.
 
     Args:
-        files: what the data set's files say; ``Class/video.avi`` with class folders.
-        index: of the videos that are there; None: take all for granted, under the names that the files give.
+        files: content of the data set's files, ``Class/video.avi`` with class folders.
+        index: of the existing videos. None: all videos are taken to exist, under their names in the files.
         folder: of the videos.
-        published: by the name of a list, how many videos it should have.
+        published: published number of videos of each list.
         has_class_folders: whether the last folder of a name is its class.
     """
     lists = []

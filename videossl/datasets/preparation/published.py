@@ -1,4 +1,4 @@
-"""How many videos the data sets have, by what their authors or others say."""
+"""Published numbers of videos of the data sets."""
 
 # Soomro, Zamir and Shah, "UCF101: A Dataset of 101 Human Actions Classes From Videos in The Wild" (2012): 13,320 videos.
 # The numbers of its splits are those of the official split files.

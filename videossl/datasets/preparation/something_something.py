@@ -3,9 +3,13 @@
 import json
 import os
 from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from videossl.datasets.annotations import is_hidden
 
 from .writing import Entry, PreparationError, SplitFiles, check_splits, read_text
 
+Content = TypeVar('Content', dict, list)
 PARTS = dict(train='train', val='validation', test='test')  # our name: the official one
 
 
@@ -17,32 +21,35 @@ def list_name(version: int, part: str) -> str:
 def read_something_v2(folder: str | os.PathLike) -> SplitFiles:
     """Read ``labels.json``, ``train.json``, ``validation.json`` and, where it is there, ``test.json``.
 
-    The older names ``something-something-v2-labels.json`` and so on do as well. A label is the number that the label file
-    gives to a video's template, the square brackets being left out. The test videos have none.
+    The older names, ``something-something-v2-labels.json`` and so on, are read as well. A label is the number of a video's
+    template in the label file; square brackets in the template are left out. Test videos have no label.
 
     Args:
-        folder: that holds them, or holds ``labels`` with them.
+        folder: folder of these files, or the folder above ``labels``.
 
     Raises:
         PreparationError: a file is missing or cannot be read, or a template is not among the labels.
     """
     folder = _folder_with(Path(folder), ('labels.json', 'something-something-v2-labels.json'))
-    path = _existing(folder, 'labels.json', 'something-something-v2-labels.json')
-    labels = _read_json(path, dict)
+    names = ('labels.json', 'something-something-v2-labels.json')
+    path = _existing(folder, *names) or _missing(folder, *names)
+    numbers = _read_json(path, dict)
     try:
-        labels = {template: int(number) for template, number in labels.items()}
+        labels = {template: int(number) for template, number in numbers.items()}
     except (TypeError, ValueError):
         raise PreparationError(f'{path}: a label is no number') from None
     if sorted(labels.values()) != list(range(len(labels))):
         raise PreparationError(f'{path}: the numbers of its {len(labels)} labels are not 0, 1, 2, ...')
     splits = {}
     for part, official in PARTS.items():
-        path = _existing(folder, f'{official}.json', f'something-something-v2-{official}.json', needed=part != 'test')
-        if path is not None:
-            splits[list_name(2, part)] = [
-                _read_item(item, labels, part != 'test', path) for item in _read_json(path, list)
-            ]
-    return _checked(sorted(labels, key=labels.get), splits)
+        names = (f'{official}.json', f'something-something-v2-{official}.json')
+        found = _existing(folder, *names)
+        if found is None and part != 'test':
+            _missing(folder, *names)
+        if found is not None:
+            items = _read_json(found, list)
+            splits[list_name(2, part)] = [_read_item(item, labels, part != 'test', found) for item in items]
+    return _checked(sorted(labels, key=lambda name: labels[name]), splits)
 
 
 def read_something_v1(folder: str | os.PathLike) -> SplitFiles:
@@ -50,7 +57,7 @@ def read_something_v1(folder: str | os.PathLike) -> SplitFiles:
     for the test videos, ``id``.
 
     Args:
-        folder: that holds them.
+        folder: folder of these files.
 
     Raises:
         PreparationError: a file is missing, or a class is not among the labels.
@@ -58,7 +65,7 @@ def read_something_v1(folder: str | os.PathLike) -> SplitFiles:
     folder = Path(folder)
     classes = read_text(folder / 'something-something-v1-labels.csv')
     labels = {name: label for label, name in enumerate(classes)}
-    splits = {}
+    splits: dict[str, list[Entry]] = {}
     for part, official in PARTS.items():
         path = folder / f'something-something-v1-{official}.csv'
         if part == 'test' and not path.exists():
@@ -76,9 +83,10 @@ def read_something_v1(folder: str | os.PathLike) -> SplitFiles:
 
 
 def check_no_frame_folders(folder: str | os.PathLike) -> None:
-    """Raise a PreparationError if a folder holds folders of single frames instead of videos, as version 1 comes."""
+    """Raise a PreparationError if a folder has folders of single frames instead of videos, as version 1 is handed out."""
     folder = Path(folder)
-    for entry in sorted(folder.iterdir())[:100] if folder.is_dir() else ():
+    entries = sorted(path for path in folder.iterdir() if not is_hidden(path.name)) if folder.is_dir() else []
+    for entry in entries[:100]:
         frame = next((path for path in entry.glob('*.jp*g')), None) if entry.is_dir() else None
         if frame is not None:
             raise PreparationError(
@@ -110,21 +118,20 @@ def _folder_with(folder: Path, names: tuple[str, ...]) -> Path:
     return inner if not any((folder / name).exists() for name in names) and inner.is_dir() else folder
 
 
-def _existing(folder: Path, *names: str, needed: bool = True) -> Path | None:
-    for name in names:
-        if (folder / name).exists():
-            return folder / name
-    if needed:
-        raise PreparationError(
-            f'there is no {" or ".join(names)} in {folder}; name the folder of the label files with --annotations'
-        )
-    return None
+def _existing(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).exists()), None)
 
 
-def _read_json(path: Path, kind: type) -> dict | list:
+def _missing(folder: Path, *names: str) -> NoReturn:
+    raise PreparationError(
+        f'there is no {" or ".join(names)} in {folder}; name the folder of the label files with --annotations'
+    )
+
+
+def _read_json(path: Path, kind: type[Content]) -> Content:
     try:
         content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:  # also no UTF-8
+    except ValueError as error:  # also bytes that are not UTF-8
         raise PreparationError(f'{path} is no JSON file ({error})') from None
     if not isinstance(content, kind) or not content:
         raise PreparationError(f'{path} must hold a {"list" if kind is list else "dict"} with entries')

@@ -21,10 +21,10 @@ def read_ucf101(folder: str | os.PathLike) -> SplitFiles:
     lists followed by the class's number.
 
     Args:
-        folder: that holds them, or holds ``ucfTrainTestlist`` with them.
+        folder: folder of these files, or the folder above ``ucfTrainTestlist``.
 
     Raises:
-        PreparationError: a file is missing, or they do not agree.
+        PreparationError: a file is missing, or two files contradict each other.
     """
     folder = Path(folder)
     if not (folder / 'classInd.txt').exists() and (folder / 'ucfTrainTestlist').is_dir():
@@ -42,25 +42,25 @@ def read_ucf101(folder: str | os.PathLike) -> SplitFiles:
 
 
 def _read_classes(path: Path) -> list[str]:
-    numbered = {}
+    names: dict[int, str] = {}
     for line in read_text(path):
         number, _, name = line.partition(' ')
-        if not number.isdigit() or not name.strip() or int(number) in numbered:
+        if not number.isdigit() or not name.strip() or int(number) in names:
             raise PreparationError(f'{path}: "{line}" is not a new number and the name of a class')
-        numbered[int(number)] = name.strip()
-    if sorted(numbered) != list(range(1, len(numbered) + 1)):
-        raise PreparationError(f'{path}: the numbers of its {len(numbered)} classes are not 1, 2, 3, ...')
-    return [numbered[number] for number in sorted(numbered)]
+        names[int(number)] = name.strip()
+    if sorted(names) != list(range(1, len(names) + 1)):
+        raise PreparationError(f'{path}: the numbers of its {len(names)} classes are not 1, 2, 3, ...')
+    return [names[number] for number in sorted(names)]
 
 
 def _read_line(line: str, labels: dict[str, int], path: Path) -> Entry:
     video, _, number = line.rpartition(' ')
-    if not video or not number.isdigit():
-        video, number = line, None
+    has_number = bool(video) and number.isdigit()
+    video = video if has_number else line
     class_name = osp.dirname(video)
     if class_name not in labels:
         raise PreparationError(f'{path}: "{line}" is of a class that classInd.txt does not have')
-    if number is not None and int(number) - 1 != labels[class_name]:
+    if has_number and int(number) - 1 != labels[class_name]:
         raise PreparationError(
             f'{path}: "{line}" has number {number}, but classInd.txt gives {class_name} {labels[class_name] + 1}'
         )
