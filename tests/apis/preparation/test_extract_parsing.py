@@ -264,7 +264,7 @@ def test_arguments_that_cannot_be_meant_end_with_a_sentence(all_videos, tmp_path
 def test_a_list_that_leads_out_of_the_folder_is_refused(all_videos, tmp_path):
     (tmp_path / 'list.txt').write_text('a/one.mp4\n../elsewhere.mp4\n')
     with pytest.raises(ConfigError, match='elsewhere.mp4 is no path below the folder'):
-        api.list_videos(str(all_videos), str(tmp_path / 'list.txt'))
+        api.videos_to_parse(str(all_videos), str(tmp_path / 'list.txt'))
 
 
 # ------------------------------------------------------------------------------------- stored maps against the network

@@ -28,9 +28,9 @@ from videossl.datasets.parsing_store import (
 )
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
-from videossl.datasets.video_dataset import VideoDataset
 from videossl.errors import ConfigError
-from videossl.features.extraction import digest_of
+from videossl.features.clip_encoder import digest_of
+from videossl.features.video_list import list_videos
 from videossl.registry import MODELS
 
 PROBED_VIDEOS = 5  # opened, and one frame of each parsed, to estimate the size
@@ -114,7 +114,7 @@ def extract_parsing(
     for name, value in (('every', every), ('side', side), ('batch_size', batch_size)):
         if not isinstance(value, int) or value < 1:
             raise ConfigError(f'{name} must be an integer of at least 1, got {value!r}')
-    videos = list_videos(data_root, ann_file)
+    videos = videos_to_parse(data_root, ann_file)
     device = torch.device(device or get_device())
     teacher = teacher.to(device).eval()
     settings = dict(
@@ -152,14 +152,9 @@ def extract_parsing(
     return report
 
 
-def list_videos(data_root: str, ann_file: str | None = None) -> list[str]:
+def videos_to_parse(data_root: str, ann_file: str | None = None) -> list[str]:
     """Paths of the videos relative to the folder, each once."""
-    try:
-        dataset = VideoDataset(ann_file=ann_file, data_root=data_root, test_mode=True)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    paths = [osp.relpath(dataset.get_data_info(index)['filename'], data_root) for index in range(len(dataset))]
-    paths = list(dict.fromkeys(paths))
+    paths = list(dict.fromkeys(list_videos(dict(ann_file=ann_file, data_root=data_root)).paths))
     for path in paths:
         try:
             map_path('', path)

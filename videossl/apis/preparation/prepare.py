@@ -29,6 +29,7 @@ from videossl.datasets.preparation import (
 )
 from videossl.datasets.preparation.folder_tree import group_keys
 from videossl.datasets.preparation.something_something import check_no_frame_folders
+from videossl.errors import UserError
 
 from .report import CHECK_FILE, Preparation, check, how_to_use, printable, report, write
 
@@ -37,87 +38,83 @@ KINETICS_SPLITS = ('train', 'val', 'test')
 
 
 # --------------------------------------------------------------------------------------------------------- the data sets
-def prepare_ucf101(args: argparse.Namespace) -> Preparation:
-    """UCF101, all three splits."""
-    files = read_ucf101(args.annotations or osp.join(args.out, 'annotations'))
-    return _from_split_files(
-        files,
-        args,
-        published.UCF101,
+@dataclass(frozen=True)
+class _WithSplitFiles:
+    """A data set whose lists are made from its own split files.
+
+    Attributes:
+        read: from the folder of the split files to their content.
+        source: of the published counts.
+        total, num_classes: published numbers.
+        counts: published number of videos of each list.
+        fold_case: whether upper and lower case differ between the split files and the archive.
+        has_class_folders: whether videos are in class folders.
+        check: raises a PreparationError for an unusable folder of videos.
+    """
+
+    read: Callable[[str], SplitFiles]
+    source: str
+    total: int
+    num_classes: int
+    counts: dict[str, int] = field(default_factory=dict)
+    fold_case: bool = False
+    has_class_folders: bool = True
+    check: Callable[[str], None] = lambda folder: None
+
+
+WITH_SPLIT_FILES = {
+    'ucf101': _WithSplitFiles(
+        read_ucf101,
+        'Soomro, Zamir and Shah (2012), the official split files',
         published.UCF101_TOTAL,
         published.UCF101_CLASSES,
-        source='Soomro, Zamir and Shah (2012), the official split files',
+        published.UCF101,
         fold_case=True,
-    )
-
-
-def prepare_hmdb51(args: argparse.Namespace) -> Preparation:
-    """HMDB51, all three splits."""
-    files = read_hmdb51(args.annotations or osp.join(args.out, 'annotations'))
-    return _from_split_files(
-        files,
-        args,
-        published.HMDB51,
+    ),
+    'hmdb51': _WithSplitFiles(
+        read_hmdb51,
+        'Kuehne et al. (2011), the official split files',
         published.HMDB51_TOTAL,
         published.HMDB51_CLASSES,
-        source='Kuehne et al. (2011), the official split files',
-    )
-
-
-def prepare_something_v1(args: argparse.Namespace) -> Preparation:
-    """Something-Something version 1, whose frames were made into videos."""
-    files = read_something_v1(args.annotations or osp.join(args.out, 'annotations'))
-    if not args.no_videos:
-        check_no_frame_folders(args.videos or osp.join(args.out, 'videos'))
-    return _from_split_files(
-        files,
-        args,
-        {},
+        published.HMDB51,
+    ),
+    'something-v1': _WithSplitFiles(
+        read_something_v1,
+        'Goyal et al. (2017)',
         published.SOMETHING_V1_TOTAL,
         published.SOMETHING_CLASSES,
-        source='Goyal et al. (2017)',
         has_class_folders=False,
-    )
-
-
-def prepare_something_v2(args: argparse.Namespace) -> Preparation:
-    """Something-Something version 2."""
-    files = read_something_v2(args.annotations or osp.join(args.out, 'annotations'))
-    return _from_split_files(
-        files,
-        args,
-        published.SOMETHING_V2,
+        check=check_no_frame_folders,
+    ),
+    'something-v2': _WithSplitFiles(
+        read_something_v2,
+        "the data set's page",
         published.SOMETHING_V2_TOTAL,
         published.SOMETHING_CLASSES,
-        source="the data set's page",
+        published.SOMETHING_V2,
         has_class_folders=False,
-    )
+    ),
+}
 
 
-def _from_split_files(
-    files: SplitFiles,
-    args: argparse.Namespace,
-    counts: dict[str, int],
-    total: int,
-    num_classes: int,
-    source: str,
-    fold_case: bool = False,
-    has_class_folders: bool = True,
-) -> Preparation:
+def prepare_with_split_files(args: argparse.Namespace) -> Preparation:
+    """UCF101, HMDB51 or Something-Something, all splits."""
+    dataset = WITH_SPLIT_FILES[args.dataset]
+    files = dataset.read(args.annotations or osp.join(args.out, 'annotations'))
     folder = args.videos or osp.join(args.out, 'videos')
     index = None
     if not args.no_videos:
-        index = VideoIndex(find_videos(folder), files.classes if has_class_folders else (), fold_case)
-    lists = locate(files, index, folder, counts, has_class_folders)
+        dataset.check(folder)
+        index = VideoIndex(find_videos(folder), files.classes if dataset.has_class_folders else (), dataset.fold_case)
+    lists = locate(files, index, folder, dataset.counts, dataset.has_class_folders)
     remarks = [
-        f'the split files name {files.total:,} videos of {len(files.classes)} classes; published: {total:,} of '
-        f'{num_classes}'
+        f'the split files name {files.total:,} videos of {len(files.classes)} classes; published: {dataset.total:,} of '
+        f'{dataset.num_classes}'
     ]
     if index is not None:
         remarks += _duplicates_remark(index)
-    return Preparation(
-        lists, files.classes, remarks, source, {made.name: 'videos' for made in lists}, index is not None
-    )
+    folders = {made.name: 'videos' for made in lists}
+    return Preparation(lists, files.classes, remarks, dataset.source, folders, index is not None)
 
 
 def prepare_kinetics400(args: argparse.Namespace) -> Preparation:
@@ -355,8 +352,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument('--overwrite', action='store_true', help='replace also lists that this tool did not write')
         return command
 
-    add('ucf101', prepare_ucf101, 'UCF101, all three splits', 'data/ucf101')
-    add('hmdb51', prepare_hmdb51, 'HMDB51, all three splits', 'data/hmdb51')
+    add('ucf101', prepare_with_split_files, 'UCF101, all three splits', 'data/ucf101')
+    add('hmdb51', prepare_with_split_files, 'HMDB51, all three splits', 'data/hmdb51')
     for name, prepare in (('kinetics400', prepare_kinetics400), ('kinetics100', prepare_kinetics100)):
         command = add(
             name,
@@ -389,11 +386,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             )
     add(
         'something-v1',
-        prepare_something_v1,
+        prepare_with_split_files,
         'Something-Something version 1, after making videos of its frames',
         'data/sthv1',
     )
-    add('something-v2', prepare_something_v2, 'Something-Something version 2', 'data/sthv2')
+    add('something-v2', prepare_with_split_files, 'Something-Something version 2', 'data/sthv2')
     command = add('folder', prepare_folder, 'any folder of class folders with videos', None)
     command.add_argument('videos', help='the folder')
     command.add_argument(
@@ -438,7 +435,7 @@ def main(argv: list[str] | None = None) -> None:
         print(how_to_use(preparation, args.out, write(preparation, args.out, args.overwrite)))
         if args.check:
             print(check(preparation, args.out, args.workers))
-    except (PreparationError, OSError) as error:  # also a full disk
+    except (UserError, OSError) as error:  # also a full disk
         raise SystemExit(printable(str(error))) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped; run the same command again to go on') from None
