@@ -1,7 +1,11 @@
-"""Packaging. The wheel carries ``configs/`` and ``tools/`` as ``videossl/.mim/``, where OpenMMLab's tools look for them."""
+"""Packaging. The wheel has ``configs/``, ``tools/`` and the metafiles in ``videossl/.mim/``, where OpenMMLab's tools look."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -21,17 +25,24 @@ def version() -> str:
 
 
 class BuildWithConfigs(build_py):
-    """Copies ``configs/`` and ``tools/`` into what is built. An editable installation copies nothing, so that a checkout
-    goes on using its own files (:func:`videossl.compat.config_directory`)."""
+    """Copies ``configs/`` and ``tools/`` into the build, and makes the metafiles there. An editable installation copies
+    nothing: a checkout uses its own files (:func:`videossl.compat.config_directory`)."""
 
     def run(self) -> None:
         super().run()
         if self.editable_mode:
             return
+        target = Path(self.build_lib, 'videossl', '.mim').absolute()
+        shutil.rmtree(target, ignore_errors=True)
         for folder in ('configs', 'tools'):
-            target = Path(self.build_lib, 'videossl', '.mim', folder)
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(ROOT / folder, target, ignore=shutil.ignore_patterns('__pycache__', '.*'))
+            shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns('__pycache__', '.*'))
+        # The metafiles are derived from the configs, which only videossl itself can read.
+        missing = [name for name in ('torch', 'mmengine', 'mmcv', 'mmaction') if find_spec(name) is None]
+        if missing:
+            print(f'no metafiles: {", ".join(missing)} not installed; build with --no-build-isolation to have them')
+            return
+        environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE='1')
+        subprocess.run([sys.executable, ROOT / 'tools' / 'make_metafiles.py', target], check=True, env=environment)
 
 
 readme = ROOT / 'README.md'

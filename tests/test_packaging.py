@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from videossl import __version__
 from videossl.datasets.moving_shapes import write_moving_shapes
@@ -26,6 +27,7 @@ PARTS = (
     'MANIFEST.in',
     'LICENSE',
     'README.md',
+    'docs/results.md',
 )
 
 EXPERIMENT = """
@@ -78,7 +80,7 @@ def run(*command: str | Path, folder: Path, **environment: str) -> str:
         env=dict(os.environ, **environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert result.returncode == 0, f'{command}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}'
     return result.stdout + result.stderr
@@ -92,6 +94,7 @@ def wheel(tmp_path_factory) -> Path:
         if source.is_dir():
             shutil.copytree(source, folder / 'source' / part, ignore=shutil.ignore_patterns('__pycache__', '.mim'))
         elif source.exists():
+            (folder / 'source' / part).parent.mkdir(exist_ok=True)
             shutil.copy(source, folder / 'source' / part)
     run(
         sys.executable,
@@ -149,6 +152,16 @@ def test_wheel_holds_every_module_config_and_tool(wheel):
             if path.is_file() and not {'__pycache__', '.mim'} & set(path.parts)
         }
         assert wanted and wanted <= names, sorted(wanted - names)
+
+
+def test_wheel_holds_an_index_of_metafiles_made_from_its_configs(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        index = yaml.safe_load(archive.read('videossl/.mim/model-index.yml'))['Import']
+        assert len(index) == 8
+        for path in index:
+            for model in yaml.safe_load(archive.read(f'videossl/.mim/{path}'))['Models']:
+                assert archive.getinfo(f'videossl/.mim/{model["Config"]}').file_size
+                assert model.get('Results', True), 'an empty entry'
 
 
 def test_wheel_holds_nothing_else(wheel):

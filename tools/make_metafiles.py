@@ -1,9 +1,11 @@
-"""Write ``configs/*/metafile.yml`` and ``model-index.yml``: ``python tools/make_metafiles.py``.
+"""Write ``configs/*/metafile.yml`` and ``model-index.yml`` below a folder: ``python tools/make_metafiles.py FOLDER``.
 
-They are derived: the models from the configs; what starts from a pretraining from the recipes, or, where no recipe has it, by
-net and method; the papers' figures (``Cited: true``) from the recipes; ours (``Measured: true``) from docs/results.md.
+The build of the wheel runs it. The models come from the configs; the configs that start from a pretraining from the recipes,
+or, if no recipe has it, by net and method; the papers' figures (``Cited: true``) from the recipes; our figures
+(``Measured: true``) from docs/results.md.
 """
 
+import argparse
 import functools
 import inspect
 import re
@@ -55,7 +57,7 @@ COLLECTIONS = dict(
     laptop=('Small nets', *AUX_SKD, 'docs/recipes.md'),
     downstream=('Fine-tuning', *AUX_SKD, 'docs/aux_skd.md'),
 )
-# What the names of a method's own fine-tunings have in them; where a net has none, the auxSKD paper's serve.
+# Part of the names of a method's own fine-tunings. A net without any uses those of the auxSKD paper.
 FINE_TUNING = dict(
     aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_'
 )
@@ -70,9 +72,9 @@ DATA = {
 
 
 def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
-    """What starts from each config, and the results that each config leads to, over all recipes.
+    """From all recipes: the configs that start from each config, and the results of each config.
 
-    A result stands at the last pretraining of its chain; without any, at the test's own config.
+    A result belongs to the last pretraining of its chain, or, without one, to the test's config.
     """
     successors: dict[str, list[str]] = {}
     results: dict[str, list[dict]] = {}
@@ -109,7 +111,7 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
 
 
 def read_measured() -> dict[str, dict[str, tuple[str, list[str]]]]:
-    """From recipes' names to their rows' names to data set, top-1 and top-5, as docs/results.md has them.
+    """The figures of docs/results.md: from a recipe's name and a row's name to data set, top-1 and top-5.
 
     A section's heading begins with the data set's name, and the section names its recipe.
     """
@@ -151,7 +153,7 @@ def read(path: Path) -> Config:
 
 
 def net_of(config: Config) -> dict:
-    """A config's backbone without what is no matter of architecture, its depth filled in."""
+    """The architecture in a config's backbone, with its default depth."""
     net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
     depth = inspect.signature(BACKBONES[inner['type']].__init__).parameters.get('depth')
@@ -166,7 +168,7 @@ def describe(path: Path, collection: str, successors: dict[str, list[str]], resu
     net = net_of(config)
     architecture = f'{backbone_name(net["backbone"])} with branches' if 'backbone' in net else backbone_name(net)
     metadata = {'Architecture': architecture}
-    if config.get('train_dataloader') is not None:  # not so where features are only extracted
+    if config.get('train_dataloader') is not None:  # configs that only extract features have none
         metadata.update(
             {
                 'Batch Size': config.train_dataloader.batch_size,
@@ -184,12 +186,13 @@ def describe(path: Path, collection: str, successors: dict[str, list[str]], resu
     following = successors.get(path.stem) or downstream_of(net, path.parent.name)
     if following:
         entry['Downstream'] = sorted(following)
-    entry['Results'] = results.get(path.stem)
+    if path.stem in results:
+        entry['Results'] = results[path.stem]
     return entry
 
 
 def downstream_of(net: dict, folder: str) -> list[str]:
-    """For a pretraining that no recipe has: the fine-tunings of its net that belong to its method."""
+    """The fine-tunings of the same net and method, for a pretraining without a recipe."""
     if folder not in FINE_TUNING:
         return []
     for part in (FINE_TUNING[folder], FINE_TUNING['vspp']):
@@ -204,7 +207,7 @@ def downstream_of(net: dict, folder: str) -> list[str]:
 
 
 def make_metafiles() -> dict[Path, str]:
-    """The files' paths, relative to the repository's root, and their texts."""
+    """The relative paths of the files, and their texts."""
     successors, results = read_chains()
     files = {}
     for folder, (name, title, address, page) in COLLECTIONS.items():
@@ -230,14 +233,16 @@ class Indented(yaml.SafeDumper):
 
 
 def as_text(content: dict) -> str:
-    head = '# Made by tools/make_metafiles.py; do not edit.\n'
-    return head + yaml.dump(content, Dumper=Indented, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(content, Dumper=Indented, sort_keys=False, allow_unicode=True, width=120)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description='Write the metafiles of all configs, and their index.')
+    parser.add_argument('out', type=Path, help='folder to write to')
+    out = parser.parse_args(argv).out
     for path, text in make_metafiles().items():
-        (ROOT / path).write_text(text, encoding='utf-8')
-        print(path)
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text(text, encoding='utf-8')
 
 
 if __name__ == '__main__':
