@@ -270,13 +270,13 @@ def _is_label(text: str) -> bool:
     return len(text) <= LABEL_DIGITS and text.isascii() and text.removeprefix('-').isdigit()
 
 
-def _to_label(value: object, place: str) -> int:
+def _to_label(value: object, where: str) -> int:
     try:
         text = str(value)
     except ValueError:  # Python does not print integers of more than 4,300 digits
         text = 'a number of thousands of digits'
     if not _is_label(text):
-        raise ValueError(f'{place}: the label must be a whole number, got "{text[:80]}"')
+        raise ValueError(f'{where}: the label must be a whole number, got "{text[:80]}"')
     return int(text)
 
 

@@ -100,15 +100,15 @@ def read_kinetics_csv(path: str | os.PathLike, split: str, needs_labels: bool = 
     return clips
 
 
-def _to_clip(cells: dict[str, str], has_label: bool, place: str) -> KineticsClip:
+def _to_clip(cells: dict[str, str], has_label: bool, where: str) -> KineticsClip:
     if not cells.get('youtube_id') or (has_label and not cells.get('label')):
-        raise PreparationError(f'{place}: there is no {"label" if cells.get("youtube_id") else "youtube_id"}')
+        raise PreparationError(f'{where}: there is no {"label" if cells.get("youtube_id") else "youtube_id"}')
     times: list[int | None] = []
     for column in ('time_start', 'time_end'):
         try:
             times.append(int(float(cells[column])) if cells.get(column) else None)
         except (ValueError, OverflowError):
-            raise PreparationError(f'{place}: {column} is "{cells[column]}", which is no time in seconds') from None
+            raise PreparationError(f'{where}: {column} is "{cells[column]}", which is no time in seconds') from None
     if None in times:
         times = [None, None]
     return KineticsClip(normal_class(cells['label']) if has_label else None, cells['youtube_id'], *times)
