@@ -213,13 +213,14 @@ def finished_features(out: str | os.PathLike, record: dict) -> ClipFeatures | No
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into eval mode, and back."""
-    was_training = model.training
+    """Put a model into eval mode, and each of its modules back into its own mode."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
 
 
 @contextmanager

@@ -1,14 +1,9 @@
 """kNN and retrieval while a net is being pretrained."""
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import numpy as np
-import torch
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
-from torch import nn
 
 from videossl.errors import check_integer
 from videossl.evaluation.knn import knn
@@ -17,6 +12,7 @@ from videossl.evaluation.retrieval import check_ks, clip_retrieval
 from videossl.features.extraction import extract_features
 from videossl.features.protocols import Protocol
 from videossl.features.video_list import list_videos
+from videossl.random_states import kept_random_states
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -86,7 +82,7 @@ class FeatureEvaluationHook(Hook):
         if epoch % self.every_n_epochs:
             return
         if is_main_process():
-            with undisturbed(unwrap(runner.model)):
+            with kept_random_states():
                 self._evaluate(runner, epoch)
         barrier()
 
@@ -123,19 +119,3 @@ class FeatureEvaluationHook(Hook):
     def _protocol(self, runner) -> Protocol:
         """The views of the run's config, with the hook's changes."""
         return Protocol.like(runner.cfg, **self.views)
-
-
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Restore the mode of each module and the random states of Python, NumPy and torch at the end of the block."""
-    modes = {module: module.training for module in model.modules()}
-    states = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        for module, mode in modes.items():
-            module.training = mode
