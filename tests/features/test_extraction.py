@@ -1,7 +1,7 @@
 """Features of videos: the right numbers in the right places, whatever is broken, cut off or changed."""
 
+import functools
 import os
-import runpy
 import signal
 from pathlib import Path
 
@@ -10,67 +10,26 @@ import decord
 import numpy as np
 import pytest
 import torch
+from extraction_making import CONFIG, MEAN, NAMES, STD, make_model, press_ctrl_c, stop_encoder, write_videos
 from mmengine.config import Config
 from torch import nn
 
 from videossl.apis import extract_features, init_model, load_backbone
-from videossl.apis.features import main
 from videossl.datasets import VideoDataset
 from videossl.errors import ConfigError
 from videossl.features import extraction as feature_extraction
-from videossl.features.clip_encoder import ClipEncoder, pool
-from videossl.features.clip_features import ClipFeatures
-from videossl.features.video_list import list_videos
 
 ROOT = Path(__file__).parents[2]
-NAMES = ['0.mp4', '1.mp4', '2.mp4', '3.mp4', '4.mp4']
-LENGTHS = dict(zip(NAMES, (20, 31, 5, 24, 16)))
-WIDTH, HEIGHT = 64, 48
-MEAN, STD = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
-CONFIG = dict(
-    default_scope='videossl',
-    model=dict(
-        type='Pretrainer',
-        data_preprocessor=dict(type='ClipDataPreprocessor', mean=MEAN, std=STD, to_bgr=True),
-        backbone=dict(type='R3D', depth=10, base_channels=4),
-        heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4)),
-    ),
-    test_pipeline=[
-        dict(type='DecordInit'),
-        dict(type='SampleFrames', clip_len=4, frame_interval=2, num_clips=3, test_mode=True),
-        dict(type='DecodeClips'),
-        dict(type='Resize', scale=(48, 40), keep_ratio=False),
-        dict(type='CenterCrop', crop_size=32),
-        dict(type='PackClips'),
-    ],
-    default_hooks=dict(precision=dict(type='PrecisionHook', precision='fp32')),
-)
 
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory):
-    """Five videos of different lengths, and a list with their labels, 10 to 14."""
-    folder = tmp_path_factory.mktemp('videos')
-    for seed, (name, length) in enumerate(LENGTHS.items()):
-        blocks = np.random.default_rng(seed).integers(0, 256, (length, 6, 8, 3), dtype=np.uint8)
-        writer = cv2.VideoWriter(str(folder / name), cv2.VideoWriter_fourcc(*'mp4v'), 25, (WIDTH, HEIGHT))
-        for frame in blocks.repeat(8, axis=1).repeat(8, axis=2):
-            writer.write(frame)
-        writer.release()
-    (folder / 'list.txt').write_text(''.join(f'{name} {10 + number}\n' for number, name in enumerate(NAMES)))
-    return folder
+    return write_videos(tmp_path_factory.mktemp('videos'))
 
 
 @pytest.fixture(scope='module')
 def model():
-    torch.manual_seed(0)
-    model = init_model(Config(CONFIG), device='cpu')
-    for name, value in model.backbone.state_dict().items():
-        if name.endswith('running_mean'):
-            value.uniform_(-0.1, 0.1)
-        elif name.endswith('running_var'):
-            value.uniform_(0.1, 0.5)
-    return model
+    return make_model()
 
 
 @pytest.fixture
@@ -221,49 +180,6 @@ def test_two_workers_give_the_same_and_tell_what_was_unreadable(run, videos, tmp
     np.testing.assert_array_equal(helped.features, alone.features)
 
 
-# ------------------------------------------------------------------------------------------------------------- pooling
-def test_every_pooling_on_a_known_map():
-    counting = torch.arange(2 * 3 * 2 * 4 * 5.0).reshape(2, 3, 2, 4, 5)
-    flat = counting.reshape(2, 3, 40)
-    assert torch.equal(pool(counting, 'avg'), flat.mean(2)) and torch.equal(pool(counting, 'max'), flat[:, :, -1])
-    blocks = pool(counting, 'max_1x2x2')
-    # The largest of each 2x2 is its lower right one: rows 1 and 3, columns 1 and 3; the fifth column has no partner.
-    assert torch.equal(blocks, counting[:, :, :, 1::2, 1:4:2].reshape(2, -1)) and blocks.shape == (2, 3 * 2 * 2 * 2)
-
-
-def test_vcops_pooling_gives_9216_numbers_of_the_nets_of_512_channels():
-    assert pool(torch.zeros(1, 512, 2, 7, 7), 'max_1x2x2').shape == (1, 9216)
-
-
-@pytest.mark.parametrize('pooling', ['avg', 'max', 'max_1x2x2'])
-def test_maps_of_several_parts_are_pooled_each_and_joined(pooling):
-    human, contrast = torch.rand(2, 3, 2, 4, 4), torch.rand(2, 5, 2, 4, 4)
-    joined = pool(dict(human=human, contrast=contrast), pooling)
-    assert torch.equal(joined, torch.cat([pool(human, pooling), pool(contrast, pooling)], dim=1))
-    assert torch.equal(joined, pool((human, contrast), pooling))
-    assert torch.equal(joined, pool(torch.cat([human, contrast], dim=1), pooling))
-
-
-def test_pooling_is_exact_where_bf16_would_not_be():
-    ones = torch.ones(1, 1, 1, 1, 1001, dtype=torch.bfloat16)
-    ones[..., 0] = 3
-    assert pool(ones, 'avg').item() == pytest.approx(1003 / 1001, abs=1e-6) and pool(ones, 'avg').dtype == torch.float32
-
-
-def test_vectors_stay_as_they_are():
-    vectors = torch.rand(2, 7)
-    assert torch.equal(pool(vectors, 'avg'), vectors) and torch.equal(pool(vectors, 'max'), vectors)
-
-
-@pytest.mark.parametrize(
-    ('shape', 'pooling'),
-    [((1, 2, 3, 4), 'avg'), ((1, 2), 'max_1x2x2'), ((1, 2, 1, 1, 4), 'max_1x2x2'), ((1, 2), 'sum')],
-)
-def test_a_map_that_a_pooling_cannot_be_done_on_is_refused(shape, pooling):
-    with pytest.raises(ConfigError, match='pooling'):
-        pool(torch.zeros(shape), pooling)
-
-
 def test_branches_are_joined(run, videos):
     branched = dict(type='BranchedBackbone', output='branches', backbone=CONFIG['model']['backbone'])
     branches = init_model(Config(dict(CONFIG, model=dict(CONFIG['model'], backbone=branched))), device='cpu')
@@ -368,28 +284,6 @@ def test_a_data_set_and_the_config_of_one_give_paths_and_labels(run, videos):
 
 
 @pytest.mark.parametrize(
-    ('named', 'message'),
-    [
-        ([], 'there are no videos'),
-        (['no.mp4', 'neither.mp4'], 'none of the first 2 videos exists, the first being no.mp4'),
-        ('no.mp4', 'none of the first 1 videos exists'),
-        ('no.txt', 'no.txt does not exist'),
-    ],
-)
-def test_videos_that_are_not_there_are_named_before_anything_starts(named, message):
-    with pytest.raises(ConfigError, match=message):
-        list_videos(named)
-
-
-def test_an_empty_list_and_a_folder_without_videos_are_refused(tmp_path):
-    (tmp_path / 'empty.txt').write_text('\n')
-    with pytest.raises(ConfigError, match='lists no video'):
-        list_videos(tmp_path / 'empty.txt')
-    with pytest.raises(ConfigError, match='no video was found below'):
-        list_videos(tmp_path)
-
-
-@pytest.mark.parametrize(
     ('settings', 'message'),
     [
         (dict(batch_size=0), 'batch_size must be'),
@@ -428,25 +322,7 @@ def test_a_broken_video_in_the_middle_keeps_its_place_and_label(run, videos, tmp
 # ---------------------------------------------------------------------------------------------------------- resumption
 @pytest.fixture
 def interrupt(monkeypatch):
-    """A function that lets the encoder stop the process in its n-th batch from now on."""
-
-    def interrupt(after, how):
-        original, calls = ClipEncoder._encode, []
-
-        def encode(self, views):
-            calls.append(1)
-            if len(calls) > after:
-                how()
-            return original(self, views)
-
-        monkeypatch.setattr(ClipEncoder, '_encode', encode)
-        return lambda: monkeypatch.setattr(ClipEncoder, '_encode', original)
-
-    return interrupt
-
-
-def press_ctrl_c():
-    raise KeyboardInterrupt
+    return functools.partial(stop_encoder, monkeypatch)
 
 
 def test_an_interrupted_extraction_goes_on_and_decodes_nothing_twice(run, decoded, interrupt, tmp_path):
@@ -568,79 +444,3 @@ def test_a_folder_of_somebody_else_is_not_touched(run, tmp_path):
     with pytest.raises(ConfigError, match='no unfinished extraction'):
         run(out=tmp_path / 'features.npz')
     assert os.listdir(folder) == ['diary.txt']
-
-
-# ------------------------------------------------------------------------------------------------------------ the tool
-@pytest.fixture
-def trained(model, tmp_path):
-    """Config and checkpoint files."""
-    config = Config(CONFIG)
-    config.dump(tmp_path / 'tiny.py')
-    torch.save(dict(meta=dict(cfg=config.pretty_text), state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
-    return [str(tmp_path / 'tiny.py'), str(tmp_path / 'epoch_1.pth'), '--device', 'cpu']
-
-
-def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, tmp_path, capsys):
-    (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 5\nmissing.mp4 6\n')
-    main(
-        [
-            *trained,
-            '--ann-file',
-            str(tmp_path / 'list.txt'),
-            '--out',
-            str(tmp_path / 'out.npz'),
-            '--num-clips',
-            '2',
-            '--resize',
-            '40',
-        ]
-    )
-    printed = capsys.readouterr().out
-    for part in (
-        '2 videos of list.txt, 2 views each, 32 numbers a view',
-        '2 clips x 1 crop, 4 frames at interval 2, resized to 40, 32 px, avg pooling, fp32',
-        '1 could not be read',
-        'missing.mp4',
-    ):
-        assert part in printed
-    features = ClipFeatures.load(tmp_path / 'out.npz')
-    assert features.protocol['config'] == 'tiny.py' and features.labels.tolist() == [5, 6]
-    expected = run(videos=[videos / '0.mp4'], num_clips=2, resize=40).features[0]
-    np.testing.assert_allclose(features.features[0], expected, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    'named', [['--data-root', '{0}'], ['--data-root', '{0}', '--ann-file', 'list.txt'], ['--ann-file', '{0}/list.txt']]
-)
-def test_the_tool_takes_a_folder_a_list_or_both(trained, run, videos, tmp_path, named):
-    main([*trained, *(argument.format(videos) for argument in named), '--out', str(tmp_path / 'out.npz')])
-    np.testing.assert_array_equal(ClipFeatures.load(tmp_path / 'out.npz').features, run().features)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['--out', 'a.npz'], 'name the videos: --data-root FOLDER, --ann-file LIST'),
-        (['--out', 'a.npz', '--data-root', 'nowhere'], 'nowhere does not exist'),
-        (['--out', 'a.txt', '--data-root', '.'], '.npz or .parquet'),
-        (['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'modle.backbone.depth=18'], 'did you mean "model"'),
-        (
-            ['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'model.backbone.depth=18'],
-            'not of this backbone, R3D',
-        ),
-    ],
-)
-def test_the_tool_ends_with_a_sentence(trained, videos, tmp_path, monkeypatch, arguments, message):
-    monkeypatch.chdir(videos)
-    with pytest.raises(SystemExit, match=message):
-        main([*trained, *arguments])
-
-
-def test_the_tool_can_be_interrupted(trained, videos, tmp_path, interrupt):
-    interrupt(after=0, how=press_ctrl_c)
-    with pytest.raises(SystemExit, match='run the same command again'):
-        main([*trained, '--data-root', str(videos), '--out', str(tmp_path / 'out.npz')])
-
-
-def test_the_script_is_this_tool():
-    assert runpy.run_path(str(ROOT / 'tools' / 'extract_features.py'), run_name='script')['main'] is main
