@@ -201,7 +201,7 @@ def _find_kinetics(args: argparse.Namespace, root: str) -> tuple[dict[str, _Kine
         if matched.contradictory:
             remarks.append(
                 f'{csv_file}: {len(matched.contradictory)} videos are left out, as rows give them several classes: '
-                f'{_some(matched.contradictory, SHOWN_CLASSES)}'
+                f'{_some(matched.contradictory)}'
             )
         remarks += [] if index is None else _duplicates_remark(index)
     if not found:
@@ -231,7 +231,7 @@ def _kinetics_lists(
         if unseen and split == 'train':
             remarks.append(
                 f'{len(unseen)} {"class has" if len(unseen) == 1 else "classes have"} no training video: '
-                f'{_some(unseen, SHOWN_CLASSES)}'
+                f'{_some(unseen)}'
             )
     return Preparation(lists, classes, remarks, source, folders, searched)
 
@@ -259,10 +259,7 @@ def prepare_folder(args: argparse.Namespace) -> Preparation:
         )
         unseen = sorted(set(classes) - {class_name for _, class_name in chosen})
         if unseen:
-            remarks.append(
-                f'{part} has no video of {len(unseen)} classes, which are too small for it: '
-                f'{_some(unseen, SHOWN_CLASSES)}'
-            )
+            remarks.append(f'{part} has no video of {len(unseen)} classes, which are too small for it: {_some(unseen)}')
     return Preparation(lists, classes, remarks)
 
 
@@ -313,8 +310,9 @@ def _duplicates_remark(index: VideoIndex) -> list[str]:
     ]
 
 
-def _some(names: list[str], number: int) -> str:
-    return ', '.join(names[:number]) + (f' and {len(names) - number} more' if len(names) > number else '')
+def _some(names: list[str]) -> str:
+    more = len(names) - SHOWN_CLASSES
+    return ', '.join(names[:SHOWN_CLASSES]) + (f' and {more} more' if more > 0 else '')
 
 
 # ----------------------------------------------------------------------------------------------------------- the command
