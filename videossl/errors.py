@@ -7,13 +7,3 @@ class UserError(Exception):
 
 class ConfigError(UserError, ValueError):
     """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
-
-
-def check_integer(name: str, value: object, least: int = 1) -> None:
-    """Refuse a value that is not an integer of at least ``least``.
-
-    Raises:
-        ConfigError: it is not; the message begins with the name.
-    """
-    if type(value) is not int or value < least:
-        raise ConfigError(f'{name} must be an integer of at least {least}, got {value!r}')

@@ -1,5 +1,8 @@
 """The settings of a protocol: named, read from configs, changed by arguments, or refused."""
 
+import json
+
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -122,3 +125,8 @@ def test_the_title_of_a_changed_protocol_says_what_was_changed():
     assert (
         protocol_of(changed, resize=(98, 73), center=True).title == 'auxskd, changed: size 64, resize 98x73, center on'
     )
+
+
+def test_integers_of_numpy_become_plain_ones():
+    views = Protocol(num_clips=np.int64(2), size=np.int32(64)).views()
+    assert json.loads(json.dumps(views)) == views and views['num_clips'] == 2

@@ -127,13 +127,13 @@ def main(argv: list[str] | None = None) -> None:
             batch_size=args.batch_size,
             num_workers=args.num_workers,
         )
-    except (UserError, ImportError, OSError, ValueError) as error:
+        Console().print(report_table(results, title=osp.basename(args.checkpoint)))
+        for path in args.out:
+            write_report(results, path)
+    except (UserError, ImportError, OSError, ValueError) as error:  # also a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped') from None
-    Console().print(report_table(results, title=osp.basename(args.checkpoint)))
-    for path in args.out:
-        write_report(results, path)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from videossl.errors import check_integer
+from videossl.checks import check_integer
 from videossl.features.clip_features import ClipFeatures
 
 from .feature_sets import pair_sets, protocol_text, unit_videos

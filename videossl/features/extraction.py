@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.utils.data import DataLoader
 
+from videossl.checks import check_integer
 from videossl.cores import share_cores
 from videossl.datasets.video_dataset import VideoDataset
-from videossl.errors import ConfigError, check_integer
+from videossl.errors import ConfigError
 from videossl.wrappers import unwrap
 
 from .clip_encoder import ClipEncoder, describe_pixels, digest_of

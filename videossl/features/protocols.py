@@ -6,7 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from videossl.errors import ConfigError, check_integer
+from videossl.checks import check_integer
+from videossl.errors import ConfigError
 
 from .config_views import CROPS, views_in_config
 
@@ -58,6 +59,7 @@ class Protocol:
         where = f'protocol {self.name}: ' if self.name else ''
         for key in ('num_clips', 'clip_len', 'frame_interval', 'size'):
             check_integer(f'{where}{key}', getattr(self, key))
+            object.__setattr__(self, key, int(getattr(self, key)))  # JSON has no integers of NumPy
         for key, known in (('crops', tuple(CROPS)), ('pooling', POOLINGS), ('average', CLIP_AVERAGES)):
             if getattr(self, key) not in known:
                 raise ConfigError(f'{where}{key} must be one of {known}, got {getattr(self, key)!r}')

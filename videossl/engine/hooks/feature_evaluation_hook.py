@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 
-from videossl.errors import check_integer
+from videossl.checks import check_integer
 from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
