@@ -51,6 +51,7 @@ def test_another_delimiter_leaves_spaces_to_the_path(tmp_path, delimiter, text):
     [
         ('path,label\na b.mp4,0\n"c,d.mp4",12\n', [('a b.mp4', 0), ('c,d.mp4', 12)]),
         ('label,filename\n3,a.mp4\n', [('a.mp4', 3)]),
+        ('"x, y",path,label\n1,a.mp4,3\n', [('a.mp4', 3)]),
         ('Label, Video \n3, a.mp4\n', [('a.mp4', 3)]),
         ('path,fps\na.mp4,25\n', [('a.mp4', None)]),
         ('path,label\na.mp4,\nb.mp4\n', [('a.mp4', None), ('b.mp4', None)]),

@@ -188,29 +188,29 @@ def csv_layout(file: TextIO, name: str) -> tuple[str, list[str]]:
     line = next((line for line in file if line.strip(', \t\r\n')), '').strip('\r\n')
     file.seek(0)
     default = '\t' if name.lower().endswith('.tsv') else ','
+    rows = {}
     for delimiter in (default, ',', ';', '\t'):
-        cells = [cell.strip() for cell in line.split(delimiter)]
-        header = [cell.strip('" ').lower() for cell in cells]
+        try:
+            rows[delimiter] = row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+        except csv.Error:  # such as a cell that is too long; the reader names the line
+            return default, []
+        header = [cell.lower() for cell in row]
         if {*header} & {*PATH_COLUMNS}:
             return delimiter, header
-        if len(cells) > 1 and cells[0].lower().endswith(VIDEO_EXTENSIONS):
-            break
-    else:
-        delimiter = default
-    try:
-        row = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
-    except csv.Error:  # such as a cell that is too long; the reader names the line
-        return delimiter, []
-    names = [column.lower() for column in row]
+        if len(row) > 1 and row[0].lower().endswith(VIDEO_EXTENSIONS):
+            return delimiter, []
+    row = rows[default]
     words = line.lower().split()
     if len(words) > 1 and {*words} & {*PATH_COLUMNS} and 'label' in words:
         raise ValueError(f'{name}: the names of the columns are separated by spaces; save the list with commas')
-    if 'label' in names or (len(row) > 1 and row[1] and not _is_label(row[1]) and not osp.splitext(row[0])[1]):
+    if 'label' in map(str.lower, row) or (
+        len(row) > 1 and row[1] and not _is_label(row[1]) and not osp.splitext(row[0])[1]
+    ):
         raise ValueError(
             f'{name}, row 1: a header needs a column {" or ".join(PATH_COLUMNS)}, and this has {", ".join(row)}; '
             'without a header a row is a path and a label, which is a whole number'
         )
-    return delimiter, []
+    return default, []
 
 
 def _csv_rows(file: TextIO, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
