@@ -14,8 +14,7 @@ from videossl.apis import evaluate_features as tool
 from videossl.apis import extract_features, load_backbone
 from videossl.apis.running import test as testing
 from videossl.checkpoints import export_backbone
-from videossl.checkpoints.hand_off import HandOffError
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.evaluation import protocol_of
 from videossl.registry import MODELS
 
@@ -390,7 +389,7 @@ def test_a_checkpoint_of_another_net_is_refused(videos, tmp_path):
             cls_head=dict(type='I3DHead', in_channels=32, num_classes=10),
         )
     )
-    with pytest.raises(HandOffError, match='R3D'):
+    with pytest.raises(CheckpointError, match='R3D'):
         run_test(save(other, tmp_path / 'other.pth'), videos, tmp_path)
 
 

@@ -12,9 +12,8 @@ from mmengine.device import get_device
 from rich.console import Console
 from torch import nn
 
-from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model, load_backbone
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
 from videossl.evaluation.report import (
     EVALUATIONS,
@@ -242,7 +241,7 @@ def main(argv: list[str] | None = None) -> None:
             batch_size=args.batch_size,
             num_workers=args.num_workers,
         )
-    except (ConfigError, HandOffError, ImportError, OSError, ValueError) as error:
+    except (ConfigError, CheckpointError, ImportError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped') from None

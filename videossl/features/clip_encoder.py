@@ -12,11 +12,11 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checkpoints.load_model import check_registered
+from videossl.checkpoints.embedded_config import build_part
+from videossl.checkpoints.writing import weights_sha256
 from videossl.engine.hooks.precision_hook import PRECISIONS, resolve_precision
 from videossl.errors import ConfigError
 from videossl.models.folding import folded
-from videossl.models.pretrainers.pretrainer import build
 
 from .clip_protocol import POOLINGS, ClipProtocol
 
@@ -132,8 +132,7 @@ def build_preprocessor(backbone: nn.Module) -> nn.Module:
                 level=logging.WARNING,
             )
         preprocessor = dict(type='ClipDataPreprocessor')
-    check_registered(preprocessor, getattr(backbone, 'checkpoint', None) or 'the checkpoint')
-    return build(preprocessor)
+    return build_part(preprocessor, f'the config in {getattr(backbone, "checkpoint", None) or "the checkpoint"}')
 
 
 def describe_pixels(preprocessor: nn.Module) -> dict:
@@ -150,9 +149,5 @@ def describe_pixels(preprocessor: nn.Module) -> dict:
 
 def digest_of(net: nn.Module) -> str:
     """Changes with a net's layers and with every weight."""
-    digest = hashlib.sha256(repr(net).encode())
-    for name, value in net.state_dict().items():
-        if not name.endswith('num_batches_tracked'):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    weights = {name: value for name, value in net.state_dict().items() if not name.endswith('num_batches_tracked')}
+    return hashlib.sha256(f'{net!r} {weights_sha256(weights)}'.encode()).hexdigest()

@@ -17,11 +17,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl.apis.running.launch import keep_freed_memory, load_config, share_cores
-from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model
 from videossl.datasets.video_dataset import VideoDataset
 from videossl.engine.hooks.precision_hook import PRECISIONS
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.evaluation.feature_sets import numbered
 from videossl.features.clip_features import ClipFeatures, file_format
 from videossl.wrappers import unwrap
@@ -330,7 +329,7 @@ def main(argv: list[str] | None = None) -> None:
             precision=args.precision,
             out=args.out,
         )
-    except (ConfigError, HandOffError, ImportError, OSError) as error:  # also a full disk
+    except (ConfigError, CheckpointError, ImportError, OSError) as error:  # also a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped; run the same command again to go on') from None

@@ -20,7 +20,7 @@ EVERY_EPOCH = dict(type='PlainCheckpointHook', interval=1, max_keep_ckpts=2)
 
 
 def files_in(work_dir) -> list[str]:
-    return sorted(name for name in os.listdir(work_dir) if name.endswith(('.pth', '.part')))
+    return sorted(name for name in os.listdir(work_dir) if name.endswith(('.pth', '.tmp')))
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_what_a_killed_write_leaves_behind_does_not_matter(straight, interrupted
     broken = tmp_path / 'broken'
 
     def kill_while_writing_the_third() -> None:
-        (broken / 'epoch_3.pth.part').write_bytes(b'half a checkpoint')
-        (broken / 'last_checkpoint.part').write_text('epoch_')
+        (broken / '.epoch_3.pth.0123abcd.tmp').write_bytes(b'half a checkpoint')
+        (broken / '.last_checkpoint.0123abcd.tmp').write_text('epoch_')
 
     resumed = interrupted(between=kill_while_writing_the_third)
     assert_identical(dict(straight.model.state_dict()), dict(resumed.model.state_dict()))

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from videossl.datasets.annotations import read_annotations
 from videossl.errors import UserError
+from videossl.files import whole_file
 
 Entry = tuple[str, int | None]
 
@@ -103,19 +103,18 @@ def write_lines(
     Returns:
         Whether it was. It is not where the lines cannot be written in UTF-8 either.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.stem}.{uuid4().hex[:8]}.tmp{path.suffix}')
     try:
-        temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', newline='\n')
-        if not accept(temporary):
-            return False
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', newline='\n')
+            if not accept(temporary):
+                raise _NotAccepted
         return True
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, _NotAccepted):
         return False
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+class _NotAccepted(Exception):
+    """What was written is not given its name."""
 
 
 def read_text(path: str | os.PathLike) -> list[str]:
