@@ -437,7 +437,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken
     resumed.model.memory_bank = MemoryBank(size, 5)
     before = {name: value.clone() for name, value in resumed.model.state_dict().items()}
     with pytest.raises(
-        CheckpointError, match=rf'1 tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'
+        CheckpointError, match=rf'1 of its tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'
     ):
         resumed.train()
     assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())

@@ -235,9 +235,12 @@ class Once(Hook):
 def full_disk_under(monkeypatch) -> None:
     """Let the system, and not a mock, refuse the bytes: what is written goes to a device that is always full."""
     put = LocalBackend.put
-    monkeypatch.setattr(
-        LocalBackend, 'put', lambda self, content, path: (os.symlink('/dev/full', path), put(self, content, path))
-    )
+
+    def put_on_full_disk(self, content: bytes, path: str) -> None:
+        os.symlink('/dev/full', path)
+        put(self, content, path)
+
+    monkeypatch.setattr(LocalBackend, 'put', put_on_full_disk)
 
 
 def test_a_disk_that_is_really_full_keeps_the_old_checkpoint_and_stops_with_the_reason(build, folder, monkeypatch):

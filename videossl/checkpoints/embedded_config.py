@@ -37,7 +37,7 @@ PARTS = (
 )
 
 
-def read_config_text(text: str, *wanted: str) -> dict[str, Any]:
+def read_config_text(text: str, *wanted: str, origin: str = 'the config in the checkpoint') -> dict[str, Any]:
     """The variables of a config, out of the text that mmengine keeps in a checkpoint; nothing is run.
 
     Values are constants, lists, tuples, sets, dicts, ``dict(...)`` and ``float('inf')``. Variables with other values are
@@ -46,6 +46,7 @@ def read_config_text(text: str, *wanted: str) -> dict[str, Any]:
     Args:
         text: of a config with its bases merged, as ``Config.pretty_text`` gives it.
         wanted: variables that must not be left out.
+        origin: whose text it is, for messages.
 
     Raises:
         CheckpointError: the text is not Python, or a wanted variable has another value.
@@ -57,9 +58,7 @@ def read_config_text(text: str, *wanted: str) -> dict[str, Any]:
     try:
         statements = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise CheckpointError(
-            f'the config in the checkpoint cannot be parsed ({error}); give its file with --config'
-        ) from None
+        raise CheckpointError(f'{origin} cannot be parsed ({error}); give its file with --config') from None
     values = {}
     for statement in statements:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
@@ -70,7 +69,7 @@ def read_config_text(text: str, *wanted: str) -> dict[str, Any]:
         except (ValueError, TypeError, RecursionError, MemoryError):
             if targets[0].id in wanted:
                 raise CheckpointError(
-                    f'the config in the checkpoint holds more than plain values in "{targets[0].id}", which is not run; '
+                    f'{origin} holds more than plain values in "{targets[0].id}", which is not run; '
                     "give the config's file with --config"
                 ) from None
     return values
@@ -110,9 +109,9 @@ def read_embedded(content: Any, checkpoint: str) -> Config | None:
     config = None
     if isinstance(meta.get('cfg'), str):
         try:
-            config = Config(read_config_text(meta['cfg']))
+            config = Config(read_config_text(meta['cfg'], origin=f'the config in {checkpoint}'))
         except (CheckpointError, TypeError, KeyError) as error:
-            print_log(f'{checkpoint}: {error}', logger='current')
+            print_log(str(error), logger='current')
     if isinstance(meta.get('backbone'), dict):
         parts = {key: meta[key] for key in ('backbone', 'data_preprocessor') if isinstance(meta.get(key), dict)}
         config = with_model(config, **parts)

@@ -127,7 +127,7 @@ def _config_of(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
     if config is not None:
         read = Config.fromfile(config).to_dict()
     elif isinstance(meta.get('cfg'), str):
-        read = read_config_text(meta['cfg'], 'model', 'default_scope')
+        read = read_config_text(meta['cfg'], 'model', 'default_scope', origin=f'the config in {checkpoint}')
     else:
         raise CheckpointError(
             f'{checkpoint} does not hold the config that it was trained with; give its file with --config'
