@@ -58,7 +58,7 @@ def stub_missing_drn() -> bool:
     """The mmaction2 1.2.0 wheel lacks ``mmaction.models.localizers.drn``, so ``import mmaction.models`` fails
     (open-mmlab/mmaction2#2714). Put an empty stand-in there. Not needed once the folder is in the wheel."""
     spec = importlib.util.find_spec('mmaction')
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise ImportError('videossl needs mmaction2: pip install --no-deps mmaction2==1.2.0')
     if osp.exists(osp.join(osp.dirname(spec.origin), 'models', 'localizers', 'drn')):
         return False
@@ -72,7 +72,7 @@ def stub_missing_drn() -> bool:
     package = 'mmaction.models.localizers.drn'
     for name in (package, f'{package}.drn'):
         module = types.ModuleType(name)
-        module.DRN = DRN
+        setattr(module, 'DRN', DRN)  # noqa: B010
         sys.modules[name] = module
     sys.modules[package].__path__ = []
     return True

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from videossl.errors import CheckpointError
 from videossl.files import whole_file
 
-from .reading import read_checkpoint
+from .reading import meta_of, read_checkpoint
 
 POINTER = 'last_checkpoint'
 NUMBERED = re.compile(r'^(?!best_)(.*?)(\d+)\.pth$')
@@ -97,10 +97,9 @@ def iterations_in(path: str) -> int:
         CheckpointError: it cannot be read, or has no training state.
     """
     content = read_checkpoint(path)
-    meta = content.get('meta') if isinstance(content, dict) else None
-    counts = [meta.get(key) for key in ('epoch', 'iter')] if isinstance(meta, dict) else [None]
-    if not all(type(count) is int for count in counts) or not isinstance(content.get('state_dict'), dict):
+    epoch, iterations = (meta_of(content).get(key) for key in ('epoch', 'iter'))
+    if type(epoch) is not int or type(iterations) is not int or not isinstance(content.get('state_dict'), dict):
         raise CheckpointError(
             f'{path} has no state of a training in it; from its weights alone a run starts with --init-from'
         )
-    return counts[1]
+    return iterations

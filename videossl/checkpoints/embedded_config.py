@@ -19,6 +19,8 @@ from torch import nn
 from videossl.errors import CheckpointError
 from videossl.registry import MODELS
 
+from .reading import meta_of
+
 SCOPES = ('videossl', 'mmaction', 'mmengine')
 # Of the packages whose parts come without the user's doing: backbones, preprocessors and layers. Not what reads other
 # files when it is built, as teachers and recognisers do.
@@ -61,15 +63,17 @@ def read_config_text(text: str, *wanted: str, origin: str = 'the config in the c
         raise CheckpointError(f'{origin} cannot be parsed ({error}); give its file with --config') from None
     values = {}
     for statement in statements:
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if len(targets) != 1 or not isinstance(targets[0], ast.Name) or targets[0].id in RESERVED_KEYS:
+        if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+            continue
+        target = statement.targets[0]
+        if not isinstance(target, ast.Name) or target.id in RESERVED_KEYS:
             continue
         try:
-            values[targets[0].id] = _literal(statement.value)
+            values[target.id] = _literal(statement.value)
         except (ValueError, TypeError, RecursionError, MemoryError):
-            if targets[0].id in wanted:
+            if target.id in wanted:
                 raise CheckpointError(
-                    f'{origin} holds more than plain values in "{targets[0].id}", which is not run; '
+                    f'{origin} holds more than plain values in "{target.id}", which is not run; '
                     "give the config's file with --config"
                 ) from None
     return values
@@ -103,10 +107,7 @@ def read_embedded(content: Any, checkpoint: str) -> Config | None:
     An imported or exported file describes its backbone and its pixels in ``meta``. These take the place of the training
     config's, which may have built more, such as several branches.
     """
-    meta = content.get('meta') if isinstance(content, dict) else None
-    if not isinstance(meta, dict):
-        return None
-    config = None
+    meta, config = meta_of(content), None
     if isinstance(meta.get('cfg'), str):
         try:
             config = Config(read_config_text(meta['cfg'], origin=f'the config in {checkpoint}'))

@@ -12,7 +12,7 @@ from videossl.errors import CheckpointError
 
 from .embedded_config import build_part, check_parts, read_config_text, scope_of
 from .publish import notes_on_paths, without_local_paths
-from .reading import read_checkpoint, split_weights
+from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
 from .writing import check_format, versions, weights_sha256, write_weights
 
@@ -56,7 +56,7 @@ def export_backbone(
     weights, beside = split_weights(read_checkpoint(checkpoint), checkpoint)
     if Path(out).exists() and Path(out).samefile(checkpoint):
         raise CheckpointError(f'--out {out} is the checkpoint itself')
-    meta = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
+    meta = meta_of(beside)
     described = 'backbone' in meta and config is None  # imported, or exported before
     root = 'teacher.backbone.' if teacher else 'backbone.'
     if described and not teacher and not any(name.startswith(root) for name in weights):

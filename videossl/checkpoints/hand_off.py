@@ -1,6 +1,7 @@
 """Hand-off: a stage starts from the weights of the stage before it, and reports what it took."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -109,10 +110,11 @@ def backbone_mapping(
         prefix: what the backbone's parameters begin with in the model.
         source_prefix: the same for the checkpoint.
     """
-    if not hasattr(backbone, 'hand_off_mapping'):  # not a BranchedBackbone
+    branched_mapping: Any = getattr(backbone, 'hand_off_mapping', None)  # of a BranchedBackbone
+    if branched_mapping is None:
         return {source_prefix: prefix}
     is_branched = any(name.startswith((f'{source_prefix}shared.', f'{source_prefix}branches.')) for name in names)
-    return backbone.hand_off_mapping(prefix, source_prefix, from_plain=not is_branched)
+    return branched_mapping(prefix, source_prefix, from_plain=not is_branched)
 
 
 def check_fills(model: nn.Module, checkpoint: dict, fault: str, remedy: str) -> None:

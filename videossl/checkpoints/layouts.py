@@ -42,7 +42,7 @@ class Layout:
     name: str
     backbone: str
     signature: tuple[str, ...]
-    rename: Callable[[str], str] | None = None
+    rename: Callable[[str], str] = str
     settings: dict = field(default_factory=dict)
     depths: dict[int, int] = field(default_factory=dict)
     bn_eps: float | None = None
@@ -67,7 +67,7 @@ def vcop_residual(name: str) -> str:
     """
     stage, block, layer, rest = _residual_parts(name)
     place = ''
-    if stage is not None:
+    if stage:
         place = f'conv{stage + 1}.' + ('block1.' if block == 0 else f'blocks.{block - 1}.')
     if 'conv' in layer:
         rest = (
@@ -204,20 +204,18 @@ def _conv3d(rest: str) -> str:
     return re.sub(r'^conv\.', 'conv3d.', rest)
 
 
-def _residual_parts(name: str) -> tuple[int | None, int | None, str, str]:
+def _residual_parts(name: str) -> tuple[int, int, str, str]:
+    """Stage (0: the stem), block, layer and rest of a name."""
     match = RESIDUAL.fullmatch(name)
-    stage = match['stage']
-    return (
-        (None, None, match['layer'], match['rest'])
-        if stage is None
-        else (int(stage), int(match['block']), match['layer'], match['rest'])
-    )
+    if match is None:
+        raise ValueError(f'{name} is not a name of a residual net of ours')
+    return int(match['stage'] or 0), int(match['block'] or 0), match['layer'], match['rest']
 
 
 def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') -> str:
     """A name of a net whose blocks are ``layerSTAGE.BLOCK.``: its layers by their other names, where they have one."""
     stage, block, layer, rest = _residual_parts(name)
-    place = stem if stage is None else f'layer{stage}.{block}.'
+    place = stem if stage == 0 else f'layer{stage}.{block}.'
     return f'{place}{layers.get(layer, layer)}.{rest}'
 
 

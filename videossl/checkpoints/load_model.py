@@ -6,6 +6,7 @@ import os
 import os.path as osp
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -21,7 +22,7 @@ from videossl.registry import MODELS
 
 from . import hand_off
 from .embedded_config import build_part, read_embedded, scope_of, with_model, without_initialisation
-from .reading import read_checkpoint, read_weights, split_weights, without_module
+from .reading import meta_of, read_checkpoint, read_weights, split_weights, without_module
 from .report import KeyReport, few
 
 
@@ -54,10 +55,10 @@ def init_model(
         raise ConfigError(f'{config.filename or "the config"} has no model with a backbone')
     model_config = copy.deepcopy(config.model)
     if isinstance(model_config.backbone, dict) and 'pretrained' in model_config.backbone:
-        model_config.backbone.pretrained = None  # mmaction2's nets would fetch it from the network
+        model_config.backbone['pretrained'] = None  # mmaction2's nets would fetch it from the network
     for head in (model_config.get('heads') or {}).values():
         if isinstance(head, dict) and head.get('teacher') is not None:
-            head.teacher = None
+            head['teacher'] = None
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'videossl'):
         model = MODELS.build(model_config)
         if checkpoint is None:
@@ -111,17 +112,18 @@ def load_backbone(
         data_preprocessor = dict(dict(type='videossl.ClipDataPreprocessor'), **data_preprocessor)
         _try_preprocessor(data_preprocessor)
         config = with_model(config, data_preprocessor=data_preprocessor)
+    net: Any = backbone
     if backbone is None:
-        backbone = _embedded_backbone(config, checkpoint)
+        net = _embedded_backbone(config, checkpoint)
     elif isinstance(backbone, dict):  # the caller's own words
         with DefaultScope.overwrite_default_scope('videossl'):
-            backbone = MODELS.build(without_initialisation(backbone))
+            net = MODELS.build(without_initialisation(backbone))
     source_prefix = _described_prefix(content, weights) or hand_off.backbone_prefix(weights)
-    report = hand_off.load_backbone(backbone, checkpoint, source_prefix, weights)
-    _check_whole(report, backbone, checkpoint, '', source_prefix, weights)
-    backbone.cfg = config
-    backbone.checkpoint = checkpoint
-    return backbone.to(device).eval()
+    report = hand_off.load_backbone(net, checkpoint, source_prefix, weights)
+    _check_whole(report, net, checkpoint, '', source_prefix, weights)
+    net.cfg = config
+    net.checkpoint = checkpoint
+    return net.to(device).eval()
 
 
 def _embedded_backbone(config: Config | None, checkpoint: str) -> nn.Module:
@@ -156,7 +158,7 @@ def _read_config(config: str | os.PathLike | Config) -> Config:
     return load_config(path)
 
 
-def _fill_model(model: nn.Module, checkpoint: str) -> None:
+def _fill_model(model: Any, checkpoint: str) -> None:
     weights, target = read_weights(checkpoint), model.state_dict()
     source_prefix = hand_off.backbone_prefix(weights)
     mapping = hand_off.backbone_mapping(model.backbone, weights, 'backbone.', source_prefix)
@@ -207,8 +209,8 @@ def _check_whole(
 
 def _described_prefix(content: dict, weights: dict[str, Tensor]) -> str:
     """What the names of an exported backbone begin with, as its file says."""
-    meta = content.get('meta')
-    prefix = meta.get('prefix') if isinstance(meta, dict) and isinstance(meta.get('backbone'), dict) else None
+    meta = meta_of(content)
+    prefix = meta.get('prefix') if isinstance(meta.get('backbone'), dict) else None
     return prefix if isinstance(prefix, str) and any(name.startswith(prefix) for name in weights) else ''
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from videossl.errors import CheckpointError
 from videossl.files import whole_file
 
-from .reading import read_checkpoint, split_weights
+from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
 from .writing import plain_bytes, versions, without_sharing
 
@@ -49,7 +49,7 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
             f'{checkpoint} holds nothing but parts that only training needs: '
             f'{", ".join(sorted({name.split(".")[0] for name in weights}))}'
         )
-    old = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
+    old = meta_of(beside)
     meta = {key: old[key] for key in META_KEYS if key in old}
     notes = [f'left out beside the weights: {", ".join(key for key in beside if key != "meta") or "nothing"}']
     if isinstance(meta.get('cfg'), str):

@@ -129,6 +129,12 @@ def split_weights(content: Any, path: str | os.PathLike) -> tuple[dict[str, Tens
     return tensors, beside
 
 
+def meta_of(content: Any) -> dict[str, Any]:
+    """The entry ``meta`` of a checkpoint; empty where there is none."""
+    meta = content.get('meta') if isinstance(content, dict) else None
+    return meta if isinstance(meta, dict) else {}
+
+
 def read_weights(path: str | os.PathLike) -> dict[str, Tensor]:
     """The weights in a checkpoint file by name, without the ``module.`` that data parallelism puts before names.
 

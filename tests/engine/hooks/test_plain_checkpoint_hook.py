@@ -165,7 +165,7 @@ def test_an_older_checkpoint_is_removed_only_after_the_new_one_and_its_pointer_a
 
 
 def test_a_run_killed_while_writing_keeps_the_last_whole_checkpoint(build_vspp, build_runner, monkeypatch, tmp_path):
-    def killed(temporary: Path, final: Path) -> None:
+    def killed(temporary: os.PathLike, final: os.PathLike) -> None:
         if 'epoch_3' in str(final):
             raise KeyboardInterrupt
         replace(temporary, final)

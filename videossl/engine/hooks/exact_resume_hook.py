@@ -1,5 +1,7 @@
 """State that mmengine's checkpoints lack, so that a resumed run gives the same bits."""
 
+from typing import Any
+
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
@@ -121,7 +123,7 @@ class ExactResumeHook(Hook):
 
 def process_state(runner) -> dict:
     """The state that differs between processes: random states, and the unfinished parts of a step."""
-    state = dict(random_states=random_states())
+    state: dict[str, Any] = dict(random_states=random_states())
     wrapper, model = runner.optim_wrapper, unwrap(runner.model)
     if get_world_size() > 1:
         state['statistics'] = {name: buffer.cpu() for name, buffer in moving_statistics(model).items()}
@@ -135,7 +137,7 @@ def process_state(runner) -> dict:
 
 def restore_process(runner, state: dict) -> None:
     """Restore what :func:`process_state` returned."""
-    model = unwrap(runner.model)
+    model: Any = unwrap(runner.model)
     device = next(model.parameters()).device
     statistics = moving_statistics(model)
     for name, value in state.get('statistics', {}).items():

@@ -1,6 +1,7 @@
 """Start a stage from another stage's checkpoint."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.hooks import Hook
 
@@ -35,7 +36,8 @@ class HandOffHook(Hook):
     def before_train(self, runner) -> None:
         if runner.iter > 0:
             return
-        model, mapping, weights = unwrap(runner.model), self.mapping, read_weights(self.checkpoint)
+        model: Any = unwrap(runner.model)
+        mapping, weights = self.mapping, read_weights(self.checkpoint)
         if mapping is None:
             mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix='backbone.')
         load_mapped(model, self.checkpoint, mapping, weights)

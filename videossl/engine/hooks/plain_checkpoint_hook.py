@@ -5,6 +5,7 @@ import os
 import os.path as osp
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,8 @@ class PlainCheckpointHook(CheckpointHook):
         arguments: mmengine's. ``out_dir`` must be a folder of this machine's file system.
     """
 
+    best_ckpt_path: str | None
+
     def __init__(self, interval: int = -1, **arguments) -> None:
         if type(interval) is not int or interval < 1 and interval != -1:
             raise ValueError(
@@ -71,7 +74,7 @@ class PlainCheckpointHook(CheckpointHook):
         """
         if runner._train_loop is None or not runner._resume or runner._has_loaded:
             return
-        shared = [None]
+        shared: list[Any] = [None]
         if is_main_process():
             shared = [self._checkpoint_to_resume(runner)]
         broadcast_object_list(shared)  # all processes go on from the same, and all of them stop where there is none
@@ -221,7 +224,7 @@ class PlainCheckpointHook(CheckpointHook):
         folder = runner.work_dir
         if self.out_dir not in (None, folder):
             folder = osp.join(self.out_dir, osp.basename(folder.rstrip(osp.sep)))
-        named, reasons = runner._load_from, []
+        named, reasons = runner._load_from, list[str]()
         try:
             if named is None:
                 path, reasons = newest_whole(runner.work_dir, folder)

@@ -113,6 +113,8 @@ class SCHP(FrozenTeacher):
         out: logits [N, C, h, w], fp32; h = w = 119 for square frames and LIP, 128 for the others.
     """
 
+    input_size: tuple[int, int]  # never the frame's own
+
     def __init__(
         self,
         checkpoint: str | None = None,
@@ -157,7 +159,7 @@ class SCHP(FrozenTeacher):
 
     def to_frame(self, logits: Tensor, frame_size: Sequence[int]) -> Tensor:
         """Logits without the black bars; those of a square frame are left as they are."""
-        return undo_letterbox(logits, tuple(frame_size), self.input_size)
+        return undo_letterbox(logits, (frame_size[0], frame_size[1]), self.input_size)
 
 
 def _how_to_get(released: ParsingDataset) -> str:
