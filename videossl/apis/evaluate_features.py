@@ -27,6 +27,7 @@ from videossl.features.clip_protocol import CROPS, POOLINGS, ClipProtocol, train
 from videossl.features.extraction import digest_of, extract_features, list_videos
 from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 from videossl.features.video_list import VideoList
+from videossl.files import whole_file
 from videossl.wrappers import unwrap
 
 from .running.launch import keep_freed_memory
@@ -141,8 +142,9 @@ def write_report(results: dict[str, dict], path: str | os.PathLike) -> None:
     Raises:
         ConfigError: it ends otherwise.
     """
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(REPORTS[report_format(path)](results))
+    text = REPORTS[report_format(path)](results)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
 
 
 def report_format(path: str | os.PathLike) -> str:
@@ -246,8 +248,11 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         raise SystemExit('\nstopped') from None
     Console().print(report_table(results, title=osp.basename(args.checkpoint)))
-    for path in args.out:
-        write_report(results, path)
+    try:
+        for path in args.out:
+            write_report(results, path)
+    except OSError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == '__main__':

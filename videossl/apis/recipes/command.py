@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
                     )
                     warn_at_chance(stage, chance, display)
             report(recipe, stages, work_dir, display)
-    except (UserError, RuntimeError) as error:
+    except (UserError, RuntimeError, OSError) as error:  # also a full disk
         display.say(str(error), style='red')
         raise SystemExit(1) from None
     except KeyboardInterrupt:
