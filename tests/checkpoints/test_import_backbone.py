@@ -354,6 +354,10 @@ def test_a_malicious_file_is_refused_unrun_and_the_user_is_told_what_to_do(wrap,
             {'state_dict': {'layer1.0.weight': torch.zeros(3), 'fc.bias': torch.zeros(3)}},
             'no net of a known layout.*fc, layer1',
         ),
+        (
+            {'model_state': {'s1.pathway0_stem.conv.weight': torch.zeros(3)}, 'epoch': 3},
+            r'a file of SlowFast \(PySlowFast\), whose nets are not among ours',
+        ),
     ],
 )
 def test_files_without_a_net_that_is_known_are_refused(content, message, tmp_path):
