@@ -110,7 +110,8 @@ def read_embedded(content: Any, checkpoint: str) -> Config | None:
     meta, config = meta_of(content), None
     if isinstance(meta.get('cfg'), str):
         try:
-            config = Config(read_config_text(meta['cfg'], origin=f'the config in {checkpoint}'))
+            entries = read_config_text(meta['cfg'], origin=f'the config in {checkpoint}')
+            config = Config({key: value for key, value in entries.items() if key != 'model' or isinstance(value, dict)})
         except (CheckpointError, TypeError, KeyError) as error:
             print_log(str(error), logger='current')
     if isinstance(meta.get('backbone'), dict):

@@ -22,7 +22,7 @@ LICENCE = (
 )
 # How a backbone is trained, not what it is.
 NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')
-# What an imported or exported file says of itself, and its copies go on saying.
+# Entries of an imported or exported file that its copies keep.
 KEPT = tuple('family encoder config cfg method model epoch iter part data_preprocessor'.split())
 
 
@@ -57,17 +57,17 @@ def export_backbone(
     if Path(out).exists() and Path(out).samefile(checkpoint):
         raise CheckpointError(f'--out {out} is the checkpoint itself')
     meta = meta_of(beside)
-    described = 'backbone' in meta and config is None  # imported, or exported before
+    described = isinstance(meta.get('backbone'), dict) and config is None  # imported, or exported before
     root = 'teacher.backbone.' if teacher else 'backbone.'
     if described and not teacher and not any(name.startswith(root) for name in weights):
-        root = meta.get('prefix', '')
+        root = str(meta.get('prefix', ''))
     tensors = {name[len(root) :]: value for name, value in weights.items() if name.startswith(root)}
     if not tensors:
         raise CheckpointError(
             f'{checkpoint} has no names that begin with {root}'
             + (
                 '; only methods with an averaged teacher (auxSKD, RSPNet, the human prior) have one, and published files '
-                'have lost it'
+                'do not keep it'
                 if teacher
                 else f'; it has {", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'
             )
@@ -94,7 +94,7 @@ def export_backbone(
     if described:
         new_meta.update({key: meta[key] for key in KEPT if key in meta})
     else:
-        name, kind = _config_name(meta, config), model.get('type', 'unknown')
+        name, kind = _config_name(meta, config), str(model.get('type', 'unknown'))
         new_meta.update(
             config=name or Path(checkpoint).stem,
             method=name.partition('_')[0] if name else kind,
@@ -138,7 +138,7 @@ def _config_of(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
 
 
 def _architecture(backbone: dict, scope: str) -> dict:
-    """A backbone's config without what is no matter of architecture, and with its scope, so that it builds anywhere."""
+    """A backbone's config without training settings, and with its scope, so that it builds anywhere."""
     config = {key: value for key, value in deepcopy(backbone).items() if key not in NOT_ARCHITECTURE}
     if config['type'].split('.')[-1] == 'BranchedBackbone':
         config.pop('output', None)  # 'concat', the default, is what everything but the method itself reads
@@ -157,7 +157,7 @@ def _scoped(config: dict, scope: str) -> dict:
 def _choose_branch(
     config: dict, tensors: dict[str, Tensor], branch: str | None, checkpoint: str | Path
 ) -> tuple[dict, dict[str, Tensor], list[str]]:
-    """Config and tensors of the whole backbone or of one branch, and the names that are left behind."""
+    """Config and tensors of the whole backbone or of one branch, and the names that are left out."""
     if not config['type'].endswith('BranchedBackbone'):
         if branch is not None:
             raise CheckpointError(f'--branch {branch}: the backbone of {checkpoint}, {config["type"]}, has no branches')
@@ -183,9 +183,9 @@ def _check(config: dict, tensors: dict[str, Tensor], checkpoint: str | Path) -> 
 
 
 def _config_name(meta: dict, config: str | None) -> str | None:
-    """The name of the config that a checkpoint is of, whose first word is the method; None: unknown."""
+    """The name of the config that a checkpoint was trained with. Its first word is the method. None: unknown."""
     if config is not None:
         return Path(config).stem
     name = meta.get('experiment_name')
     name = re.sub(r'_\d{8}_\d{6}$', '', name) if isinstance(name, str) else None
-    return None if name == 'default' else name  # mmengine's word for a config that is no file
+    return None if name == 'default' else name  # mmengine's name for a config that is not a file

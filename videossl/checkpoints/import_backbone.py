@@ -23,10 +23,10 @@ HEADS = dict(fc1='appearance', fc2='motion')  # of RSPNet; ours: configs/_base_/
 
 @dataclass
 class ImportedWeights:
-    """What came out of somebody else's file.
+    """What was read from somebody else's file.
 
     Attributes:
-        tensors: ``backbone.NAME`` and, where heads were asked for, ``necks.NAME``: names as in our pretrainers.
+        tensors: ``backbone.NAME`` and, with ``heads``, ``necks.NAME``: names as in our pretrainers.
         meta: the backbone's config, family, pixels, licence, versions; plain types.
         report: which names were taken, dropped and missing.
     """
@@ -46,15 +46,15 @@ def import_backbone(
 ) -> ImportedWeights:
     """Read a backbone from a file of the authors' own format.
 
-    Every tensor of our backbone has to be there in its shape, so that the features are those of their net.
+    Every tensor of our backbone must be in the file in the same shape, so that the features are those of their net.
 
     Args:
         source: path of the file; see :func:`~videossl.checkpoints.read_checkpoint`.
-        family: whose file it is, one of ``FAMILIES``, or ``'auto'``: told by the names in it.
-        backbone: the net that is expected, such as ``'r3d-10'``, ``'c3d'``, ``'s3dg'``; ``'auto'``: whatever is there.
+        family: whose file it is, one of ``FAMILIES``, or ``'auto'``: recognised by the names in it.
+        backbone: the expected net, such as ``'r3d-10'``, ``'c3d'``, ``'s3dg'``; ``'auto'``: any.
         encoder: where the file has two, ``'query'`` (``encoder_q``, which gradients trained) or ``'key'``
             (``encoder_k``, its average).
-        prefix: what the backbone's names begin with; None: found, whatever wrapped the net.
+        prefix: what the backbone's names begin with; None: it is searched for.
         heads: also take RSPNet's ``fc1`` and ``fc2``, as the necks ``appearance`` and ``motion``.
 
     Raises:
@@ -110,7 +110,7 @@ def backbone_name(config: dict) -> str:
 
 
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
-    """What builds the net in a file: its depth told by its blocks, its width by its stem."""
+    """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
     if layout.depths:
         blocks = 0
@@ -188,7 +188,7 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
 def _take(
     net: nn.Module, layout: Layout, prefix: str, weights: dict[str, Tensor], report: KeyReport, source: str | Path
 ) -> tuple[dict[str, Tensor], set[str]]:
-    """Our backbone's tensors, and the names in the file that they came from."""
+    """Our backbone's tensors, and the names in the file that they were read from."""
     tensors, used, missing, misshaped = {}, set(), [], []
     for name, value in net.state_dict().items():
         theirs = prefix + layout.rename(name)
@@ -234,7 +234,7 @@ def _take(
 def _take_heads(
     family: str, prefix: str, weights: dict[str, Tensor], source: str | Path
 ) -> tuple[dict[str, Tensor], dict, set[str]]:
-    """RSPNet's two projections as our necks: tensors, configs, and the names they came from."""
+    """RSPNet's two projections as our necks: tensors, configs, and the names that they were read from."""
     if family != 'rspnet' or not prefix.endswith('encoder.'):
         raise CheckpointError(f'{source}: heads can be taken from a file of RSPNet that has encoder, fc1 and fc2 only')
     tensors, configs, used = {}, {}, set()

@@ -33,8 +33,8 @@ def init_model(
 ) -> nn.Module:
     """Build a model, load its weights, and put it on the device in eval mode.
 
-    The backbone has to be in the checkpoint whole. Heads, necks and the like are filled where they fit; the log says
-    which parts were. Frozen parsing networks, which only pretraining asks, are left out.
+    The checkpoint must hold the whole backbone. Heads, necks and the like are filled where they fit; the log says which
+    were. Frozen parsing networks, which only pretraining needs, are left out.
 
     Args:
         config: path of a config of ours or of mmaction2 (``videossl::vspp/...`` for one that is installed with
@@ -81,17 +81,16 @@ def load_backbone(
     """The backbone in a checkpoint, without a config file: a bare module, in eval mode, from clips [N, 3, T, H, W]
     (normalised as in its training) to its map [N, C, t, h, w].
 
-    Checkpoints of our tools, and of mmaction2 1.x, hold their config as text; imported and exported files say in
-    ``meta`` (or safetensors' metadata) what builds the backbone and which pixels it expects. All that is read as data:
-    nothing in it is executed or imported, and only types that are registered are built. So a checkpoint from elsewhere
-    runs no code.
+    Checkpoints of our tools, and of mmaction2 1.x, hold their config as text; imported and exported files describe the
+    backbone and its pixels in ``meta`` (or safetensors' metadata). Both are read as data and built by
+    :func:`~videossl.checkpoints.embedded_config.build_part`, so a checkpoint from a stranger runs no code.
 
     Args:
         checkpoint: path of a checkpoint of plain types, or of a safetensors file.
         backbone: where the checkpoint has no config, its backbone: ``dict(type='R3D', depth=10)``, or a module, which
             is filled in place.
         device: where to put it.
-        data_preprocessor: how pixels are normalised for it, where the checkpoint does not say, or is to be contradicted:
+        data_preprocessor: how pixels are normalised for it, in place of what the checkpoint says:
             ``dict(mean=[0, 0, 0], std=[255, 255, 255], to_bgr=True)``, of a
             :class:`~videossl.models.ClipDataPreprocessor` unless ``type`` names another.
 
@@ -101,8 +100,8 @@ def load_backbone(
 
     Raises:
         ConfigError: ``data_preprocessor`` cannot be built.
-        CheckpointError: the checkpoint cannot be read, has no config and ``backbone`` is None,
-            its config names a type that nobody has registered, or the backbone in it is another.
+        CheckpointError: the checkpoint cannot be read; it has no config and ``backbone`` is None; its config names a type
+            that is not registered; or the backbone in it is another one.
     """
     checkpoint = os.fspath(checkpoint)
     content = read_checkpoint(checkpoint)

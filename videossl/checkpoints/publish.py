@@ -1,4 +1,4 @@
-"""From a checkpoint of a training run to one for others to test and fine-tune with."""
+"""From a checkpoint of a training run to a file for others, to test and fine-tune with."""
 
 import hashlib
 import re
@@ -25,15 +25,15 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
 
     Args:
         checkpoint: of a run.
-        out: the new file without date and digits; None: beside the checkpoint, named after it. As in mmaction2,
-            ``NAME_YYYYMMDD-XXXXXXXX.pth`` comes of it: the date, and the first 8 digits of the file's SHA-256, by which
-            ``torch.hub.load_state_dict_from_url(check_hash=True)`` knows a damaged download.
+        out: the new file without date and digits. None: beside the checkpoint, named after it. As in mmaction2, the file is
+            called ``NAME_YYYYMMDD-XXXXXXXX.pth``: the date, and the first 8 digits of the file's SHA-256, which
+            ``torch.hub.load_state_dict_from_url(check_hash=True)`` compares.
 
     Returns:
         The path of the new file, and which names were taken and dropped.
 
     Raises:
-        CheckpointError: the file cannot be read, or nothing of it is left.
+        CheckpointError: the file cannot be read, or holds nothing but parts for training.
     """
     checkpoint = Path(checkpoint)
     weights, beside = split_weights(read_checkpoint(checkpoint), checkpoint)
@@ -51,7 +51,7 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
         )
     old = meta_of(beside)
     meta = {key: old[key] for key in META_KEYS if key in old}
-    notes = [f'left out beside the weights: {", ".join(key for key in beside if key != "meta") or "nothing"}']
+    notes = [f'left out beside the weights: {", ".join(str(key) for key in beside if key != "meta") or "nothing"}']
     if isinstance(meta.get('cfg'), str):
         meta['cfg'] = without_local_paths(meta['cfg'])
         notes += notes_on_paths(meta['cfg'])

@@ -112,8 +112,8 @@ def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: st
 
 
 def says_pixels(backbone: nn.Module) -> bool:
-    """Whether a bare backbone's config says how its pixels are normalised. A pretrainer's does without a word, since the
-    default is one of ours; what names a backbone alone, or a model of others, does not."""
+    """Whether a bare backbone's config says how its pixels are normalised. Pretrainers use ClipDataPreprocessor by default,
+    so the config of a pretrainer says it without naming a preprocessor."""
     model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
     is_ours = str(model.get('type', '')).rpartition('.')[2] in ('Pretrainer', 'MomentumPretrainer')
     return model.get('data_preprocessor') is not None or is_ours
@@ -148,6 +148,6 @@ def describe_pixels(preprocessor: nn.Module) -> dict:
 
 
 def digest_of(net: nn.Module) -> str:
-    """Changes with a net's layers and with every weight."""
+    """SHA-256 over a net's layers and weights."""
     weights = {name: value for name, value in net.state_dict().items() if not name.endswith('num_batches_tracked')}
     return hashlib.sha256(f'{net!r} {weights_sha256(weights)}'.encode()).hexdigest()
