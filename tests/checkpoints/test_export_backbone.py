@@ -14,6 +14,7 @@ from mmengine.registry import DefaultScope
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from videossl.apis import load_backbone
 from videossl.checkpoints import export_backbone, weights_sha256
 from videossl.checkpoints.embedded_config import read_config_text
 from videossl.errors import CheckpointError, WriteError
@@ -256,6 +257,33 @@ def test_weights_that_do_not_fit_the_config_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="type 'R9D', which no registry has"):
         export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
     assert not (tmp_path / 'out.pth').exists()
+
+
+def test_a_backbone_of_the_users_own_is_exported_with_the_config_that_imports_it(tmp_path, monkeypatch):
+    (tmp_path / 'my_nets.py').write_text(
+        'from videossl.models import R3D\nfrom videossl.registry import MODELS\n\n\n'
+        '@MODELS.register_module()\nclass NetOfMine(R3D):\n    pass\n'
+    )
+    (tmp_path / 'mine.py').write_text(
+        "custom_imports = dict(imports=['my_nets'])\n"
+        "model = dict(type='Pretrainer', backbone=dict(type='NetOfMine', depth=10, base_channels=4))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = save_run(
+        tmp_path / 'run.pth',
+        dict(type='Pretrainer', backbone=R3D_CONFIG, heads=dict(speed=dict(type='SpeedHead', in_channels=32))),
+    )
+    content = torch.load(tmp_path / 'run.pth', weights_only=True)
+    content['meta']['cfg'] = (tmp_path / 'mine.py').read_text()
+    torch.save(content, tmp_path / 'run.pth')
+    with pytest.raises(CheckpointError, match="type 'NetOfMine', which no registry has.*--config"):
+        export_backbone(tmp_path / 'run.pth', tmp_path / 'out.pth')
+    try:
+        export_backbone(tmp_path / 'run.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
+        net = load_backbone(tmp_path / 'out.pth')
+        assert type(net).__name__ == 'NetOfMine' and torch.equal(net.stem.conv.weight, model.backbone.stem.conv.weight)
+    finally:
+        MODELS.module_dict.pop('NetOfMine', None)
 
 
 def test_a_config_in_a_checkpoint_is_never_run(run, tmp_path):

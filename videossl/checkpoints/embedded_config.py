@@ -196,7 +196,7 @@ def _check_type(name: Any, origin: str) -> None:
     if not found:
         raise CheckpointError(
             f'{origin} asks for type {name!r}, which no registry has. If it is a part of yours, import '
-            'the module that registers it first'
+            'the module that registers it first; a tool does so for the custom_imports of the file given with --config'
         )
     for part in found:
         module = f'{part.__module__}.'
