@@ -104,7 +104,7 @@ def write_lines(
         Whether it was. It is not where the lines cannot be written in UTF-8 either.
     """
     try:
-        with whole_file(path) as temporary:
+        with whole_file(path, ending=Path(path).suffix) as temporary:
             temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', newline='\n')
             if not accept(temporary):
                 raise _NotAccepted
