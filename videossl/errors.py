@@ -5,10 +5,6 @@ class UserError(Exception):
     """An error whose message tells the user what to change."""
 
 
-class ConfigError(UserError, ValueError):
-    """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
-
-
 class CheckpointError(UserError, RuntimeError):
     """A checkpoint that cannot be read, is of another model, or cannot be converted."""
 
@@ -19,3 +15,7 @@ class WriteError(UserError, OSError):
 
     def __str__(self) -> str:
         return str(self.args[-1])
+
+
+class ConfigError(UserError, ValueError):
+    """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
