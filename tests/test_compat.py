@@ -310,13 +310,43 @@ def test_no_checkpoint_that_mmengine_reads_runs_code(tmp_path, monkeypatch):
     assert 'the attack ran' not in output and 'file refused' in output and 'url refused' in output
 
 
+RUN_A_CONFIG = """
+import torch
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+from mmengine.model import BaseModel
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+    def forward(self, *arguments, **settings):
+        return dict(loss=self.weight.sum())
+hub = dict(log_scalars={}, runtime_info={}, resumed_keys={})
+meta = dict(epoch=0, iter=0, config='print("the config ran")')
+torch.save(dict(meta=meta, state_dict=Model().state_dict(), message_hub=hub), 'run.pth')
+data = DataLoader([0])
+runner = Runner(model=Model(), work_dir='work', train_dataloader=data, train_cfg=dict(by_epoch=True, max_epochs=1),
+                optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)), default_scope='mmengine')
+runner._train_loop = runner.build_train_loop(runner._train_loop)
+runner.resume('run.pth')
+print('resumed')
+"""
+
+
+def test_resuming_a_run_executes_no_config_of_the_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert 'the config ran' in run_python(RUN_A_CONFIG).stdout, 'the repair is no longer needed'
+    output = run_python(f'import videossl\n{RUN_A_CONFIG}').stdout
+    assert 'the config ran' not in output and 'resumed' in output
+
+
 def test_mended_loaders_of_checkpoints_are_let_be(monkeypatch):
     from mmengine.runner import checkpoint
 
-    before = checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']
+    before = checkpoint.load_url, checkpoint.CheckpointLoader.load_checkpoint
     monkeypatch.setattr(compat.inspect, 'getsource', lambda module: 'torch.load(filename, weights_only=True)')
-    assert compat.refuse_objects_in_checkpoints() is False
-    assert (checkpoint.load_url, checkpoint.CheckpointLoader._schemes['']) == before
+    assert compat.refuse_objects_in_checkpoints() is False and compat.run_no_config_in_checkpoints() is False
+    assert (checkpoint.load_url, checkpoint.CheckpointLoader.load_checkpoint) == before
 
 
 # --------------------------------------------------------------------------------------------------------------- forking

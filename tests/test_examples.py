@@ -14,7 +14,8 @@ from mmengine.registry import DefaultScope
 
 from videossl.checkpoints import export_backbone
 from videossl.datasets.moving_shapes import write_moving_shapes
-from videossl.models import R3D, HandOffError
+from videossl.errors import CheckpointError
+from videossl.models import R3D
 
 CONFIG = Path(__file__).resolve().parents[1] / 'examples' / 'mmaction2_plugin' / 'r3d_videossl.py'
 
@@ -93,7 +94,7 @@ def test_with_a_checkpoint_of_another_net_it_does_not_start(tmp_path):
     config.model.backbone.init_cfg.checkpoint = str(tmp_path / 'wide.pth')
     with DefaultScope.overwrite_default_scope('mmaction'):
         model = MODELS.build(config.model)
-        with pytest.raises(HandOffError, match='another backbone, depth or width'):
+        with pytest.raises(CheckpointError, match='another backbone, depth or width'):
             model.init_weights()
 
 

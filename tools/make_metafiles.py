@@ -14,10 +14,10 @@ from pathlib import Path
 import yaml
 from mmengine.config import Config
 
-import videossl.models  # noqa: F401  (what configs import)
+import videossl.models
 from videossl.apis.recipes.command import parse_args
 from videossl.apis.recipes.reader import read_recipe
-from videossl.checkpoints.import_backbone import BACKBONES, backbone_name
+from videossl.checkpoints.import_backbone import backbone_name
 
 ROOT = Path(__file__).resolve().parents[1]
 AUX_SKD = (
@@ -156,7 +156,7 @@ def net_of(config: Config) -> dict:
     """The architecture in a config's backbone, with its default depth."""
     net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
-    depth = inspect.signature(BACKBONES[inner['type']].__init__).parameters.get('depth')
+    depth = inspect.signature(getattr(videossl.models, inner['type']).__init__).parameters.get('depth')
     if depth is not None:
         inner.setdefault('depth', depth.default)
     return net

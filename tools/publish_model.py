@@ -3,7 +3,8 @@ teacher, 8 digits of its SHA-256 in the name."""
 
 import argparse
 
-from videossl.checkpoints import ConversionError, publish_model
+from videossl.checkpoints import publish_model
+from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -19,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         _, report = publish_model(args.checkpoint, args.out)
-    except (ConversionError, OSError) as error:
+    except (UserError, OSError) as error:
         raise SystemExit(str(error)) from None
     print(report)
 

@@ -14,6 +14,7 @@ import os.path as osp
 import sys
 import types
 import warnings
+from typing import Any
 
 applied: list[str] = []
 
@@ -30,6 +31,7 @@ def apply() -> None:
         know_videossl_configs,
         silence_file_client,
         refuse_objects_in_checkpoints,
+        run_no_config_in_checkpoints,
         leave_inherited_objects_alone,
     ):
         if repair():
@@ -56,7 +58,7 @@ def stub_missing_drn() -> bool:
     """The mmaction2 1.2.0 wheel lacks ``mmaction.models.localizers.drn``, so ``import mmaction.models`` fails
     (open-mmlab/mmaction2#2714). Put an empty stand-in there. Not needed once the folder is in the wheel."""
     spec = importlib.util.find_spec('mmaction')
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise ImportError('videossl needs mmaction2: pip install --no-deps mmaction2==1.2.0')
     if osp.exists(osp.join(osp.dirname(spec.origin), 'models', 'localizers', 'drn')):
         return False
@@ -70,7 +72,7 @@ def stub_missing_drn() -> bool:
     package = 'mmaction.models.localizers.drn'
     for name in (package, f'{package}.drn'):
         module = types.ModuleType(name)
-        module.DRN = DRN
+        setattr(module, 'DRN', DRN)  # noqa: B010
         sys.modules[name] = module
     sys.modules[package].__path__ = []
     return True
@@ -184,23 +186,36 @@ def silence_file_client() -> bool:
 
 
 def refuse_objects_in_checkpoints() -> bool:
-    """mmengine 0.10.7 leaves it to PyTorch's defaults whether reading a checkpoint may run code that it brings along. For
-    a file on the disk that default can be switched off by an environment variable; for one from a URL it is that it may.
-    Let both read plain types alone, whoever asks: resuming, testing, ``init_cfg``. Not needed once mmengine's loaders
-    say ``weights_only=True``."""
+    """mmengine 0.10.7 downloads checkpoints with ``weights_only=False``, so that they may run code. Let it read plain types
+    alone. (Files on the disk are read by :mod:`videossl.checkpoints.reading`, whoever asks.) Not needed once mmengine's
+    loaders say ``weights_only=True``."""
     from mmengine.runner import checkpoint
 
     if 'weights_only' in inspect.getsource(checkpoint):
         return False
-
-    def load_from_local(filename: str, map_location=None):
-        """The content of a file, of plain types alone; damage is noticed."""
-        from videossl.checkpoints.hand_off import read_plain
-
-        return read_plain(filename, map_location)
-
-    checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)
     checkpoint.load_url = functools.partial(checkpoint.load_url, weights_only=True)
+    return True
+
+
+def run_no_config_in_checkpoints() -> bool:
+    """When a run is resumed, mmengine 0.10.7 executes the text under ``meta.config`` of the checkpoint (mmcv 1.x wrote the
+    config there), to compare numbers of GPUs. Leave that entry out of whatever is loaded. Not needed once
+    ``Runner.resume`` no longer calls ``Config.fromstring``."""
+    from mmengine.runner import Runner
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    if 'fromstring' not in inspect.getsource(Runner.resume):
+        return False
+    load = CheckpointLoader.load_checkpoint
+
+    def load_checkpoint(filename: str, map_location: Any = None, logger: Any = 'current') -> Any:
+        content = load(filename, map_location, logger)
+        meta = content.get('meta') if isinstance(content, dict) else None
+        if isinstance(meta, dict):
+            meta.pop('config', None)
+        return content
+
+    CheckpointLoader.load_checkpoint = load_checkpoint
     return True
 
 

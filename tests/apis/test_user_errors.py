@@ -11,11 +11,10 @@ from mmengine.registry import DefaultScope
 
 from videossl.apis.running.launch import load_config
 from videossl.apis.user_errors import arguments_of, building, run_command
-from videossl.checkpoints.hand_off import HandOffError
 from videossl.compat import config_directory
 from videossl.datasets.broken_videos import TooManyBroken
 from videossl.engine.hooks import TrainingStopped
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.models import SpeedHead
 from videossl.registry import DATASETS, HOOKS, MODELS, OPTIMIZERS
 
@@ -244,7 +243,7 @@ def shown(error: Exception, has_begun: bool, capsys, monkeypatch) -> tuple[str, 
     ('error', 'while_building', 'later'),
     [
         (ConfigError('no such key'), True, True),
-        (HandOffError('nothing matches'), True, True),
+        (CheckpointError('nothing matches'), True, True),
         (TrainingStopped('the loss is NaN'), True, True),
         (ValueError('size must be positive'), True, False),
         (FileNotFoundError('no list'), True, False),

@@ -1,5 +1,6 @@
 """A backbone that is written for others is the one that was trained, wherever it is loaded."""
 
+import errno
 import importlib.util
 import json
 import re
@@ -13,8 +14,10 @@ from mmengine.registry import DefaultScope
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from videossl.checkpoints import ConversionError, export_backbone, weights_sha256
-from videossl.checkpoints.literal_config import read_literal
+from videossl.apis import load_backbone
+from videossl.checkpoints import export_backbone, weights_sha256
+from videossl.checkpoints.embedded_config import read_config_text
+from videossl.errors import CheckpointError, WriteError
 from videossl.models import R3D, R2Plus1D
 from videossl.registry import MODELS
 
@@ -106,7 +109,7 @@ def test_an_export_says_what_it_is(run, tmp_path):
         20,
         'student',
     )
-    config = read_literal(meta['cfg'], 'model', 'work_dir')
+    config = read_config_text(meta['cfg'], 'model', 'work_dir')
     assert config['model']['backbone'] == R3D_CONFIG and config['work_dir'] is None, (
         'the training config, without paths'
     )
@@ -192,7 +195,7 @@ def test_the_branched_teacher_has_its_branches_alone(tmp_path):
     net = MODELS.build(content['meta']['backbone'])
     net.load_state_dict(content['state_dict'])
     assert torch.equal(features(net), features(model.teacher['backbone'])['contrast'])
-    with pytest.raises(ConversionError, match='has the branches contrast'):
+    with pytest.raises(CheckpointError, match='has the branches contrast'):
         export_backbone(tmp_path / 'run.pth', tmp_path / 'x.pth', teacher=True, branch='human')
 
 
@@ -230,7 +233,7 @@ def test_a_checkpoint_of_mmaction2s_scope_builds_mmaction2s_net(tmp_path):
 def test_a_bare_state_dict_needs_the_config(tmp_path):
     net = lively(R2Plus1D(10, base_channels=4))
     torch.save({f'backbone.{name}': value for name, value in net.state_dict().items()}, tmp_path / 'bare.pth')
-    with pytest.raises(ConversionError, match='does not hold the config.*--config'):
+    with pytest.raises(CheckpointError, match='does not hold the config.*--config'):
         export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth')
     (tmp_path / 'mine.py').write_text("model = dict(backbone=dict(type='R2Plus1D', depth=10, base_channels=4))\n")
     export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
@@ -245,15 +248,42 @@ def test_weights_that_do_not_fit_the_config_are_refused(tmp_path):
     net = R3D(18, base_channels=4)
     torch.save({f'backbone.{name}': value for name, value in net.state_dict().items()}, tmp_path / 'bare.pth')
     (tmp_path / 'mine.py').write_text("model = dict(backbone=dict(type='R3D', depth=10, base_channels=4))\n")
-    with pytest.raises(ConversionError, match='48 unexpected: stage1.1.conv1.weight'):
+    with pytest.raises(CheckpointError, match='48 unexpected: stage1.1.conv1.weight'):
         export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
     (tmp_path / 'mine.py').write_text("model = dict(backbone=dict(type='R3D', depth=18, base_channels=8))\n")
-    with pytest.raises(ConversionError, match='of another shape: stem.conv.weight'):
+    with pytest.raises(CheckpointError, match='of another shape: stem.conv.weight'):
         export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
     (tmp_path / 'mine.py').write_text("model = dict(backbone=dict(type='R9D'))\n")
-    with pytest.raises(ConversionError, match='cannot be built'):
+    with pytest.raises(CheckpointError, match="type 'R9D', which no registry has"):
         export_backbone(tmp_path / 'bare.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
     assert not (tmp_path / 'out.pth').exists()
+
+
+def test_a_backbone_of_the_users_own_is_exported_with_the_config_that_imports_it(tmp_path, monkeypatch):
+    (tmp_path / 'my_nets.py').write_text(
+        'from videossl.models import R3D\nfrom videossl.registry import MODELS\n\n\n'
+        '@MODELS.register_module()\nclass NetOfMine(R3D):\n    pass\n'
+    )
+    (tmp_path / 'mine.py').write_text(
+        "custom_imports = dict(imports=['my_nets'])\n"
+        "model = dict(type='Pretrainer', backbone=dict(type='NetOfMine', depth=10, base_channels=4))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = save_run(
+        tmp_path / 'run.pth',
+        dict(type='Pretrainer', backbone=R3D_CONFIG, heads=dict(speed=dict(type='SpeedHead', in_channels=32))),
+    )
+    content = torch.load(tmp_path / 'run.pth', weights_only=True)
+    content['meta']['cfg'] = (tmp_path / 'mine.py').read_text()
+    torch.save(content, tmp_path / 'run.pth')
+    with pytest.raises(CheckpointError, match="type 'NetOfMine', which no registry has.*--config"):
+        export_backbone(tmp_path / 'run.pth', tmp_path / 'out.pth')
+    try:
+        export_backbone(tmp_path / 'run.pth', tmp_path / 'out.pth', config=str(tmp_path / 'mine.py'))
+        net = load_backbone(tmp_path / 'out.pth')
+        assert type(net).__name__ == 'NetOfMine' and torch.equal(net.stem.conv.weight, model.backbone.stem.conv.weight)
+    finally:
+        MODELS.module_dict.pop('NetOfMine', None)
 
 
 def test_a_config_in_a_checkpoint_is_never_run(run, tmp_path):
@@ -264,23 +294,9 @@ def test_a_config_in_a_checkpoint_is_never_run(run, tmp_path):
     export_backbone(tmp_path / 'evil.pth', tmp_path / 'out.pth')  # what is wanted is plain
     content['meta']['cfg'] = f"model = dict(backbone=dict(type='R3D', depth={touch}))"
     torch.save(content, tmp_path / 'evil.pth')
-    with pytest.raises(ConversionError, match='(?s)more than plain values.*not run.*--config'):
+    with pytest.raises(CheckpointError, match='more than plain values.*not run.*--config'):
         export_backbone(tmp_path / 'evil.pth', tmp_path / 'out2.pth')
     assert not (tmp_path / 'touched').exists()
-
-
-def test_the_literal_reader_reads_what_mmengine_writes():
-    model = dict(a=(1, -2.5), b=[None, True, 'x\'"y'], c={'3 d': {}}, d=float('inf'), e=())
-    assert read_literal(Config(dict(model=model, other=1)).pretty_text, 'model', 'missing') == dict(model=model)
-    for text in (
-        'model = [x for x in ()]',
-        'model = dict(**{})',
-        "model = __import__('os')",
-        'model = (1).real',
-        'model = (',
-    ):
-        with pytest.raises(ConversionError):
-            read_literal(text, 'model')
 
 
 @pytest.mark.parametrize(
@@ -288,12 +304,12 @@ def test_the_literal_reader_reads_what_mmengine_writes():
     [
         (dict(branch='human'), 'videossl.R3D, has no branches'),
         (dict(out='x.onnx'), 'ends with .pth, .pt, .safetensors'),
-        (dict(checkpoint='none.pth'), 'there is no file'),
+        (dict(checkpoint='none.pth'), 'there is no checkpoint'),
     ],
 )
 def test_bad_arguments(arguments, message, run, tmp_path):
     arguments = {'checkpoint': run[1], 'out': 'out.pth', **arguments}
-    with pytest.raises(ConversionError, match=message):
+    with pytest.raises(CheckpointError, match=message):
         export_backbone(**{**arguments, 'out': tmp_path / arguments['out']})
 
 
@@ -302,26 +318,28 @@ def test_a_checkpoint_without_a_teacher_or_backbone_says_so(tmp_path):
         tmp_path / 'run.pth',
         dict(type='Pretrainer', backbone=R3D_CONFIG, heads=dict(speed=dict(type='SpeedHead', in_channels=32))),
     )
-    with pytest.raises(ConversionError, match='no names that begin with teacher.backbone.*averaged teacher'):
+    with pytest.raises(CheckpointError, match='no names that begin with teacher.backbone.*averaged teacher'):
         export_backbone(tmp_path / 'run.pth', tmp_path / 'x.pth', teacher=True)
     torch.save(dict(state_dict={'encoder.weight': torch.zeros(2)}), tmp_path / 'other.pth')
-    with pytest.raises(ConversionError, match='begin with backbone.; it has encoder'):
+    with pytest.raises(CheckpointError, match='begin with backbone.; it has encoder'):
         export_backbone(tmp_path / 'other.pth', tmp_path / 'x.pth')
-    with pytest.raises(ConversionError, match='the checkpoint itself'):
+    with pytest.raises(CheckpointError, match='the checkpoint itself'):
         export_backbone(tmp_path / 'run.pth', tmp_path / 'run.pth')
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 def test_a_file_is_written_whole_or_not_at_all(suffix, run, tmp_path, monkeypatch):
-    def break_off(*_, **__):
-        next(iter(tmp_path.glob('*.tmp')), tmp_path / 'none').write_bytes(b'half')
-        raise OSError('no space left')
+    def break_off(path, content):
+        with path.open('wb') as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
     out = tmp_path / f'r3d{suffix}'
     out.write_bytes(b'the old one')
-    monkeypatch.setattr('torch.save', break_off)
-    monkeypatch.setattr('safetensors.torch.save_file', break_off)
-    with pytest.raises(OSError, match='no space left'):
+    monkeypatch.setattr(Path, 'write_bytes', break_off)
+    with pytest.raises(
+        WriteError, match=f'r3d{suffix} could not be written: No space left on device.*before is unchanged'
+    ):
         export_backbone(run[1], out)
     assert out.read_bytes() == b'the old one'
     assert not list(tmp_path.glob('*.tmp'))
@@ -345,9 +363,9 @@ def test_the_tools_print_what_they_did_or_one_sentence(run, tmp_path, capsys):
     assert len(list(tmp_path.glob('epoch_20_*-*.pth'))) == 1
     with pytest.raises(SystemExit, match='no net of a known layout'):  # our own names are nobody else's
         tool('converters/import_backbone.py')([out, '--out', str(tmp_path / 'b.pth')])
-    with pytest.raises(SystemExit, match='there is no file'):
+    with pytest.raises(SystemExit, match='there is no checkpoint'):
         tool('publish_model.py')(['none.pth'])
-    with pytest.raises(SystemExit, match='there is no file'):
+    with pytest.raises(SystemExit, match='there is no checkpoint'):
         tool('converters/export_backbone.py')(['none.pth', '--out', out])
 
 

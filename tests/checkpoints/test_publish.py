@@ -9,8 +9,9 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import load_checkpoint
 from test_export_backbone import R3D_CONFIG, momentum, save_run
 
-from videossl.checkpoints import ConversionError, publish_model
-from videossl.checkpoints.literal_config import read_literal
+from videossl.checkpoints import publish_model
+from videossl.checkpoints.embedded_config import read_config_text
+from videossl.errors import CheckpointError
 from videossl.registry import MODELS
 
 RECOGNIZER = dict(
@@ -57,16 +58,16 @@ def test_nothing_of_the_training_is_left(tmp_path):
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in content['state_dict'].items())
     assert 'hook_msgs' not in content['meta'] and content['meta']['epoch'] == 20
     assert 'someone/work' not in content['meta']['cfg']
-    assert read_literal(content['meta']['cfg'], 'model')['model']['backbone'] == R3D_CONFIG
+    assert read_config_text(content['meta']['cfg'])['model']['backbone'] == R3D_CONFIG
     assert 'optimizer' in str(report) and '/home/someone/videos' in str(report)
 
 
 def test_bad_input(tmp_path):
-    with pytest.raises(ConversionError, match='there is no file'):
+    with pytest.raises(CheckpointError, match='there is no checkpoint'):
         publish_model(tmp_path / 'none.pth')
     torch.save(dict(state_dict={'teacher.weight': torch.zeros(2)}), tmp_path / 'teacher.pth')
-    with pytest.raises(ConversionError, match='nothing but parts that only training needs: teacher'):
+    with pytest.raises(CheckpointError, match='nothing but parts that only training needs: teacher'):
         publish_model(tmp_path / 'teacher.pth')
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / 'linear.pth')
-    with pytest.raises(ConversionError, match='ends with .pth or .pt'):
+    with pytest.raises(CheckpointError, match='ends with .pth or .pt'):
         publish_model(tmp_path / 'linear.pth', tmp_path / 'out.safetensors')

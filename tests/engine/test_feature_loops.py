@@ -11,7 +11,7 @@ from tiny_checkpoints import BACKBONE, SMALL, build, save, save_pretrained, writ
 
 from videossl.apis import load_backbone
 from videossl.apis.running import test as testing
-from videossl.checkpoints.hand_off import HandOffError
+from videossl.errors import CheckpointError
 from videossl.evaluation import evaluate_model, protocol_of
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -127,7 +127,7 @@ def test_a_checkpoint_of_another_net_is_refused(videos, tmp_path):
             cls_head=dict(type='I3DHead', in_channels=32, num_classes=10),
         )
     )
-    with pytest.raises(HandOffError, match='R3D'):
+    with pytest.raises(CheckpointError, match='R3D'):
         run_test(save(other, tmp_path / 'other.pth'), videos, tmp_path)
 
 

@@ -19,8 +19,8 @@ from torch import nn
 from torch.utils.data import BatchSampler
 
 from videossl.apis.running.train import make_resumable
-from videossl.checkpoints.hand_off import HandOffError
 from videossl.engine import DrawSampler
+from videossl.errors import CheckpointError
 from videossl.models import MemoryBank
 from videossl.random_states import kept_random_states, random_states, set_random_states
 
@@ -437,7 +437,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken
     resumed.model.memory_bank = MemoryBank(size, 5)
     before = {name: value.clone() for name, value in resumed.model.state_dict().items()}
     with pytest.raises(
-        HandOffError, match=rf'1 tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'
+        CheckpointError, match=rf'1 of its tensors are missing .* e\.g\. memory_bank\.rows \(7, 5\) for \({size}, 5\)\.'
     ):
         resumed.train()
     assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())

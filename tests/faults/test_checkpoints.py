@@ -23,9 +23,10 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
 
+from videossl.checkpoints import load_backbone
 from videossl.checkpoints.checkpoint_files import iterations_in, newest_whole
 from videossl.engine import PlainCheckpointHook
-from videossl.models import HandOffError, load_backbone
+from videossl.errors import CheckpointError, WriteError
 
 RUNS = itertools.count()
 EVERY_ITERATION = dict(type='PlainCheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=2)
@@ -103,7 +104,7 @@ def folder(tmp_path) -> Path:
 def names(folder: Path) -> list[str]:
     """Checkpoints and what is left of others, shorter names first."""
     return sorted(
-        (path.name for path in folder.iterdir() if path.suffix in ('.pth', '.part')), key=lambda name: (len(name), name)
+        (path.name for path in folder.iterdir() if path.suffix in ('.pth', '.tmp')), key=lambda name: (len(name), name)
     )
 
 
@@ -133,13 +134,13 @@ def survive_kills(build, folder: Path, kills: int, size: int) -> int:
         process.start()
         deadline, begun = time.monotonic() + 60, reached
         # Let it save one, then kill it in the next write.
-        while not ((folder / f'iter_{begun + 2}.pth.part').exists() or (folder / f'iter_{begun + 3}.pth').exists()):
+        while not (any(folder.glob(f'.iter_{begun + 2}.pth.*.tmp')) or (folder / f'iter_{begun + 3}.pth').exists()):
             assert process.is_alive() and time.monotonic() < deadline
             time.sleep(0.0005)
         time.sleep(draw.uniform(0, 0.01))
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        halves += any(name.endswith('.part') for name in names(folder))
+        halves += any(name.endswith('.tmp') for name in names(folder))
         reached = check_whole(folder)
         assert reached > begun
     build(reached + 1, size, resume=True).train()
@@ -172,7 +173,7 @@ class Faults:
     def watched(self, name: str, function):
 
         def step(*arguments, **settings):
-            if isinstance(arguments[-1], str) and not arguments[-1].endswith(('.pth', '.part', 'last_checkpoint')):
+            if not str(arguments[-1]).endswith(('.pth', '.tmp', 'last_checkpoint')) and name != 'fsync':
                 return function(*arguments, **settings)
             self.steps.append(name)
             if self.fail_at is not None and len(self.steps) == self.fail_at:
@@ -204,10 +205,10 @@ def test_a_fault_at_any_step_of_writing_loses_no_checkpoint(build, folder, monke
             build(reached + 1, best=best, resume=True).train()
         faults.fail_at = None
         if isinstance(error, OSError) and faults.failed != 'remove':
-            assert raised.value.errno == errno.ENOSPC and raised.value.for_users
+            assert raised.value.errno == errno.ENOSPC and isinstance(raised.value, WriteError)
             assert 'could not be written: No space left on device' in str(raised.value)
             assert re.search(r'go on from it with --resume', str(raised.value))
-            assert not [name for name in names(folder) if name.endswith('.part')]
+            assert not [name for name in names(folder) if name.endswith('.tmp')]
         assert check_whole(folder) in (reached, reached + 1)
         assert bool([name for name in names(folder) if name.startswith('best_')]) == bool(best_before)
         build(reached + 1, best=best, resume=True).train()
@@ -231,8 +232,19 @@ class Once(Hook):
             self.action()
 
 
-def test_a_disk_that_is_really_full_keeps_the_old_checkpoint_and_stops_with_the_reason(build, folder):
-    full = Once(2, lambda: (folder / 'iter_3.pth.part').symlink_to('/dev/full'))
+def full_disk_under(monkeypatch) -> None:
+    """Let the system, and not a mock, refuse the bytes: what is written goes to a device that is always full."""
+    put = LocalBackend.put
+
+    def put_on_full_disk(self, content: bytes, path: str) -> None:
+        os.symlink('/dev/full', path)
+        put(self, content, path)
+
+    monkeypatch.setattr(LocalBackend, 'put', put_on_full_disk)
+
+
+def test_a_disk_that_is_really_full_keeps_the_old_checkpoint_and_stops_with_the_reason(build, folder, monkeypatch):
+    full = Once(2, lambda: full_disk_under(monkeypatch))
     with pytest.raises(
         OSError,
         match=r'iter_3.pth could not be written: No space left on device. The last whole '
@@ -254,9 +266,9 @@ def test_a_limit_on_the_size_of_files_keeps_the_old_checkpoint(build, folder):
     assert names(folder) == ['iter_1.pth', 'iter_2.pth'] and check_whole(folder) == 2
 
 
-def test_a_full_disk_before_the_first_checkpoint_says_that_there_is_none(build, folder):
-    full = Once(0, lambda: (folder / 'iter_1.pth.part').symlink_to('/dev/full'))
-    with pytest.raises(OSError, match='No space left on device. There is none before it'):
+def test_a_full_disk_before_the_first_checkpoint_says_that_there_is_none(build, folder, monkeypatch):
+    full = Once(0, lambda: full_disk_under(monkeypatch))
+    with pytest.raises(OSError, match='No space left on device. No checkpoint was saved before it'):
         build(5, hooks=[full]).train()
     assert names(folder) == []
 
@@ -343,7 +355,7 @@ def test_where_every_checkpoint_is_damaged_the_run_stops_and_names_them(build, f
     build(3).train()
     for name in ('iter_2.pth', 'iter_3.pth'):
         damage(folder / name)
-    with pytest.raises(HandOffError, match='no checkpoint in .* to go on from: .*iter_3.pth.*start anew'):
+    with pytest.raises(CheckpointError, match='no checkpoint in .* to go on from: .*iter_3.pth.*start anew'):
         build(5, resume=True).train()
 
 
@@ -351,10 +363,10 @@ def test_where_every_checkpoint_is_damaged_the_run_stops_and_names_them(build, f
 def test_a_damaged_checkpoint_that_was_asked_for_by_name_is_not_replaced_by_another(build, folder, damage):
     build(3).train()
     damage(folder / 'iter_3.pth')
-    with pytest.raises(HandOffError, match='iter_3.pth'):
+    with pytest.raises(CheckpointError, match='iter_3.pth'):
         build(5, resume=True, load_from=str(folder / 'iter_3.pth')).train()
     if damage is not replaced_by_weights_alone:
-        with pytest.raises(HandOffError, match='iter_3.pth'):  # as tools/test.py loads it
+        with pytest.raises(CheckpointError, match='iter_3.pth'):  # as tools/test.py loads it
             build(5).load_checkpoint(str(folder / 'iter_3.pth'))
 
 
@@ -373,7 +385,7 @@ def test_a_checkpoint_cut_or_altered_at_thousands_of_places_is_noticed_or_the_sa
         path.write_bytes(content)
         try:
             iterations = iterations_in(str(path))
-        except HandOffError:
+        except CheckpointError:
             noticed += 1
             continue
         assert iterations == 1 and torch.equal(torch.load(path, weights_only=True)['state_dict']['weight'], weight)
@@ -441,7 +453,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_everywhere(build, tmp_path,
     if forced:
         monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     with pytest.raises(
-        HandOffError, match='evil.pth could not be read as a checkpoint of plain types, and nothing else'
+        CheckpointError, match='evil.pth could not be read as a checkpoint of plain types, and nothing else'
     ):
         load(build, evil)
     assert not (tmp_path / 'victim').exists()

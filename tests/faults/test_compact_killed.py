@@ -50,7 +50,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         stdout=subprocess.DEVNULL,
     )
     try:
-        while not list(out.glob('.3.mp4.*.part')):
+        while not list(out.glob('.3.mp4.*.tmp')):
             assert process.poll() is None and time.monotonic() - begun < 60, 'the last video was never begun'
             time.sleep(0.01)
     finally:
@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         process.wait()
     finished = {path.name: path.stat().st_mtime_ns for path in out.glob('*.mp4')}
     assert sorted(finished) == ['0.mp4', '1.mp4', '2.mp4']
-    assert len(list(out.glob('.3.mp4.*.part'))) == 1, 'the kill came too late to show anything'
+    assert len(list(out.glob('.3.mp4.*.tmp'))) == 1, 'the kill came too late to show anything'
 
     report = compact(str(source), str(out), workers=1)
     assert report.written == ['3.mp4'] and len(report.skipped) == 3 and not report.failed

@@ -112,7 +112,7 @@ def test_a_training_killed_at_random_moments_ends_bit_by_bit_as_one_that_went_th
         os.killpg(process.pid, signal.SIGKILL)
         process.join()
         killed[0].append(iterations_of(work_dir))
-        killed[1].extend(work_dir.glob('*.part'))
+        killed[1].extend(work_dir.glob('.*.tmp'))
     last = f'iter_{epochs * BATCHES}.pth'
     result, expected = (torch.load(folder / last, weights_only=True) for folder in (work_dir, straight))
     assert result['state_dict'].keys() == expected['state_dict'].keys()
@@ -125,7 +125,7 @@ def test_a_training_killed_at_random_moments_ends_bit_by_bit_as_one_that_went_th
         if not name.endswith('time'):
             assert logs[0][name]['log'] == logs[1][name]['log'] and len(logs[1][name]['log']) == epochs * BATCHES, name
     assert (work_dir / 'broken_videos.txt').read_text().count('\n') == 1
-    assert not list(work_dir.glob('*.part'))
+    assert not list(work_dir.glob('.*.tmp'))
     print(
         f'{len(killed[0])} kills of {epochs * BATCHES} iterations, with checkpoints up to {killed[0]}; {len(killed[1])} left '
         'half of a file; the end is the same, bit by bit'

@@ -17,7 +17,7 @@ import videossl  # noqa: F401  (registers everything)
 from videossl.apis import init_model
 from videossl.apis.running.launch import load_config
 from videossl.apis.user_errors import run_command
-from videossl.checkpoints.hand_off import read_state_dict
+from videossl.checkpoints import read_weights
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip
@@ -66,7 +66,7 @@ def load_model(config: Config, checkpoint: str, method: str, head: str | None, s
     if not os.path.isfile(checkpoint):
         raise ConfigError(f'there is no checkpoint {checkpoint}')
     if method == 'grad-cam':
-        names = list(read_state_dict(checkpoint))
+        names = list(read_weights(checkpoint))
         heads = dict.fromkeys(name.split('.')[1] for name in names if name.startswith('heads.'))
         heads.update(dict.fromkeys(['cls_head'] if any(name.startswith('cls_head.') for name in names) else []))
         if not heads or (head is not None and head not in heads):

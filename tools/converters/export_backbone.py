@@ -3,7 +3,8 @@ arguments."""
 
 import argparse
 
-from videossl.checkpoints import ConversionError, export_backbone
+from videossl.checkpoints import export_backbone
+from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
                 args.checkpoint, args.out, args.branch, args.teacher, args.prefix, args.config, args.licence
             )
         )
-    except (ConversionError, OSError) as error:
+    except (UserError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 

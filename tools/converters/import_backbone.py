@@ -3,8 +3,9 @@ lists the arguments."""
 
 import argparse
 
-from videossl.checkpoints import FAMILIES, ConversionError, import_backbone, write_weights
-from videossl.checkpoints.weight_files import check_format
+from videossl.checkpoints import FAMILIES, import_backbone, write_weights
+from videossl.checkpoints.writing import check_format
+from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         check_format(args.out)
         imported = import_backbone(args.source, args.family, args.backbone, args.encoder, args.prefix, args.heads)
         digest = write_weights(args.out, imported.tensors, imported.meta)
-    except (ConversionError, OSError) as error:
+    except (UserError, OSError) as error:
         raise SystemExit(str(error)) from None
     print(imported.report)
     print(f'  {args.out}: SHA-256 {digest}')

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from videossl import registry
 from videossl.checkpoints.checkpoint_files import read_pointer
 from videossl.errors import ConfigError, UserError
+from videossl.files import whole_file
 from videossl.wrappers import unwrap
 
 DEBUG = 'VIDEOSSL_DEBUG'
@@ -102,10 +103,10 @@ def record_for_launcher(error: Exception) -> None:
         return
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
-    os.environ['TORCHELASTIC_ERROR_FILE'] = f'{path}.part'
     try:
-        get_error_handler().record_exception(error)
-        os.replace(f'{path}.part', path)
+        with whole_file(path) as temporary:
+            os.environ['TORCHELASTIC_ERROR_FILE'] = str(temporary)
+            get_error_handler().record_exception(error)
     except OSError:
         pass  # the traceback is printed all the same
     finally:

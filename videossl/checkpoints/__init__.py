@@ -2,19 +2,24 @@
 
 from .export_backbone import export_backbone
 from .families import FAMILIES
+from .hand_off import load_backbone, load_mapped
 from .import_backbone import ImportedWeights, import_backbone
 from .publish import publish_model
-from .weight_files import ConversionError, KeyReport, read_checkpoint, weights_sha256, write_weights
+from .reading import read_checkpoint, read_weights
+from .report import KeyReport
+from .writing import weights_sha256, write_weights
 
 __all__ = [
-    'ConversionError',
     'FAMILIES',
     'ImportedWeights',
     'KeyReport',
     'export_backbone',
     'import_backbone',
+    'load_backbone',
+    'load_mapped',
     'publish_model',
     'read_checkpoint',
+    'read_weights',
     'weights_sha256',
     'write_weights',
 ]

@@ -8,26 +8,22 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor
 
-from videossl.models.pretrainers.pretrainer import build
+from videossl.errors import CheckpointError
 
-from .literal_config import read_literal
+from .embedded_config import build_part, check_parts, read_config_text, scope_of
 from .publish import notes_on_paths, without_local_paths
-from .weight_files import (
-    ConversionError,
-    KeyReport,
-    check_format,
-    read_checkpoint,
-    versions,
-    weights_sha256,
-    write_weights,
-)
+from .reading import meta_of, read_checkpoint, split_weights
+from .report import KeyReport
+from .writing import check_format, versions, weights_sha256, write_weights
 
 LICENCE = (
     'Made with videossl (MIT licence). The data that these weights were trained on may have terms of its own; '
     'whoever trained them says which.'
 )
-# What a backbone is trained with, not what it is.
+# How a backbone is trained, not what it is.
 NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')
+# Entries of an imported or exported file that its copies keep.
+KEPT = tuple('family encoder config cfg method model epoch iter part data_preprocessor'.split())
 
 
 def export_backbone(
@@ -54,30 +50,32 @@ def export_backbone(
         licence: the note on the weights' terms; None: a general one, or that of the imported file.
 
     Raises:
-        ConversionError: there is no such backbone in the file, no config to build it, or the two do not agree.
+        CheckpointError: there is no such backbone in the file, no config to build it, or the two do not agree.
     """
     check_format(out)
-    weights, beside = read_checkpoint(checkpoint)
+    weights, beside = split_weights(read_checkpoint(checkpoint), checkpoint)
     if Path(out).exists() and Path(out).samefile(checkpoint):
-        raise ConversionError(f'--out {out} is the checkpoint itself')
-    meta = beside.get('meta') if isinstance(beside.get('meta'), dict) else {}
-    described = 'backbone' in meta and config is None  # imported, or exported before
+        raise CheckpointError(f'--out {out} is the checkpoint itself')
+    meta = meta_of(beside)
+    described = isinstance(meta.get('backbone'), dict) and config is None  # imported, or exported before
     root = 'teacher.backbone.' if teacher else 'backbone.'
     if described and not teacher and not any(name.startswith(root) for name in weights):
-        root = meta.get('prefix', '')
+        root = str(meta.get('prefix', ''))
     tensors = {name[len(root) :]: value for name, value in weights.items() if name.startswith(root)}
     if not tensors:
-        raise ConversionError(
+        raise CheckpointError(
             f'{checkpoint} has no names that begin with {root}'
             + (
                 '; only methods with an averaged teacher (auxSKD, RSPNet, the human prior) have one, and published files '
-                'have lost it'
+                'do not keep it'
                 if teacher
                 else f'; it has {", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'
             )
         )
-    model = dict(backbone=meta['backbone']) if described else _model_config(meta, config, checkpoint)
-    architecture = _architecture(model['backbone'], model.get('_scope_') or 'videossl')
+    read = dict(model=dict(backbone=meta['backbone'])) if described else _config_of(meta, config, checkpoint)
+    model, scope = read['model'], scope_of(read, read['model']['backbone'])
+    check_parts(model['backbone'], f'the backbone of {checkpoint}', scope)
+    architecture = _architecture(model['backbone'], scope)
     architecture, tensors, left = _choose_branch(architecture, tensors, branch, checkpoint)
     _check(architecture, tensors, checkpoint)
 
@@ -94,26 +92,9 @@ def export_backbone(
         weights_sha256=weights_sha256(tensors),
     )
     if described:
-        new_meta.update(
-            {
-                key: meta[key]
-                for key in (
-                    'family',
-                    'encoder',
-                    'config',
-                    'cfg',
-                    'method',
-                    'model',
-                    'epoch',
-                    'iter',
-                    'part',
-                    'data_preprocessor',
-                )
-                if key in meta
-            }
-        )
+        new_meta.update({key: meta[key] for key in KEPT if key in meta})
     else:
-        name, kind = _config_name(meta, config), model.get('type', 'unknown')
+        name, kind = _config_name(meta, config), str(model.get('type', 'unknown'))
         new_meta.update(
             config=name or Path(checkpoint).stem,
             method=name.partition('_')[0] if name else kind,
@@ -128,7 +109,8 @@ def export_backbone(
         if pixels is None and kind.split('.')[-1] in ('Pretrainer', 'MomentumPretrainer'):
             pixels = dict(type='videossl.ClipDataPreprocessor')  # theirs where the config is silent
         if pixels is not None:
-            new_meta['data_preprocessor'] = _scoped(pixels, model.get('_scope_') or 'videossl')
+            check_parts(pixels, f'the data preprocessor of {checkpoint}', scope)
+            new_meta['data_preprocessor'] = _scoped(pixels, scope)
     if branch is not None:
         new_meta['branch'] = branch
     digest = write_weights(out, tensors, new_meta)
@@ -140,22 +122,23 @@ def export_backbone(
     )
 
 
-def _model_config(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
+def _config_of(meta: dict, config: str | None, checkpoint: str | Path) -> dict:
+    """The training config: the user's file, which is run, or the checkpoint's text, which is only read."""
     if config is not None:
         read = Config.fromfile(config).to_dict()
     elif isinstance(meta.get('cfg'), str):
-        read = read_literal(meta['cfg'], 'model', 'default_scope')
+        read = read_config_text(meta['cfg'], 'model', 'default_scope', origin=f'the config in {checkpoint}')
     else:
-        raise ConversionError(
+        raise CheckpointError(
             f'{checkpoint} does not hold the config that it was trained with; give its file with --config'
         )
     if not isinstance(read.get('model'), dict) or not isinstance(read['model'].get('backbone'), dict):
-        raise ConversionError(f'the config of {checkpoint} has no model.backbone')
-    return {**read['model'], '_scope_': read.get('default_scope')}
+        raise CheckpointError(f'the config of {checkpoint} has no model.backbone')
+    return read
 
 
 def _architecture(backbone: dict, scope: str) -> dict:
-    """A backbone's config without what is no matter of architecture, and with its scope, so that it builds anywhere."""
+    """A backbone's config without training settings, and with its scope, so that it builds anywhere."""
     config = {key: value for key, value in deepcopy(backbone).items() if key not in NOT_ARCHITECTURE}
     if config['type'].split('.')[-1] == 'BranchedBackbone':
         config.pop('output', None)  # 'concat', the default, is what everything but the method itself reads
@@ -174,17 +157,17 @@ def _scoped(config: dict, scope: str) -> dict:
 def _choose_branch(
     config: dict, tensors: dict[str, Tensor], branch: str | None, checkpoint: str | Path
 ) -> tuple[dict, dict[str, Tensor], list[str]]:
-    """Config and tensors of the whole backbone or of one branch, and the names that are left behind."""
+    """Config and tensors of the whole backbone or of one branch, and the names that are left out."""
     if not config['type'].endswith('BranchedBackbone'):
         if branch is not None:
-            raise ConversionError(f'--branch {branch}: the backbone of {checkpoint}, {config["type"]}, has no branches')
+            raise CheckpointError(f'--branch {branch}: the backbone of {checkpoint}, {config["type"]}, has no branches')
         return config, tensors, []
     present = list(dict.fromkeys(name.split('.')[1] for name in tensors if name.startswith('branches.')))
     if branch is None:
         # The teacher has only the branches that the averaged embeddings need.
         return {**config, 'branches': present}, tensors, []
     if branch not in present:
-        raise ConversionError(f'--branch {branch}: {checkpoint} has the branches {", ".join(present)}')
+        raise CheckpointError(f'--branch {branch}: {checkpoint} has the branches {", ".join(present)}')
     chosen = {}
     for place in ('shared.', f'branches.{branch}.'):
         chosen.update({name[len(place) :]: value for name, value in tensors.items() if name.startswith(place)})
@@ -193,35 +176,16 @@ def _choose_branch(
 
 
 def _check(config: dict, tensors: dict[str, Tensor], checkpoint: str | Path) -> None:
-    try:
-        target = build(config).state_dict()
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConversionError(
-            f'the backbone of {checkpoint} cannot be built from its config {config}: {error}'
-        ) from error
-    faults = []
-    for fault, names in (
-        ('missing', [name for name in target if name not in tensors]),
-        ('unexpected', [name for name in tensors if name not in target]),
-        (
-            'of another shape',
-            [
-                f'{name} {tuple(tensors[name].shape)} for {tuple(value.shape)}'
-                for name, value in target.items()
-                if name in tensors and tensors[name].shape != value.shape
-            ],
-        ),
-    ):
-        if names:
-            faults.append(f'{len(names)} {fault}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))
+    net = build_part(config, f'the backbone of {checkpoint}')
+    faults = KeyReport.compare(tensors, net.state_dict()).faults()
     if faults:
-        raise ConversionError(f'the weights of {checkpoint} are not those of its config {config}; ' + '; '.join(faults))
+        raise CheckpointError(f'the weights of {checkpoint} are not those of its config {config}; ' + '; '.join(faults))
 
 
 def _config_name(meta: dict, config: str | None) -> str | None:
-    """The name of the config that a checkpoint is of, whose first word is the method; None: unknown."""
+    """The name of the config that a checkpoint was trained with. Its first word is the method. None: unknown."""
     if config is not None:
         return Path(config).stem
     name = meta.get('experiment_name')
     name = re.sub(r'_\d{8}_\d{6}$', '', name) if isinstance(name, str) else None
-    return None if name == 'default' else name  # mmengine's word for a config that is no file
+    return None if name == 'default' else name  # mmengine's name for a config that is not a file

@@ -1,4 +1,4 @@
-"""Whose files are understood: the nets in them, how their authors' code gives pixels to them, and under what terms."""
+"""Families of released files: the nets in them, the pixels that these nets expect, and the terms of use."""
 
 from dataclasses import dataclass, field
 
@@ -23,8 +23,8 @@ class Family:
 
     Attributes:
         layouts: names of the :class:`~videossl.checkpoints.layouts.Layout` that its files have.
-        data_preprocessor: ours, set so that the net gets the pixels that it was trained on.
-        licence: a note that stays with the weights.
+        data_preprocessor: config of ours that gives the net the pixels it was trained on.
+        licence: a note that is stored with the weights.
     """
 
     layouts: tuple[str, ...]
@@ -54,12 +54,12 @@ FAMILIES = {
 
 
 def evident_family(layout: str, prefix: str, weights: dict[str, Tensor]) -> tuple[str, str] | None:
-    """The family that a file shows beyond doubt, and by what; None: there is nothing to tell it by.
+    """The family that a file certainly belongs to, and the evidence; None: there is no evidence.
 
     Args:
         layout: name of the net's layout.
         prefix: what the net's names begin with.
-        weights: all of the file.
+        weights: all weights of the file.
     """
     if layout.startswith(('ctp', 'torchvision')):
         return layout.split('-')[0], 'the names of its layers'

@@ -6,24 +6,27 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from videossl.models.backbones import C3D, R3D, S3DG, R2Plus1D, ResNet3D
+from videossl.errors import CheckpointError
+from videossl.registry import MODELS
 
 from .families import FAMILIES, evident_family
 from .layouts import LAYOUTS, Layout
-from .weight_files import ConversionError, KeyReport, read_checkpoint, versions, weights_sha256
+from .reading import read_checkpoint, split_weights
+from .report import KeyReport, differing, few
+from .writing import versions, weights_sha256
 
-BACKBONES = dict(R3D=R3D, R2Plus1D=R2Plus1D, C3D=C3D, ResNet3D=ResNet3D, S3DG=S3DG)
 ENCODERS = dict(query='encoder_q', key='encoder_k')
 COUNTER = 'num_batches_tracked'
+SLOWFAST = ('s1.pathway0_stem.', 'patch_embed.proj.', 's1.pathway1_stem.')  # of its ResNets, X3D, MViT
 HEADS = dict(fc1='appearance', fc2='motion')  # of RSPNet; ours: configs/_base_/models/rspnet.py
 
 
 @dataclass
 class ImportedWeights:
-    """What came out of somebody else's file.
+    """What was read from somebody else's file.
 
     Attributes:
-        tensors: ``backbone.NAME`` and, where heads were asked for, ``necks.NAME``: names as in our pretrainers.
+        tensors: ``backbone.NAME`` and, with ``heads``, ``necks.NAME``: names as in our pretrainers.
         meta: the backbone's config, family, pixels, licence, versions; plain types.
         report: which names were taken, dropped and missing.
     """
@@ -43,34 +46,34 @@ def import_backbone(
 ) -> ImportedWeights:
     """Read a backbone from a file of the authors' own format.
 
-    Every tensor of our backbone has to be there in its shape, so that the features are those of their net.
+    Every tensor of our backbone must be in the file in the same shape, so that the features are those of their net.
 
     Args:
-        source: path of the file; see :func:`~videossl.checkpoints.weight_files.read_checkpoint`.
-        family: whose file it is, one of ``FAMILIES``, or ``'auto'``: told by the names in it.
-        backbone: the net that is expected, such as ``'r3d-10'``, ``'c3d'``, ``'s3dg'``; ``'auto'``: whatever is there.
+        source: path of the file; see :func:`~videossl.checkpoints.read_checkpoint`.
+        family: whose file it is, one of ``FAMILIES``, or ``'auto'``: recognised by the names in it.
+        backbone: the expected net, such as ``'r3d-10'``, ``'c3d'``, ``'s3dg'``; ``'auto'``: any.
         encoder: where the file has two, ``'query'`` (``encoder_q``, which gradients trained) or ``'key'``
             (``encoder_k``, its average).
-        prefix: what the backbone's names begin with; None: found, whatever wrapped the net.
+        prefix: what the backbone's names begin with; None: it is searched for.
         heads: also take RSPNet's ``fc1`` and ``fc2``, as the necks ``appearance`` and ``motion``.
 
     Raises:
-        ConversionError: the file is unreadable, ambiguous, of another architecture or incomplete.
+        CheckpointError: the file is unreadable, ambiguous, of another architecture or incomplete.
     """
     if family != 'auto' and family not in FAMILIES:
-        raise ConversionError(f'there is no family {family}; there are auto, {", ".join(FAMILIES)}')
+        raise CheckpointError(f'there is no family {family}; there are auto, {", ".join(FAMILIES)}')
     if encoder not in ENCODERS:
-        raise ConversionError(f'encoder must be one of {", ".join(ENCODERS)}, got {encoder!r}')
-    weights, _ = read_checkpoint(source)
+        raise CheckpointError(f'encoder must be one of {", ".join(ENCODERS)}, got {encoder!r}')
+    weights, _ = split_weights(read_checkpoint(source), source)
     layout, prefix = _find_net(weights, encoder, prefix, source)
     family = _find_family(family, layout, prefix, weights, source)
     if layout.refusal is not None:
-        raise ConversionError(f'{source}: {layout.refusal}')
+        raise CheckpointError(f'{source}: {layout.refusal}')
 
     config = backbone_config(layout, prefix, weights, source)
     if backbone not in ('auto', backbone_name(config)):
-        raise ConversionError(f'{source} holds {backbone_name(config)}, not {backbone}')
-    net = BACKBONES[layout.backbone](**{key: value for key, value in config.items() if key != 'type'})
+        raise CheckpointError(f'{source} holds {backbone_name(config)}, not {backbone}')
+    net = MODELS.build(config)
     report = KeyReport()
     tensors, used = _take(net, layout, prefix, weights, report, source)
     tensors = {f'backbone.{name}': value for name, value in tensors.items()}
@@ -107,14 +110,14 @@ def backbone_name(config: dict) -> str:
 
 
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
-    """What builds the net in a file: its depth told by its blocks, its width by its stem."""
+    """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
     if layout.depths:
         blocks = 0
         while prefix + layout.rename(f'stage1.{blocks}.bn1.weight') in weights:
             blocks += 1
         if blocks not in layout.depths:
-            raise ConversionError(
+            raise CheckpointError(
                 f'{source}: {blocks} blocks in the first stage; {layout.backbone} has '
                 f'{", ".join(map(str, layout.depths))}'
             )
@@ -141,14 +144,20 @@ def _find_net(weights: dict[str, Tensor], encoder: str, prefix: str | None, sour
         return chosen[0]
     there = ', '.join(f'{layout.name} under "{place}"' for layout, place in found)
     if chosen:
-        raise ConversionError(f'{source} holds several nets: {there}. Say which with --prefix')
+        raise CheckpointError(f'{source} holds several nets: {there}. Say which with --prefix')
     if found:
-        raise ConversionError(
+        raise CheckpointError(
             f'{source} holds {there}, but none '
             + (f'under "{prefix}"' if prefix is not None else f'that is a {encoder} encoder')
             + '; see --encoder and --prefix'
         )
-    raise ConversionError(
+    if any(name.startswith(SLOWFAST) for name in weights):
+        raise CheckpointError(
+            f'{source} is a file of SlowFast (PySlowFast), whose nets are not among ours: their layers differ, so no '
+            'weights can be carried over. Use the net itself, for instance through mmaction2, which has SlowFast, Slow, C2D, '
+            'X3D and MViT'
+        )
+    raise CheckpointError(
         f'{source} holds no net of a known layout ({", ".join(LAYOUTS)}); its names begin with '
         f'{", ".join(sorted({name.split(".")[0] for name in weights})[:8])}'
     )
@@ -159,18 +168,18 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
     possible = [name for name, entry in FAMILIES.items() if layout.name in entry.layouts]
     if family != 'auto':
         if family not in possible:
-            raise ConversionError(
+            raise CheckpointError(
                 f'{source} holds {layout.name}, which no file of {family} has; it may be one of {", ".join(possible)}'
             )
         if evidence is not None and evidence[0] != family:
-            raise ConversionError(f'{source} is a file of {evidence[0]}, not of {family}: {evidence[1]} show it')
+            raise CheckpointError(f'{source} is a file of {evidence[0]}, not of {family}: {evidence[1]} show it')
         return family
     if evidence is not None:
         return evidence[0]
     if layout.decisive:
         # VSPP's folder has VideoPace's S3D-G too, but trains and publishes R(2+1)D.
         return 'video-pace' if layout.name == 'pace-s3dg' else possible[0]
-    raise ConversionError(
+    raise CheckpointError(
         f'{source} holds {layout.name} without anything to tell whose it is: {", ".join(possible)} '
         'have files like it, and they differ in the pixels they expect. Say which with --family'
     )
@@ -179,7 +188,7 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
 def _take(
     net: nn.Module, layout: Layout, prefix: str, weights: dict[str, Tensor], report: KeyReport, source: str | Path
 ) -> tuple[dict[str, Tensor], set[str]]:
-    """Our backbone's tensors, and the names in the file that they came from."""
+    """Our backbone's tensors, and the names in the file that they were read from."""
     tensors, used, missing, misshaped = {}, set(), [], []
     for name, value in net.state_dict().items():
         theirs = prefix + layout.rename(name)
@@ -187,7 +196,7 @@ def _take(
             used.add(theirs)
             tensors[name] = weights[theirs]
             if weights[theirs].shape != value.shape:
-                misshaped.append(f'{theirs} {tuple(weights[theirs].shape)}, ours {tuple(value.shape)}')
+                misshaped.append(differing(theirs, weights[theirs], value))
             elif name.endswith('running_var') and layout.bn_eps is not None:
                 own = next(module.eps for module in net.modules() if isinstance(module, nn.BatchNorm3d))
                 tensors[name] = weights[theirs] + (layout.bn_eps - own)
@@ -198,10 +207,8 @@ def _take(
             missing.append(theirs)
     for fault, names in (('missing', missing), ('of another shape', misshaped)):
         if names:
-            raise ConversionError(
-                f'{source} is not {layout.name} as {layout.backbone} has it; {len(names)} {fault}: '
-                + ', '.join(names[:3])
-                + (', ...' if len(names) > 3 else '')
+            raise CheckpointError(
+                f'{source} is not {layout.name} as {layout.backbone} has it; {len(names)} {fault}: {few(names)}'
             )
     # A net of more blocks than ours would pass for ours, its last blocks dropped.
     inside = {name[len(prefix) :].split('.')[0] for name in used if name[len(prefix) :].count('.') >= 2}
@@ -211,9 +218,8 @@ def _take(
         if name.startswith(prefix) and name[len(prefix) :].split('.')[0] in inside and name not in used
     ]
     if beyond:
-        raise ConversionError(
-            f'{source} has layers inside the backbone that {layout.backbone} has not: '
-            f'{", ".join(beyond[:3])}' + (', ...' if len(beyond) > 3 else '')
+        raise CheckpointError(
+            f'{source} has layers inside the backbone that {layout.backbone} does not have: {few(beyond)}'
         )
     if report.missing:
         report.notes.append('the counters of batches, which this file does not have, are 0')
@@ -228,9 +234,9 @@ def _take(
 def _take_heads(
     family: str, prefix: str, weights: dict[str, Tensor], source: str | Path
 ) -> tuple[dict[str, Tensor], dict, set[str]]:
-    """RSPNet's two projections as our necks: tensors, configs, and the names they came from."""
+    """RSPNet's two projections as our necks: tensors, configs, and the names that they were read from."""
     if family != 'rspnet' or not prefix.endswith('encoder.'):
-        raise ConversionError(f'{source}: heads can be taken from a file of RSPNet that has encoder, fc1 and fc2 only')
+        raise CheckpointError(f'{source}: heads can be taken from a file of RSPNet that has encoder, fc1 and fc2 only')
     tensors, configs, used = {}, {}, set()
     for head, neck in HEADS.items():
         place = f'{prefix.removesuffix("encoder.")}{head}.'
@@ -243,7 +249,7 @@ def _take_heads(
             and name not in {f'{place}{number}.{part}' for number in layers for part in ('weight', 'bias')}
         ]
         if not layers or other:
-            raise ConversionError(
+            raise CheckpointError(
                 f'{source}: {place[:-1]} is neither RSPNet\'s "linear" head nor its "mlp" head, which are '
                 f'all that ProjectionNeck can be; it has {", ".join(other[:3]) or "no weights"}'
             )

@@ -1,6 +1,6 @@
-"""How the layers of other people's backbones are named, from our names to theirs.
+"""Names of the layers of other people's backbones, as functions from our names to theirs.
 
-No released file was at hand. The names were read from the model definitions in the authors' repositories: VCOP's
+No released file was available. The names were read from the model definitions in the authors' repositories: VCOP's
 (``models/r3d.py``), VideoPace's (``models/{c3d,r3d,r21d,s3d_g}.py``), auxSKD's (``VSPP/models/r21d.py``,
 ``auxSKD/train.py``), RSPNet's (``models/{c3d,r2plus1d_vcop,resnet,s3dg}.py``, ``moco/split_wrapper.py``), CtP's
 (``pyvrl/models/backbones/r3d.py``) and torchvision's (``models/video/resnet.py``).
@@ -29,20 +29,20 @@ class Layout:
     Attributes:
         name: of the layout, for messages.
         backbone: our class.
-        signature: names that a file of this layout has, behind a common prefix, and no other has together. The first is
-            the stem's convolution, whose number of filters is the net's width.
+        signature: names, after a common prefix, that only files of this layout have together. The first is the stem's
+            convolution, whose number of filters is the net's width.
         rename: from a name in our backbone's state dict to theirs.
         settings: our backbone's arguments that make it theirs.
         depths: our ``depth`` by the number of blocks in stage 1; empty where the net has one depth.
-        bn_eps: what their batch norms add to the variance, where it is not what ours add.
-        decisive: whether one family of files alone has this layout.
-        refusal: why no net of ours can take these weights; None: one can.
+        bn_eps: epsilon of their batch norms, where it differs from ours.
+        decisive: whether only one family of files has this layout.
+        refusal: why none of our nets can take these weights; None: one can.
     """
 
     name: str
     backbone: str
     signature: tuple[str, ...]
-    rename: Callable[[str], str] | None = None
+    rename: Callable[[str], str] = str
     settings: dict = field(default_factory=dict)
     depths: dict[int, int] = field(default_factory=dict)
     bn_eps: float | None = None
@@ -50,7 +50,7 @@ class Layout:
     refusal: str | None = None
 
     def find_prefixes(self, weights: dict[str, Tensor]) -> list[str]:
-        """What the names of nets of this layout begin with in a file; one entry for each net."""
+        """The prefixes of the names of nets of this layout in a file, one for each net."""
         first = self.signature[0]
         prefixes = [name[: -len(first)] for name in weights if name == first or name.endswith(f'.{first}')]
         return [prefix for prefix in prefixes if all(prefix + name in weights for name in self.signature)]
@@ -67,7 +67,7 @@ def vcop_residual(name: str) -> str:
     """
     stage, block, layer, rest = _residual_parts(name)
     place = ''
-    if stage is not None:
+    if stage:
         place = f'conv{stage + 1}.' + ('block1.' if block == 0 else f'blocks.{block - 1}.')
     if 'conv' in layer:
         rest = (
@@ -204,20 +204,18 @@ def _conv3d(rest: str) -> str:
     return re.sub(r'^conv\.', 'conv3d.', rest)
 
 
-def _residual_parts(name: str) -> tuple[int | None, int | None, str, str]:
+def _residual_parts(name: str) -> tuple[int, int, str, str]:
+    """Stage (0: the stem), block, layer and rest of a name."""
     match = RESIDUAL.fullmatch(name)
-    stage = match['stage']
-    return (
-        (None, None, match['layer'], match['rest'])
-        if stage is None
-        else (int(stage), int(match['block']), match['layer'], match['rest'])
-    )
+    if match is None:
+        raise ValueError(f'{name} is not a name of a residual net of ours')
+    return int(match['stage'] or 0), int(match['block'] or 0), match['layer'], match['rest']
 
 
 def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') -> str:
-    """A name of a net whose blocks are ``layerSTAGE.BLOCK.``: its layers by their other names, where they have one."""
+    """The name in a net whose blocks are called ``layerSTAGE.BLOCK.``; ``layers`` renames the layers in a block."""
     stage, block, layer, rest = _residual_parts(name)
-    place = stem if stage is None else f'layer{stage}.{block}.'
+    place = stem if stage == 0 else f'layer{stage}.{block}.'
     return f'{place}{layers.get(layer, layer)}.{rest}'
 
 

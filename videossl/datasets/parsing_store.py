@@ -113,12 +113,6 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
             raise ValueError(f'{path}: frame {missing} is missing; stored are the frames {info.frames}')
 
 
-def remove_temporaries(folder: str | os.PathLike) -> None:
-    """Remove what a run that was killed had not finished writing."""
-    for path in Path(folder).rglob('.*.npz.????????.tmp'):
-        path.unlink(missing_ok=True)
-
-
 def read_info(path: str | os.PathLike) -> ParsingInfo:
     """What a stored parsing says about itself.
 

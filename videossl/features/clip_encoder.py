@@ -12,10 +12,10 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checkpoints.load_model import check_registered
+from videossl.checkpoints.embedded_config import build_part
+from videossl.checkpoints.writing import weights_sha256
 from videossl.errors import ConfigError
 from videossl.models.folding import folded
-from videossl.models.pretrainers.pretrainer import build
 from videossl.precision import PRECISIONS, resolve_precision
 
 from .protocols import POOLINGS, Protocol
@@ -124,8 +124,8 @@ def backbone_of(model: nn.Module) -> nn.Module:
 
 
 def says_pixels(backbone: nn.Module) -> bool:
-    """Whether a bare backbone's config says how pixels are normalised. Pretrainers use ClipDataPreprocessor by default, so
-    the config of a Pretrainer does; one that names the backbone alone, or a model of other packages, may not."""
+    """Whether a bare backbone's config says how its pixels are normalised. Pretrainers use ClipDataPreprocessor by default,
+    so the config of a pretrainer says it without naming a preprocessor."""
     model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
     is_ours = str(model.get('type', '')).rpartition('.')[2] in ('Pretrainer', 'MomentumPretrainer')
     return model.get('data_preprocessor') is not None or is_ours
@@ -144,8 +144,7 @@ def build_preprocessor(backbone: nn.Module) -> nn.Module:
                 level=logging.WARNING,
             )
         preprocessor = dict(type='ClipDataPreprocessor')
-    check_registered(preprocessor, getattr(backbone, 'checkpoint', None) or 'the checkpoint')
-    return build(preprocessor)
+    return build_part(preprocessor, f'the config in {getattr(backbone, "checkpoint", None) or "the checkpoint"}')
 
 
 def describe_pixels(preprocessor: nn.Module) -> dict:
@@ -161,10 +160,6 @@ def describe_pixels(preprocessor: nn.Module) -> dict:
 
 
 def digest_of(net: nn.Module) -> str:
-    """SHA-256 of a net's layers and weights."""
-    digest = hashlib.sha256(repr(net).encode())
-    for name, value in net.state_dict().items():
-        if not name.endswith('num_batches_tracked'):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    """SHA-256 over a net's layers and weights."""
+    weights = {name: value for name, value in net.state_dict().items() if not name.endswith('num_batches_tracked')}
+    return hashlib.sha256(f'{net!r} {weights_sha256(weights)}'.encode()).hexdigest()

@@ -1,5 +1,3 @@
-from videossl.checkpoints.hand_off import HandOffError, HandOffReport, load_backbone, load_mapped
-
 from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
 from .heads import (
@@ -22,8 +20,6 @@ __all__ = [
     'C3D',
     'ClipDataPreprocessor',
     'FrozenTeacher',
-    'HandOffError',
-    'HandOffReport',
     'HuggingFaceTeacher',
     'InfoNCEHead',
     'MapNeck',
@@ -46,6 +42,4 @@ __all__ = [
     'SegmentHead',
     'SimilarityDistillHead',
     'SpeedHead',
-    'load_backbone',
-    'load_mapped',
 ]

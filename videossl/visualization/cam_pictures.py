@@ -1,11 +1,12 @@
 """Maps laid over clips, as video and as contact sheet."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from videossl.files import whole_file
 
 from .clip_sheet import thumbnail_row
 
@@ -40,15 +41,13 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float = 12.5) -> None
     import av
 
     height, width = (side // 2 * 2 for side in frames.shape[1:3])
-    temporary = f'{path}.part'
-    with av.open(temporary, 'w', format='mp4') as container:
+    with whole_file(path) as temporary, av.open(str(temporary), 'w', format='mp4') as container:
         stream = container.add_stream('libx264', rate=Fraction(fps).limit_denominator(1000), options=dict(crf='20'))
         stream.height, stream.width, stream.pix_fmt = height, width, 'yuv420p'
         for frame in frames:
             picture = np.ascontiguousarray(frame[:height, :width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format='rgb24')))
         container.mux(stream.encode())
-    os.replace(temporary, path)
 
 
 def enlarged(frames: np.ndarray, smallest_side: int = SMALLEST_SIDE) -> np.ndarray:

@@ -375,7 +375,10 @@ def test_videos_that_cannot_be_read_are_named_and_the_command_fails(source, tmp_
 
 def faulty_job(job, settings):
     """Stands in for the encoder; must be found by name from another process."""
-    name, part = os.path.basename(job[0]), os.path.join(os.path.dirname(job[1]), f'.{os.path.basename(job[1])}.1.part')
+    name, part = (
+        os.path.basename(job[0]),
+        os.path.join(os.path.dirname(job[1]), f'.{os.path.basename(job[1])}.0123abcd.tmp'),
+    )
     if name.startswith(('crash', 'hang')):
         os.makedirs(os.path.dirname(part), exist_ok=True)
         with open(part, 'w') as file:
@@ -408,7 +411,7 @@ def test_what_was_cut_off_goes_on_and_finished_videos_are_left_alone(source, tmp
     lost = json.loads(record[-1])
     (out / 'compacted.jsonl').write_text('\n'.join(record[:-1]) + '\n' + record[-1][:25])
     (out / lost['target']).unlink()
-    part = (out / lost['target']).with_name(f'.{os.path.basename(lost["target"])}.4711.part')
+    part = (out / lost['target']).with_name(f'.{os.path.basename(lost["target"])}.0123abcd.tmp')
     part.write_bytes(b'half')
     report = compact(source, out)
     assert report.written == [lost['path']] and len(report.skipped) == 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from videossl.models import HandOffError
+from videossl.errors import CheckpointError
 
 
 @pytest.fixture
@@ -58,6 +58,6 @@ def test_a_resumed_run_keeps_its_own_weights(build_vspp, build_runner, recorder,
 def test_a_checkpoint_of_another_net_stops_the_run(build_vspp, build_runner, recorder, tmp_path):
     path = str(tmp_path / 'other.pth')
     torch.save(dict(state_dict={'backbone.stem.conv.weight': torch.zeros(4, 3, 3, 3, 3)}), path)
-    with pytest.raises(HandOffError, match='other.pth'):
+    with pytest.raises(CheckpointError, match='other.pth'):
         build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=path), recorder]).train()
     assert recorder.logs == []

@@ -20,7 +20,7 @@ EVERY_EPOCH = dict(type='PlainCheckpointHook', interval=1, max_keep_ckpts=2)
 
 
 def files_in(work_dir) -> list[str]:
-    return sorted(name for name in os.listdir(work_dir) if name.endswith(('.pth', '.part')))
+    return sorted(name for name in os.listdir(work_dir) if name.endswith(('.pth', '.tmp')))
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_what_a_killed_write_leaves_behind_does_not_matter(straight, interrupted
     broken = tmp_path / 'broken'
 
     def kill_while_writing_the_third() -> None:
-        (broken / 'epoch_3.pth.part').write_bytes(b'half a checkpoint')
-        (broken / 'last_checkpoint.part').write_text('epoch_')
+        (broken / '.epoch_3.pth.0123abcd.tmp').write_bytes(b'half a checkpoint')
+        (broken / '.last_checkpoint.0123abcd.tmp').write_text('epoch_')
 
     resumed = interrupted(between=kill_while_writing_the_third)
     assert_identical(dict(straight.model.state_dict()), dict(resumed.model.state_dict()))
@@ -165,17 +165,16 @@ def test_an_older_checkpoint_is_removed_only_after_the_new_one_and_its_pointer_a
 
 
 def test_a_run_killed_while_writing_keeps_the_last_whole_checkpoint(build_vspp, build_runner, monkeypatch, tmp_path):
-    def killed(temporary: str, final: str) -> None:
-        if 'epoch_3' in final:
+    def killed(temporary: os.PathLike, final: os.PathLike) -> None:
+        if 'epoch_3' in str(final):
             raise KeyboardInterrupt
+        replace(temporary, final)
 
-        put_in_place(temporary, final)
-
-    put_in_place = plain_checkpoint_hook.put_in_place
-    monkeypatch.setattr(plain_checkpoint_hook, 'put_in_place', killed)
+    replace = os.replace
+    monkeypatch.setattr(os, 'replace', killed)
     with pytest.raises(KeyboardInterrupt):
         build_runner(build_vspp(), hooks=[], epochs=4, checkpoint=dict(EVERY_EPOCH, max_keep_ckpts=1)).train()
-    assert files_in(tmp_path / 'run') == ['epoch_2.pth', 'epoch_3.pth.part']
+    assert files_in(tmp_path / 'run') == ['epoch_2.pth']
     assert torch.load(tmp_path / 'run' / 'epoch_2.pth', weights_only=True)['meta']['epoch'] == 2
     assert (tmp_path / 'run' / 'last_checkpoint').read_text().endswith('epoch_2.pth')
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from videossl.engine import WholeCheckpointHook
-from videossl.models import HandOffError
+from videossl.errors import CheckpointError
 
 
 def test_a_checkpoint_that_fills_the_model_is_taken_and_another_refused(build_runner, build_vspp, tmp_path):
@@ -17,10 +17,10 @@ def test_a_checkpoint_that_fills_the_model_is_taken_and_another_refused(build_ru
 
     bias = weights.pop('heads.speed.classifier.bias')
     torch.save(dict(state_dict=weights), tmp_path / 'missing.pth')
-    with pytest.raises(HandOffError, match='1 of its tensors .* heads.speed.classifier.bias missing'):
+    with pytest.raises(CheckpointError, match='1 of its tensors .* heads.speed.classifier.bias missing'):
         runner.load_checkpoint(str(tmp_path / 'missing.pth'))
     weights = {name: 2 * value for name, value in weights.items()}
     torch.save(dict(state_dict=dict(weights, **{'heads.speed.classifier.bias': bias[:1]})), tmp_path / 'shape.pth')
-    with pytest.raises(HandOffError, match=r'bias \(1,\) for \(3,\)'):
+    with pytest.raises(CheckpointError, match=r'bias \(1,\) for \(3,\)'):
         runner.load_checkpoint(str(tmp_path / 'shape.pth'))
     assert all((value == 1).all() for value in model.state_dict().values()), 'nothing was copied'

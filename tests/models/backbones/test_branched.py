@@ -8,7 +8,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.checkpoints.hand_off import HandOffError, load_backbone, load_mapped
+from videossl.checkpoints.hand_off import load_backbone, load_mapped
+from videossl.errors import CheckpointError
 from videossl.models.backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from videossl.registry import MODELS
 
@@ -194,7 +195,7 @@ def test_a_model_takes_a_plain_models_weights_by_the_mapping(save, clips):
     source = nn.ModuleDict(dict(backbone=R3D(base_channels=2))).eval()
     target = nn.ModuleDict(dict(backbone=BranchedBackbone(SMALL))).eval()
     report = load_mapped(target, save(source.state_dict()), target['backbone'].hand_off_mapping())
-    assert report.left_random == [] and report.dropped == [] and report.mismatched == []
+    assert report.missing == [] and report.dropped == [] and report.mismatched == []
     torch.testing.assert_close(target['backbone'](clips), source['backbone'](clips).repeat(1, 2, 1, 1, 1))
 
 
@@ -230,14 +231,14 @@ def test_an_initialiser_of_the_inner_net_reaches_every_branch():
 def test_a_checkpoint_that_lacks_a_branch_or_is_divided_elsewhere_is_refused(save):
     target = BranchedBackbone(SMALL)
     one_branch = copy.deepcopy(target).keep_branches(['contrast'])
-    with pytest.raises(HandOffError, match='branches.human.stage3'):
+    with pytest.raises(CheckpointError, match='branches.human.stage3'):
         load_backbone(target, save(one_branch.state_dict()))
-    with pytest.raises(HandOffError, match='shared.stage2'):
+    with pytest.raises(CheckpointError, match='shared.stage2'):
         load_backbone(target, save(BranchedBackbone(SMALL, num_shared_stages=2).state_dict()))
-    with pytest.raises(HandOffError, match='is it of another backbone, depth or width'):
+    with pytest.raises(CheckpointError, match='is it of another backbone, depth or width'):
         load_backbone(target, save(C3D(base_channels=2).state_dict()))
     report = load_backbone(one_branch, save(target.state_dict()))
-    assert report.left_random == [] and all('human' in name for name in report.dropped) and report.dropped
+    assert report.missing == [] and all('human' in name for name in report.dropped) and report.dropped
 
 
 @pytest.mark.parametrize('default_scope', ['videossl', 'mmaction'])

@@ -9,7 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.checkpoints.hand_off import HandOffError
+from videossl.errors import CheckpointError
 from videossl.models.backbones import C3D, R3D, S3DG, R2Plus1D, ResNet3D
 from videossl.registry import MODELS
 
@@ -168,7 +168,7 @@ def test_a_checkpoint_of_the_same_net_fills_all_of_it(case, tmp_path):
         assert torch.equal(value, source.state_dict()[name]), name
 
     stranger = case(base_channels=2, init_cfg=dict(type='Pretrained', checkpoint=path, prefix='another'))
-    with pytest.raises(HandOffError):
+    with pytest.raises(CheckpointError):
         stranger.init_weights()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from videossl.checkpoints.hand_off import HandOffError
+from videossl.errors import CheckpointError
 from videossl.models.backbones.base import Stage, VideoBackbone
 
 
@@ -174,7 +174,7 @@ def test_a_second_init_weights_does_not_load_again(checkpoint):
 
 def test_a_checkpoint_of_which_nothing_matches_stops_the_initialisation(checkpoint):
     backbone = tiny_backbone(init_cfg=dict(type='Pretrained', checkpoint=checkpoint, prefix='encoder_q'))
-    with pytest.raises(HandOffError):
+    with pytest.raises(CheckpointError):
         backbone.init_weights()
     assert not backbone.is_init
 

@@ -1,7 +1,6 @@
 """Finds the videos of a folder or list that cannot be read, before a run does."""
 
 import argparse
-import os
 import os.path as osp
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from videossl.datasets.preparation.checking import TIMEOUT, read_video
 from videossl.datasets.readers.opening import open_as_training_does, video_exists
 from videossl.datasets.transforms import DecodeClips
 from videossl.errors import ConfigError
+from videossl.files import whole_file
 
 SHOWN = 20  # broken videos
 FRAMES_AT_ONCE = 16
@@ -57,9 +57,9 @@ def videos_to_check(data_root: str | None, ann_file: str | None) -> list[str]:
 
 def write_broken(file: str, unreadable: dict[str, str]) -> None:
     """Replace the list of broken videos, a line of path, tab and reason for each."""
-    with open(f'{file}.part', 'w', encoding='utf-8', errors='surrogateescape', newline='\n') as out:
-        out.writelines(line_of(osp.abspath(path), reason) for path, reason in unreadable.items())
-    os.replace(f'{file}.part', file)
+    with whole_file(file) as temporary:
+        with temporary.open('w', encoding='utf-8', errors='surrogateescape', newline='\n') as out:
+            out.writelines(line_of(osp.abspath(path), reason) for path, reason in unreadable.items())
 
 
 def report(paths: Sequence[str], unreadable: dict[str, str], file: str) -> str:

@@ -16,21 +16,13 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checkpoints.hand_off import HandOffError
-from videossl.datasets.parsing_store import (
-    ParsingInfo,
-    ParsingStoreError,
-    map_path,
-    quantise,
-    remove_temporaries,
-    verify,
-    write_parsing,
-)
+from videossl.datasets.parsing_store import ParsingInfo, ParsingStoreError, map_path, quantise, verify, write_parsing
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.features.clip_encoder import digest_of
 from videossl.features.video_list import list_videos
+from videossl.files import remove_temporaries
 from videossl.registry import MODELS
 
 PROBED_VIDEOS = 5  # opened, and one frame of each parsed, to estimate the size
@@ -127,7 +119,7 @@ def extract_parsing(
 
     report = ExtractionReport()
     missing = []
-    remove_temporaries(out)
+    remove_temporaries(out, '*.npz', recursive=True)
     for video in track(videos, description='Looking for maps', disable=not osp.isdir(out)):
         (report.skipped if _is_stored(map_path(out, video), settings) else missing).append(video)
     print(
@@ -265,7 +257,7 @@ def build_teacher(args: argparse.Namespace) -> tuple[nn.Module, str]:
         config = dict(type=args.teacher, **{name: value for name, value in arguments.items() if value is not None})
     try:
         teacher = MODELS.build({'_scope_': 'videossl', **config})
-    except (HandOffError, ImportError, KeyError, TypeError, ValueError) as error:
+    except (CheckpointError, ImportError, KeyError, TypeError, ValueError) as error:
         hint = '' if args.teacher_config else '; other networks than SCHP are described by a file, --teacher-config'
         raise ConfigError(f'the parsing network cannot be built: {error}{hint}') from error
     if hasattr(teacher, 'init_weights'):

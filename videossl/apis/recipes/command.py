@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from videossl.errors import ConfigError
+from videossl.errors import ConfigError, UserError
 
 from .reader import read_recipe
 from .report import pretext_accuracies, report, warn_at_chance
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
                     )
                     warn_at_chance(stage, chance, display)
             report(recipe, stages, work_dir, display)
-    except (ConfigError, RuntimeError) as error:
+    except (UserError, RuntimeError, OSError) as error:  # also a full disk
         display.say(str(error), style='red')
         raise SystemExit(1) from None
     except KeyboardInterrupt:

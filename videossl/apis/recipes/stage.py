@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +10,10 @@ from mmengine.config import Config
 
 from videossl.apis.running.launch import load_config, point_at_data, point_at_validation
 from videossl.checkpoints.checkpoint_files import numbered_checkpoints
-from videossl.checkpoints.hand_off import damage
+from videossl.checkpoints.reading import damage
 from videossl.datasets import scan_videos
 from videossl.errors import ConfigError
+from videossl.files import whole_file
 from videossl.wrappers import innermost_dataset
 
 
@@ -183,9 +183,5 @@ class Stage:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + '.part')
-    with temporary.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with whole_file(path, flush=True) as temporary:
+        temporary.write_text(text)

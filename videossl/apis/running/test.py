@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 
 from videossl.apis.user_errors import building, run_command
 from videossl.errors import ConfigError
+from videossl.files import whole_file
 
 from .check_values import check_values
 from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
@@ -77,8 +78,8 @@ def main(argv: list[str] | None = None) -> None:
         watch(runner)
         metrics = runner.test()
     if args.metrics_file is not None and is_main_process():
-        with open(args.metrics_file, 'w') as file:
-            json.dump({name: float(value) for name, value in metrics.items()}, file, indent=2)
+        with whole_file(args.metrics_file) as temporary:
+            temporary.write_text(json.dumps({name: float(value) for name, value in metrics.items()}, indent=2))
 
 
 def command() -> None:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -15,6 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms.decoding import VideoReadError
+from videossl.files import remove_temporaries, whole_file
 
 from .checking import read_video
 
@@ -107,19 +107,13 @@ def reencode(source: str, target: str, settings: Reencoding) -> int:
     try:
         counted = count_frames(source)
         remove_unfinished(target)
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        # The ending is none of a video, so that nobody who looks for videos finds it.
-        part = Path(target).with_name(f'.{os.path.basename(target)}.{os.getpid()}.part')
-        try:
+        with whole_file(target) as part:
             written = _encode(source, str(part), settings, counted)
             if written != counted:
                 raise ValueError(f'it decodes to {written} frames, but its reader counts {counted}')
             found = read_video(str(part))
             if found != counted:
                 raise ValueError(f'{found} of {counted} frames can be read from what was written')
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
     except VideoReadError as error:
         raise ValueError(error.reason) from error
     return counted
@@ -136,8 +130,7 @@ def estimate_size(source: str, settings: Reencoding) -> int:
 
 def remove_unfinished(target: str) -> None:
     """Remove what processes that were killed have left of a file."""
-    for part in Path(target).parent.glob(f'.{glob.escape(os.path.basename(target))}.*.part'):
-        part.unlink(missing_ok=True)
+    remove_temporaries(os.path.dirname(target) or '.', glob.escape(os.path.basename(target)))
 
 
 def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, counted: int, limit: int | None = None) -> int:

@@ -1,10 +1,12 @@
-"""What mmengine's checkpoints lack for a run to go on bit by bit."""
+"""State that mmengine's checkpoints lack, so that a resumed run gives the same bits."""
+
+from typing import Any
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
 
-from videossl.checkpoints.hand_off import HandOffError
+from videossl.checkpoints.hand_off import check_fills
 from videossl.engine.param_schedules import adopt_ends, make_up_steps
 from videossl.engine.resumable_loops import ResumableLoop, sampler_of
 from videossl.random_states import random_states, set_random_states
@@ -12,28 +14,27 @@ from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
 from .momentum_hooks import moving_statistics
-from .whole_checkpoint_hook import misfits
 
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
-    """Saves in each checkpoint, and restores before the first iteration, what a run needs to go on bit by bit and
-    mmengine 0.10.7 leaves out.
+    """Saves in each checkpoint, and restores before the first iteration, the state that a run needs to go on bit by bit
+    and that mmengine 0.10.7 leaves out:
 
-    - The random states of every process, from which e.g. dropout draws, and of several processes the batch-norm
-      statistics, which each takes of its own clips.
-    - The sampler's seed, also where it was a random one.
-    - With gradients accumulated over several iterations, those of a step that is not done yet, and the teacher's keys
-      that wait for it: so a checkpoint may fall anywhere.
-    - How many batches an epoch has, so that :class:`~videossl.engine.ResumableEpochBasedTrainLoop` finds the next one,
-      or notices that the data has changed.
-    - Whether the validation after it is done.
+    - the random states of every process (dropout draws from them), and, with several processes, the batch-norm
+      statistics, which each process takes from its own clips;
+    - the sampler's seed, also a random one;
+    - with gradients accumulated over several iterations, the gradients of an unfinished step and the teacher's keys that
+      wait for it, so that a checkpoint may be saved at any iteration;
+    - the number of batches in an epoch, so that :class:`~videossl.engine.ResumableEpochBasedTrainLoop` finds the next
+      batch, or notices that the data has changed;
+    - whether the validation after the checkpoint is done.
 
-    Where the run goes on for more epochs than it was begun for, mmengine would keep the learning rate of the old end;
-    here the schedule goes on as if it had been meant so from the start.
+    Where the run is resumed for more epochs than it was begun for, mmengine would keep the final learning rate of the old
+    schedule; here the schedule is stretched to the new end.
 
     With a resumable loop and :class:`~videossl.engine.DrawSampler`, one process on a CPU gives the same bits as a run
-    without a break, with any number of workers. Several processes go on as exactly as their sums repeat.
+    without a break, with any number of workers. With several processes, the same holds as far as their sums repeat.
     """
 
     # After all hooks that draw or change anything before training, and before the checkpoint hook.
@@ -48,13 +49,13 @@ class ExactResumeHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if not runner._resume:
             return
-        faults = misfits(runner.model, checkpoint)
-        if faults:
-            raise HandOffError(
-                f'--resume: the checkpoint is of another model: {len(faults)} tensors are missing in it or of '
-                f'another shape, e.g. {"; ".join(faults[:3])}. Go on with the config, and the --cfg-options, that '
-                'it was trained with, or begin anew from its backbone with --init-from'
-            )
+        check_fills(
+            runner.model,
+            checkpoint,
+            '--resume: the checkpoint is of another model',
+            'Go on with the config, and the --cfg-options, that it was trained with, or begin anew from its backbone with '
+            '--init-from',
+        )
         self.resumed = checkpoint.get('exact_resume')
         runner.train_loop.resumed = self.resumed
         if self.resumed is None:
@@ -78,7 +79,7 @@ class ExactResumeHook(Hook):
         if len(states) != get_world_size():
             runner.logger.warning(
                 f'{len(states)} process(es) saved the checkpoint and {get_world_size()} go on from '
-                'it: random states, and gradients of a step that was not done, are not restored'
+                'it: random states, and gradients of an unfinished step, are not restored'
             )
             return
         restore_process(runner, states[get_rank()])
@@ -106,7 +107,7 @@ class ExactResumeHook(Hook):
         self.process_states = None
 
     def gather(self, runner) -> None:
-        """Let the first process, which alone writes checkpoints, know the states of all. All have to call this."""
+        """Collect the states of all processes on the first one, which writes the checkpoints. Collective."""
         self.process_states = all_gather_object(process_state(runner))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -121,8 +122,8 @@ class ExactResumeHook(Hook):
 
 
 def process_state(runner) -> dict:
-    """What each process has of its own: random states, and those parts of a step that wait for its other iterations."""
-    state = dict(random_states=random_states())
+    """The state that differs between processes: random states, and the unfinished parts of a step."""
+    state: dict[str, Any] = dict(random_states=random_states())
     wrapper, model = runner.optim_wrapper, unwrap(runner.model)
     if get_world_size() > 1:
         state['statistics'] = {name: buffer.cpu() for name, buffer in moving_statistics(model).items()}
@@ -135,8 +136,8 @@ def process_state(runner) -> dict:
 
 
 def restore_process(runner, state: dict) -> None:
-    """Put this process where :func:`process_state` found it."""
-    model = unwrap(runner.model)
+    """Restore what :func:`process_state` returned."""
+    model: Any = unwrap(runner.model)
     device = next(model.parameters()).device
     statistics = moving_statistics(model)
     for name, value in state.get('statistics', {}).items():
@@ -147,7 +148,7 @@ def restore_process(runner, state: dict) -> None:
     if state.get('pending_keys'):
         model.pending_keys[:] = [keys.to(device) for keys in state['pending_keys']]
     if 'gradients' in state:
-        runner.logger.info('the gradients of the step that was not done yet are restored')
+        runner.logger.info('the gradients of the unfinished step are restored')
     set_random_states(state['random_states'])
 
 

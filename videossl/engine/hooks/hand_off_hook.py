@@ -1,10 +1,12 @@
 """Start a stage from another stage's checkpoint."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.hooks import Hook
 
-from videossl.checkpoints.hand_off import backbone_mapping, load_mapped, read_state_dict
+from videossl.checkpoints.hand_off import backbone_mapping, load_mapped
+from videossl.checkpoints.reading import read_weights
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -13,8 +15,8 @@ from videossl.wrappers import unwrap
 class HandOffHook(Hook):
     """Fills parts of the model from another stage's checkpoint before training starts; a resumed run keeps its own.
 
-    Unlike mmengine's ``load_from`` it logs what was taken, dropped and left as initialised, and stops when nothing
-    matches. ``tools/train.py CONFIG --init-from CHECKPOINT`` adds it.
+    Unlike mmengine's ``load_from`` it logs which tensors were taken, dropped and missing, and stops when nothing matches.
+    ``tools/train.py CONFIG --init-from CHECKPOINT`` adds it.
 
     Args:
         checkpoint: path of the checkpoint.
@@ -34,7 +36,8 @@ class HandOffHook(Hook):
     def before_train(self, runner) -> None:
         if runner.iter > 0:
             return
-        model, mapping, weights = unwrap(runner.model), self.mapping, read_state_dict(self.checkpoint)
+        model: Any = unwrap(runner.model)
+        mapping, weights = self.mapping, read_weights(self.checkpoint)
         if mapping is None:
             mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix='backbone.')
         load_mapped(model, self.checkpoint, mapping, weights)

@@ -1,9 +1,11 @@
 """Checkpoints of plain types, written whole or not at all."""
 
+import hashlib
 import os
 import os.path as osp
+import re
 from collections.abc import Sequence
-from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,23 +15,18 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from videossl.checkpoints.checkpoint_files import (
-    POINTER,
-    TEMPORARY,
-    iterations_in,
-    newest_whole,
-    put_in_place,
-    read_pointer,
-    remove_temporaries,
-    write_pointer,
-)
-from videossl.checkpoints.hand_off import HandOffError, read_plain
-from videossl.checkpoints.weight_files import file_sha256
+from videossl.checkpoints.checkpoint_files import POINTER, iterations_in, newest_whole, read_pointer, write_pointer
+from videossl.checkpoints.reading import read_checkpoint
+from videossl.checkpoints.writing import plain_bytes
+from videossl.errors import CheckpointError
+from videossl.files import remove_temporaries, whole_file
 from videossl.registry import HOOKS
+
+CHECKPOINT = re.compile(r'[^/\\]+\.pth')  # a name without a folder
 
 
 def not_finite(model: nn.Module) -> list[str]:
-    """Names of parameters and buffers that are not finite throughout, on any process."""
+    """Names of parameters and buffers with NaN or infinite values, on any process."""
     found = [
         name
         for name, tensor in model.state_dict().items()
@@ -42,21 +39,23 @@ def not_finite(model: nn.Module) -> list[str]:
 class PlainCheckpointHook(CheckpointHook):
     """mmengine's checkpoint hook, with three differences.
 
-    Only plain types go in, so that ``torch.load(weights_only=True)``, the default since torch 2.6, can read them:
-    mmengine 0.10.7 puts its logging history in as objects, and then cannot resume from its own files
+    Checkpoints hold plain types only, so that ``torch.load(weights_only=True)``, the default since torch 2.6, can read
+    them. mmengine 0.10.7 stores its logging history as objects and then cannot resume from its own files
     (open-mmlab/mmengine#1655).
 
-    A checkpoint, the best one by some metric included, is written to a temporary name, flushed to the disk and renamed;
-    older ones are removed only then. A run killed at any moment leaves the last whole checkpoint. What killed runs left
-    half-written is removed when training starts.
+    A checkpoint, also the best one by some metric, is written to a temporary name, flushed to the disk and renamed; older
+    checkpoints are removed only then. A run killed at any moment leaves the last whole checkpoint. Temporary files of
+    killed runs are removed when training starts.
 
-    A run that resumes by itself (``resume=True`` without ``load_from``) goes on from the newest checkpoint that is whole,
-    and the log names those that are not.
+    A run that resumes by itself (``resume=True`` without ``load_from``) goes on from the newest intact checkpoint. The log
+    names the damaged ones.
 
     Args:
-        interval: epochs, or with ``by_epoch=False`` iterations, between two checkpoints; -1: none.
+        interval: epochs, or with ``by_epoch=False`` iterations, between two checkpoints; -1: no checkpoints.
         arguments: mmengine's. ``out_dir`` must be a folder of this machine's file system.
     """
+
+    best_ckpt_path: str | None
 
     def __init__(self, interval: int = -1, **arguments) -> None:
         if type(interval) is not int or interval < 1 and interval != -1:
@@ -68,38 +67,38 @@ class PlainCheckpointHook(CheckpointHook):
             raise TypeError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
 
     def before_run(self, runner) -> None:
-        """Decide where a training goes on from.
+        """Choose the checkpoint to resume from.
 
         Raises:
-            videossl.checkpoints.hand_off.HandOffError: the checkpoint that was named, or every one there is, is of no use.
+            CheckpointError: the named checkpoint, or every checkpoint in the folder, is damaged or has no training state.
         """
         if runner._train_loop is None or not runner._resume or runner._has_loaded:
             return
-        shared = [None]
+        shared: list[Any] = [None]
         if is_main_process():
             shared = [self._checkpoint_to_resume(runner)]
         broadcast_object_list(shared)  # all processes go on from the same, and all of them stop where there is none
         runner._load_from, error = shared[0]
         if error is not None:
-            raise HandOffError(error)
+            raise CheckpointError(error)
         runner._resume = runner._load_from is not None
 
     def before_train(self, runner) -> None:
-        """Remove what killed runs left half-written.
+        """Remove the temporary files of killed runs, and checkpoints that the run before was about to remove.
 
         Raises:
-            ValueError: checkpoints are to be written elsewhere than to this machine's file system.
+            ValueError: ``out_dir`` is not on this machine's file system.
         """
         super().before_train(runner)
         if not isinstance(self.file_backend, LocalBackend):
             raise ValueError(
-                f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) is none'
+                f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) is not one'
             )
         if is_main_process():
             # What the run that is gone on from was about to remove.
             self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
             for folder in {self.out_dir, runner.work_dir}:
-                removed = remove_temporaries(folder)
+                removed = remove_temporaries(folder, '*.pth') + remove_temporaries(folder, POINTER)
                 if removed:
                     runner.logger.info(
                         f'removed from {folder}, left half-written by a run that was killed: {", ".join(removed)}'
@@ -131,11 +130,17 @@ class PlainCheckpointHook(CheckpointHook):
                 for key, value in hub['log_scalars'].items()
             }
             known = hub['log_scalars'].keys() | hub['runtime_info'].keys()
+            # Checkpoints may come from strangers: these entries name files that are to be removed.
+            info = hub['runtime_info']
+            if 'keep_ckpt_ids' in info:
+                info['keep_ckpt_ids'] = [step for step in info['keep_ckpt_ids'] if type(step) is int]
+            if 'outdated_ckpts' in info:
+                info['outdated_ckpts'] = [name for name in info['outdated_ckpts'] if CHECKPOINT.fullmatch(str(name))]
             hub['resumed_keys'] = {key: value for key, value in hub['resumed_keys'].items() if key in known}
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict, outdated: Sequence[str] = ()) -> None:
-        """Save where training is; then remove files named in ``outdated``, and checkpoints that are too many. A model with
-        numbers that are none is not saved: it would take the place of the last good one."""
+        """Save the state of training; then remove the files named in ``outdated``, and checkpoints beyond
+        ``max_keep_ckpts``. A model with NaN or infinite values is not saved: it would replace the last good one."""
         spoiled = not_finite(runner.model)
         if spoiled:
             runner.logger.warning(
@@ -163,13 +168,12 @@ class PlainCheckpointHook(CheckpointHook):
             **self.args,
         )
         if is_main_process():
-            with names_the_disk(osp.join(runner.work_dir, POINTER), runner.work_dir):
-                write_pointer(runner.work_dir, path)
+            write_pointer(runner.work_dir, path, what_is_safe(runner.work_dir))
             self._remove(outdated)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         """Write a new best checkpoint where a metric has improved. The old one stays until the new one is in place and
-        the checkpoint that training resumes from knows of it."""
+        is recorded in the checkpoint that training resumes from."""
         if not self.save_best:
             return
         step = runner.epoch if self.by_epoch else runner.iter
@@ -207,21 +211,20 @@ class PlainCheckpointHook(CheckpointHook):
         """Write a copy with the ``published_keys`` alone, named by the start of its SHA-256."""
         if not is_main_process():
             return
-        content = {key: value for key, value in read_plain(ckpt_path).items() if key in self.published_keys}
-        temporary = f'{osp.splitext(ckpt_path)[0]}-published.pth{TEMPORARY}'
-        with names_the_disk(temporary, runner.work_dir):
-            with open(temporary, 'wb') as file:  # by a file's name, PyTorch would write that name into the file
-                torch.save(content, file)
-            path = f'{osp.splitext(ckpt_path)[0]}-{file_sha256(temporary)[:8]}.pth'
-            put_in_place(temporary, path)
+        content = plain_bytes(
+            {key: value for key, value in read_checkpoint(ckpt_path).items() if key in self.published_keys}
+        )
+        path = f'{osp.splitext(ckpt_path)[0]}-{hashlib.sha256(content).hexdigest()[:8]}.pth'
+        with whole_file(path, flush=True, safe=what_is_safe(runner.work_dir)) as temporary:
+            temporary.write_bytes(content)
         runner.logger.info(f'{ckpt_path} is published as {path}')
 
     def _checkpoint_to_resume(self, runner) -> tuple[str | None, str | None]:
-        """The checkpoint to go on from, or None for a start from nothing; and what stands in the way."""
+        """The checkpoint to resume from, or None for a new start; and the error that prevents both, or None."""
         folder = runner.work_dir
         if self.out_dir not in (None, folder):
             folder = osp.join(self.out_dir, osp.basename(folder.rstrip(osp.sep)))
-        named, reasons = runner._load_from, []
+        named, reasons = runner._load_from, list[str]()
         try:
             if named is None:
                 path, reasons = newest_whole(runner.work_dir, folder)
@@ -229,7 +232,7 @@ class PlainCheckpointHook(CheckpointHook):
                 path = named
                 if '://' not in named:
                     iterations_in(named)
-        except HandOffError as error:
+        except CheckpointError as error:
             return None, str(error)
         if reasons:
             runner.logger.warning('passed over: ' + '; '.join(reasons))
@@ -241,17 +244,17 @@ class PlainCheckpointHook(CheckpointHook):
         return path, None
 
     def _write(self, runner, path: str, meta: dict, by_epoch: bool, **arguments) -> None:
-        with names_the_disk(path, runner.work_dir):
+        if not is_main_process():
+            return
+        with whole_file(path, flush=True, safe=what_is_safe(runner.work_dir)) as temporary:
             runner.save_checkpoint(
-                osp.dirname(path),
-                osp.basename(path) + TEMPORARY,
+                str(temporary.parent),
+                temporary.name,
                 meta=meta,
                 by_epoch=by_epoch,
                 backend_args=self.backend_args,
                 **arguments,
             )
-            if is_main_process():
-                put_in_place(path + TEMPORARY, path)
 
     def _remove(self, names: Sequence[str]) -> None:
         for path in (osp.join(self.out_dir, name) for name in names):
@@ -259,35 +262,22 @@ class PlainCheckpointHook(CheckpointHook):
                 os.remove(path)
 
 
-@contextmanager
-def names_the_disk(path: str, work_dir: str):
-    """Let an error in writing a checkpoint, such as that of a full disk, say what is lost and what is not, and leave no
-    half of a file."""
-    try:
-        yield
-    except OSError as error:
-        temporary = path.removesuffix(TEMPORARY) + TEMPORARY
-        if osp.exists(temporary):
-            os.remove(temporary)
-        last = read_pointer(work_dir)
-        kept = (
-            f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
-            if last is not None and osp.isfile(last)
-            else 'There is none before it'
-        )
-        failure = OSError(error.errno, f'{path} could not be written: {error.strerror or error}. {kept}')
-        failure.for_users = True
-        raise failure from error
+def what_is_safe(work_dir: str) -> str:
+    """For the error of a full disk: which checkpoint is left."""
+    last = read_pointer(work_dir)
+    if not last or not osp.isfile(last):
+        return 'No checkpoint was saved before it'
+    return f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
 
 
 def plain_entries(entries: dict) -> dict:
-    """The entries of plain types; NumPy's numbers, which metrics are, become Python's."""
+    """The entries of plain types. NumPy numbers, such as metrics, become Python's."""
     entries = {key: value.item() if isinstance(value, np.generic) else value for key, value in entries.items()}
     return {key: value for key, value in entries.items() if is_plain(value)}
 
 
 def is_plain(value) -> bool:
-    """Whether ``torch.load(weights_only=True)`` reads this."""
+    """Whether ``torch.load(weights_only=True)`` reads a value."""
     if isinstance(value, dict):
         return type(value) is dict and all(is_plain(key) and is_plain(item) for key, item in value.items())
     if isinstance(value, (list, tuple, set)):

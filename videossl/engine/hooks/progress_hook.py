@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
+from videossl.files import whole_file
 from videossl.registry import HOOKS
 
 
@@ -61,7 +62,5 @@ class ProgressHook(Hook):
             for name, value in (outputs or {}).items()
             if name.startswith(('acc_', 'loss')) or name == 'top1_acc'
         }
-        temporary = f'{self.file}.part'
-        with open(temporary, 'w') as file:
-            json.dump(dict(done=done, total=total, metrics=metrics), file)
-        os.replace(temporary, self.file)
+        with whole_file(self.file) as temporary:
+            temporary.write_text(json.dumps(dict(done=done, total=total, metrics=metrics)))

@@ -112,7 +112,7 @@ class VideoBackbone(BaseModule):
         """Initialise as ``init_cfg`` says; without one, the weights stay as PyTorch's constructors drew them.
 
         Raises:
-            videossl.checkpoints.hand_off.HandOffError: If a pretrained checkpoint has no parameter of this backbone.
+            CheckpointError: If a pretrained checkpoint has no parameter of this backbone.
         """
         pretrained_cfgs = self._pretrained_cfgs()
         if self.is_init or not pretrained_cfgs:

@@ -1,6 +1,6 @@
 """What every frozen teacher shares: it never learns, sees frames as they come, and says what its classes are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -133,11 +133,11 @@ class FrozenTeacher(BaseModule):
         """Does nothing: the network is finished."""
         self.is_init = True
 
-    def apply(self, function) -> 'FrozenTeacher':
+    def apply(self, fn: Callable) -> 'FrozenTeacher':
         """Does nothing: this is how the initialisation by layer type of a module around it would arrive here."""
         return self
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'FrozenTeacher':
         # `model.half()` around it must not cost the teacher its precision; devices and memory formats pass.
         def keep_precision(tensor: Tensor) -> Tensor:
             moved = fn(tensor)

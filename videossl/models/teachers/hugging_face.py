@@ -3,6 +3,7 @@
 import json
 import os.path
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from videossl.registry import MODELS
 
@@ -100,6 +101,6 @@ def resize_size(processor: Mapping) -> tuple[int, int] | None:
     if processor.get('do_center_crop', False):
         size = processor.get('crop_size', size)
     if isinstance(size, Mapping):
-        side = size.get('shortest_edge')
+        side: Any = size.get('shortest_edge')
         return (size.get('height') or side, size.get('width') or side)
     return (size, size) if isinstance(size, int) else size

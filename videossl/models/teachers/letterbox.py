@@ -22,7 +22,7 @@ def letterbox(frames: Tensor, input_size: tuple[int, int]) -> Tensor:
     Returns:
         [N, C, *input_size].
     """
-    reach_y, reach_x = frame_reach(frames.shape[-2:], input_size)
+    reach_y, reach_x = frame_reach((frames.shape[-2], frames.shape[-1]), input_size)
     if reach_y == reach_x == 1:
         return F.interpolate(frames, input_size, mode='bilinear', align_corners=True)
     return _sample(frames, input_size, 1 / reach_y, 1 / reach_x, padding='zeros')
@@ -42,10 +42,10 @@ def undo_letterbox(maps: Tensor, frame_size: tuple[int, int], input_size: tuple[
     reach_y, reach_x = frame_reach(frame_size, input_size)
     if reach_y == reach_x == 1:
         return maps
-    size = tuple(
+    height, width = (
         max(2, round((side - 1) * min(reach, 1)) + 1) for side, reach in zip(maps.shape[-2:], (reach_y, reach_x))
     )
-    return _sample(maps, size, reach_y, reach_x, padding='border')
+    return _sample(maps, (height, width), reach_y, reach_x, padding='border')
 
 
 def frame_reach(frame_size: tuple[int, int], input_size: tuple[int, int]) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Any segmentation network as a teacher."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -41,8 +42,11 @@ class ModuleTeacher(FrozenTeacher):
         left_right_pairs: Sequence[tuple[int, int]] = (),
     ) -> None:
         if isinstance(module, dict):
-            module = MODELS.build({'_scope_': 'videossl', **module})
-            # Now or never: afterwards initialisation passes a teacher by.
-            if hasattr(module, 'init_weights'):
-                module.init_weights()
-        super().__init__(module, num_classes, mean, std, to_bgr, input_size, class_names, left_right_pairs)
+            net: nn.Module = MODELS.build({'_scope_': 'videossl', **module})
+            # Now, since initialisation passes a finished teacher by.
+            initialise: Any = getattr(net, 'init_weights', None)
+            if initialise is not None:
+                initialise()
+        else:
+            net = module
+        super().__init__(net, num_classes, mean, std, to_bgr, input_size, class_names, left_right_pairs)

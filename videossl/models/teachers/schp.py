@@ -106,12 +106,14 @@ class SCHP(FrozenTeacher):
     Raises:
         ValueError: there is no checkpoint and ``allow_random`` is not set, or no such data set.
         FileNotFoundError: ``checkpoint`` is not a file.
-        videossl.checkpoints.hand_off.HandOffError: the file is not a checkpoint of this network.
+        CheckpointError: the file is not a checkpoint of this network.
 
     Shapes:
         in: frames [N, 3, H, W], RGB, 0..255, uint8 or float.
         out: logits [N, C, h, w], fp32; h = w = 119 for square frames and LIP, 128 for the others.
     """
+
+    input_size: tuple[int, int]  # never the frame's own
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class SCHP(FrozenTeacher):
 
     def to_frame(self, logits: Tensor, frame_size: Sequence[int]) -> Tensor:
         """Logits without the black bars; those of a square frame are left as they are."""
-        return undo_letterbox(logits, tuple(frame_size), self.input_size)
+        return undo_letterbox(logits, (frame_size[0], frame_size[1]), self.input_size)
 
 
 def _how_to_get(released: ParsingDataset) -> str:

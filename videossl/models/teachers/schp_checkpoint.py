@@ -5,7 +5,9 @@ import re
 import torch
 from torch import Tensor, nn
 
-from videossl.checkpoints.hand_off import HandOffError, read_state_dict
+from videossl.checkpoints.reading import read_weights
+from videossl.checkpoints.report import KeyReport
+from videossl.errors import CheckpointError
 
 NESTED_NORM = re.compile(r'^((?:context_encoding|edge|decoder|fushion)\..+)\.bn\.(\w+)$')
 COUNTER = 'num_batches_tracked'
@@ -13,7 +15,7 @@ CLASS_LAYER = 'fushion.3.weight'
 
 
 def load_schp(network: nn.Module, path: str) -> None:
-    """Fill a :class:`~videossl.models.teachers.AugmentedCE2P` from a checkpoint; every tensor must have its place.
+    """Fill a :class:`~videossl.models.teachers.AugmentedCE2P` from a checkpoint; every tensor must find its place.
 
     Three kinds of file are told apart:
 
@@ -28,10 +30,10 @@ def load_schp(network: nn.Module, path: str) -> None:
         path: path of the checkpoint. Nothing but plain tensors is read from it.
 
     Raises:
-        videossl.checkpoints.hand_off.HandOffError: the file cannot be read as plain tensors, or a tensor is missing, too many
-            or of another shape. The network is as it was then.
+        CheckpointError: the file cannot be read as plain tensors, or a tensor is missing, unexpected or of
+            another shape. The network is then unchanged.
     """
-    weights, ordinary = _with_flat_names(read_state_dict(path), path)
+    weights, ordinary = _with_flat_names(read_weights(path), path)
     target = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}
     _check(weights, target, path)
     if not ordinary:
@@ -53,7 +55,7 @@ def _with_flat_names(weights: dict[str, Tensor], path: str) -> tuple[dict[str, T
     nested = {name for name in weights if NESTED_NORM.match(name) and name.endswith('.running_var')}
     head_norms = {name for name in flat if name.endswith('.running_var') and not name.startswith(('bn', 'layer'))}
     if nested and len(nested) != len(head_norms):
-        raise HandOffError(
+        raise CheckpointError(
             f'{path} mixes the names of two generations of SCHP checkpoints: {len(nested)} of '
             f'{len(head_norms)} norms behind the ResNet are nested (such as {min(nested)}). Take the file '
             'as it was released'
@@ -70,19 +72,6 @@ def _check(weights: dict[str, Tensor], target: dict[str, Tensor], path: str) -> 
             f'num_classes={target[CLASS_LAYER].shape[0]}: is it of another data set (LIP 20, ATR 18, '
             'Pascal-Person-Part 7)?'
         )
-    for fault, names in (
-        ('missing', [name for name in target if name not in weights]),
-        ('unexpected', [name for name in weights if name not in target]),
-        (
-            'of another shape',
-            [
-                f'{name} {tuple(weights[name].shape)} for {tuple(value.shape)}'
-                for name, value in target.items()
-                if name in weights and weights[name].shape != value.shape
-            ],
-        ),
-    ):
-        if names:
-            faults.append(f'{len(names)} {fault}: ' + ', '.join(names[:3]) + (', ...' if len(names) > 3 else ''))
+    faults += KeyReport.compare(weights, target).faults()
     if faults:
-        raise HandOffError(f'{path} is not a checkpoint of this SCHP network; ' + '; '.join(faults))
+        raise CheckpointError(f'{path} is not a checkpoint of this SCHP network; ' + '; '.join(faults))

@@ -138,6 +138,11 @@ class AugmentedCE2P(nn.Module):
             image's corners.
     """
 
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
     def __init__(self, num_classes: int = 20, layers: Sequence[int] = (3, 4, 23, 3), width: float = 1.0) -> None:
         super().__init__()
         if num_classes < 2 or len(layers) != 4 or min(layers) < 1 or width <= 0:
