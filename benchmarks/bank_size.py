@@ -22,7 +22,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
 from videossl.compat import config_directory
-from videossl.engine.hooks.precision_hook import resolve_precision, use_precision
+from videossl.engine.hooks.precision_hook import use_precision
+from videossl.precision import resolve_precision
 from videossl.registry import MODELS
 
 CONFIG = 'aux_skd/aux-skd_r3d-10_16x1x1-20e_k100-rgb.py'

@@ -26,8 +26,9 @@ from rendered_videos import compacted, given_or_rendered
 from torch.utils.data import DataLoader
 
 from videossl.apis import extract_features, init_model
-from videossl.apis.running.launch import keep_freed_memory, share_cores
+from videossl.apis.running.launch import keep_freed_memory
 from videossl.compat import config_directory
+from videossl.cores import share_cores
 from videossl.datasets import scan_videos
 
 from mmaction.datasets import VideoDataset as StockVideoDataset  # isort: skip  # after videossl, which repairs it

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from videossl.apis.running.launch import set_allocator
-from videossl.engine.hooks.precision_hook import cpu_has_bf16
+from videossl.precision import cpu_has_bf16
 
 
 def take_turns(rivals: dict[str, Callable[[int], None]], runs: int) -> dict[str, list[tuple[float, float]]]:

@@ -17,7 +17,6 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.apis.running.launch import load_config
 from videossl.checkpoints import hand_off
 from videossl.checkpoints.hand_off import (
     HandOffError,
@@ -215,6 +214,8 @@ def _read_config(config: str | os.PathLike | Config) -> Config:
     path = os.fspath(config)
     if path.startswith('videossl::'):
         path = osp.join(config_directory(), path.removeprefix('videossl::'))
+    from videossl.apis.running.launch import load_config
+
     return load_config(path)
 
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.checkpoints.load_model import check_registered
-from videossl.engine.hooks.precision_hook import PRECISIONS, resolve_precision
 from videossl.errors import ConfigError
 from videossl.models.folding import folded
 from videossl.models.pretrainers.pretrainer import build
+from videossl.precision import PRECISIONS, resolve_precision
 
 from .clip_protocol import POOLINGS, ClipProtocol
 

@@ -20,10 +20,10 @@ from videossl.apis.running.launch import keep_freed_memory, load_config, share_c
 from videossl.checkpoints.hand_off import HandOffError
 from videossl.checkpoints.load_model import init_model
 from videossl.datasets.video_dataset import VideoDataset
-from videossl.engine.hooks.precision_hook import PRECISIONS
 from videossl.errors import ConfigError
 from videossl.evaluation.feature_sets import numbered
 from videossl.features.clip_features import ClipFeatures, file_format
+from videossl.precision import PRECISIONS
 from videossl.wrappers import unwrap
 
 from .clip_encoder import ClipEncoder, describe_pixels, digest_of

@@ -13,7 +13,7 @@ from mmengine.device import get_device
 
 from videossl import compat
 from videossl.cores import available_cores
-from videossl.engine.hooks.precision_hook import cpu_has_bf16
+from videossl.precision import cpu_has_bf16
 from videossl.version import __version__
 
 OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless')

@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from videossl.cores import available_cores
+from videossl.cores import cores_of_process, share_cores
 from videossl.errors import ConfigError
 from videossl.wrappers import innermost_dataset
 
@@ -245,45 +245,6 @@ def use_compile(config: Config) -> None:
     if config.get('default_hooks') is None:
         config.default_hooks = {}
     config.default_hooks.compile = dict(type='videossl.CompileHook', **({} if options is True else options))
-
-
-def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
-    """Fit the number of workers to the machine, and say so where that changes it.
-
-    Without an accelerator the cores are needed for the training step, and one busy worker beside it slows it several
-    times: a quarter of the cores goes to workers, none where there are fewer than four. With one, all but one may.
-
-    Args:
-        loader: the loader's settings; changed in place.
-        name: of the loader, for the log.
-        asked: the user has named this number in the command line, and gets it.
-
-    Returns:
-        cores of this process that its workers leave to computing, at least 1.
-    """
-    wanted = loader.get('num_workers', 0)
-    cores = cores_of_process()
-    on_cpu = get_device() == 'cpu'
-    workers = wanted if asked else min(wanted, cores // 4 if on_cpu else max(cores - 1, 0))
-    if workers < wanted:
-        remedy = f'; --cfg-options {name}_dataloader.num_workers={wanted} asks for them all the same'
-        print_log(
-            f'{name}: {workers} loader workers instead of {wanted}, on {cores} cores and {get_device()}'
-            + (remedy if name in ('train', 'val', 'test') else ''),
-            logger='current',
-        )
-    loader.num_workers = workers
-    if workers == 0:
-        loader.persistent_workers = False
-        loader.pop('prefetch_factor', None)
-    if on_cpu:
-        loader.pin_memory = False
-    return max(cores - workers, 1)
-
-
-def cores_of_process() -> int:
-    """Cores that this process may use; torchrun's processes on this machine share them."""
-    return max(available_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', 1)), 1)
 
 
 def share_threads(cores: int) -> None:

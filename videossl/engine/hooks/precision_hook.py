@@ -10,27 +10,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
+from videossl.precision import PRECISIONS, resolve_precision
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
-
-PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
-
-
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware (AMX or AVX512-BF16); elsewhere bf16 is emulated, and slow."""
-    checks = (getattr(torch.cpu, name, None) for name in ('_is_amx_tile_supported', '_is_avx512_bf16_supported'))
-    return any(check() for check in checks if check is not None)
-
-
-def resolve_precision(precision: str, device_type: str) -> str:
-    """What ``'auto'`` means on a device: bf16 where the hardware has it, fp32 elsewhere."""
-    if precision != 'auto':
-        return precision
-    if device_type == 'cpu':
-        return 'bf16' if cpu_has_bf16() else 'fp32'
-    if device_type == 'cuda':
-        return 'bf16' if torch.cuda.is_bf16_supported(including_emulation=False) else 'fp32'
-    return 'fp32'
 
 
 @HOOKS.register_module()
