@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class ConfigError(UserError, ValueError):
     """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
+
+
+class MissingFile(UserError, FileNotFoundError):
+    """A file or folder that a config or an option names, and that does not exist."""

@@ -21,6 +21,9 @@ from videossl.cores import cores_of_process, share_cores
 from videossl.errors import ConfigError
 from videossl.wrappers import innermost_dataset
 
+from .check_config import MMENGINE_HOOKS
+from .read_config import read_config
+
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports',
     'env_cfg',
@@ -35,7 +38,6 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'find_unused_parameters',
     'resource_limit',
 }
-MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
@@ -71,7 +73,7 @@ def load_config(path: str, options: dict | None = None) -> Config:
         raise ConfigError(f'there is no config {path}{hint}')
     if not path.endswith(('.py', '.yml', '.yaml', '.json')):
         raise ConfigError(f'{path} is no config: those end in .py (or .yml, .yaml, .json)')
-    config = Config.fromfile(path)
+    config = read_config(path)
     for key in config:
         near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
         if key not in RUNNER_KEYS and near:

@@ -11,7 +11,8 @@ from mmengine.dist import is_main_process
 from videossl.apis.user_errors import building, run_command
 from videossl.errors import ConfigError
 
-from .check_values import check_values
+from .check_config import check_config
+from .check_shapes import check_first_shapes
 from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
 
 
@@ -34,7 +35,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     if config.get('test_dataloader') is None:
         turn_into_pretext_test(config, args)
-    check_values(config)
+    check_config(config)
     if not osp.isfile(args.checkpoint):
         raise ConfigError(f'there is no checkpoint {args.checkpoint}')
     point_at_data(config.test_dataloader, args.data_root, args.ann_file)
@@ -72,9 +73,9 @@ def main(argv: list[str] | None = None) -> None:
     """Test; errors are raised as they are."""
     args = parse_args(argv)
     config = config_for_testing(args)
-    with building(config) as watch:
+    with building(config):
         runner = build_runner(config)
-        watch(runner)
+        check_first_shapes(runner, config)
         metrics = runner.test()
     if args.metrics_file is not None and is_main_process():
         with open(args.metrics_file, 'w') as file:

@@ -10,8 +10,9 @@ from videossl.apis.user_errors import building, run_command
 from videossl.errors import ConfigError
 from videossl.wrappers import innermost_dataset
 
-from .check_training import check_batches, check_training  # noqa: F401
-from .check_values import check_values
+from .check_config import check_config
+from .check_shapes import check_first_shapes
+from .check_training import check_training
 from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data, point_at_validation
 
 
@@ -47,18 +48,19 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
         if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
             raise ConfigError(f'{option}: there is no checkpoint {checkpoint}')
-    check_values(config)
-    point_at_data(config.train_dataloader, args.data_root, args.ann_file)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    elif config.get('val_dataloader') is not None:
+        ((config.get('default_hooks') or {}).get('checkpoint') or {}).pop('save_best', None)
+    check_config(config)
+    point_at_data(config.train_dataloader, args.data_root, args.ann_file)
+    if config.get('val_dataloader') is not None:
         if args.val_ann_file is not None and innermost_dataset(config.val_dataloader.dataset).get('hold_out'):
             raise ConfigError(
                 f'--val-ann-file: {args.config} validates on a part of the training list that is held out '
                 'of training; leave the option out'
             )
         point_at_validation(config.val_dataloader, args.data_root, args.ann_file, args.val_ann_file)
-    elif args.val_ann_file is not None:
+    elif args.val_ann_file is not None and not args.no_validate:
         raise ConfigError(
             f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
             'tools/test.py --ann-file'
@@ -88,10 +90,10 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
-    with building(config) as watch:
+    with building(config):
         runner = build_runner(config)
-        watch(runner)
         check_training(runner)
+        check_first_shapes(runner, config)
         runner.train()
 
 
