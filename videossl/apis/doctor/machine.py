@@ -13,6 +13,7 @@ from mmengine.device import get_device
 
 from videossl import compat
 from videossl.cores import available_cores
+from videossl.memory import machine_memory, read
 from videossl.precision import cpu_has_bf16
 from videossl.version import __version__
 
@@ -67,32 +68,17 @@ def repairs() -> dict[str, str]:
 
 def core_quota(root: str = '/sys/fs/cgroup') -> float | None:
     """Cores' worth of time that a container may use (cgroup 2, then 1); None: no limit."""
-    words = _read(osp.join(root, 'cpu.max')).split()
+    words = read(osp.join(root, 'cpu.max')).split()
     if not words:
-        words = [_read(osp.join(root, 'cpu', f'cpu.cfs_{name}_us')).strip() for name in ('quota', 'period')]
+        words = [read(osp.join(root, 'cpu', f'cpu.cfs_{name}_us')).strip() for name in ('quota', 'period')]
     if len(words) != 2 or not all(word.isdigit() and int(word) for word in words):
         return None
     return int(words[0]) / int(words[1])
 
 
-def memory() -> tuple[int | None, int | None]:
-    """Bytes of memory, and available bytes, within a container's limit; None: not known."""
-    sizes = {name: 1024 * int(size) for name, size in re.findall(r'^(\w+):\s+(\d+) kB', _read('/proc/meminfo'), re.M)}
-    total, available = sizes.get('MemTotal'), sizes.get('MemAvailable')
-    if total is None and hasattr(os, 'sysconf') and 'SC_PHYS_PAGES' in os.sysconf_names:
-        total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-    limit = _read('/sys/fs/cgroup/memory.max').strip()
-    if limit.isdigit() and total is not None and int(limit) < total:
-        total = int(limit)
-        used = _read('/sys/fs/cgroup/memory.current').strip()
-        if used.isdigit() and available is not None:
-            available = min(available, max(total - int(used), 0))
-    return total, available
-
-
 def cpu_name() -> str:
     """The processor's name."""
-    found = re.search(r'^model name\s*:\s*(.+)$', _read('/proc/cpuinfo'), re.MULTILINE)
+    found = re.search(r'^model name\s*:\s*(.+)$', read('/proc/cpuinfo'), re.MULTILINE)
     return found.group(1).strip() if found else platform.processor() or platform.machine()
 
 
@@ -102,7 +88,7 @@ def describe_machine(folder: str = '.') -> dict:
     Args:
         folder: ``disk_free`` is the free space on its disk.
     """
-    total, available = memory()
+    total, available = machine_memory()
     devices = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     return dict(
         system=platform.platform(),
@@ -215,11 +201,3 @@ def as_gib(size: int | None) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r'\d+', version)[:2])
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ''
