@@ -19,10 +19,10 @@ from mmengine.runner import Runner
 
 from videossl.cores import cores_of_process, share_cores
 from videossl.errors import ConfigError
+from videossl.read_config import read_config
 from videossl.wrappers import innermost_dataset
 
 from .check_config import MMENGINE_HOOKS
-from .read_config import read_config
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     'custom_imports',
