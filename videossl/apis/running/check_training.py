@@ -73,7 +73,7 @@ def check_training(runner: Runner) -> None:
 
 
 def check_batches(runner: Runner) -> None:
-    """Refuse to train on nothing: with ``drop_last``, fewer samples than a batch give an epoch without an iteration."""
+    """Refuse epochs without an iteration: fewer samples than a batch, with ``drop_last``."""
     loader = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ConfigError(
@@ -84,7 +84,7 @@ def check_batches(runner: Runner) -> None:
 
 
 def check_ranks(loader) -> None:
-    """Refuse ranks of different lengths: they would wait for each other at the end of the epoch, for ever."""
+    """Refuse ranks with different numbers of batches, which would wait for each other at the end of the epoch for ever."""
     if get_world_size() == 1:
         return
     lengths = all_gather_object((len(loader), len(loader.sampler)))
@@ -219,7 +219,7 @@ def check_views(model: nn.Module, draws: Draws) -> None:
 
 
 def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -> None:
-    """Refuse a batch norm over one row, which torch does in the middle of an epoch, and warn of batches of one."""
+    """Refuse a batch norm over one row, for which torch raises an error in the middle of an epoch; warn of batches of one."""
     size, samples = loader.batch_size, len(loader.sampler)
     if size is None:
         return
@@ -235,7 +235,7 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
     }
     views = len(getattr(model, 'student_views', ())) or num_clips
     for name, module in norms.items():
-        # The averaged teacher sees one view after another.
+        # The teacher takes one view after another.
         if isinstance(module, nn.BatchNorm1d) and (views == 1 or name.startswith('teacher.')):
             what = (
                 'a batch is of one sample'
@@ -265,7 +265,7 @@ def warn_of_long_clips(runner: Runner, draws: Draws) -> None:
 
 
 def warn_of_large_bank(runner: Runner, model: nn.Module, num_videos: int) -> None:
-    """A bank larger than the data holds earlier embeddings of the very videos of a batch."""
+    """Warn of a bank larger than the data: it holds earlier embeddings of the videos of a batch."""
     bank = getattr(model, 'memory_bank', None)
     if bank is not None and bank.size > num_videos:
         runner.logger.warning(
@@ -276,14 +276,14 @@ def warn_of_large_bank(runner: Runner, model: nn.Module, num_videos: int) -> Non
 
 
 def warn_of_missing_classes(runner: Runner, dataset) -> None:
-    """A class without a training video is never predicted."""
+    """Warn of classes without a training video, which are never predicted."""
     num_classes = getattr(dataset, 'num_classes', None)
     if num_classes is None or not hasattr(dataset, 'get_data_info'):
         return
     found: set[int] = set()
     for index in range(len(dataset)):
         label = dataset.get_data_info(index).get('label')
-        if label is not None:  # several classes are a row of zeros and ones
+        if label is not None:  # labels of several classes are rows of zeros and ones
             found.update(np.flatnonzero(label).tolist() if getattr(dataset, 'multi_class', False) else [int(label)])
     missing = sorted(set(range(num_classes)) - found)
     if missing and found:

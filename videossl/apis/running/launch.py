@@ -1,4 +1,4 @@
-"""From a config file and command-line arguments to a runner."""
+"""Turns a config file and command-line arguments into a runner."""
 
 import argparse
 import ctypes
@@ -42,7 +42,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that training and testing share, as mmaction2's tools have them, and where the data is."""
+    """Add the arguments that training and testing share: those of mmaction2's tools, and the data."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
@@ -59,10 +59,10 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config file, apply overrides, and look for misspelt keys.
+    """Read a config file, apply overrides, and refuse misspelt keys.
 
     Raises:
-        ConfigError: no such file, or a key that is probably or certainly misspelt.
+        ConfigError: the file does not exist or cannot be read, or a key is unknown.
     """
     if osp.isdir(path):
         raise ConfigError(f'{path} is a folder; name a config in it')
@@ -85,10 +85,10 @@ def load_config(path: str, options: dict | None = None) -> Config:
 
 
 def check_option(config: Config, key: str) -> None:
-    """Refuse an override whose place in the config does not exist.
+    """Refuse an override of a key that the config does not have.
 
-    The last part of the key may be new where its parent is built from a registry: whoever is built refuses what it does
-    not know.
+    The last part of the key may be new, since a part may have arguments that the config does not set;
+    :func:`~.check_config.check_config` refuses unknown arguments.
     """
     parts = key.split('.')
     place = config._cfg_dict
@@ -132,7 +132,7 @@ def check_option(config: Config, key: str) -> None:
 
 
 def equal_places(place: Any, value: Any, path: str = '') -> list[str]:
-    """The keys, with dots, below which a config has this value."""
+    """The paths in a config that have this value."""
     if path and place == value:
         return [path]
     items = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, (list, tuple)) else ()
@@ -160,15 +160,18 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
 def point_at_validation(
     dataloader: ConfigDict, data_root: str | None, train_list: str | None, own_list: str | None
 ) -> None:
-    """Let validation read other videos: those of its own list, or, where a part of the training list is held out for it,
-    of that list and no other, so that the parts stay disjoint and nothing is chosen on a test split."""
+    """Let validation read other videos: those of its own list.
+
+    Where validation uses a held-out part of the training list, it reads the training list, so that the parts stay disjoint
+    and no checkpoint is chosen on a test split.
+    """
     if innermost_dataset(dataloader.dataset).get('hold_out') is not None:
         own_list = train_list
     point_at_data(dataloader, data_root, own_list)
 
 
 def finish_config(config: Config, args: argparse.Namespace) -> Config:
-    """Everything that training and testing set alike, after the data."""
+    """Set what training and testing share, after the data: work folder, hooks, precision, workers, threads, launcher."""
     refuse_undone_list(args)
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -199,7 +202,7 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
 
 
 def refuse_undone_list(args: argparse.Namespace) -> None:
-    """Refuse a list among the options where :func:`point_at_data` has already put a whole folder in its place."""
+    """Refuse a list in ``--cfg-options`` that ``--data-root`` without ``--ann-file`` overrides."""
     undone = next(
         (
             key
@@ -216,18 +219,18 @@ def refuse_undone_list(args: argparse.Namespace) -> None:
 
 
 def leave_out_hooks(config: Config) -> None:
-    """Let ``default_hooks.NAME=None`` take out a hook of ours, as mmengine does with its own."""
+    """Let ``default_hooks.NAME=None`` remove a hook of ours, as mmengine does with its own hooks."""
     hooks = config.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in MMENGINE_HOOKS]:
         hooks.pop(name)
 
 
 def use_mixed_precision(config: Config) -> None:
-    """``--amp``: bf16 where the device computes in it, also slowly; fp16 with loss scaling on older GPUs."""
+    """``--amp``: bf16, also where the device only emulates it; fp16 with loss scaling on older GPUs."""
     precision = 'bf16'
     if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
         precision = 'fp16'
-        if config.get('optim_wrapper') is not None:  # not so in testing
+        if config.get('optim_wrapper') is not None:  # a test has none
             config.optim_wrapper.type = 'AmpOptimWrapper'
             config.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if config.get('default_hooks') is None:
@@ -237,8 +240,10 @@ def use_mixed_precision(config: Config) -> None:
 
 
 def use_compile(config: Config) -> None:
-    """``compile=True``, or a dict of torch.compile's options: the backbones are compiled, in the place of mmengine's
-    ``compile``, which would compile the iteration as a whole, log and optimiser included."""
+    """Compile the backbones where the config has ``compile=True`` or a dict of torch.compile's options.
+
+    This replaces mmengine's ``compile``, which would compile the whole iteration, log and optimiser included.
+    """
     options = config.pop('compile', None)
     if not options:
         return
@@ -250,8 +255,10 @@ def use_compile(config: Config) -> None:
 
 
 def share_threads(cores: int) -> None:
-    """On a CPU, compute with as many threads as workers leave cores: threads that wait for each other at the end of each
-    layer are slowed several times by one that has to share its core. ``OMP_NUM_THREADS``, where it is set, decides."""
+    """On a CPU, compute with one thread for each core that the workers leave; ``OMP_NUM_THREADS`` takes precedence.
+
+    Threads wait for each other at the end of each layer, so one thread that shares its core slows all of them several times.
+    """
     if get_device() != 'cpu':
         return
     if 'OMP_NUM_THREADS' not in os.environ and torch.get_num_threads() > cores:
@@ -264,12 +271,12 @@ def share_threads(cores: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let memory that is freed stay with the process, and with loader workers that it starts.
+    """Keep freed memory in this process and in the loader workers that it starts.
 
-    What a step or a sample needs is freed and asked for again by the next one. glibc returns large pieces to the system
-    each time, which clears every page of them when it is touched anew: that is a tenth of R3D's step on a CPU, and a fifth
-    of R(2+1)D's step and of a sample. Memory that many sizes have scattered may add up to more this way. Whoever has chosen
-    something for the allocator in the environment is left alone, as is every other C library.
+    Each step and each sample allocates what the one before has freed. glibc returns large blocks to the system each time,
+    and the system clears every page of a new block: a tenth of R3D's step on a CPU, a fifth of R(2+1)D's step and of a
+    sample. Fragmented memory may then add up to more. Nothing changes where the environment configures the allocator, or
+    with another C library.
     """
     chosen = any(name.startswith(('MALLOC_', 'GLIBC_TUNABLES', 'LD_PRELOAD')) for name in os.environ)
     if not chosen:
@@ -277,8 +284,12 @@ def keep_freed_memory() -> None:
 
 
 def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
-    """From how many bytes on glibc takes a piece from the system and gives it back by itself, and how many free bytes it
-    keeps; nothing with another C library."""
+    """Configure glibc's allocator; no effect with another C library.
+
+    Args:
+        mmap_threshold: bytes from which on a block is taken from the system on its own, and returned when it is freed.
+        trim_threshold: free bytes that are kept.
+    """
     if platform.libc_ver()[0] == 'glibc':
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, mmap_threshold)
@@ -286,9 +297,11 @@ def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
 
 
 def use_gloo(config: Config, launcher: str) -> None:
-    """Several processes on CPUs. mmengine 0.10.7's set-up touches torch.cuda, and its default wrapper names a device;
-    so the group is made here, and the wrapper told otherwise. A process that dies ends the run at once; one that hangs
-    ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes."""
+    """Set up several processes on CPUs.
+
+    mmengine 0.10.7's own set-up calls torch.cuda, and its default wrapper names a device. A process that dies ends the run at
+    once; a process that hangs ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes.
+    """
     if launcher != 'pytorch':
         raise ConfigError(
             f'several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not {launcher}'
@@ -303,5 +316,5 @@ def use_gloo(config: Config, launcher: str) -> None:
 
 
 def build_runner(config: Config) -> Runner:
-    """mmengine's runner, or the one that ``runner_type`` names."""
+    """Build mmengine's runner, or the runner that ``runner_type`` names."""
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)

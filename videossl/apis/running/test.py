@@ -1,4 +1,4 @@
-"""Test a checkpoint with a config file."""
+"""Tests a checkpoint with a config file."""
 
 import argparse
 import copy
@@ -51,7 +51,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
 
 
 def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
-    """Let a pretraining config test its pretext task, as it is drawn in training, on the videos that are named."""
+    """Let a pretraining config test its pretext task, drawn as in training, on the videos of the arguments."""
     if config.get('train_dataloader') is None:
         raise ConfigError(f'{args.config} has neither test_dataloader nor train_dataloader: there is nothing to test')
     if args.data_root is None and args.ann_file is None:

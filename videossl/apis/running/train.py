@@ -1,4 +1,4 @@
-"""Train a model from a config file."""
+"""Trains a model from a config file."""
 
 import argparse
 import os.path as osp
@@ -31,9 +31,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms only')
     argv = list(sys.argv[1:] if argv is None else argv)
-    for place, (option, value) in enumerate(zip(argv, argv[1:])):
+    for index, (option, value) in enumerate(zip(argv, argv[1:])):
         if option == '--resume' and value.endswith('.py'):  # the config, which argparse would take for the checkpoint
-            argv[place] = '--resume=auto'
+            argv[index] = '--resume=auto'
     return parser.parse_args(argv)
 
 
@@ -101,8 +101,8 @@ RESUMABLE_HOOKS = dict(exact_resume='ExactResumeHook', save_and_stop='SaveAndSto
 
 
 def make_resumable(config: ConfigDict) -> None:
-    """Let a config that names mmengine's loops, such as one of mmaction2's, train in ours, in which a resumed run goes
-    on exactly where it stopped, and give it the hooks that this takes."""
+    """Replace mmengine's training loop by ours, with the hooks that it needs, so that a resumed run goes on exactly where it
+    stopped. Configs of mmaction2 name mmengine's loops."""
     loop = config.train_cfg
     if 'type' not in loop:
         loop.type = 'EpochBasedTrainLoop' if loop.pop('by_epoch', True) else 'IterBasedTrainLoop'
