@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from videossl.apis.doctor import measurement
-from videossl.apis.doctor.measurement import affordable, endless_loader, result_of, timed
+from videossl.apis.doctor.measurement import Feed, Measurement, endless_loader, result_of, timed
 from videossl.datasets import VideoDataset
 from videossl.datasets.moving_shapes import write_moving_shapes
 
@@ -29,9 +29,13 @@ def test_a_loader_too_slow_to_become_steady_still_has_a_rate(monkeypatch):
 
 
 def test_the_batch_that_is_timed_fits_the_time():
-    assert affordable(0.01, full=30, seconds=2) == 30  # 4 x 30 x 10 ms
-    assert affordable(0.1, full=30, seconds=2) == 5
-    assert affordable(100, full=30, seconds=2) == 2 and affordable(100, full=1, seconds=2) == 1
+    feed = Feed.__new__(Feed)
+    feed.found, feed.seconds, feed.is_compiled = Measurement(workers=0, full_batch=30), 2, False
+    assert [feed._size(seconds) for seconds in (0.01, 0.1, 100)] == [30, 5, 2]  # 4 x 30 x 10 ms
+    feed.is_compiled = True
+    assert feed._size(100) == 30
+    feed.found.full_batch = 1
+    assert feed._size(100) == 1
 
 
 @pytest.mark.parametrize('workers', [None, 1])

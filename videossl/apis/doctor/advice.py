@@ -1,6 +1,6 @@
 """From a measurement to what holds training back and what to change. Nothing is measured here."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .measurement import Measurement
 
@@ -10,27 +10,15 @@ LARGE_FILES = 1.5  # short side of the videos over that of the clips; below it r
 SMALL_CLIP = 16 * 64 * 64  # pixels of a clip of configs/laptop
 
 
-@dataclass
-class Wall:
-    """What holds training back.
-
-    Attributes:
-        side: ``'data'``, ``'step'``, or ``'cores'`` where loader and step hinder each other.
-        text: the same in a sentence.
-    """
+class Wall(NamedTuple):
+    """What holds training back: ``'data'``, ``'step'``, or ``'cores'`` where both hinder each other; and why."""
 
     side: str
     text: str
 
 
-@dataclass
-class Advice:
-    """A change.
-
-    Attributes:
-        text: what to change.
-        gain: factor on samples/s that was measured; None: not measured.
-    """
+class Advice(NamedTuple):
+    """A change, and the factor on samples/s that was measured for it."""
 
     text: str
     gain: float | None = None

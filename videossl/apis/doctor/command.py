@@ -7,7 +7,7 @@ import logging
 import os.path as osp
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -25,7 +25,7 @@ from videossl.cores import available_cores, share_cores
 from videossl.errors import ConfigError
 
 from .advice import advise, find_wall
-from .machine import as_gib, describe_machine, find_traps, list_versions, repairs, torch_that_torchvision_needs
+from .machine import SIZES, as_gib, describe_machine, find_traps, list_versions, repairs, torch_that_torchvision_needs
 from .measurement import measure
 
 LEAST_SECONDS = 1.0
@@ -33,9 +33,8 @@ LEAST_SECONDS = 1.0
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='What is installed and what is known to go wrong; with a config also how fast this machine loads '
-        'and trains on these videos, what holds it back, and what to change. Nothing is trained and '
-        'nothing is written but what --json names.'
+        description='Describes the machine; with a config also measures how fast it loads and trains on these videos, and '
+        'says what holds it back and what to change. Nothing is trained and nothing is written but what --json names.'
     )
     parser.add_argument('config', nargs='?', help='config file of a pretraining or fine-tuning')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
@@ -115,18 +114,16 @@ def measure_config(args: argparse.Namespace) -> dict:
     return dict(
         asdict(found),
         config=args.config,
-        wall=asdict(find_wall(found)),
-        advice=[asdict(advice) for advice in advise(found, get_device())],
+        wall=find_wall(found)._asdict(),
+        advice=[advice._asdict() for advice in advise(found, get_device())],
     )
 
 
-def print_rows(
-    console: Console, title: str, rows: Iterable[tuple[str, ...]], columns: tuple[str, ...] = ('', '')
-) -> None:
-    """Print a table."""
-    table = Table(title=title, title_justify='left', title_style='bold', show_header=any(columns))
-    for number, column in enumerate(columns):
-        table.add_column(column, justify='right' if number and len(columns) > 2 else 'left', overflow='fold')
+def print_table(console: Console, title: str, rows: Iterable[tuple[str, ...]], *columns: str) -> None:
+    """Print a table of two columns, or with headings."""
+    table = Table(
+        *columns or ('', ''), title=title, title_justify='left', title_style='bold', show_header=bool(columns)
+    )
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)
@@ -134,25 +131,13 @@ def print_rows(
 
 def print_machine(console: Console, report: dict) -> None:
     """Versions, machine, repairs and traps."""
-    facts = report['machine']
-    print_rows(
-        console, 'versions', [(name, version or 'not installed') for name, version in report['versions'].items()]
-    )
-    quota = '' if facts['core_quota'] is None else f', limited to the time of {facts["core_quota"]:g}'
-    cores = f'{facts["cores"]} of {facts["cores_of_machine"]} for this process{quota}; torch uses {facts["threads"]}'
-    rows = [('accelerator', f'{gpu["name"]}, {as_gib(gpu["memory"])}') for gpu in facts['accelerators']]
-    rows += [
-        ('trains on', facts['device']),
-        ('processor', facts['cpu']),
-        ('cores', cores),
-        ('bf16 in hardware', 'yes' if facts['bf16'] else 'no: auto precision means fp32'),
-        ('memory', f'{as_gib(facts["memory"])}, {as_gib(facts["memory_available"])} available'),
-        ('free on the disk', as_gib(facts['disk_free'])),
-        ('/dev/shm', as_gib(facts['shared_memory'])),
-        ('system', facts['system']),
-    ]
-    print_rows(console, 'machine', rows)
-    print_rows(console, 'repaired in this process (videossl/compat.py)', report['repairs'].items())
+    print_table(console, 'versions', ((name, text or 'not installed') for name, text in report['versions'].items()))
+    facts = {
+        name.replace('_', ' '): as_gib(value) if name in SIZES else f'{"not known" if value is None else value}'
+        for name, value in report['machine'].items()
+    }
+    print_table(console, 'machine', facts.items())
+    print_table(console, 'repaired in this process (videossl/compat.py)', report['repairs'].items())
     for trap in report['traps']:
         if trap['found']:
             console.print(f'[yellow]trap:[/] {escape(trap["name"])}: {escape(trap["remedy"])}', highlight=False)
@@ -162,30 +147,24 @@ def print_machine(console: Console, report: dict) -> None:
 
 def print_measurement(console: Console, found: dict) -> None:
     """Rates, the step, the wall and advice."""
-    say: Callable[[str], None] = lambda text: console.print(text, highlight=False)  # noqa: E731
     rows = []
     for number, rate in found['data'].items():
+        own = ' (as training does here)' if number == found['workers'] else ''
         name = f'{number} worker{"s" * (number > 1)}' if number else 'main process'
-        name += ' (as training does here)' * (number == found['workers'])
-        rows.append((name, f'{rate:.4g}', f'{found["training"][number]:.4g}'))
-    print_rows(console, 'samples/s', rows, ('loading in', 'data alone', 'training'))
-    scaled = (
-        ''
-        if found['batch'] == found['full_batch']
-        else f' instead of {found["full_batch"]}, which take too long to try'
-    )
-    clips, _, *clip = found['clip']
-    size = '' if found['file_size'] is None else f', from videos of {found["file_size"][1]}x{found["file_size"][0]}'
-    say(
+        rows.append((name + own, f'{rate:.4g}', f'{found["training"][number]:.4g}'))
+    print_table(console, 'samples/s', rows, 'loading in', 'data alone', 'training')
+    less = '' if found['batch'] == found['full_batch'] else f' (not {found["full_batch"]}, which take too long to try)'
+    lines = [
         f'[bold]the training step:[/] {1e3 / found["step"]:.4g} ms a sample, {found["step"]:.4g} samples/s: '
-        f'{found["iterations"]} iterations of {found["batch"]} samples{scaled}, {clips} clip{"s" * (clips > 1)} of '
-        f'{"x".join(map(str, clip))} each{size}, {found["precision"]}'
-    )
-    say(f'[bold]the wall:[/] {escape(found["wall"]["text"])}')
-    say(f'[bold]what to change:[/]{"" if found["advice"] else " nothing that these figures speak for"}')
-    for number, entry in enumerate(found['advice'], 1):
+        f'{found["iterations"]} iterations of {found["batch"]} samples{less} of {"x".join(map(str, found["clip"]))}, '
+        f'{found["precision"]}',
+        f'[bold]the wall:[/] {escape(found["wall"]["text"])}',
+        f'[bold]what to change:[/]{"" if found["advice"] else " nothing that these figures speak for"}',
+    ]
+    for entry in found['advice']:
         gain = '' if entry['gain'] is None else f' -> {entry["gain"]:.2g} times the samples/s'
-        say(f'  {number}. {escape(entry["text"])}{gain}')
+        lines.append(f'  - {escape(entry["text"])}{gain}')
+    console.print('\n'.join(lines), highlight=False)
 
 
 def diagnose(args: argparse.Namespace, console: Console) -> dict:

@@ -21,6 +21,7 @@ OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'o
 PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmaction2', 'decord', 'numpy', 'opencv-python', 'av')
 OPTIONAL = ('torchvision', 'mmcv', 'decord2', *OPENCV[1:])
 GIB = 2**30
+SIZES = ('memory', 'memory_available', 'disk_free', 'shared_memory')  # facts in bytes
 SMALL_SHARED_MEMORY = GIB  # Docker's default is 64 MiB
 SMALL_DISK = 2 * GIB  # some checkpoints
 
@@ -93,7 +94,7 @@ def describe_machine(folder: str = '.') -> dict:
     return dict(
         system=platform.platform(),
         device=get_device(),
-        accelerators=[dict(name=device.name, memory=device.total_memory) for device in devices],
+        accelerators=[f'{device.name}, {as_gib(device.total_memory)}' for device in devices],
         cpu=cpu_name(),
         cores=available_cores(),
         cores_of_machine=os.cpu_count(),

@@ -68,7 +68,7 @@ def measure(runner: Runner, workers: Sequence[int], seconds: float) -> Measureme
     for number in workers:
         batches = endless_loader(loader, min(4, full), number)
         found.data[number] = result_of(timed(batches, min(4, full), number, share))
-    feed = Feed(runner, samples, found, workers, share)
+    feed = Feed(runner, samples, found, share)
     loop = runner.train_loop
     loop.dataloader = feed
     loop._max_iters = max(loop.max_iters, ENDLESS)
@@ -94,19 +94,15 @@ class Feed:
     Args:
         runner: the runner whose loop gets this loader.
         samples: samples in memory, for the batches of the step.
-        found: the results go there.
-        workers: numbers of loader workers for training with the real loader.
-        seconds: for the step, and for each number of workers.
+        found: the measurement; the results go there.
+        seconds: for the step, and for each number of workers in ``found.data``.
     """
 
-    def __init__(
-        self, runner: Runner, samples: list[dict], found: Measurement, workers: Sequence[int], seconds: float
-    ) -> None:
+    def __init__(self, runner: Runner, samples: list[dict], found: Measurement, seconds: float) -> None:
         self.loader: DataLoader = runner.train_loop.dataloader
         self.is_compiled = any(isinstance(hook, CompileHook) for hook in runner.hooks)
         self.samples = itertools.cycle(samples)
         self.found = found
-        self.workers = workers
         self.seconds = seconds
 
     def __len__(self) -> int:
@@ -121,7 +117,7 @@ class Feed:
         size = min(found.full_batch, SMALL_BATCH) if small else found.full_batch
         for _ in range(2):
             spent = yield from self._iteration(size)
-        found.batch = self._affordable(spent / size)
+        found.batch = self._size(spent / size)
         if found.batch != size:
             yield from self._iteration(found.batch)
         times: list[float] = []
@@ -129,8 +125,8 @@ class Feed:
             times.append((yield from self._iteration(found.batch)))
         found.iterations = len(times)
         found.step = found.batch / statistics.median(times)
-        for number in self.workers:
-            size = self._affordable(1 / found.step + 1 / found.data[number])
+        for number in found.data:
+            size = self._size(1 / found.step + 1 / found.data[number])
             batches = endless_loader(self.loader, size, number)
             found.training[number] = yield from timed(batches, size, 2 * number, self.seconds)
         raise Finished
@@ -143,18 +139,10 @@ class Feed:
         synchronise()
         return time.perf_counter() - start
 
-    def _affordable(self, seconds_per_sample: float) -> int:
-        """A full batch, or one of which four fit into the time. Compiled models are compiled for full batches."""
-        return (
-            self.found.full_batch
-            if self.is_compiled
-            else affordable(seconds_per_sample, self.found.full_batch, self.seconds)
-        )
-
-
-def affordable(seconds_per_sample: float, full: int, seconds: float) -> int:
-    """Size of a batch of which four fit into ``seconds``: at least 2, at most ``full``."""
-    return min(full, max(SMALL_BATCH, int(seconds / (4 * seconds_per_sample))))
+    def _size(self, seconds_per_sample: float) -> int:
+        """Samples of a batch of which four fit into the time, at most a full batch, for which models are compiled."""
+        most = self.found.full_batch
+        return most if self.is_compiled else min(most, max(SMALL_BATCH, int(self.seconds / (4 * seconds_per_sample))))
 
 
 def timed(batches: Iterable[dict], size: int, skip: int, seconds: float) -> Generator[dict, None, float]:
@@ -214,23 +202,11 @@ def endless_loader(loader: DataLoader, batch_size: int, num_workers: int | None 
         num_workers: number of workers; None: as many as ``loader`` has.
     """
     number = loader.num_workers if num_workers is None else num_workers
-    options: dict[str, Any] = {}
+    names: tuple[str, ...] = ('collate_fn', 'pin_memory', 'worker_init_fn')
     if number and loader.num_workers:
-        options = dict(
-            prefetch_factor=loader.prefetch_factor,
-            multiprocessing_context=loader.multiprocessing_context,
-            timeout=loader.timeout,
-        )
-    return DataLoader(
-        loader.dataset,
-        batch_size,
-        sampler=EndlessSampler(loader),
-        num_workers=number,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        worker_init_fn=loader.worker_init_fn,
-        **options,
-    )
+        names += ('prefetch_factor', 'multiprocessing_context', 'timeout')
+    options = {name: getattr(loader, name) for name in names}
+    return DataLoader(loader.dataset, batch_size, sampler=EndlessSampler(loader), num_workers=number, **options)
 
 
 def synchronise() -> None:
