@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from .measurement import Measurement
 
-LEAST_GAIN = 1.1  # a smaller factor is not worth an advice
+LEAST_GAIN = 1.2  # a smaller factor may be noise
 HINDERED = 0.7  # training below this share of the slower side: loader and step take the cores from each other
 LARGE_FILES = 1.5  # short side of the videos over that of the clips; below it re-encoding saves little
 SMALL_CLIP = 16 * 64 * 64  # pixels of a clip of configs/laptop
@@ -52,7 +52,7 @@ def advise(found: Measurement, device: str) -> list[Advice]:
     best = max(found.training, key=lambda number: found.training[number])
     gain = found.training[best] / now
     if gain >= LEAST_GAIN:
-        where = 'in the main process' if best == 0 else f'with {best} workers'
+        where = 'in the main process' if best == 0 else f'with {best} worker{"s" * (best > 1)}'
         advice.append(Advice(f'load {where}: train_dataloader.num_workers={best} instead of {found.workers}', gain))
     if side == 'data' and found.file_size and min(found.file_size) > LARGE_FILES * min(height, width):
         advice.append(
