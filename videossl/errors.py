@@ -5,9 +5,9 @@ class UserError(Exception):
     """An error whose message tells the user what to change."""
 
 
-class ConfigError(UserError, ValueError):
-    """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
-
-
 class MissingFile(UserError, FileNotFoundError):
     """A file or folder that a config or an option names, and that does not exist."""
+
+
+class ConfigError(UserError, ValueError):
+    """A value of a config or of an option that cannot be used. The message names the key and the remedy."""
