@@ -238,7 +238,8 @@ def shown(error: Exception, capsys, monkeypatch, own_errors: bool = False) -> tu
         (HandOffError('nothing matches'), True, True),
         (TrainingStopped('the loss is NaN'), True, True),
         (ValueError('size must be positive'), False, True),
-        (FileNotFoundError('no list'), False, True),
+        (FileNotFoundError('no list'), True, True),
+        (PermissionError('secret'), False, True),
         (RuntimeError('bug'), False, False),
     ],
 )

@@ -88,11 +88,11 @@ class PartError(ConfigError):
 def building(config: Config | dict) -> Iterator[None]:
     """In this context, a part of the config that cannot be built raises a UserError with its path in the config.
 
-    Errors outside the building of a part stay what they are, but for a disk without room for the run's files.
+    Errors outside the building of a part stay what they are, but for a missing file and a disk without room.
 
     Raises:
         PartError: a constructor refuses its arguments.
-        MissingFile: a constructor does not find a file.
+        MissingFile: a file does not exist.
         UserError: the disk is full.
     """
     settings = config.to_dict() if isinstance(config, Config) else config
@@ -103,8 +103,12 @@ def building(config: Config | dict) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) and not isinstance(error, UserError):
+        if isinstance(error, UserError):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(full_disk(error, settings.get('work_dir', '.'))) from error
+        if isinstance(error, FileNotFoundError):
+            raise MissingFile(str(error)) from error
         raise
     finally:
         for own, function in build_functions.items():
@@ -118,11 +122,9 @@ def naming_parts(build: Callable, config: dict) -> Callable:
     def build_part(settings: dict, *args, **kwargs) -> Any:
         try:
             return build(settings, *args, **kwargs)
-        except (TypeError, KeyError, ValueError, AssertionError, FileNotFoundError) as error:
+        except (TypeError, KeyError, ValueError, AssertionError) as error:
             if isinstance(error, UserError) and type(error) is not ConfigError:
                 raise
-            if isinstance(error, FileNotFoundError):
-                raise MissingFile(str(error)) from error
             path = find_path(settings, config)
             if path is None or str(error).startswith(path):
                 raise

@@ -18,7 +18,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from videossl.cores import cores_of_process, share_cores
-from videossl.errors import ConfigError
+from videossl.errors import ConfigError, UserError
 from videossl.read_config import read_config
 from videossl.wrappers import innermost_dataset
 
@@ -316,5 +316,14 @@ def use_gloo(config: Config, launcher: str) -> None:
 
 
 def build_runner(config: Config) -> Runner:
-    """Build mmengine's runner, or the runner that ``runner_type`` names."""
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    """Build mmengine's runner, or the runner that ``runner_type`` names.
+
+    Raises:
+        ConfigError: the runner refuses the config, for example one with only a part of the settings of validation.
+    """
+    try:
+        return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
