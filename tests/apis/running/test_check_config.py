@@ -94,6 +94,7 @@ def test_a_value_that_no_part_can_take_is_named_with_its_key(key, value, words):
             {'default_hooks.checkpoint.save_best': 'acc/top1'},
             "default_hooks.checkpoint.save_best='acc/top1' chooses by",
         ),
+        ({'val_dataloader': 1}, 'val_dataloader must be a dict of settings, but is 1'),
         ({'load_from': 'nowhere.pth'}, 'load_from: there is no checkpoint nowhere.pth'),
         (
             {'train_dataloader.bach_size': 2},

@@ -27,6 +27,18 @@ LEAST = {
     'randomness.seed': 0,
     'optim_wrapper.accumulative_counts': 1,
 }
+DICTS = (
+    'model',
+    'train_dataloader',
+    'val_dataloader',
+    'test_dataloader',
+    'train_cfg',
+    'val_cfg',
+    'test_cfg',
+    'optim_wrapper',
+    'default_hooks',
+    'randomness',
+)
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 # The registries of parts, by their key at the top of a config, and by a key inside other parts.
@@ -83,6 +95,9 @@ def check_config(config: Config) -> None:
             The message names the key.
     """
     settings = config.to_dict()
+    for key in DICTS:
+        if settings.get(key) is not None and not isinstance(settings[key], dict):
+            raise ConfigError(f'{key} must be a dict of settings, but is {settings[key]!r}')
     check_hooks(settings)
     check_files(settings)
     level = settings.get('log_level', 'INFO')
@@ -91,7 +106,7 @@ def check_config(config: Config) -> None:
     for pattern, least in LEAST.items():
         for name in ('train', 'val', 'test') if '{}' in pattern else ('',):
             section, key = pattern.format(name).split('.')
-            value = settings[section].get(key) if isinstance(settings.get(section), dict) else None
+            value = (settings.get(section) or {}).get(key)
             if value is not None and (type(value) is not int or value < least):
                 raise ConfigError(f'{section}.{key} must be a whole number of at least {least}, but is {value!r}')
     in_scope = settings.get('default_scope', 'videossl') == 'videossl'
