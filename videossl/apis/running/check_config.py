@@ -73,6 +73,7 @@ PARTS_OF_RECOGNIZERS = ('backbone', 'neck', 'cls_head', 'data_preprocessor')
 # Keys that whoever builds the part takes out of its settings, and arguments that are added to them.
 TAKEN_OUT = {
     registry.HOOKS: {'priority'},
+    registry.TRANSFORMS: {'_after_'},
     registry.OPTIM_WRAPPERS: {'constructor', 'paramwise_cfg'},
     registry.PARAM_SCHEDULERS: {'convert_to_iter_based'},
     registry.LOOPS: {'by_epoch'},
