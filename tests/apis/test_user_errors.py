@@ -136,7 +136,7 @@ def test_an_argument_that_a_part_needs():
 @pytest.mark.parametrize(
     ('key', 'value', 'builder', 'message'),
     [
-        ('model.backbone.depth', 11, 'model', 'model.backbone: depth must be one of [10, 18], got 11'),
+        ('model.backbone.depth', 11, 'model', 'model.backbone: depth must be one of '),
         (
             'model.data_preprocessor.mean',
             'abc',
