@@ -11,8 +11,7 @@ import torch
 from measuring import with_spread
 
 from videossl.apis.doctor.command import leave_no_trace
-from videossl.apis.doctor.data import endless_loader
-from videossl.apis.doctor.step import synchronise
+from videossl.apis.doctor.measurement import endless_loader, synchronise
 from videossl.apis.running.launch import build_runner, keep_freed_memory
 from videossl.apis.running.train import config_for_training, parse_args
 from videossl.compat import config_directory

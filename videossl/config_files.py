@@ -1,13 +1,16 @@
 """Config files and overrides, read with an eye on misspelt keys."""
 
+import ast
 import difflib
 import inspect
 import os
 import os.path as osp
+import traceback
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
 from videossl.errors import ConfigError
 
@@ -28,10 +31,10 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config file, apply overrides, and look for misspelt keys.
+    """Read a config file, apply overrides, and refuse misspelt keys.
 
     Raises:
-        ConfigError: no such file, or a key that is probably or certainly misspelt.
+        ConfigError: the file does not exist or cannot be read, or a key is unknown.
     """
     if osp.isdir(path):
         raise ConfigError(f'{path} is a folder; name a config in it')
@@ -42,7 +45,7 @@ def load_config(path: str, options: dict | None = None) -> Config:
         raise ConfigError(f'there is no config {path}{hint}')
     if not path.endswith(('.py', '.yml', '.yaml', '.json')):
         raise ConfigError(f'{path} is no config: those end in .py (or .yml, .yaml, .json)')
-    config = Config.fromfile(path)
+    config = read_config(path)
     for key in config:
         near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
         if key not in RUNNER_KEYS and near:
@@ -54,10 +57,10 @@ def load_config(path: str, options: dict | None = None) -> Config:
 
 
 def check_option(config: Config, key: str) -> None:
-    """Refuse an override whose place in the config does not exist.
+    """Refuse an override of a key that the config does not have.
 
-    The last part of the key may be new where its parent is built from a registry: whoever is built refuses what it does
-    not know.
+    The last part of the key may be new, since a part may have arguments that the config does not set;
+    :func:`~videossl.apis.running.check_config.check_config` refuses unknown arguments.
     """
     parts = key.split('.')
     place = config._cfg_dict
@@ -101,8 +104,57 @@ def check_option(config: Config, key: str) -> None:
 
 
 def equal_places(place: Any, value: Any, path: str = '') -> list[str]:
-    """The keys, with dots, below which a config has this value."""
+    """The paths in a config that have this value."""
     if path and place == value:
         return [path]
     items = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, (list, tuple)) else ()
     return [found for key, entry in items for found in equal_places(entry, value, f'{path}.{key}'.lstrip('.'))]
+
+
+def read_config(path: str) -> Config:
+    """mmengine's ``Config.fromfile``.
+
+    Raises:
+        ConfigError: the config, one that it inherits, or a module of its ``custom_imports`` cannot be read.
+    """
+    check_syntax(path)
+    try:
+        config = Config.fromfile(path, import_custom_modules=False)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f'{last.filename}, line {last.lineno}' if last.filename.endswith('.py') else path
+        raise ConfigError(f'{place}: {type(error).__name__}: {error}') from error
+    if config.get('custom_imports'):
+        try:
+            import_modules_from_strings(**config.custom_imports)
+        except ImportError as error:
+            cause: BaseException = error
+            while cause.__cause__ or cause.__context__:
+                cause = cause.__cause__ or cause.__context__ or cause
+            raise ConfigError(
+                f'{path}: custom_imports: {cause}; the folder of a module of your own has to be in PYTHONPATH'
+            ) from error
+    return config
+
+
+def check_syntax(path: str) -> None:
+    """Refuse a Python config that is no Python, or that inherits a file which is not there, at any depth."""
+    if not osp.isfile(path):
+        raise ConfigError(f'{path}: there is no such config; the _base_ of another names it')
+    if not path.endswith('.py'):
+        return
+    with open(path, encoding='utf-8') as file:
+        text = file.read()
+    try:
+        lines = ast.parse(text, path).body
+    except SyntaxError as error:
+        raise ConfigError(f'{path}, line {error.lineno}: {error.msg}: {(error.text or "").strip()}') from error
+    for line in lines:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == '_base_':
+            try:
+                names = ast.literal_eval(line.value)
+            except ValueError:  # an expression, for mmengine to evaluate
+                continue
+            for name in [names] if isinstance(names, str) else names:
+                if '::' not in name:  # PACKAGE::NAME is in a package
+                    check_syntax(osp.normpath(osp.join(osp.dirname(path), name)))

@@ -17,5 +17,9 @@ class WriteError(UserError, OSError):
         return str(self.args[-1])
 
 
+class MissingFile(UserError, FileNotFoundError):
+    """A file or folder that a config or an option names, and that does not exist."""
+
+
 class ConfigError(UserError, ValueError):
     """A value of a config or of an option that cannot be used. The message names the key and the remedy."""

@@ -7,7 +7,8 @@ from torch import nn
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The model inside a distributed wrapper, or the model itself."""
-    return model.module if is_model_wrapper(model) else model
+    inner = getattr(model, 'module', None)
+    return inner if isinstance(inner, nn.Module) and is_model_wrapper(model) else model
 
 
 def innermost_dataset(dataset: ConfigDict) -> ConfigDict:

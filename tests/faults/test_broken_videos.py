@@ -29,7 +29,7 @@ from videossl.datasets import VideoDataset
 from videossl.datasets.broken_videos import BrokenVideos, add_line
 from videossl.datasets.readers import opening
 from videossl.engine import BrokenVideosHook, Draw, DrawSampler
-from videossl.engine.hooks.broken_videos_hook import accounts
+from videossl.engine.hooks.broken_videos_hook import records
 from videossl.engine.hooks.plain_checkpoint_hook import is_plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -606,7 +606,7 @@ def test_half_a_character_in_a_name_is_written_as_in_python(tmp_path):
     broken = BrokenVideos(1)
     broken.file = file
     with log_file_in_memory() as messages:
-        broken.name(0, 'a\nb \ud800 \udcff.mp4', 'gone', 'it stays')
+        broken.record(0, 'a\nb \ud800 \udcff.mp4', 'gone', 'it stays')
     assert messages == ['cannot read a\\nb \\ud800 \\udcff.mp4: gone; it stays']
 
 
@@ -640,7 +640,7 @@ def runner_of(dataset, work_dir, by_epoch=True):
 def test_each_epoch_says_how_much_was_replaced_and_where_the_list_is(tmp_path):
     inner = dataset_of(tmp_path, touch(tmp_path, 'raise_open.mp4', 'good.mp4'), MADE_UP)
     other = dataset_of(tmp_path, touch(tmp_path, 'fine.mp4'), MADE_UP)
-    assert list(accounts(RepeatDataset(other, 2))) == [other.broken]
+    assert list(records(RepeatDataset(other, 2))) == [other.broken]
     dataset = ConcatDataset([inner, other])
     runner, hook = runner_of(dataset, tmp_path / 'work'), BrokenVideosHook()
     hook.before_train(runner)

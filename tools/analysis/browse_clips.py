@@ -10,8 +10,9 @@ import numpy as np
 from mmengine.config import DictAction
 
 import videossl  # noqa: F401  (registers everything)
-from videossl.apis.running.launch import load_config, point_at_data
+from videossl.apis.running.launch import point_at_data
 from videossl.apis.user_errors import run_command
+from videossl.config_files import load_config
 from videossl.engine.samplers import Draw
 from videossl.errors import ConfigError
 from videossl.registry import DATASETS

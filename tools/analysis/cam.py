@@ -15,9 +15,9 @@ from mmengine.config import Config, DictAction
 
 import videossl  # noqa: F401  (registers everything)
 from videossl.apis import init_model
-from videossl.apis.running.launch import load_config
 from videossl.apis.user_errors import run_command
 from videossl.checkpoints import read_weights
+from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip

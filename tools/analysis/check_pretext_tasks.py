@@ -21,7 +21,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch.nn import functional
 
-from videossl.apis.running.launch import load_config
+from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.registry import DATASETS
 from videossl.wrappers import innermost_dataset

@@ -22,7 +22,8 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
-from videossl.apis.running.launch import build_runner, load_config
+from videossl.apis.running.launch import build_runner
+from videossl.config_files import load_config
 from videossl.datasets.parsing_store import ParsingInfo, write_parsing
 from videossl.registry import DATASETS, TRANSFORMS
 from videossl.wrappers import innermost_dataset

@@ -6,6 +6,7 @@ import os.path as osp
 from mmengine.config import DictAction
 
 from videossl.checkpoints.load_model import init_model
+from videossl.config_files import load_config
 from videossl.errors import ConfigError, UserError
 from videossl.features.clip_features import ClipFeatures, file_format
 from videossl.features.config_views import CROPS
@@ -13,7 +14,7 @@ from videossl.features.extraction import extract_features
 from videossl.features.protocols import POOLINGS, views_text
 from videossl.precision import PRECISIONS
 
-from .running.launch import keep_freed_memory, load_config
+from .running.launch import keep_freed_memory
 
 SHOWN_VIDEOS = 10  # unreadable videos in the summary
 

@@ -153,7 +153,7 @@ def _read_config(config: str | os.PathLike | Config) -> Config:
     path = os.fspath(config)
     if path.startswith('videossl::'):
         path = osp.join(config_directory(), path.removeprefix('videossl::'))
-    from videossl.apis.running.launch import load_config
+    from videossl.config_files import load_config
 
     return load_config(path)
 

@@ -1,4 +1,4 @@
-"""A data set's account of the videos that cannot be read, which its loader's workers share."""
+"""The record of the videos that a data set could not read, shared by its loader's workers."""
 
 import logging
 import os
@@ -25,42 +25,42 @@ LEAST_TRIED = 100  # videos, before a share of them means anything
 
 
 class TooManyBroken(UserError, RuntimeError):
-    """Training cannot go on with these videos; the message says why and what to do."""
+    """Too many videos cannot be read for training to go on. The message gives the reason and the remedy."""
 
 
 class BrokenVideos:
-    """Which videos could not be read, how many samples others had to take the place in, and where they are listed.
+    """Which videos could not be read, how many samples were replaced by another video, and which file lists them.
 
-    All of it is memory that the loader's workers share, whether they were started before or after a change.
+    The tensors lie in memory that the loader's workers share, whether they were started before or after a change.
 
     Args:
         length: number of videos in the data set.
 
     Attributes:
-        named: bool [length], those that could not be read and stand in the log.
-        tried: bool [length], those that were tried.
-        excluded: bool [length], those that took a decoder's process down or kept it too long: not to be opened again.
+        named: bool [length], videos that could not be read and are in the log.
+        tried: bool [length], videos that were opened, or should have been.
+        excluded: bool [length], videos that ended a decoder's process or kept it too long. They are not opened again.
     """
 
     def __init__(self, length: int) -> None:
         self.named, self.tried, self.excluded = torch.zeros(3, length, dtype=torch.bool).share_memory_()
-        # One place for each worker, which alone writes there.
+        # One element for each worker, which alone writes it.
         self._replaced = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()
         self._file = torch.zeros(4096, dtype=torch.uint8).share_memory_()
 
     @property
     def replaced(self) -> int:
-        """How many samples another video has taken the place in."""
+        """Number of samples that were replaced by another video."""
         return int(self._replaced.sum())
 
     def count_replaced(self) -> None:
-        """Another video takes the place in a sample."""
+        """Count a sample that is replaced by another video."""
         worker = get_worker_info()
         self._replaced[0 if worker is None else 1 + worker.id % (MAX_WORKERS - 1)] += 1
 
     @property
     def file(self) -> str | None:
-        """The list that broken videos are added to; None: they stand in the log only."""
+        """Path of the list that broken videos are added to; None: they are in the log alone."""
         return bytes(self._file.numpy()).rstrip(b'\0').decode('utf-8', 'surrogateescape') or None
 
     @file.setter
@@ -71,14 +71,14 @@ class BrokenVideos:
         self._file.zero_()
         self._file[: len(path)] = torch.from_numpy(np.frombuffer(path, np.uint8).copy())
 
-    def name(self, index: int, filename: str, reason: str, consequence: str) -> None:
-        """Name a video in the log and in the list, unless that was done.
+    def record(self, index: int, filename: str, reason: str, consequence: str) -> None:
+        """Record a video in the log and in the list, once.
 
         Args:
             index: of the video in the data set.
             filename: of the video.
             reason: why it cannot be read.
-            consequence: what becomes of it, for the log.
+            consequence: what happens to its sample, for the log.
         """
         if self.named[index]:
             return
@@ -94,7 +94,7 @@ class BrokenVideos:
                 print_log(f'{self.file} lacks {shown}: {error}', logger='current', level=logging.WARNING)
 
     def state(self, filename_of: Callable[[int], str]) -> dict:
-        """What a resumed run has to know of this, in plain types.
+        """The record for a resumed run, in plain types.
 
         Args:
             filename_of: from the index of a video in the data set to its path.
@@ -107,8 +107,8 @@ class BrokenVideos:
         )
 
     def restore(self, state: dict, filename_of: Callable[[int], str]) -> None:
-        """Know again what :meth:`state` says. A video whose file has changed since is tried anew; so are all, where the
-        data set has another length."""
+        """Take over a record from :meth:`state`. A video whose file has changed since is tried again; so are all videos where
+        the data set has another length."""
         if state['length'] != len(self.named):
             return
         self.tried |= torch.from_numpy(np.unpackbits(state['tried'].numpy(), count=len(self.tried)).astype(bool))
@@ -118,15 +118,17 @@ class BrokenVideos:
                 self.excluded[index] = is_excluded
 
     def share(self) -> None:
-        """Let all processes know what each has found. All have to call this."""
+        """Merge the records of all processes. All have to call this."""
         for own in (self.named, self.tried, self.excluded):
             everyones = own.to(torch.uint8)
             all_reduce(everyones, 'max')
             own[everyones.bool()] = True  # nothing is written that workers may be changing
 
     def check_share(self, share: float) -> None:
-        """Raise :class:`TooManyBroken` if more than a share of the videos that were tried are broken. 100 of them, or all of a
-        smaller data set, must have been tried first."""
+        """Raise :class:`TooManyBroken` if more than a share of the videos that were tried are broken.
+
+        Nothing is raised before 100 videos, or all of a smaller data set, were tried.
+        """
         if not self.named.any():
             return
         tried, broken = int(self.tried.sum()), int(self.named.sum())
@@ -140,7 +142,7 @@ class BrokenVideos:
 
 
 def stamp_of(path: str) -> tuple[int, int] | None:
-    """Length and time of a file, which tell whether it has changed; None: there is none."""
+    """Size in bytes and time of change of a file; None: there is no such file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -155,19 +157,19 @@ def line_of(filename: str, reason: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text on one line, which can be written to a file: line breaks, and halves of characters that are no bytes of a
-    file's name either, are written as in Python."""
+    """A text on one line that can be written to a file: line breaks, and surrogates that stand for no byte of a file name,
+    are escaped as in Python."""
     text = text.replace('\n', '\\n').replace('\r', '\\r')
     return re.sub('[\ud800-\udc7f\udd00-\udfff]', lambda half: f'\\u{ord(half[0]):04x}', text)
 
 
 def add_line(file: str, filename: str, reason: str) -> None:
-    """Add a video to a list of broken ones, unless it is there; workers, ranks and earlier runs write to the same."""
+    """Add a video to a list of broken videos, unless it is in it. Workers, ranks and earlier runs write to the same file."""
     line = line_of(filename, reason).encode('utf-8', 'surrogateescape')
     os.makedirs(osp.dirname(file), exist_ok=True)
     with open(file, 'ab+', buffering=0) as out:
         if fcntl is not None:
-            fcntl.flock(out, fcntl.LOCK_EX)  # given back when the file is closed
+            fcntl.flock(out, fcntl.LOCK_EX)  # released when the file is closed
         out.seek(0)
         content = out.read()
         if (b'\n' + content).find(b'\n' + line.partition(b'\t')[0] + b'\t') >= 0:

@@ -296,7 +296,7 @@ class VideoDataset(MMActionVideoDataset):
         if isinstance(error, DecoderLost):
             self.broken.excluded[index] = True
         consequence = 'counts as wrong' if self.test_mode else 'another video takes its place'
-        self.broken.name(index, error.filename, error.reason, consequence)
+        self.broken.record(index, error.filename, error.reason, consequence)
 
 
 class TransformRefusal(UserError, ValueError):

@@ -4,6 +4,7 @@ import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from videossl.errors import ConfigError
 from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
@@ -20,7 +21,7 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise ValueError(f'{type(model).__name__} has no trainable parameter: is everything frozen?')
+            raise ConfigError(f'{type(model).__name__} has no trainable parameter: is everything frozen?')
         optim_wrapper = super().__call__(model)
         groups = optim_wrapper.optimizer.param_groups
         for group in groups:

@@ -10,15 +10,19 @@ from mmengine.dataset import InfiniteSampler, RepeatDataset
 from torch import nn
 from torch.utils.data import DataLoader
 
+from videossl.apis.running import check_training as module
 from videossl.apis.running.check_training import (
+    Draws,
     check_batch_norm,
     check_hooks,
     check_labels,
+    check_memory,
     check_training,
     check_views,
     draw_labels,
     innermost_datasets,
     warn_of_large_bank,
+    warn_of_long_clips,
     warn_of_missing_classes,
 )
 from videossl.compat import config_directory
@@ -50,7 +54,7 @@ def pipeline(*transforms) -> SimpleNamespace:
     return SimpleNamespace(pipeline=SimpleNamespace(transforms=built))
 
 
-def drawn(*sampler, pack=PACK) -> dict:
+def drawn(*sampler, pack=PACK) -> Draws:
     return draw_labels(pipeline(dict(type='DecordInit'), *sampler, *DECODE, pack))
 
 
@@ -65,10 +69,10 @@ def warnings_to(found: list) -> SimpleNamespace:
 # -------------------------------------------------------------------------------------------------------------- labels
 def test_the_labels_of_a_sampler_are_known_without_a_video():
     sample = drawn(SEGMENT_PACE)
-    assert sample['labels'] == dict(gt_speed=3, gt_segment=3) and sample['packed'] == {'gt_speed', 'gt_segment'}
-    assert sample['num_clips'] == 1 and sample['sampler'] == 'SampleSegmentPace'
-    assert drawn(dict(SEGMENT_PACE, num_views=2))['num_clips'] == 2
-    assert drawn(dict(type='SampleClipOrder', tuple_len=3))['labels'] == dict(gt_order=5)
+    assert sample.labels == dict(gt_speed=3, gt_segment=3) and sample.packed == {'gt_speed', 'gt_segment'}
+    assert sample.num_clips == 1 and sample.sampler == 'SampleSegmentPace'
+    assert drawn(dict(SEGMENT_PACE, num_views=2)).num_clips == 2
+    assert drawn(dict(type='SampleClipOrder', tuple_len=3)).labels == dict(gt_order=5)
 
 
 def test_looking_at_a_sampler_leaves_the_random_numbers_alone():
@@ -172,6 +176,33 @@ def test_too_few_clips_for_the_views():
         check_views(model, drawn(SEGMENT_PACE))
 
 
+def test_the_size_of_a_clip_is_known_without_a_video():
+    crop = dict(type='EachClip', transforms=[dict(type='RandomCrop', size=112)])
+    draws = draw_labels(pipeline(dict(type='DecordInit'), SEGMENT_PACE, dict(type='DecodeClips'), crop, PACK))
+    assert draws.size == (112, 112) and draws.clip_len == 16
+    assert drawn(SEGMENT_PACE).size is None  # that of the video
+
+
+def test_clips_for_which_there_is_no_memory_are_refused_before_decoding(monkeypatch, small_backbone):
+    monkeypatch.setattr(module, 'device_memory', lambda: 2**30)
+    model = Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4)))
+    draws = Draws('SampleSegmentPace', 1, 16, (112, 112), {}, set())
+    check_memory(model, draws, batch_size=30)
+    draws.clip_len = 5000
+    with pytest.raises(
+        ConfigError, match='30 clips of 5000 frames of 112x112 pixels.*lower clip_len of SampleSegmentPace'
+    ):
+        check_memory(model, draws, batch_size=30)
+    draws.size = None
+    check_memory(model, draws, batch_size=30)
+    found = []
+    warn_of_long_clips(warnings_to(found), draws)
+    assert len(found) == 1 and '5000 frames' in found[0]
+    draws.clip_len = 64
+    warn_of_long_clips(warnings_to(found), draws)
+    assert len(found) == 1
+
+
 METHODS = [
     'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
     'laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py',
@@ -195,7 +226,7 @@ def test_a_config_of_each_method_passes(name):
             config.model.get('student_views', [0]),
             config.model.get('teacher_views', [1]),
         )
-    assert sample['num_clips'] >= 1
+    assert sample.num_clips >= 1
     check_labels(model, sample)
     check_views(model, sample)
 

@@ -14,14 +14,8 @@ from mmengine.config import Config, ConfigDict
 
 import videossl.cores as cores_module
 from videossl.apis.running import launch
-from videossl.apis.running.launch import (
-    check_option,
-    finish_config,
-    keep_freed_memory,
-    load_config,
-    point_at_data,
-    share_threads,
-)
+from videossl.apis.running.launch import finish_config, keep_freed_memory, point_at_data, share_threads
+from videossl.config_files import check_option, load_config
 from videossl.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
@@ -447,3 +441,12 @@ def test_a_list_among_the_options_that_the_folder_would_undo_is_refused():
     with pytest.raises(ConfigError, match='train_dataloader.dataset.ann_file is undone by --data-root.*--ann-file'):
         finish_config(Config(dict()), arguments(**lists))
     finish_config(Config(dict()), arguments(**lists, ann_file='other.txt'))
+
+
+def test_what_the_runner_itself_refuses_is_the_users_to_mend(monkeypatch):
+    def refuse(config):
+        raise ValueError('val_dataloader, val_cfg, and val_evaluator should be either all None or not None')
+
+    monkeypatch.setattr(launch.Runner, 'from_cfg', staticmethod(refuse))
+    with pytest.raises(ConfigError, match='either all None'):
+        launch.build_runner({})

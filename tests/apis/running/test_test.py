@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from videossl.apis.running import test as test_api
 from videossl.errors import ConfigError
@@ -65,11 +67,7 @@ def test_dump_is_added_to_the_evaluators_and_needs_a_pickle_file(checkpoint):
 
 
 def test_the_metrics_are_written_as_json(monkeypatch, tmp_path, checkpoint):
-    runner = type(
-        'Runner',
-        (),
-        dict(test=lambda self: {'acc/top1': 0.5, 'acc/top5': 1}, register_hook=lambda self, hook, priority: None),
-    )()
+    runner = SimpleNamespace(model=nn.Identity(), hooks=[], test=lambda: {'acc/top1': 0.5, 'acc/top5': 1})
     monkeypatch.setattr(test_api, 'build_runner', lambda config: runner)
     test_api.main([FINETUNE, str(checkpoint), '--metrics-file', str(tmp_path / 'metrics.json')])
     assert json.loads((tmp_path / 'metrics.json').read_text()) == {'acc/top1': 0.5, 'acc/top5': 1.0}

@@ -20,7 +20,7 @@ from videossl.registry import MODELS
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"one of \('auto', 'fp32', 'bf16', 'fp16'\), got \"half\""):
+    with pytest.raises(ValueError, match="one of 'auto', 'fp32', 'bf16', 'fp16', got 'half'"):
         PrecisionHook('half')
 
 

@@ -1,47 +1,40 @@
-"""Measures what a machine, a config and a set of videos make of each other, and says what to change."""
+"""Measures a config on a set of videos, and says what holds training back on this machine and what to change."""
 
 import argparse
 import copy
 import json
 import logging
-import os
 import os.path as osp
 import tempfile
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
-from mmengine.runner import Runner
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from videossl import compat
 from videossl.apis.running import train
 from videossl.apis.running.check_training import check_training
-from videossl.apis.running.launch import build_runner, load_config, share_cores
+from videossl.apis.running.launch import build_runner
 from videossl.apis.user_errors import building, run_command
-from videossl.cores import available_cores
+from videossl.cores import available_cores, share_cores
 from videossl.errors import ConfigError
 
-from .data import Unreadable, leaves, time_collating, time_reading, time_samples, time_workers
-from .machine import machine, repairs, torch_that_torchvision_needs, traps, versions
-from .report import print_machine, print_measurement
-from .step import time_steps
-from .verdict import Timings, advice, data_rate, estimates, measured_or_computed_rate, training_rate, wall
+from .advice import advise, find_wall
+from .machine import SIZES, as_gib, describe_machine, find_traps, list_versions, repairs, torch_that_torchvision_needs
+from .measurement import measure
 
-# Of --seconds: for samples, for reading files, for the workers alone, for steps alone, for both together.
-SHARES = dict(samples=0.35, reading=0.05, workers=0.1, steps=0.3, together=0.2)
-HELD_IN_MEMORY = 0.5  # of the available memory: a larger data set is read from the disk in every epoch
 LEAST_SECONDS = 1.0
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='What is installed and what is known to go wrong; with a config also how fast this machine reads, '
-        'decodes, augments and trains on these videos, what holds it back, and what to change. Nothing is trained and '
-        'nothing is written but what --json names.'
+        description='Describes the machine; with a config also measures how fast it loads and trains on these videos, and '
+        'says what holds it back and what to change. Nothing is trained and nothing is written but what --json names.'
     )
     parser.add_argument('config', nargs='?', help='config file of a pretraining or fine-tuning')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
@@ -55,18 +48,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def config_to_measure(args: argparse.Namespace) -> tuple[Config, int]:
-    """The config as tools/train.py would run it, without validation; and the number of workers it names itself."""
+def check_args(args: argparse.Namespace) -> None:
+    """Refuse options that do not fit together."""
+    if args.seconds < LEAST_SECONDS:
+        raise ConfigError(f'--seconds must be at least {LEAST_SECONDS:g}, got {args.seconds:g}')
+    if args.config is None:
+        for name in ('data_root', 'ann_file', 'init_from', 'cfg_options'):
+            if getattr(args, name) is not None:
+                raise ConfigError(f'--{name.replace("_", "-")} needs a config to measure: tools/doctor.py CONFIG ...')
+    if args.json is not None and not osp.isdir(osp.dirname(args.json) or '.'):
+        raise ConfigError(f'--json: there is no folder {osp.dirname(args.json)}')
+
+
+def config_to_measure(args: argparse.Namespace) -> Config:
+    """The config as tools/train.py would run it, without validation."""
     training = train.parse_args([args.config, '--no-validate'])
     for name in ('data_root', 'ann_file', 'init_from', 'amp', 'cfg_options'):
         setattr(training, name, getattr(args, name))
-    logging.disable(logging.INFO)  # how the cores are shared stands in the report
-    try:
-        config = train.config_for_training(training)
-        wanted = load_config(args.config, args.cfg_options).train_dataloader.get('num_workers', 0)
-    finally:
-        logging.disable(logging.NOTSET)
-    return config, wanted
+    return train.config_for_training(training)
 
 
 def leave_no_trace(config: Config, folder: str) -> None:
@@ -81,8 +80,8 @@ def leave_no_trace(config: Config, folder: str) -> None:
     config.default_hooks = hooks
 
 
-def most_workers(loader: ConfigDict) -> int:
-    """How many workers training would let a loader have here, if it asked for as many as there are cores."""
+def workers_to_try(loader: ConfigDict) -> list[int]:
+    """No workers, one, as many as training uses here, half of the most that it would use here, and the most."""
     asking = copy.deepcopy(loader)
     asking.num_workers = available_cores()
     logging.disable(logging.INFO)
@@ -90,184 +89,103 @@ def most_workers(loader: ConfigDict) -> int:
         share_cores(asking, 'train')
     finally:
         logging.disable(logging.NOTSET)
-    return asking.num_workers
+    return sorted({0, 1, loader.num_workers, asking.num_workers // 2, asking.num_workers})
 
 
-def laptop_config(path: str) -> str | None:
-    """The small config of a config's method, if there is one, as a path that can be typed from a checkout."""
-    method = osp.basename(path).partition('_')[0]
-    folder = osp.join(compat.config_directory(), 'laptop')
-    for name in sorted(os.listdir(folder)) if osp.isdir(folder) else ():
-        if name.partition('_')[0] == method:
-            return osp.join('configs', 'laptop', name)
-    return None
-
-
-def measure(args: argparse.Namespace, say: Callable[[str], None] = lambda text: None) -> dict:
+def measure_config(args: argparse.Namespace) -> dict:
     """Measure a config on its videos.
 
     Args:
         args: from :func:`parse_args`, with a config.
-        say: is told what is going on.
 
     Returns:
-        Plain values: ``timings`` (:class:`~.doctor_verdict.Timings`), ``data``, ``step``, ``rates``, ``wall``,
-        ``estimate``, ``advice``.
+        Plain values: those of :class:`~.measurement.Measurement`, ``config``, ``wall``, ``advice``.
 
     Raises:
-        ConfigError: the config or an option cannot be meant as it is, or no video can be read.
-        ValueError, OSError: the parts of the config cannot be built, or there is no such data.
+        UserError: the config, an option or the videos cannot be used.
     """
-    say('starting up')
-    config, wanted = config_to_measure(args)
+    config = config_to_measure(args)
     with tempfile.TemporaryDirectory(prefix='videossl_doctor_', ignore_cleanup_errors=True) as folder:
         leave_no_trace(config, folder)
-        with building(config) as watch:
+        with building(config):
             runner = build_runner(config)
-            watch(runner)
             check_training(runner)
-            return _measure(args, runner, wanted, say)
-
-
-def _measure(args: argparse.Namespace, runner: Runner, wanted: int, say: Callable[[str], None]) -> dict:
-    seconds = {name: share * args.seconds for name, share in SHARES.items()}
-    unreadable = Unreadable()
-    runner.logger.addFilter(unreadable)
-    loader = runner.train_loop.dataloader
-    if loader.num_workers == 0:
-        seconds['steps'] += seconds.pop('workers')
-    epochs = runner.max_iters / len(loader)
-    batch = loader.batch_size or len(next(iter(loader.batch_sampler)))
-
-    say('data: opening, decoding, transforms')
-    data = time_samples(loader, seconds['samples'], unreadable)
-    say('data: reading from the disk')
-    reading = time_reading(data.files, seconds['reading'])
-    videos = sum(len(leaf) for leaf in leaves(loader.dataset))
-    facts = machine(args.data_root or '.')
-    kept = (
-        reading is None
-        or facts['memory_available'] is None
-        or (reading['bytes'] * videos < HELD_IN_MEMORY * facts['memory_available'])
-    )
-    if loader.num_workers:
-        say(f'data: {loader.num_workers} workers')
-    timings = Timings(
-        data=data.parts,
-        step={},
-        groups=data.groups,
-        collate=time_collating(loader, data.samples, batch),
-        workers=loader.num_workers,
-        reading=0.0 if kept else max(reading['cold_ms'] - reading['cached_ms'], 0.0),
-        loader_rate=time_workers(loader, seconds['workers']) if loader.num_workers else None,
-    )
-    say('training step')
-
-    def with_step(milliseconds: float) -> Timings:
-        return Timings(**{**vars(timings), 'step': {'step': milliseconds}})
-
-    step = time_steps(
-        runner,
-        data.samples,
-        seconds['steps'],
-        seconds['together'],
-        lambda milliseconds: training_rate(with_step(milliseconds)),
-    )
-    timings = Timings(**{**vars(timings), 'step': step.parts, 'together_rate': step.together})
-
-    clip = tuple(data.samples[0]['inputs'].shape[-3:])
-    accelerator = next(iter(facts['accelerators']), {})
-    known = dict(
-        device=get_device(),
-        cores=facts['cores'],
-        threads=facts['threads'],
-        bf16=facts['bf16'],
-        clip=clip,
-        allowed_workers=most_workers(runner.cfg.train_dataloader),
-        precision=step.precision,
-        peak_memory=step.peak_memory,
-        memory=accelerator.get('memory', facts['memory']),
-        laptop_config=laptop_config(args.config),
-        **data.seen,
-    )
-    rate = measured_or_computed_rate(timings)
-    samples = len(loader) * batch
+            found = measure(runner, workers_to_try(config.train_dataloader), args.seconds)
     return dict(
+        asdict(found),
         config=args.config,
-        timings=asdict(timings),
-        data=dict(
-            sample_ms=sum(data.parts.values()),
-            data_ms=timings.data_ms,
-            videos_in_list=videos,
-            videos_measured=len(data.samples),
-            rounds=data.rounds,
-            reading=reading,
-            stays_in_memory=kept,
-            unreadable=data.unreadable,
-            clips=int(data.samples[0]['inputs'].shape[0]),
-            clip=clip,
-            **data.seen,
-        ),
-        step=dict(
-            step_ms=timings.step_ms,
-            batch=step.batch,
-            full_batch=batch,
-            iterations=step.iterations,
-            precision=step.precision,
-            peak_memory=step.peak_memory,
-            memory=known['memory'],
-        ),
-        rates=dict(
-            workers=timings.workers,
-            workers_wanted=wanted,
-            workers_allowed=known['allowed_workers'],
-            data={workers: data_rate(timings, workers) for workers in shown_workers(timings.workers, facts['cores'])},
-            loader_measured=timings.loader_rate,
-            step=1e3 / timings.step_ms,
-            training_computed=training_rate(timings),
-            training_measured=timings.together_rate,
-        ),
-        wall=asdict(wall(timings)),
-        estimate=dict(samples_per_epoch=samples, epochs=epochs, **estimates(rate, samples, epochs)),
-        advice=[asdict(entry) for entry in advice(timings, known)],
+        wall=find_wall(found)._asdict(),
+        advice=[advice._asdict() for advice in advise(found, get_device())],
     )
 
 
-def shown_workers(own: int, cores: int) -> list[int]:
-    """Numbers of workers that a table shows: none, powers of two up to the cores, and the loader's own."""
-    return sorted({0, own, cores, *(2**power for power in range(cores.bit_length()) if 2**power < cores)})
+def print_table(console: Console, title: str, rows: Iterable[tuple[str, ...]], *columns: str) -> None:
+    """Print a table of two columns, or with headings."""
+    table = Table(
+        *columns or ('', ''), title=title, title_justify='left', title_style='bold', show_header=bool(columns)
+    )
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def print_machine(console: Console, report: dict) -> None:
+    """Versions, machine, repairs and traps."""
+    print_table(console, 'versions', ((name, text or 'not installed') for name, text in report['versions'].items()))
+    facts = {
+        name.replace('_', ' '): as_gib(value) if name in SIZES else f'{"not known" if value is None else value}'
+        for name, value in report['machine'].items()
+    }
+    print_table(console, 'machine', facts.items())
+    print_table(console, 'repaired in this process (videossl/compat.py)', report['repairs'].items())
+    for trap in report['traps']:
+        if trap['found']:
+            console.print(f'[yellow]trap:[/] {escape(trap["name"])}: {escape(trap["remedy"])}', highlight=False)
+    rest = '; '.join(trap['name'] for trap in report['traps'] if not trap['found'])
+    console.print(f'known traps, not found: {escape(rest)}', highlight=False)
+
+
+def print_measurement(console: Console, found: dict) -> None:
+    """Rates, the step, the wall and advice."""
+    rows = []
+    for number, rate in found['data'].items():
+        own = ' (as training does here)' if number == found['workers'] else ''
+        name = f'{number} worker{"s" * (number > 1)}' if number else 'main process'
+        rows.append((name + own, f'{rate:.4g}', f'{found["training"][number]:.4g}'))
+    print_table(console, 'samples/s', rows, 'loading in', 'data alone', 'training')
+    less = '' if found['batch'] == found['full_batch'] else f' (not {found["full_batch"]}, which take too long to try)'
+    lines = [
+        f'[bold]the training step:[/] {1e3 / found["step"]:.4g} ms a sample, {found["step"]:.4g} samples/s: '
+        f'{found["iterations"]} iterations of {found["batch"]} samples{less} of {"x".join(map(str, found["clip"]))}, '
+        f'{found["precision"]}',
+        f'[bold]the wall:[/] {escape(found["wall"]["text"])}',
+        f'[bold]what to change:[/]{"" if found["advice"] else " nothing that these figures speak for"}',
+    ]
+    for entry in found['advice']:
+        gain = '' if entry['gain'] is None else f' -> {entry["gain"]:.2g} times the samples/s'
+        lines.append(f'  - {escape(entry["text"])}{gain}')
+    console.print('\n'.join(lines), highlight=False)
 
 
 def diagnose(args: argparse.Namespace, console: Console) -> dict:
     """Print everything, and return it as plain values."""
-    start = time.perf_counter()
-    found, facts = versions(), machine(args.data_root if args.data_root and osp.isdir(args.data_root) else '.')
-    known = traps(found, facts, torch_that_torchvision_needs())
-    repaired = repairs()
-    print_machine(console, found, facts, repaired, known)
-    report = dict(versions=found, machine=facts, repairs=repaired, traps=[asdict(trap) for trap in known])
+    versions = list_versions()
+    facts = describe_machine(args.data_root if args.data_root and osp.isdir(args.data_root) else '.')
+    traps = find_traps(versions, facts, torch_that_torchvision_needs())
+    report: dict[str, Any] = dict(
+        versions=versions, machine=facts, repairs=repairs(), traps=[asdict(trap) for trap in traps]
+    )
+    print_machine(console, report)
     if args.config is not None:
-        with console.status('starting up') as status:
-            report['measurement'] = measure(args, lambda text: status.update(f'measuring {args.config}: {text}'))
-        print_measurement(console, report['measurement'])
-    report['seconds'] = time.perf_counter() - start
+        with console.status(f'measuring {args.config}'):
+            measurement = measure_config(args)
+        print_measurement(console, measurement)
+        report['measurement'] = measurement
     return report
 
 
-def check_args(args: argparse.Namespace) -> None:
-    """Refuse what cannot be meant."""
-    if args.seconds < LEAST_SECONDS:
-        raise ConfigError(f'--seconds must be at least {LEAST_SECONDS:g}, got {args.seconds:g}')
-    if args.config is None:
-        for name in ('data_root', 'ann_file', 'init_from', 'cfg_options'):
-            if getattr(args, name) is not None:
-                raise ConfigError(f'--{name.replace("_", "-")} needs a config to measure: tools/doctor.py CONFIG ...')
-    if args.json is not None and not osp.isdir(osp.dirname(args.json) or '.'):
-        raise ConfigError(f'--json: there is no folder {osp.dirname(args.json)}')
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Describe the machine and measure a config; errors are raised as they are."""
+    """Describe the machine and measure a config. Errors are raised as they are."""
     args = parse_args(argv)
     check_args(args)
     try:

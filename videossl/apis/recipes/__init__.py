@@ -1,1 +1,1 @@
-"""Recipes: named stages one after another, each a config."""
+"""Recipes: named stages, each a config, that run one after another."""

@@ -1,4 +1,4 @@
-"""Run a recipe: named stages one after another, each a config, each starting from another's checkpoint."""
+"""Runs a recipe: named stages, each a config, one after another. A stage may start from another's checkpoint."""
 
 import argparse
 import signal
@@ -45,7 +45,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 @contextmanager
 def only_one(work_dir: Path):
-    """Keep a second run out of the folder."""
+    """Lock the folder against a second run."""
     work_dir.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
     args = parse_args(argv)
     if threading.current_thread() is threading.main_thread():
-        # Asked to end by a scheduler, or where Ctrl-C is ignored as in the background of a script.
+        # SIGTERM of a scheduler, or of a user where Ctrl-C is ignored, as in the background of a script, acts as Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False))
     try:

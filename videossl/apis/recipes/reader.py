@@ -1,4 +1,4 @@
-"""From a recipe file and command-line arguments to stages: lists of videos, overrides, and which stages are wanted."""
+"""Reads a recipe file and command-line arguments into stages, with their lists of videos and overrides."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from videossl.apis.running.launch import check_option, load_config
+from videossl.config_files import check_option, load_config
 from videossl.errors import ConfigError
 
 from .stage import Stage
@@ -17,10 +17,13 @@ RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options'}
 
 
 def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
-    """The stages in the order of the recipe, the recipe, and its work folder.
+    """Read a recipe.
+
+    Returns:
+        The stages in the order of the recipe, the recipe, and its work folder.
 
     Raises:
-        ConfigError: an unknown key, stage, list or config.
+        ConfigError: a key, stage, list or config is unknown.
     """
     path = Path(args.recipe)
     recipe = load_config(str(path))
@@ -51,7 +54,7 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
     data_root = args.data_root and os.path.normpath(args.data_root)
     if data_root is not None and not Path(data_root).is_dir():
         raise ConfigError(f'--data-root {args.data_root}: there is no such folder')
-    # A folder alone is scanned; then the lists that the recipe names are not meant.
+    # A folder without the recipe's lists is scanned.
     scan = data_root is not None and not given and not any((Path(data_root) / name).exists() for name in lists.values())
     stages: dict[str, Stage] = {}
     for name, entry in recipe.stages.items():
@@ -85,9 +88,9 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
             init_from=stages.get(source),
             init_epoch=entry.get('init_epoch'),
             options={
-                **_fitting(recipe.get('options', {}), config),
+                **_applicable(recipe.get('options', {}), config),
                 **entry.get('options', {}),
-                **_fitting(options.get('all', {}), config),
+                **_applicable(options.get('all', {}), config),
                 **options.get(name, {}),
             },
         )
@@ -107,7 +110,7 @@ def _select(stages: dict[str, Stage], names: list[str] | None, path: Path) -> li
     for name in names:
         if name not in stages:
             raise ConfigError(f'--stage {name}: {path} has no such stage; it has {list(stages)}')
-        stage = stages[name]
+        stage: Stage | None = stages[name]
         while stage is not None:
             wanted.add(stage.name)
             stage = stage.init_from
@@ -122,7 +125,7 @@ def _split(text: str, argument: str, form: str) -> tuple[str, str]:
 
 
 def _parse(text: str, value: str):
-    """A value as ``tools/train.py --cfg-options`` understands it, or as JSON, whose strings may hold anything."""
+    """Parse a value as JSON, whose strings may hold anything, or as ``tools/train.py --cfg-options`` does."""
     try:
         return json.loads(value)
     except json.JSONDecodeError:
@@ -136,7 +139,7 @@ def _parse(text: str, value: str):
 
 
 def _why_not(config_path: str, key: str) -> str:
-    """Why a config has no place for an override."""
+    """The reason why a config does not have the key of an override."""
     try:
         check_option(load_config(config_path), key)
     except ConfigError as error:
@@ -144,18 +147,18 @@ def _why_not(config_path: str, key: str) -> str:
     return f'{config_path} has no {key.partition(".")[0]}'
 
 
-def _fitting(options: dict, config_path: str) -> dict:
-    """Those overrides that a config has a place for."""
+def _applicable(options: dict, config_path: str) -> dict:
+    """The overrides whose keys a config has."""
     if not options:
         return {}
     config = load_config(config_path)
-    fitting = {}
+    applicable = {}
     for key, value in options.items():
         try:
             check_option(config, key)
         except ConfigError:
             continue
         first, dot, _ = key.partition('.')
-        if not dot or config.get(first) is not None:  # pretraining, say, has no test_dataloader to set the size of
-            fitting[key] = value
-    return fitting
+        if not dot or config.get(first) is not None:  # a pretraining config has no test_dataloader, for example
+            applicable[key] = value
+    return applicable

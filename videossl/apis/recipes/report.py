@@ -1,4 +1,4 @@
-"""What came out of a recipe's stages: accuracies, a warning where they are at chance, the table and the curves."""
+"""The results of a recipe: accuracies, a warning where they are at chance, the table and the curves."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ NEAR_CHANCE = 0.05
 
 
 def pretext_accuracies(stage: Stage) -> dict[str, float]:
-    """Mean of each training accuracy over the last epoch; every clip is a fresh draw."""
+    """Mean of each training accuracy over the last epoch, by name. Every clip of training is a fresh draw."""
     scalars = read_scalars(stage.folder)
     values: dict[str, list[float]] = {}
     for entry in scalars:
@@ -26,7 +26,7 @@ def pretext_accuracies(stage: Stage) -> dict[str, float]:
 
 
 def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> None:
-    """Say so when a pretext task was not learnt: its features are then worth nothing."""
+    """Warn of a pretext task whose accuracy is at chance: its features are then worth nothing."""
     for name, accuracy in pretext_accuracies(stage).items():
         if name in chance and accuracy < chance[name] + NEAR_CHANCE:
             display.say(
@@ -38,7 +38,7 @@ def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> 
 
 
 def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the recipe's table; a row whose stages were not all run is left out."""
+    """Header and rows of the recipe's table. Rows with a stage that was not run are left out."""
     by_name = {stage.name: stage for stage in stages}
     chance = recipe.table.get('chance', {})
     rows = [row for row in recipe.table.get('rows', []) if all(name in by_name for name in row.stages)]
@@ -55,7 +55,7 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
         for row in rows
     }
     pretext = list(dict.fromkeys(name for row in rows for name in accuracies[row.name]))
-    # Where a recipe says what guessing gives, it says which accuracies have a meaning of their own.
+    # The accuracies that a recipe names in ``chance`` are those that have a meaning on their own.
     pretext = [name for name in pretext if name in chance] or pretext
     tested = list(dict.fromkeys(name for row in rows for name in metrics[row.name] if name in ('acc/top1', 'acc/top5')))
     cited = any('cited' in row for row in rows)
@@ -77,7 +77,7 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
 
 
 def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display) -> None:
-    """Print the table, and write it and a picture of the curves."""
+    """Print the table, and write the table and a picture of the curves."""
     header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
     if rows:
         table = Table(title='accuracies in per cent; test: 10 clips, centre crop')

@@ -1,4 +1,4 @@
-"""Runs a stage: training and test as processes of their own, and how far they are on the screen."""
+"""Runs a stage: training and test as child processes, with their progress on the screen."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .stage import Stage, write_whole
 
-LINE_SECONDS = 30  # between two lines of progress where the output goes to a file
-STOP_SECONDS = 10  # for a command to end by itself when the run is stopped
+LINE_SECONDS = 30  # between two lines of progress, where the output goes to a file
+STOP_SECONDS = 10  # between asking a command to end and killing it
 
 
 class Display:
-    """Shows how far the run is: bars on a terminal; where the output goes to a file, a line from time to time.
+    """Shows the progress of a run: bars on a terminal, a line every 30 seconds in a file.
 
     Args:
-        console: where to.
+        console: the terminal or file.
     """
 
     def __init__(self, console: Console) -> None:
@@ -37,11 +37,11 @@ class Display:
         self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
 
     def say(self, text: str, style: str | None = None) -> None:
-        """Print a line whole: paths are not to be broken."""
+        """Print a line without breaking it, so that paths stay whole."""
         self.console.print(text, style=style, soft_wrap=True)
 
     def begin(self, title: str, log: Path) -> None:
-        """A command starts."""
+        """Start to show a command."""
         self.title = title
         self.bar = self.bars.add_task(title, total=None, note='starting')
         self.first: tuple[float, int] | None = None
@@ -50,17 +50,17 @@ class Display:
             self.say(f'{title}: starting; everything it prints goes to {log}')
 
     def update(self, progress_file: Path) -> None:
-        """Show what the command has written about itself."""
+        """Show the progress that the command has written to its file."""
         if not progress_file.exists():
             return
         state = json.loads(progress_file.read_text())
         done, total = state['done'], state['total']
-        # Where there is little room, the accuracies say more than the loss.
+        # Where there is little room, accuracies are shown and no loss.
         names = [name for name in state['metrics'] if not name.startswith('loss' if self.narrow else 'loss_')]
         note = '  '.join(f'{name.removeprefix("acc_")} {state["metrics"][name]:.2f}' for name in names)
         now = time.monotonic()
         if self.first is None:
-            # A resumed stage has much behind it that took no time now.
+            # A resumed stage has done steps that took no time in this run.
             self.first = (now, done)
             self.bars.reset(self.bar, total=total, completed=done)
         self.bars.update(self.bar, completed=done, total=total, note=note)
@@ -72,12 +72,12 @@ class Display:
 
 
 def run_stage(stage: Stage, display: Display) -> None:
-    """Train a stage, and test it where its config has a test, unless that is done."""
+    """Train a stage, and test it if its config has a test. What is done is not done again."""
     stage.check()
     stage.folder.mkdir(parents=True, exist_ok=True)
     state = stage.read_state()
     if state.get('fingerprint', stage.fingerprint) != stage.fingerprint:
-        # It never came to a checkpoint: a try with a wrong option. Only its curves could be mistaken for the new ones.
+        # The stage ran with other settings and has no checkpoint. Remove its curves, which would be added to the new ones.
         for scalars in stage.folder.glob('*/vis_data/scalars.json'):
             scalars.unlink()
         state = dict(seconds=0.0)
@@ -99,10 +99,10 @@ def run_stage(stage: Stage, display: Display) -> None:
 
 
 def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, display: Display) -> None:
-    """Run training or test as a process of its own, showing its progress, its output going to a log file."""
+    """Run training or test as a child process, show its progress, and write its output to a log file."""
     progress_file = stage.folder / 'progress.json'
     progress_file.unlink(missing_ok=True)
-    # A config of its own: as arguments, strings with spaces or commas would not arrive as they are.
+    # Settings go through a config file: command-line arguments would change strings with spaces or commas.
     config = stage.resolved_config.to_dict()
     hooks = config.get('default_hooks') or {}
     config['default_hooks'] = dict(
@@ -160,7 +160,7 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
 
 
 def has_ended(process: subprocess.Popen, seconds: float) -> bool:
-    """Whether a process ends within so many seconds."""
+    """Wait for a process to end; whether it ended within so many seconds."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -169,7 +169,7 @@ def has_ended(process: subprocess.Popen, seconds: float) -> bool:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a process, if it has not ended, and wait until it is gone."""
+    """End a process that has not ended, and wait for its end."""
     if process.poll() is not None:
         return
     process.terminate()

@@ -1,4 +1,4 @@
-"""A stage of a recipe: what it runs, where, what is done of it, and whether it can run."""
+"""A stage of a recipe: its config, its folder, its state, and checks before it runs."""
 
 import hashlib
 import json
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from videossl.apis.running.launch import load_config, point_at_data, point_at_validation
+from videossl.apis.running.launch import point_at_data, point_at_validation
 from videossl.checkpoints.checkpoint_files import numbered_checkpoints
 from videossl.checkpoints.reading import damage
+from videossl.config_files import load_config
 from videossl.datasets import scan_videos
 from videossl.errors import ConfigError
 from videossl.files import whole_file
@@ -22,14 +23,14 @@ class Stage:
     """One stage of a recipe.
 
     Attributes:
-        name: its key in the recipe; also its folder's name.
+        name: its key in the recipe, and the name of its folder.
         config: path of its config.
-        folder: where it works.
-        data_root: folder of videos, or None for what the config says.
-        ann_file: list of videos to train on. None: what the config says, or with a ``data_root`` all videos in it.
+        folder: its work folder.
+        data_root: folder of videos; None: that of the config.
+        ann_file: list of videos to train on; None: that of the config, or with ``data_root`` all videos in it.
         test_ann_file: the same for the test.
         init_from: the stage whose checkpoint it starts from.
-        init_epoch: which of that stage's epochs; None: its last.
+        init_epoch: epoch of that checkpoint; None: the last.
         options: overrides of its config.
     """
 
@@ -48,7 +49,7 @@ class Stage:
         return self.folder / 'stage.json'
 
     def read_state(self) -> dict:
-        """What is done: ``fingerprint``, ``seconds``, ``trained``, ``metrics``.
+        """The state of the stage: ``fingerprint``, ``seconds``, ``trained``, ``metrics``.
 
         Raises:
             ConfigError: the file is damaged.
@@ -72,15 +73,15 @@ class Stage:
         return (self.folder / 'last_checkpoint').exists() or any(numbered_checkpoints(str(self.folder)))
 
     def checkpoint(self, epoch: int | None = None) -> str:
-        """Path of the checkpoint after an epoch, or of the last.
+        """Path of the checkpoint after an epoch, or of the last checkpoint.
 
         Raises:
-            ConfigError: it is not there, or damaged.
+            ConfigError: the checkpoint does not exist, or is damaged.
         """
         if epoch is not None:
             name = f'epoch_{epoch}.pth'
         else:
-            # By its name alone: the folder may have been moved since, with all that is in it.
+            # Only the name counts: the folder may have been moved since.
             pointer = self.folder / 'last_checkpoint'
             name = Path(pointer.read_text().strip()).name if pointer.exists() else 'last_checkpoint'
         path = self.folder / name
@@ -101,7 +102,7 @@ class Stage:
 
     @cached_property
     def resolved_config(self) -> Config:
-        """The config as the stage runs it: overrides and data are in it."""
+        """The config with overrides and data merged in."""
         try:
             config = load_config(self.config, dict(self.options))
             if config.get('train_dataloader') is None:
@@ -125,32 +126,34 @@ class Stage:
         return self.resolved_config.get('test_dataloader') is not None
 
     def lists(self) -> list[Path]:
-        """The lists of videos that it reads."""
+        """The lists of videos that the stage reads."""
         paths = []
         for name in ('train_dataloader', 'test_dataloader'):
             loader = self.resolved_config.get(name)
-            dataset = innermost_dataset(loader.dataset) if loader is not None else {}
+            if loader is None:
+                continue
+            dataset = innermost_dataset(loader.dataset)
             if dataset.get('ann_file'):
                 paths.append(Path(dataset.get('data_root') or '') / dataset.ann_file)
         return paths
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with everything that the stage's result depends on, except what is inside the videos."""
+        """Digest of everything that the result of the stage depends on, except the content of the videos."""
         parts = [self.resolved_config.to_dict(), self.init_epoch, self.init_from and self.init_from.fingerprint]
         parts += [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in self.lists()]
         if self.data_root is not None and self.ann_file is None:
             try:
                 parts.append(scan_videos(self.data_root))
-            except FileNotFoundError:  # for whoever reads the data to say
+            except FileNotFoundError:  # the data set reports it
                 parts.append(None)
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def check(self) -> None:
-        """Find out before hours of other stages what would stop this one.
+        """Check what would stop this stage, before the hours of other stages.
 
         Raises:
-            ConfigError: its config cannot be, its data are not there, or its folder holds something else.
+            ConfigError: its config cannot be used, its data do not exist, or its folder holds a stage of other settings.
         """
         state = self.read_state()
         fingerprint = self.fingerprint

@@ -1,8 +1,8 @@
-"""Faults of a config that only show when its parts are put together, found before any video is decoded."""
+"""Checks of model, hooks and data together, before any video is decoded."""
 
-import random
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from mmengine.dataset import InfiniteSampler
@@ -12,22 +12,47 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from videossl.errors import ConfigError
+from videossl.memory import device_memory
+from videossl.random_states import kept_random_states
 from videossl.wrappers import innermost_datasets, unwrap
 
 MADE_UP_FRAMES = 300
+MADE_UP_SIZE = (251, 317)  # height and width that no pipeline asks for
 DRAWS = 64  # of a sampler, to see which labels it gives
 SHOWN = 20
+MANY_FRAMES = 1000
+
+
+@dataclass
+class Draws:
+    """What the samplers of a pipeline draw.
+
+    Attributes:
+        sampler: names of the samplers' classes.
+        num_clips: clips of a sample.
+        clip_len: frames of a clip.
+        size: (height, width) of a clip's frames; None: that of the video.
+        labels: for each name the largest label that was drawn; None: not a number.
+        packed: names of the fields that a data sample has.
+    """
+
+    sampler: str
+    num_clips: int
+    clip_len: int
+    size: tuple[int, int] | None
+    labels: dict[str, int | None]
+    packed: set[str]
 
 
 def check_training(runner: Runner) -> None:
-    """Look at model, hooks and data together, when all are built.
+    """Check model, hooks and data together, when all are built.
 
     It warns of a memory bank larger than the data, of classes without a video, and of batches of one sample.
 
     Raises:
         ConfigError: training cannot work, or would end with an error: no whole batch, a hook or a label that the model
-            needs is missing, too few clips, a batch of one that a batch norm refuses, ranks with different numbers of
-            samples. The message names the key.
+            needs is missing, too few clips, clips for which there is no memory, a batch of one that a batch norm refuses,
+            ranks with different numbers of samples. The message names the key.
     """
     model, loader = unwrap(runner.model), runner.train_loop.dataloader
     check_batches(runner)
@@ -35,18 +60,20 @@ def check_training(runner: Runner) -> None:
     check_hooks(model, runner.hooks)
     datasets = innermost_datasets(loader.dataset)
     drawn = [draw_labels(dataset) for dataset in datasets]
-    for sample in drawn:
-        if sample is not None:
-            check_labels(model, sample)
-            check_views(model, sample)
-    check_batch_norm(runner, model, loader, min((sample['num_clips'] for sample in drawn if sample), default=1))
+    for draws in drawn:
+        if draws is not None:
+            check_labels(model, draws)
+            check_views(model, draws)
+            check_memory(model, draws, loader.batch_size or 1)
+            warn_of_long_clips(runner, draws)
+    check_batch_norm(runner, model, loader, min((draws.num_clips for draws in drawn if draws), default=1))
     warn_of_large_bank(runner, model, sum(len(dataset) for dataset in datasets))
     for dataset in datasets:
         warn_of_missing_classes(runner, dataset)
 
 
 def check_batches(runner: Runner) -> None:
-    """Refuse to train on nothing: with ``drop_last``, fewer samples than a batch give an epoch without an iteration."""
+    """Refuse epochs without an iteration: fewer samples than a batch, with ``drop_last``."""
     loader = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ConfigError(
@@ -57,7 +84,7 @@ def check_batches(runner: Runner) -> None:
 
 
 def check_ranks(loader) -> None:
-    """Refuse ranks of different lengths: they would wait for each other at the end of the epoch, for ever."""
+    """Refuse ranks with different numbers of batches, which would wait for each other at the end of the epoch for ever."""
     if get_world_size() == 1:
         return
     lengths = all_gather_object((len(loader), len(loader.sampler)))
@@ -86,92 +113,113 @@ def check_hooks(model: nn.Module, hooks: Sequence) -> None:
         )
 
 
-def draw_labels(dataset) -> dict[str, Any] | None:
-    """What a pipeline's samplers write for a made-up video, without opening one.
+def draw_labels(dataset) -> Draws | None:
+    """What the samplers of a pipeline write for a made-up video. No file is opened.
 
     Returns:
-        ``num_clips``; ``sampler``, the names of the transforms; ``labels``, for each name the largest label that was
-        drawn, or None where it is no number; ``packed``, the names that a data sample then has. None: the pipeline
-        holds something before its decoder that does not work with the number of frames alone.
+        None: the pipeline has a step before its decoder that needs more than the number of frames.
     """
     transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
     if not transforms:
         return None
     names = [type(transform).__name__ for transform in transforms]
-    decoders = [place for place, name in enumerate(names) if 'Decode' in name]
-    samplers = [
-        transform
-        for transform in transforms[: decoders[0] if decoders else 0]
-        if not type(transform).__name__.endswith('Init')
-    ]
+    decoder = next((index for index, name in enumerate(names) if 'Decode' in name), 0)
+    samplers = [transform for transform, name in zip(transforms[:decoder], names) if not name.endswith('Init')]
     if not samplers:
         return None
-    states = random.getstate(), np.random.get_state()
     labels: dict[str, int | None] = {}
-    try:
-        for _ in range(DRAWS):
-            results: dict = dict(total_frames=MADE_UP_FRAMES, start_index=0)
-            for transform in samplers:
-                results = transform(results)
-            for name, value in results.items():
-                if name.startswith('gt_'):
-                    labels[name] = max(int(np.max(value)), labels.get(name, 0))
-        num_clips = int(results['num_clips'])
-    except Exception:  # an unusual pipeline, about which nothing can be said here
-        return None
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-    for transform in transforms[decoders[0] :]:
+    with kept_random_states():
+        try:
+            for _ in range(DRAWS):
+                results: dict = dict(total_frames=MADE_UP_FRAMES, start_index=0)
+                for transform in samplers:
+                    results = transform(results)
+                for name, value in results.items():
+                    if name.startswith('gt_'):
+                        labels[name] = max(int(np.max(value)), labels.get(name) or 0)
+            num_clips, clip_len = int(results['num_clips']), int(results['clip_len'])
+        except Exception:  # an unusual pipeline, about which nothing can be said here
+            return None
+        size = clip_size(transforms[decoder + 1 :], num_clips)
+    for transform in transforms[decoder:]:
         labels.update(dict.fromkeys(getattr(transform, 'fields_written', ())))
     pack = next((transform for transform in transforms if hasattr(transform, 'label_keys')), None)
-    packed = (
-        set(labels)
-        if pack is None
-        else {name for name in labels if not name.startswith('gt_') or name in pack.label_keys}
-    )
-    return dict(
-        num_clips=num_clips,
-        sampler=', '.join(type(transform).__name__ for transform in samplers),
-        labels=labels,
-        packed=packed,
-    )
+    packed = {name for name in labels if pack is None or not name.startswith('gt_') or name in pack.label_keys}
+    sampler = ', '.join(type(transform).__name__ for transform in samplers)
+    return Draws(sampler, num_clips, clip_len, size, labels, packed)
 
 
-def check_labels(model: nn.Module, sample: dict) -> None:
+def clip_size(transforms: Sequence[Callable], num_clips: int) -> tuple[int, int] | None:
+    """Height and width of frames after the transforms behind a decoder; None: not known, or those of the video."""
+    height, width = MADE_UP_SIZE
+    frame = np.zeros((height, width, 3), np.uint8)
+    results: dict = dict(
+        imgs=[frame] * num_clips, num_clips=num_clips, clip_len=1, original_shape=MADE_UP_SIZE, img_shape=MADE_UP_SIZE
+    )
+    for transform in transforms:
+        try:
+            results = transform(results)
+            height, width = results['imgs'][0].shape[:2]
+        except Exception:  # it needs more than frames, or has packed them
+            break
+    return None if (height, width) == MADE_UP_SIZE else (height, width)
+
+
+def check_memory(model: nn.Module, draws: Draws, batch_size: int) -> None:
+    """Refuse batches for which there is no memory: clips as float32, and the output of the first convolution in 16 bits,
+    which every training holds at once."""
+    memory = device_memory()
+    if draws.size is None or memory is None:
+        return
+    clips = batch_size * (len(getattr(model, 'student_views', ())) or draws.num_clips)
+    values = clips * draws.clip_len * math.prod(draws.size)
+    needed = 4 * 3 * values
+    stem = next((module for module in model.modules() if isinstance(module, nn.Conv3d)), None)
+    if stem is not None:
+        needed += 2 * stem.out_channels * values // math.prod(stem.stride)
+    if needed > memory:
+        raise ConfigError(
+            f'train_dataloader: a batch of {batch_size} samples has {clips} clips of {draws.clip_len} frames of '
+            f'{draws.size[1]}x{draws.size[0]} pixels. The clips and the output of the first layer alone take '
+            f'{needed / 2**30:.1f} GiB, and there are {memory / 2**30:.1f} GiB; lower clip_len of {draws.sampler}, or '
+            'train_dataloader.batch_size'
+        )
+
+
+def check_labels(model: nn.Module, draws: Draws) -> None:
     """Refuse a head that reads a label which no transform writes, or one with fewer classes than are drawn."""
     for name, head in getattr(model, 'heads', {}).items():
         for wanted in getattr(head, 'labels_read', ()):
             alternatives = [wanted] if isinstance(wanted, str) else list(wanted)
-            if not sample['packed'] & set(alternatives):
-                written = sorted(sample['packed']) or 'none'
+            if not draws.packed & set(alternatives):
+                written = sorted(draws.packed) or 'none'
                 raise ConfigError(
                     f'model.heads.{name}: {type(head).__name__} reads "{" or ".join(alternatives)}", but no '
-                    f'transform of train_dataloader.dataset.pipeline writes it ({sample["sampler"]}: '
+                    f'transform of train_dataloader.dataset.pipeline writes it ({draws.sampler}: '
                     f'{written}); use the sampler that does, or take the head out with '
                     f'model.heads=dict(_delete_=True, ...)'
                 )
-        largest = sample['labels'].get(getattr(head, 'label', None))
+        largest = draws.labels.get(getattr(head, 'label', None) or '')
         if largest is not None and largest >= head.num_classes:
             raise ConfigError(
                 f'model.heads.{name}: {type(head).__name__} has {head.num_classes} classes, but '
-                f'{sample["sampler"]} draws {head.label} up to {largest}; give both the same number'
+                f'{draws.sampler} draws {head.label} up to {largest}; give both the same number'
             )
 
 
-def check_views(model: nn.Module, sample: dict) -> None:
+def check_views(model: nn.Module, draws: Draws) -> None:
     """Refuse samples of too few clips for the views of teacher and student."""
     views = [*getattr(model, 'student_views', ()), *getattr(model, 'teacher_views', ())]
-    if views and max(views) >= sample['num_clips']:
+    if views and max(views) >= draws.num_clips:
         raise ConfigError(
             f'model: student_views={model.student_views} and teacher_views={model.teacher_views} need '
-            f'{max(views) + 1} clips of a sample, but {sample["sampler"]} gives {sample["num_clips"]}; set '
+            f'{max(views) + 1} clips of a sample, but {draws.sampler} gives {draws.num_clips}; set '
             'num_views of the sampler in train_dataloader.dataset.pipeline'
         )
 
 
 def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -> None:
-    """Refuse a batch norm over one row, which torch does in the middle of an epoch, and warn of batches of one."""
+    """Refuse a batch norm over one row, for which torch raises an error in the middle of an epoch; warn of batches of one."""
     size, samples = loader.batch_size, len(loader.sampler)
     if size is None:
         return
@@ -187,7 +235,7 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
     }
     views = len(getattr(model, 'student_views', ())) or num_clips
     for name, module in norms.items():
-        # The averaged teacher sees one view after another.
+        # The teacher takes one view after another.
         if isinstance(module, nn.BatchNorm1d) and (views == 1 or name.startswith('teacher.')):
             what = (
                 'a batch is of one sample'
@@ -206,8 +254,18 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
         )
 
 
+def warn_of_long_clips(runner: Runner, draws: Draws) -> None:
+    """Say what very long clips cost before the first one is decoded."""
+    frames = draws.num_clips * draws.clip_len
+    if frames > MANY_FRAMES:
+        runner.logger.warning(
+            f'{draws.sampler}: a sample has {frames} frames (clip_len={draws.clip_len}), which take seconds to decode; in '
+            'videos that are shorter frames repeat'
+        )
+
+
 def warn_of_large_bank(runner: Runner, model: nn.Module, num_videos: int) -> None:
-    """A bank larger than the data holds earlier embeddings of the very videos of a batch."""
+    """Warn of a bank larger than the data: it holds earlier embeddings of the videos of a batch."""
     bank = getattr(model, 'memory_bank', None)
     if bank is not None and bank.size > num_videos:
         runner.logger.warning(
@@ -218,14 +276,14 @@ def warn_of_large_bank(runner: Runner, model: nn.Module, num_videos: int) -> Non
 
 
 def warn_of_missing_classes(runner: Runner, dataset) -> None:
-    """A class without a training video is never predicted."""
+    """Warn of classes without a training video, which are never predicted."""
     num_classes = getattr(dataset, 'num_classes', None)
     if num_classes is None or not hasattr(dataset, 'get_data_info'):
         return
     found: set[int] = set()
     for index in range(len(dataset)):
         label = dataset.get_data_info(index).get('label')
-        if label is not None:  # several classes are a row of zeros and ones
+        if label is not None:  # labels of several classes are rows of zeros and ones
             found.update(np.flatnonzero(label).tolist() if getattr(dataset, 'multi_class', False) else [int(label)])
     missing = sorted(set(range(num_classes)) - found)
     if missing and found:

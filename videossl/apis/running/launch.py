@@ -1,4 +1,4 @@
-"""From a config file and command-line arguments to a runner."""
+"""Turns a config file and command-line arguments into a runner."""
 
 import argparse
 import ctypes
@@ -15,18 +15,17 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from videossl.config_files import check_option as check_option
-from videossl.config_files import load_config as load_config
 from videossl.cores import cores_of_process, share_cores
-from videossl.errors import ConfigError
+from videossl.errors import ConfigError, UserError
 from videossl.wrappers import innermost_dataset
 
-MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
+from .check_config import MMENGINE_HOOKS
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that training and testing share, as mmaction2's tools have them, and where the data is."""
+    """Add the arguments that training and testing share: those of mmaction2's tools, and the data."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints; default: work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
@@ -63,15 +62,18 @@ def point_at_data(dataloader: ConfigDict, data_root: str | None, ann_file: str |
 def point_at_validation(
     dataloader: ConfigDict, data_root: str | None, train_list: str | None, own_list: str | None
 ) -> None:
-    """Let validation read other videos: those of its own list, or, where a part of the training list is held out for it,
-    of that list and no other, so that the parts stay disjoint and nothing is chosen on a test split."""
+    """Let validation read other videos: those of its own list.
+
+    Where validation uses a held-out part of the training list, it reads the training list, so that the parts stay disjoint
+    and no checkpoint is chosen on a test split.
+    """
     if innermost_dataset(dataloader.dataset).get('hold_out') is not None:
         own_list = train_list
     point_at_data(dataloader, data_root, own_list)
 
 
 def finish_config(config: Config, args: argparse.Namespace) -> Config:
-    """Everything that training and testing set alike, after the data."""
+    """Set what training and testing share, after the data: work folder, hooks, precision, workers, threads, launcher."""
     refuse_undone_list(args)
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -102,7 +104,7 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
 
 
 def refuse_undone_list(args: argparse.Namespace) -> None:
-    """Refuse a list among the options where :func:`point_at_data` has already put a whole folder in its place."""
+    """Refuse a list in ``--cfg-options`` that ``--data-root`` without ``--ann-file`` overrides."""
     undone = next(
         (
             key
@@ -119,18 +121,18 @@ def refuse_undone_list(args: argparse.Namespace) -> None:
 
 
 def leave_out_hooks(config: Config) -> None:
-    """Let ``default_hooks.NAME=None`` take out a hook of ours, as mmengine does with its own."""
+    """Let ``default_hooks.NAME=None`` remove a hook of ours, as mmengine does with its own hooks."""
     hooks = config.get('default_hooks') or {}
     for name in [name for name, hook in hooks.items() if hook is None and name not in MMENGINE_HOOKS]:
         hooks.pop(name)
 
 
 def use_mixed_precision(config: Config) -> None:
-    """``--amp``: bf16 where the device computes in it, also slowly; fp16 with loss scaling on older GPUs."""
+    """``--amp``: bf16, also where the device only emulates it; fp16 with loss scaling on older GPUs."""
     precision = 'bf16'
     if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
         precision = 'fp16'
-        if config.get('optim_wrapper') is not None:  # not so in testing
+        if config.get('optim_wrapper') is not None:  # a test has none
             config.optim_wrapper.type = 'AmpOptimWrapper'
             config.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if config.get('default_hooks') is None:
@@ -140,8 +142,10 @@ def use_mixed_precision(config: Config) -> None:
 
 
 def use_compile(config: Config) -> None:
-    """``compile=True``, or a dict of torch.compile's options: the backbones are compiled, in the place of mmengine's
-    ``compile``, which would compile the iteration as a whole, log and optimiser included."""
+    """Compile the backbones where the config has ``compile=True`` or a dict of torch.compile's options.
+
+    This replaces mmengine's ``compile``, which would compile the whole iteration, log and optimiser included.
+    """
     options = config.pop('compile', None)
     if not options:
         return
@@ -153,8 +157,10 @@ def use_compile(config: Config) -> None:
 
 
 def share_threads(cores: int) -> None:
-    """On a CPU, compute with as many threads as workers leave cores: threads that wait for each other at the end of each
-    layer are slowed several times by one that has to share its core. ``OMP_NUM_THREADS``, where it is set, decides."""
+    """On a CPU, compute with one thread for each core that the workers leave; ``OMP_NUM_THREADS`` takes precedence.
+
+    Threads wait for each other at the end of each layer, so one thread that shares its core slows all of them several times.
+    """
     if get_device() != 'cpu':
         return
     if 'OMP_NUM_THREADS' not in os.environ and torch.get_num_threads() > cores:
@@ -167,12 +173,12 @@ def share_threads(cores: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let memory that is freed stay with the process, and with loader workers that it starts.
+    """Keep freed memory in this process and in the loader workers that it starts.
 
-    What a step or a sample needs is freed and asked for again by the next one. glibc returns large pieces to the system
-    each time, which clears every page of them when it is touched anew: that is a tenth of R3D's step on a CPU, and a fifth
-    of R(2+1)D's step and of a sample. Memory that many sizes have scattered may add up to more this way. Whoever has chosen
-    something for the allocator in the environment is left alone, as is every other C library.
+    Each step and each sample allocates what the one before has freed. glibc returns large blocks to the system each time,
+    and the system clears every page of a new block: a tenth of R3D's step on a CPU, a fifth of R(2+1)D's step and of a
+    sample. Fragmented memory may then add up to more. Nothing changes where the environment configures the allocator, or
+    with another C library.
     """
     chosen = any(name.startswith(('MALLOC_', 'GLIBC_TUNABLES', 'LD_PRELOAD')) for name in os.environ)
     if not chosen:
@@ -180,8 +186,12 @@ def keep_freed_memory() -> None:
 
 
 def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
-    """From how many bytes on glibc takes a piece from the system and gives it back by itself, and how many free bytes it
-    keeps; nothing with another C library."""
+    """Configure glibc's allocator; no effect with another C library.
+
+    Args:
+        mmap_threshold: bytes from which on a block is taken from the system on its own, and returned when it is freed.
+        trim_threshold: free bytes that are kept.
+    """
     if platform.libc_ver()[0] == 'glibc':
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, mmap_threshold)
@@ -189,9 +199,11 @@ def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
 
 
 def use_gloo(config: Config, launcher: str) -> None:
-    """Several processes on CPUs. mmengine 0.10.7's set-up touches torch.cuda, and its default wrapper names a device;
-    so the group is made here, and the wrapper told otherwise. A process that dies ends the run at once; one that hangs
-    ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes."""
+    """Set up several processes on CPUs.
+
+    mmengine 0.10.7's own set-up calls torch.cuda, and its default wrapper names a device. A process that dies ends the run at
+    once; a process that hangs ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes.
+    """
     if launcher != 'pytorch':
         raise ConfigError(
             f'several processes without GPUs need --launcher pytorch (tools/dist_train.sh), not {launcher}'
@@ -206,5 +218,14 @@ def use_gloo(config: Config, launcher: str) -> None:
 
 
 def build_runner(config: Config) -> Runner:
-    """mmengine's runner, or the one that ``runner_type`` names."""
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    """Build mmengine's runner, or the runner that ``runner_type`` names.
+
+    Raises:
+        ConfigError: the runner refuses the config, for example one with only a part of the settings of validation.
+    """
+    try:
+        return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

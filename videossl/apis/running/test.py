@@ -1,4 +1,4 @@
-"""Test a checkpoint with a config file."""
+"""Tests a checkpoint with a config file."""
 
 import argparse
 import copy
@@ -9,11 +9,13 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from videossl.apis.user_errors import building, run_command
+from videossl.config_files import load_config
 from videossl.errors import ConfigError
 from videossl.files import whole_file
 
-from .check_values import check_values
-from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data
+from .check_config import check_config
+from .check_shapes import check_first_shapes
+from .launch import add_common_arguments, build_runner, finish_config, point_at_data
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,7 +37,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
     config = load_config(args.config, args.cfg_options)
     if config.get('test_dataloader') is None:
         turn_into_pretext_test(config, args)
-    check_values(config)
+    check_config(config)
     if not osp.isfile(args.checkpoint):
         raise ConfigError(f'there is no checkpoint {args.checkpoint}')
     point_at_data(config.test_dataloader, args.data_root, args.ann_file)
@@ -51,7 +53,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
 
 
 def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
-    """Let a pretraining config test its pretext task, as it is drawn in training, on the videos that are named."""
+    """Let a pretraining config test its pretext task, drawn as in training, on the videos of the arguments."""
     if config.get('train_dataloader') is None:
         raise ConfigError(f'{args.config} has neither test_dataloader nor train_dataloader: there is nothing to test')
     if args.data_root is None and args.ann_file is None:
@@ -73,9 +75,9 @@ def main(argv: list[str] | None = None) -> None:
     """Test; errors are raised as they are."""
     args = parse_args(argv)
     config = config_for_testing(args)
-    with building(config) as watch:
+    with building(config):
         runner = build_runner(config)
-        watch(runner)
+        check_first_shapes(runner, config)
         metrics = runner.test()
     if args.metrics_file is not None and is_main_process():
         with whole_file(args.metrics_file) as temporary:

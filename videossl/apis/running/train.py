@@ -1,4 +1,4 @@
-"""Train a model from a config file."""
+"""Trains a model from a config file."""
 
 import argparse
 import os.path as osp
@@ -7,12 +7,14 @@ import sys
 from mmengine.config import ConfigDict
 
 from videossl.apis.user_errors import building, run_command
+from videossl.config_files import load_config
 from videossl.errors import ConfigError
 from videossl.wrappers import innermost_dataset
 
-from .check_training import check_batches, check_training  # noqa: F401
-from .check_values import check_values
-from .launch import add_common_arguments, build_runner, finish_config, load_config, point_at_data, point_at_validation
+from .check_config import check_config
+from .check_shapes import check_first_shapes
+from .check_training import check_training
+from .launch import add_common_arguments, build_runner, finish_config, point_at_data, point_at_validation
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,9 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on each rank')
     parser.add_argument('--deterministic', action='store_true', help='deterministic algorithms only')
     argv = list(sys.argv[1:] if argv is None else argv)
-    for place, (option, value) in enumerate(zip(argv, argv[1:])):
+    for index, (option, value) in enumerate(zip(argv, argv[1:])):
         if option == '--resume' and value.endswith('.py'):  # the config, which argparse would take for the checkpoint
-            argv[place] = '--resume=auto'
+            argv[index] = '--resume=auto'
     return parser.parse_args(argv)
 
 
@@ -47,18 +49,19 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
         if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
             raise ConfigError(f'{option}: there is no checkpoint {checkpoint}')
-    check_values(config)
-    point_at_data(config.train_dataloader, args.data_root, args.ann_file)
     if args.no_validate:
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    elif config.get('val_dataloader') is not None:
+        ((config.get('default_hooks') or {}).get('checkpoint') or {}).pop('save_best', None)
+    check_config(config)
+    point_at_data(config.train_dataloader, args.data_root, args.ann_file)
+    if config.get('val_dataloader') is not None:
         if args.val_ann_file is not None and innermost_dataset(config.val_dataloader.dataset).get('hold_out'):
             raise ConfigError(
                 f'--val-ann-file: {args.config} validates on a part of the training list that is held out '
                 'of training; leave the option out'
             )
         point_at_validation(config.val_dataloader, args.data_root, args.ann_file, args.val_ann_file)
-    elif args.val_ann_file is not None:
+    elif args.val_ann_file is not None and not args.no_validate:
         raise ConfigError(
             f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
             'tools/test.py --ann-file'
@@ -88,10 +91,10 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
-    with building(config) as watch:
+    with building(config):
         runner = build_runner(config)
-        watch(runner)
         check_training(runner)
+        check_first_shapes(runner, config)
         runner.train()
 
 
@@ -99,8 +102,8 @@ RESUMABLE_HOOKS = dict(exact_resume='ExactResumeHook', save_and_stop='SaveAndSto
 
 
 def make_resumable(config: ConfigDict) -> None:
-    """Let a config that names mmengine's loops, such as one of mmaction2's, train in ours, in which a resumed run goes
-    on exactly where it stopped, and give it the hooks that this takes."""
+    """Replace mmengine's training loop by ours, with the hooks that it needs, so that a resumed run goes on exactly where it
+    stopped. Configs of mmaction2 name mmengine's loops."""
     loop = config.train_cfg
     if 'type' not in loop:
         loop.type = 'EpochBasedTrainLoop' if loop.pop('by_epoch', True) else 'IterBasedTrainLoop'

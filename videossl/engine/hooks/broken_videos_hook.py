@@ -1,42 +1,42 @@
-"""Where broken videos are listed, and how many there are."""
+"""Lists broken videos and counts replaced samples."""
 
 import os.path as osp
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 
+from videossl.checks import check_integer
+from videossl.datasets.broken_videos import FILE_NAME, BrokenVideos
 from videossl.registry import HOOKS
-
-FILE_NAME = 'broken_videos.txt'
+from videossl.wrappers import innermost_datasets
 
 
 @HOOKS.register_module()
 class BrokenVideosHook(Hook):
-    """Lets the data sets list the videos that they cannot read, and counts what was replaced.
+    """Tells the data sets where to list the videos that they cannot read, and counts the samples that were replaced.
 
-    The list is ``broken_videos.txt`` in the work folder, a line of path, tab and reason for each, whatever the number of
-    workers, processes and resumed runs. Once something was broken, each epoch ends with a line in the log and a scalar
-    ``data/replaced_samples`` (of an epoch that was resumed, those since then). A resumed run knows which videos were
-    broken, and does not open again what took a decoder down, unless the file has changed.
+    The list is ``broken_videos.txt`` in the work folder: a line of path, tab and reason for each video, whatever the number of
+    workers, processes and resumed runs. After the first broken video, each epoch ends with a line in the log and a scalar
+    ``data/replaced_samples``; in a resumed epoch, samples replaced before the interruption do not count. A resumed run knows
+    the broken videos of the run before. It does not open a video again that ended a decoder, unless the file has changed.
 
     Args:
-        interval: iterations between two lines where the log counts iterations instead of epochs.
+        interval: iterations between two lines in the log, where the log counts iterations instead of epochs.
     """
 
     priority = 'NORMAL'
 
     def __init__(self, interval: int = 1000) -> None:
-        if interval < 1:
-            raise ValueError(f'interval must be at least 1, but is {interval}')
+        check_integer('BrokenVideosHook: interval', interval)
         self.interval = interval
-        self.counted = 0  # of the samples that were replaced
+        self.counted = 0  # replaced samples up to the last report
         self.resumed: list[dict] = []
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint['broken_videos'] = [
-            dataset.broken.state(paths_of(dataset)) for dataset in with_account(runner.train_loop.dataloader.dataset)
+            dataset.broken.state(paths_of(dataset)) for dataset in recording(runner.train_loop.dataloader.dataset)
         ]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -45,7 +45,7 @@ class BrokenVideosHook(Hook):
 
     def before_train(self, runner) -> None:
         self._list_in(runner, runner.train_loop)
-        found = list(with_account(runner.train_loop.dataloader.dataset))
+        found = recording(runner.train_loop.dataloader.dataset)
         for dataset, state in zip(found, self.resumed):
             dataset.broken.restore(state, paths_of(dataset))
         self.resumed = []
@@ -71,11 +71,11 @@ class BrokenVideosHook(Hook):
 
     @staticmethod
     def _list_in(runner, loop) -> None:
-        for broken in accounts(getattr(loop.dataloader, 'dataset', None)):  # FeatureTestLoop makes its own loaders
+        for broken in records(getattr(loop.dataloader, 'dataset', None)):  # FeatureTestLoop makes its own loaders
             broken.file = osp.join(runner.work_dir, FILE_NAME)
 
     def _report(self, runner) -> None:
-        found = list(accounts(runner.train_loop.dataloader.dataset))
+        found = records(runner.train_loop.dataloader.dataset)
         for broken in found if get_world_size() > 1 else ():
             broken.share()
         before, self.counted = self.counted, sum(broken.replaced for broken in found)
@@ -93,21 +93,16 @@ class BrokenVideosHook(Hook):
         runner.visualizer.add_scalar('data/replaced_samples', int(replaced), step)
 
 
-def accounts(dataset) -> Iterator:
-    """The accounts of broken videos of a data set and of those inside it."""
-    return (part.broken for part in with_account(dataset))
+def records(dataset) -> list[BrokenVideos]:
+    """The records of broken videos of the data sets inside wrappers."""
+    return [inner.broken for inner in recording(dataset)]
 
 
-def with_account(dataset) -> Iterator:
-    """Of a data set and those inside it, those that keep an account of broken videos."""
-    if hasattr(dataset, 'broken'):
-        yield dataset
-    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
-    for part in inner:
-        if part is not None:
-            yield from with_account(part)
+def recording(dataset) -> list:
+    """The data sets inside wrappers that record broken videos."""
+    return [inner for inner in innermost_datasets(dataset) if hasattr(inner, 'broken')]
 
 
 def paths_of(dataset) -> Callable[[int], str]:
-    """A function from the index of a video to its path."""
+    """A function from the index of a video in a data set to its path."""
     return lambda index: dataset.get_data_info(index)['filename']

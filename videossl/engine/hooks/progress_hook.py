@@ -1,4 +1,4 @@
-"""Tells another process how far a run is."""
+"""Writes the progress of a run to a file, for another process."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from videossl.registry import HOOKS
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Writes the progress of training or test to a file, at most twice a second, for whoever started this run.
+    """Writes the progress of training or test to a file, at most twice a second, for the process that started this run.
 
     Args:
         file: path of the JSON file: ``done`` and ``total`` iterations, and the last logged losses and accuracies.
-        parent: the process that started this run. Once it is gone, the run ends by itself, so that two runs never
-            write to one folder. None: no such process.
+        parent: id of the process that started this run. When that process is gone, the run ends, so that two runs never
+            write to one folder. None: there is no such process.
     """
 
     priority = 'LOWEST'
@@ -55,8 +55,8 @@ class ProgressHook(Hook):
         if time.monotonic() - self.last_written < self.min_seconds and done < total:
             return
         self.last_written = time.monotonic()
-        # Only now, since reading a value makes an accelerator finish its work.
-        # Detached, since torch warns in the log where a loss that is still in its graph becomes a number.
+        # Reading a value waits for the accelerator, so only values that are written are read. They are detached, since torch
+        # warns when a loss with a graph becomes a number.
         metrics = {
             name: float(value.detach() if isinstance(value, torch.Tensor) else value)
             for name, value in (outputs or {}).items()

@@ -1,4 +1,4 @@
-"""Saves and ends the run when the system asks it to."""
+"""Saves a checkpoint and ends the run on SIGTERM."""
 
 import mmap
 import os
@@ -12,6 +12,8 @@ import torch
 from mmengine.dist import all_reduce, barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 
+from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import HOOKS
 
 from .exact_resume_hook import ExactResumeHook, checkpoint_hooks
@@ -19,39 +21,40 @@ from .exact_resume_hook import ExactResumeHook, checkpoint_hooks
 
 @HOOKS.register_module()
 class SaveAndStopHook(Hook):
-    """On SIGTERM (Slurm's time limit, spot machines, ``kill``): finishes the iteration, saves a checkpoint and ends the
-    process with status 143, that is 128 + the signal's number. ``--resume`` goes on from there.
+    """On SIGTERM (Slurm's time limit, spot machines, ``kill``), finishes the iteration, saves a checkpoint and ends the
+    process with status 143, which is 128 + the signal's number. ``--resume`` goes on from the checkpoint.
 
-    In the middle of an epoch the checkpoint is called ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``,
-    and is removed when the resumed run has saved one of its own. A signal in validation ends the run at once if the
-    checkpoint before it is there, otherwise when training goes on. A second signal ends the run at once, as it would
-    without this hook. Several processes agree on the iteration; any of them may have got the signal. They have to be
-    quick: torchrun and Slurm kill what has not ended after 30 seconds.
+    In the middle of an epoch the checkpoint is ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``. It is removed
+    when the resumed run has saved a checkpoint of its own. A signal during validation ends the run at once if the last epoch
+    or iteration is saved, otherwise when training goes on. A second signal ends the run at once, as without this hook.
+    Several processes stop after the same iteration, whichever of them received the signal. They have 30 seconds: torchrun
+    and Slurm then kill them.
 
-    A loader's worker that gets the signal too, as all processes of a job do, goes on until its training process ends
-    it. (One that was spawned and not forked dies of it; then a single process stops with the last iteration whose batch
-    it has.)
+    All processes of a job receive the signal. A forked loader worker ignores it until training has ended. A spawned worker
+    dies of it; a single process then stops after the last batch that it has.
 
     Args:
-        signals: names of signals that mean so. Slurm can send another one some time before SIGTERM:
+        signals: names of the signals. Slurm can send another signal some time before SIGTERM:
             ``#SBATCH --signal=USR1@300`` and ``signals=('SIGTERM', 'SIGUSR1')``.
-        agree_every: several processes look every so many iterations whether one of them has got a signal. A look is one
-            number summed over them, and on GPUs a wait for the device, as ``LossGuardHook`` waits for it too.
+        agree_every: iterations between two exchanges in which several processes find out whether one of them received a
+            signal. An exchange sums one number over the processes; on GPUs it waits for the device, as ``LossGuardHook`` does.
+
+    Raises:
+        ConfigError: a name is not a signal, or ``agree_every`` is not a positive integer.
     """
 
-    # After the checkpoint hook.
-    priority = 'LOWEST'
-    repeat_seconds = 1.0  # launchers pass a signal on that everyone has got already
+    priority = 'LOWEST'  # after the checkpoint hook
+    repeat_seconds = 1.0  # launchers forward a signal that all processes have received
 
     def __init__(self, signals: Sequence[str] = ('SIGTERM',), agree_every: int = 1) -> None:
         unknown = [name for name in signals if name not in signal.Signals.__members__]
         if unknown or isinstance(signals, str):
-            raise ValueError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
-        if type(agree_every) is not int or agree_every < 1:
-            raise ValueError(f'SaveAndStopHook: agree_every must be a whole number of at least 1, got {agree_every!r}')
+            raise ConfigError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
+        check_integer('SaveAndStopHook: agree_every', agree_every)
         self.signals = [signal.Signals[name] for name in signals]
         self.agree_every = agree_every
         self.received = 0
+        self.received_at = 0.0  # seconds
         self.over = mmap.mmap(-1, 1)  # a byte that forked workers share: 1 when training has ended
         self.before: dict = {}
         self.saving_as: str | None = None
@@ -63,7 +66,7 @@ class SaveAndStopHook(Hook):
         self.over[0] = 0
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._note) for number in self.signals}
+            self.before = {number: signal.signal(number, self._handle) for number in self.signals}
 
     def after_train(self, runner) -> None:
         self.over[0] = 1
@@ -73,18 +76,18 @@ class SaveAndStopHook(Hook):
 
     after_failed_training = after_train
 
-    def _note(self, number: int, frame) -> None:
-        """The handler. Everything else waits for the end of the iteration."""
-        in_worker = os.getpid() != self.process  # it has its handlers from this process
-        again = self.received and time.monotonic() - self.noted > self.repeat_seconds
+    def _handle(self, number: int, frame) -> None:
+        """Signal handler: remember the signal until the end of the iteration; end the process at the second signal."""
+        in_worker = os.getpid() != self.process  # a forked worker inherits the handlers
+        again = self.received and time.monotonic() - self.received_at > self.repeat_seconds
         if again or in_worker and self.over[0]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not self.received:
-            self.received, self.noted = int(number), time.monotonic()
+            self.received, self.received_at = int(number), time.monotonic()
             if in_worker:
                 return
-            # The signal may end spawned workers; torch would then raise an error amid the step.
+            # The signal may end spawned workers, and torch's handler would then raise an error in the middle of the step.
             if hasattr(signal, 'SIGCHLD'):
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.write(
@@ -93,7 +96,7 @@ class SaveAndStopHook(Hook):
                 'once\n'.encode(),
             )
 
-    # ---------------------------------------------------------------------------------------------------- the places
+    # ------------------------------------------------------------------------------------------------- where it stops
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         self._remove_outdated(runner)
         if get_world_size() == 1 or (runner.iter + 1) % self.agree_every == 0:
@@ -105,18 +108,26 @@ class SaveAndStopHook(Hook):
             self._stop_if_asked(runner)
 
     def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        in_training = self.before and get_world_size() == 1  # processes may have unequal parts of it
+        # Processes may validate on different numbers of batches.
+        in_training = self.before and get_world_size() == 1
         if in_training and (saved(runner, runner.epoch, by_epoch=True) or saved(runner, runner.iter, by_epoch=False)):
             self._stop_if_asked(runner)
 
     def after_failed_batch(self, runner) -> None:
-        """There is no next batch. If it is the signal that has ended the loader's workers, all is well. (Of several
-        processes the others may be amid a step, where they cannot be asked.)"""
+        """Stop if the signal ended the loader's workers, so that there is no next batch.
+
+        Several processes do not stop here: the others may be in the middle of a step, and cannot exchange numbers.
+        """
         if get_world_size() == 1:
             self._stop_if_asked(runner, runner.iter)
 
     def _stop_if_asked(self, runner, iterations: int | None = None) -> None:
-        """End the run if a process was asked to; before that save it, as being after so many iterations."""
+        """End the run if a process received a signal.
+
+        Args:
+            runner: the runner.
+            iterations: save a checkpoint first, as after so many iterations; None: one is saved.
+        """
         received = torch.tensor(float(self.received))
         all_reduce(received, 'max')
         if not received:
@@ -140,7 +151,7 @@ class SaveAndStopHook(Hook):
                 hook.gather(runner)
         hook, settings = hooks[0], {}
         if hook.by_epoch:
-            # Not one of those that the hook counts and keeps.
+            # The hook is not to count this checkpoint among those that it keeps.
             settings = dict(by_epoch=False, filename_tmpl='iter_{}.pth', max_keep_ckpts=-1)
             self.saving_as = f'iter_{iterations}.pth'
         before = {name: getattr(hook, name) for name in settings}
@@ -160,7 +171,7 @@ class SaveAndStopHook(Hook):
             self.outdated = checkpoint.get('saved_by_signal')
 
     def _remove_outdated(self, runner) -> None:
-        """Remove the checkpoint that this run has gone on from, if a signal made it and there is a newer one."""
+        """Remove the checkpoint that this run was resumed from, if a signal made it and there is a newer one."""
         for hook in checkpoint_hooks(runner):
             if self.outdated is not None and hook.last_ckpt is not None:
                 path = osp.join(hook.out_dir, self.outdated)
@@ -170,7 +181,7 @@ class SaveAndStopHook(Hook):
 
 
 def saved(runner, number: int, by_epoch: bool) -> bool:
-    """Whether the last checkpoint is that after so many epochs or iterations."""
+    """Whether the last checkpoint was saved after so many epochs or iterations."""
     return any(
         hook.by_epoch == by_epoch
         and hook.last_ckpt is not None

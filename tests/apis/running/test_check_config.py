@@ -2,12 +2,14 @@
 
 import inspect
 import os
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
-from videossl.apis.running.check_values import check_values, wants_number
-from videossl.apis.running.launch import load_config
+from videossl.apis.running.check_config import check_config, wants_number
 from videossl.compat import config_directory
+from videossl.config_files import load_config
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
@@ -22,7 +24,7 @@ def changed(options: dict):
 
 
 def test_a_sound_config_passes():
-    check_values(load_config(AUX_SKD))
+    check_config(load_config(AUX_SKD))
 
 
 @pytest.mark.parametrize(
@@ -81,20 +83,68 @@ def test_a_sound_config_passes():
 )
 def test_a_value_that_no_part_can_take_is_named_with_its_key(key, value, words):
     with pytest.raises(ConfigError) as error:
-        check_values(changed({key: value}))
+        check_config(changed({key: value}))
     assert str(error.value).startswith(words) or words in str(error.value)
 
 
-def test_what_may_be_a_word_is_let_through():
-    check_values(
-        changed(
-            {
-                'default_hooks.precision.precision': 'bf16',
-                'default_hooks.mine': dict(type='NotYetKnown', lr='x'),
-                'default_hooks.logger': None,
-            }
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (
+            {'default_hooks.checkpoint.save_best': 'acc/top1'},
+            "default_hooks.checkpoint.save_best='acc/top1' chooses by",
+        ),
+        ({'val_dataloader': 1}, 'val_dataloader must be a dict of settings, but is 1'),
+        ({'load_from': 'nowhere.pth'}, 'load_from: there is no checkpoint nowhere.pth'),
+        (
+            {'train_dataloader.bach_size': 2},
+            'train_dataloader: DataLoader has no argument "bach_size"; did you mean "batch_size"',
+        ),
+        (
+            {'custom_hooks': [dict(type='MemoryBankHok')]},
+            'custom_hooks.0: there is no hook "MemoryBankHok"; did you mean',
+        ),
+        ({'train_cfg.type': 'ResumableLoop'}, 'train_cfg: there is no loop "ResumableLoop"'),
+    ],
+)
+def test_contradictions_and_unknown_names_are_refused(options, words):
+    if words is None:
+        check_config(
+            changed(options)
+        )  # its arguments go to the classes that it is derived from, which is not looked into
+        return
+    with pytest.raises(ConfigError) as error:
+        check_config(changed(options))
+    assert str(error.value).startswith(words)
+
+
+def test_types_without_a_prefix_are_those_of_the_default_scope():
+    """A config of mmaction2's means mmaction2's C3D, which has an argument that ours has not."""
+    backbone = dict(type='C3D', pretrained='nowhere.pth')
+    model = dict(type='Recognizer3D', backbone=backbone, cls_head=dict(type='I3DHead', num_classes=2, in_channels=8))
+    check_config(Config(dict(default_scope='mmaction', model=model)))
+    with pytest.raises(ConfigError, match='model.backbone: C3D has no argument "pretrained"'):
+        check_config(Config(dict(default_scope='videossl', model=model)))
+    with pytest.raises(ConfigError, match='model.backbone: C3D has no argument "pretrained"'):
+        check_config(
+            Config(dict(default_scope='mmaction', model=dict(model, backbone=dict(backbone, type='videossl.C3D'))))
         )
-    )
+
+
+CONFIGS = [
+    path
+    for path in sorted(Path(config_directory()).rglob('*.py'))
+    if not {'_base_', 'recipes', 'studies'} & set(path.relative_to(config_directory()).parts)
+]
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_config_passes(path):
+    check_config(load_config(str(path)))
+
+
+def test_what_may_be_a_word_is_let_through():
+    check_config(changed({'default_hooks.precision.precision': 'bf16', 'default_hooks.logger': None}))
 
     def part(number: int, optional: 'float | None', either: 'int | str', auto: int = 'auto', anything=None):
         """Of every kind."""

@@ -1,0 +1,69 @@
+"""Checks of what comes into the layers of a model, in the first iteration: its width is only known then."""
+
+from collections.abc import Callable
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from videossl.engine import CompileHook
+from videossl.errors import ConfigError
+from videossl.wrappers import unwrap
+
+
+def check_first_shapes(runner: Runner, config: Config) -> None:
+    """Let the first forward pass of each layer raise a ConfigError that names the part where widths do not fit.
+
+    Compiled backbones are left out, since a hook of theirs would be compiled with them.
+
+    Args:
+        runner: the runner of the model.
+        config: the config; it tells which part has ``in_channels``.
+    """
+    is_compiled = any(isinstance(hook, CompileHook) for hook in runner.hooks)
+    for name, module in unwrap(runner.model).named_modules():
+        if isinstance(module, (nn.Linear, _BatchNorm)) and not (is_compiled and 'backbone' in name):
+            check_first_input(module, f'model.{name}', config)
+
+
+def check_first_input(module: nn.Module, path: str, config: Config) -> None:
+    """Check the first input of a linear layer or a batch norm, and no other."""
+
+    def check(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        handle.remove()
+        if isinstance(module, nn.Linear):
+            check_width(module, inputs[0].shape[-1], path, config)
+        elif module.training and inputs[0].numel() == inputs[0].shape[1]:
+            raise ConfigError(
+                'a batch norm has a single number to take the statistics of a channel from: more samples a batch '
+                '(train_dataloader.batch_size), or larger clips'
+            )
+
+    handle = module.register_forward_pre_hook(check)
+
+
+def check_width(module: nn.Linear, given: int, path: str, config: Config) -> None:
+    """Refuse vectors of another length than a layer takes."""
+    if given == module.in_features:
+        return
+    part = path
+    while '.' in part:
+        settings = value_at(config, part)
+        if isinstance(settings, dict) and 'in_channels' in settings:
+            raise ConfigError(
+                f'{part}.in_channels is {settings["in_channels"]}, but {given} numbers come in; set it to that'
+            )
+        part = part.rpartition('.')[0]
+    raise ConfigError(
+        f'{path} takes {module.in_features} numbers for each sample, but {given} come in; the widths of the parts do not fit'
+    )
+
+
+def value_at(config: Config, path: str) -> object:
+    """The value at a path such as ``model.heads.speed``; None: there is none."""
+    place: object = config
+    for key in path.split('.'):
+        get: Callable | None = getattr(place, 'get', None)
+        place = get(key) if get is not None else None
+    return place
