@@ -124,7 +124,7 @@ class VideoBackbone(BaseModule):
         # BaseModule would load with strict=False, and say nothing when no key matches. It does the other initialisers,
         # first, because pretrained weights overwrite them.
         init_cfg = self.init_cfg
-        self.init_cfg = [cfg for cfg in as_list(init_cfg) if not _is_pretrained(cfg)]
+        self.init_cfg = [cfg for cfg in as_list(init_cfg) if not is_pretrained(cfg)]
         try:
             super().init_weights()
         finally:
@@ -135,7 +135,7 @@ class VideoBackbone(BaseModule):
         self.is_init = True
 
     def _pretrained_cfgs(self) -> list[dict]:
-        return [cfg for cfg in as_list(self.init_cfg) if _is_pretrained(cfg)]
+        return [cfg for cfg in as_list(self.init_cfg) if is_pretrained(cfg)]
 
 
 def check_positive_integers(**arguments: int) -> None:
@@ -165,12 +165,14 @@ def _checked_out_indices(out_indices: Sequence[int] | None, num_stages: int) -> 
 
 
 def as_list(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """The configs of all initialisers."""
     if not init_cfg:
         return []
     return [init_cfg] if isinstance(init_cfg, dict) else list(init_cfg)
 
 
-def _is_pretrained(init_cfg: dict) -> bool:
+def is_pretrained(init_cfg: dict) -> bool:
+    """Whether an initialiser's config takes the weights of a checkpoint."""
     return init_cfg.get('type') in ('Pretrained', PretrainedInit)
 
 

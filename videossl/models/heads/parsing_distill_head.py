@@ -4,13 +4,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.registry import MODELS
 
-from .utils import in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ class Unregistered:
 
 
 @MODELS.register_module()
-class ParsingDistillHead(BaseModule):
+class ParsingDistillHead(PretextHead):
     """A decoder gives the human parsing of a clip's middle frame; a frozen parsing network is its teacher.
 
     "Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for Action Recognition
@@ -110,10 +111,9 @@ class ParsingDistillHead(BaseModule):
         teacher: config, built in videossl's scope, or module; None: the targets come with the data.
         size: (height, width), or both at once, that the predicted map is resized to, if it has another size; None: the
             decoder's own size. The default is that of 112-pixel clips and does nothing there.
-        embedding: name of the map it reads.
+        embedding_name: the neck whose map the head reads, a :class:`MapNeck`.
         loss_weight: lambda_k of Equation 7. The paper does not give it.
-        view: which clip of a sample is taught. From a student that has one view the map is that view's, and this
-            only says which of the sample's targets belongs to it.
+        view: index of the clip of a sample that is taught. It must be among the student's views.
         decoder_channels: width after each doubling.
 
     Raises:
@@ -121,21 +121,19 @@ class ParsingDistillHead(BaseModule):
         ValueError: the teacher has another number of classes, or an argument is out of range.
     """
 
-    needs_teacher = False  # nothing of the averaged teacher
-
     def __init__(
         self,
         in_channels: int = 512,
         num_classes: int = 20,
         teacher: nn.Module | dict | None = None,
         size: int | tuple[int, int] | None = 56,
-        embedding: str = 'human_map',
+        embedding_name: str = 'human_map',
         loss_weight: float = 1.0,
         view: int = 0,
         decoder_channels: Sequence[int] = (256, 128, 64),
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(embedding_name, loss_weight, init_cfg)
         if num_classes < 2:
             raise ValueError(f'ParsingDistillHead: num_classes must be at least 2, got {num_classes}')
         if view < 0:
@@ -146,22 +144,16 @@ class ParsingDistillHead(BaseModule):
                 f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}'
             )
         self.num_classes = num_classes
-        self.embedding = embedding
-        self.loss_weight = loss_weight
         self.view = view
         self.decoder = _decoder(in_channels, decoder_channels)
         self.classifier = nn.Conv2d([in_channels, *decoder_channels][-1], num_classes, kernel_size=1)
         self._teacher = None if teacher is None else Unregistered(_frozen_teacher(teacher, num_classes))
+        self.labels_read = (('parsing_logits', 'parsing_mask'),) if teacher is None else ('middle_frames',)
 
     @property
     def teacher(self) -> nn.Module | None:
         """The parsing network, None where the targets come with the data."""
         return None if self._teacher is None else self._teacher.module
-
-    @property
-    def labels_read(self) -> tuple:
-        """The fields of a data sample that the loss needs; of those in one tuple, one."""
-        return ('middle_frames',) if self._teacher is not None else (('parsing_logits', 'parsing_mask'),)
 
     def _apply(self, fn, recurse: bool = True):
         """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
@@ -177,19 +169,11 @@ class ParsingDistillHead(BaseModule):
             logits = self.classifier(decoded.float())
             return logits if self.size is None else resize(logits, self.size)
 
-    def loss(
-        self,
-        student: Tensor,
-        teacher: Tensor | None = None,
-        bank: Tensor | None = None,
-        data_samples: Sequence | None = None,
-    ) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Equation 4, and how near the decoder is to the parsing.
 
         Args:
-            student: map [B, V, in_channels, t, h, w] of the student's views. With one view it is that one; with
-                several they must be all clips of a sample, and ``view`` says which.
-            teacher, bank: not used.
+            embeddings: student: maps [B, Vs, in_channels, t, h, w].
             data_samples: B samples with the targets, see the class.
 
         Returns:
@@ -198,14 +182,15 @@ class ParsingDistillHead(BaseModule):
             :func:`mean_iou` over the batch; ``miou_parts``, the same without class 0, the background;
             ``miou_parsing_constant``, what guessing gives instead of ``miou_parsing`` (:func:`best_constant_iou`).
         """
+        student = embeddings.student
         if student.ndim != 6:
             raise ValueError(
                 f'ParsingDistillHead reads feature maps [B, V, C, t, h, w], got {tuple(student.shape)}; '
                 'its embedding must be a map, not a pooled vector'
             )
-        if student.shape[1] > 1 and self.view >= student.shape[1]:
-            raise ValueError(f'ParsingDistillHead: view={self.view}, but the student has {student.shape[1]} views')
-        logits = self(student[:, self.view if student.shape[1] > 1 else 0])
+        if self.view not in embeddings.views:
+            raise ValueError(f'ParsingDistillHead: view={self.view}, but the student has the views {embeddings.views}')
+        logits = self(student[:, embeddings.views.index(self.view)])
         with torch.no_grad(), in_float32(logits):
             target = self._target(data_samples or [], logits)
         cross_entropy = soft_cross_entropy(logits, target)

@@ -1,12 +1,15 @@
 """Similarity distillation: the loss of the auxiliary stage."""
 
+from collections.abc import Sequence
+
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from videossl.registry import MODELS
 
-from .utils import in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 
 def similarity_distillation(
@@ -73,7 +76,7 @@ class _Divergence(torch.autograd.Function):
 
 
 @MODELS.register_module()
-class SimilarityDistillHead(BaseModule):
+class SimilarityDistillHead(PretextHead):
     """A student learns its averaged teacher's similarity to the anchors in the memory bank (auxSKD).
 
     "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation",
@@ -84,43 +87,34 @@ class SimilarityDistillHead(BaseModule):
     Args:
         student_temperature: gamma^S. Paper: 0.02, the best of its Table 3; released code: 0.1.
         teacher_temperature: gamma^T. Paper and released code: 0.02.
-        embedding: name of the embedding it reads.
+        embedding_name: see :class:`PretextHead`.
         loss_weight: factor on the loss.
     """
+
+    needs_teacher = needs_bank = True
 
     def __init__(
         self,
         student_temperature: float = 0.02,
         teacher_temperature: float = 0.02,
-        embedding: str = 'projection',
+        embedding_name: str = 'projection',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if student_temperature <= 0 or teacher_temperature <= 0:
-            raise ValueError(
-                'SimilarityDistillHead: temperatures must be positive, got student_temperature='
-                f'{student_temperature}, teacher_temperature={teacher_temperature}'
-            )
+        super().__init__(embedding_name, loss_weight)
+        self.check_positive(student_temperature=student_temperature, teacher_temperature=teacher_temperature)
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
-        self.embedding = embedding
-        self.loss_weight = loss_weight
 
-    def loss(self, student: Tensor, teacher: Tensor, bank: Tensor, data_samples=None) -> dict[str, Tensor]:
-        """The loss, how often student and teacher find the same anchor nearest, and signs of collapse.
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
+        """The loss, and how often student and teacher find the same anchor nearest.
 
         Args:
-            student: [B, Vs, D], L2-normalised; Vs must be 1.
-            teacher: [B, Vt, D], L2-normalised; Vt must be 1.
-            bank: [H, D], the anchors before this batch's keys are enqueued.
+            embeddings: student [B, 1, D]; teacher [B, 1, D]; bank of H rows, the anchors.
         """
-        if student.shape[1] != 1 or teacher.shape[1] != 1:
-            raise ValueError(
-                'SimilarityDistillHead compares one student view with one teacher view, got '
-                f'{student.shape[1]} and {teacher.shape[1]}'
-            )
-        student, teacher = student[:, 0], teacher[:, 0]
+        assert embeddings.teacher is not None and embeddings.bank is not None
+        student = self.single_view(embeddings.student, 'student')
+        teacher = self.single_view(embeddings.teacher, 'teacher')
         loss, agreement = divergence_and_agreement(
-            student, teacher, bank, self.student_temperature, self.teacher_temperature
+            student, teacher, embeddings.bank.rows, self.student_temperature, self.teacher_temperature
         )
         return dict(loss_distill=self.loss_weight * loss, acc_nearest_anchor=agreement)
