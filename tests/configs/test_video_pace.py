@@ -110,9 +110,9 @@ def facts(config: Config) -> dict:
     preprocessor = MODELS.build(model.data_preprocessor)
     heads = {name: MODELS.build(head) for name, head in model.heads.items()}
     speed, contrast = heads.pop('speed'), heads.pop('contrast', None)
-    assert not heads and (speed.loss_weight, speed.embedding, speed.dropout.p) == (1, 'pooled', 0)
+    assert not heads and (speed.loss_weight, speed.embedding_name, speed.dropout.p) == (1, 'pooled', 0)
     if contrast is not None:
-        projection = model.necks[contrast.embedding]
+        projection = model.necks[contrast.embedding_name]
         contrast = (
             contrast.positives,
             contrast.temperature,

@@ -107,7 +107,7 @@ def test_on_a_cpu_weights_are_channels_last_in_every_precision_unless_it_is_chos
 def test_teacher_and_student_are_both_channels_last(build_aux_skd):
     model = build_aux_skd()
     call_before_run(model, PrecisionHook('bf16'))
-    model.copy_student_to_teacher()
+    model.start_teacher()
     for part in (model.backbone, model.teacher['backbone']):
         assert part.conv.weight.is_contiguous(memory_format=torch.channels_last_3d)
 

@@ -57,7 +57,7 @@ def test_a_head_reads_the_embedding_it_names_and_others_are_not_computed(small_b
     unused.forward = lambda feature_map: pytest.fail('no head reads this embedding')
     model = Pretrainer(
         small_backbone(),
-        heads=dict(speed=SpeedHead(7, num_speeds=3, embedding='projection')),
+        heads=dict(speed=SpeedHead(7, num_speeds=3, embedding_name='projection')),
         necks=dict(projection=ProjectionNeck(4, 7), unused=unused),
     )
     clips = torch.randn(CLIPS)
@@ -88,7 +88,7 @@ def test_an_unknown_embedding_is_refused_with_the_head_and_the_necks_there_are(s
     with pytest.raises(ValueError, match=r"heads.speed reads the embedding \"projecton\".*\['pooled', 'projection'\]"):
         Pretrainer(
             small_backbone(),
-            heads=dict(speed=SpeedHead(4, embedding='projecton')),
+            heads=dict(speed=SpeedHead(4, embedding_name='projecton')),
             necks=dict(projection=ProjectionNeck(4, 5)),
         )
 
@@ -120,7 +120,7 @@ def test_initialising_reaches_heads_and_necks(small_backbone, part):
     ones = dict(type='Constant', layer='Linear', val=1.0)
     model = Pretrainer(
         small_backbone(),
-        heads=dict(speed=SpeedHead(5, embedding='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
+        heads=dict(speed=SpeedHead(5, embedding_name='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
         necks=dict(projection=ProjectionNeck(4, 5, init_cfg=ones)),
     )
     model.init_weights()
