@@ -226,6 +226,31 @@ def test_the_logged_spread_is_that_of_the_students_embeddings(run):
         assert log['std_student'] == pytest.approx(by_hand, rel=1e-2, abs=1e-3)
 
 
+def test_a_plain_loop_gives_the_same_bits_as_the_runner(build_aux_skd, build_runner):
+    precision = dict(type='PrecisionHook', precision='fp32', channels_last=False)
+    runner = build_runner(build_aux_skd(), hooks=HOOKS, epochs=2, precision=precision)
+    runner.train()
+    model, loader = build_aux_skd(), runner.train_dataloader
+    optimizer = torch.optim.SGD(
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        lr=0.5,
+        momentum=0.9,
+        weight_decay=5e-4,
+    )
+    model.start_teacher()
+    for epoch in range(2):
+        loader.sampler.set_epoch(epoch)
+        for batch in loader:
+            losses = model(**model.data_preprocessor(batch, training=True), mode='loss')
+            optimizer.zero_grad()
+            losses['loss_distill'].backward()
+            optimizer.step()
+            model.after_step(MOMENTUM)
+    plain = model.state_dict()
+    for name, value in runner.model.state_dict().items():
+        assert torch.equal(value, plain[name]), name
+
+
 # --- accumulated gradients ------------------------------------------------------------------------------------------
 
 
