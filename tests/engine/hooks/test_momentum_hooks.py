@@ -342,7 +342,7 @@ def test_a_hook_with_a_model_it_does_not_fit_is_refused(build_vspp, build_runner
 
 @pytest.mark.parametrize('momentum', [-0.1, 1.1])
 def test_a_momentum_outside_0_to_1_is_refused(momentum):
-    with pytest.raises(ValueError, match=f'momentum must lie in 0..1, got {momentum}'):
+    with pytest.raises(ValueError, match=f'momentum must be a number from 0 to 1, got {momentum}'):
         MomentumTeacherHook(momentum)
 
 

@@ -304,10 +304,10 @@ def test_a_module_that_is_no_teacher_is_refused_with_what_it_lacks():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(num_classes=1), 'num_classes must be at least 2'),
+        (dict(num_classes=1), 'num_classes must be an integer of at least 2'),
         (dict(size=(56,)), 'size must be'),
         (dict(size=0), 'size must be'),
-        (dict(view=-1), 'view must be 0 or more'),
+        (dict(view=-1), 'view must be an integer of at least 0'),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments, message):

@@ -2,6 +2,7 @@
 
 from mmengine.hooks import Hook
 
+from videossl.checks import check_integer
 from videossl.registry import HOOKS
 
 
@@ -22,8 +23,7 @@ class CollapseHook(Hook):
     def __init__(self, threshold: float = 0.05, patience: int = 200) -> None:
         if not 0 < threshold < 1:
             raise ValueError(f'CollapseHook: threshold must lie between 0 and 1, got {threshold!r}')
-        if type(patience) is not int or patience < 1:
-            raise ValueError(f'CollapseHook: patience must be a whole number of at least 1, got {patience!r}')
+        check_integer('CollapseHook: patience', patience)
         self.threshold = threshold
         self.patience = patience
         self.iterations = 0

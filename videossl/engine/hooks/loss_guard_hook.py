@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from videossl.checks import check_integer
 from videossl.errors import UserError
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
@@ -54,9 +55,9 @@ class LossGuardHook(Hook):
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_in_a_row: int = 10, max_total: int | None = 100) -> None:
-        for name, value in (('max_in_a_row', max_in_a_row), ('max_total', max_total)):
-            if not (type(value) is int and value >= 1 or value is None and name == 'max_total'):
-                raise ValueError(f'LossGuardHook: {name} must be a whole number of at least 1, got {value!r}')
+        check_integer('LossGuardHook: max_in_a_row', max_in_a_row)
+        if max_total is not None:
+            check_integer('LossGuardHook: max_total', max_total)
         self.max_in_a_row = max_in_a_row
         self.max_total = max_total
         self.in_a_row = self.total = 0

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from videossl.checks import check_share
 from videossl.errors import ConfigError
 from videossl.models.pretrainers.momentum_pretrainer import MomentumPretrainer, begins_step, missing_hooks
 from videossl.registry import HOOKS
@@ -97,8 +98,7 @@ class MomentumTeacherHook(AfterStepHook):
     """
 
     def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
-        if not 0 <= momentum <= 1:
-            raise ValueError(f'MomentumTeacherHook: momentum must lie in 0..1, got {momentum}')
+        check_share('MomentumTeacherHook: momentum', momentum)
         self.momentum = momentum
         self.copy_student = copy_student
         # Older checkpoints have the teacher as it was before the move that follows their last step.

@@ -8,6 +8,8 @@ from mmengine.model.weight_init import PretrainedInit
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from videossl.checks import check_integer
+
 
 class Stage(NamedTuple):
     """One step of a backbone: its name (the attribute it is stored under), the module and the channels it puts out."""
@@ -138,15 +140,10 @@ class VideoBackbone(BaseModule):
         return [cfg for cfg in as_list(self.init_cfg) if is_pretrained(cfg)]
 
 
-def check_positive_integers(**arguments: int) -> None:
-    """Refuse sizes that cannot be a number of channels, naming the argument.
-
-    Raises:
-        ValueError: If a value is not an integer of 1 or more.
-    """
-    for name, value in arguments.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f'{name} must be an integer of at least 1, got {value!r}')
+def check_channels(in_channels: int, base_channels: int) -> None:
+    """Refuse numbers of channels below 1, naming the argument."""
+    check_integer('in_channels', in_channels)
+    check_integer('base_channels', base_channels)
 
 
 def _checked_out_indices(out_indices: Sequence[int] | None, num_stages: int) -> tuple[int, ...]:

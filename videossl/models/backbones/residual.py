@@ -9,7 +9,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from videossl.models.backbones.base import Stage, check_positive_integers
+from videossl.checks import check_choice
+from videossl.models.backbones.base import Stage, check_channels
 
 # One convolution is the stem's, two are each block's, one layer is the classifier: 2 * 4 + 2 = 10, 2 * 8 + 2 = 18.
 BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2)}
@@ -75,9 +76,8 @@ def residual_stages(conv: ConvFactory, depth: int, in_channels: int, base_channe
     Raises:
         ValueError: On an unknown depth or a number of channels below 1.
     """
-    if depth not in BLOCKS_PER_STAGE:
-        raise ValueError(f'depth must be one of {sorted(BLOCKS_PER_STAGE)}, got {depth!r}')
-    check_positive_integers(in_channels=in_channels, base_channels=base_channels)
+    check_choice('depth', depth, BLOCKS_PER_STAGE)
+    check_channels(in_channels, base_channels)
 
     stem = nn.Sequential(
         OrderedDict(

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -42,8 +43,7 @@ class ClipClassificationHead(PretextHead):
         init_cfg: dict | list[dict] | None = dict(type='Normal', layer='Linear', std=0.01),
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
-        if num_classes < 1:
-            raise ValueError(f'{type(self).__name__}: the number of classes must be at least 1, got {num_classes}')
+        check_integer(f'{type(self).__name__}: the number of classes', num_classes)
         self.num_classes = num_classes
         self.label = label
         self.labels_read = (label,)

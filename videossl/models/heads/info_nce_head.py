@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_positive
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -79,7 +80,7 @@ class InfoNCEHead(PretextHead):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
-        self.check_positive(temperature=temperature)
+        check_positive('InfoNCEHead: temperature', temperature)
         self.temperature = temperature
         self.name = name
 

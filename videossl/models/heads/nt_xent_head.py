@@ -8,6 +8,7 @@ from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_choice, check_positive
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -96,9 +97,8 @@ class NTXentHead(PretextHead):
         loss_weight: float = 0.1,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
-        if positives not in POSITIVES:
-            raise ValueError(f'NTXentHead: positives must be one of {POSITIVES}, got {positives!r}')
-        self.check_positive(temperature=temperature)
+        check_choice('NTXentHead: positives', positives, POSITIVES)
+        check_positive('NTXentHead: temperature', temperature)
         self.positives = positives
         self.temperature = temperature
         self.labels_read = ('gt_speed',) if positives == 'same_pace' else ()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -51,8 +52,7 @@ class OrderHead(PretextHead):
         super().__init__(embedding_name, loss_weight, init_cfg)
         if not 2 <= tuple_len <= 5:
             raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
-        if hidden_channels < 1:
-            raise ValueError(f'OrderHead: hidden_channels must be at least 1, got {hidden_channels}')
+        check_integer('OrderHead: hidden_channels', hidden_channels)
         self.tuple_len = tuple_len
         self.pairs = list(itertools.combinations(range(tuple_len), 2))
         self.relation = nn.Linear(2 * in_channels, hidden_channels)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -134,10 +135,8 @@ class ParsingDistillHead(PretextHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
-        if num_classes < 2:
-            raise ValueError(f'ParsingDistillHead: num_classes must be at least 2, got {num_classes}')
-        if view < 0:
-            raise ValueError(f'ParsingDistillHead: view must be 0 or more, got {view}')
+        check_integer('ParsingDistillHead: num_classes', num_classes, minimum=2)
+        check_integer('ParsingDistillHead: view', view, minimum=0)
         self.size = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ValueError(

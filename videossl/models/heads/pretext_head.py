@@ -40,12 +40,6 @@ class PretextHead(BaseModule):
         self.embedding_name = embedding_name
         self.loss_weight = loss_weight
 
-    def check_positive(self, **values: float) -> None:
-        """Raise a ValueError that names the first argument which is not positive."""
-        for name, value in values.items():
-            if value <= 0:
-                raise ValueError(f'{type(self).__name__}: {name} must be positive, got {value}')
-
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; raise a ValueError where there are several views."""
         if embedding.shape[1] != 1:

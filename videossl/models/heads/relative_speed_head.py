@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_positive
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -73,7 +74,8 @@ class RelativeSpeedHead(PretextHead):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
-        self.check_positive(margin=margin, temperature=temperature)
+        check_positive('RelativeSpeedHead: margin', margin)
+        check_positive('RelativeSpeedHead: temperature', temperature)
         if same_speed_view == other_speed_view or min(same_speed_view, other_speed_view) < 0:
             raise ValueError(
                 'RelativeSpeedHead: same_speed_view and other_speed_view must be two indices, from 0, into '

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from videossl.checks import check_positive
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -118,7 +119,8 @@ class SimilarityDistillHead(PretextHead):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
-        self.check_positive(student_temperature=student_temperature, teacher_temperature=teacher_temperature)
+        check_positive('SimilarityDistillHead: student_temperature', student_temperature)
+        check_positive('SimilarityDistillHead: teacher_temperature', teacher_temperature)
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
 

@@ -3,6 +3,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 
@@ -83,8 +84,7 @@ class PredictorNeck(BaseModule):
         init_cfg=None,
     ) -> None:
         super().__init__(init_cfg)
-        if num_layers < 2:
-            raise ValueError(f'PredictorNeck: num_layers must be at least 2, got {num_layers}')
+        check_integer('PredictorNeck: num_layers', num_layers, minimum=2)
         self.layers = _mlp([in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels], batch_norm=True)
 
     def forward(self, embedding: Tensor) -> Tensor:

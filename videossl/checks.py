@@ -1,0 +1,31 @@
+"""Checks of arguments. Each raises a ConfigError, which is a ValueError, that names the argument and the value."""
+
+from collections.abc import Collection
+from numbers import Integral, Real
+from typing import Any
+
+from videossl.errors import ConfigError
+
+
+def check_integer(name: str, value: Any, minimum: int = 1) -> None:
+    """Refuse everything but integers (NumPy's too) of at least ``minimum``; True and False are not integers here."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise ConfigError(f'{name} must be an integer of at least {minimum}, got {value!r}')
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse everything but numbers above 0; NaN is refused."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
+        raise ConfigError(f'{name} must be positive, got {value!r}')
+
+
+def check_share(name: str, value: Any) -> None:
+    """Refuse everything but numbers from 0 to 1: probabilities and shares."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ConfigError(f'{name} must be a number from 0 to 1, got {value!r}')
+
+
+def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
+    """Refuse a value that is not among the choices."""
+    if value not in choices:
+        raise ConfigError(f'{name} must be one of {", ".join(map(repr, choices))}, got {value!r}')
