@@ -66,7 +66,8 @@ class PredictorNeck(BaseModule):
 
     The paper says "a 3-layer MLP with hidden dimension 1024, and output embedding dimension 128"; the released code has
     two linear layers, 128 - 1024 (batch norm, ReLU) - 128. The code's is the default (its three "layers" are the three
-    sizes); ``num_layers=3`` gives the other reading, with a second hidden layer.
+    sizes); ``num_layers=3`` gives the other reading, with a second hidden layer. ISD's released code has no bias in the
+    first layer; a bias before a batch norm has no effect on the output.
 
     Args:
         in_channels: dimension of the embedding.
