@@ -180,6 +180,7 @@ def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values
         'model.data_preprocessor.mean': (0, 0, 0),
         'model.data_preprocessor.std': (1, 1, 1),
         'model.data_preprocessor.to_bgr': True,
+        'model.heads.speed.init_cfg': None,
         'optim_wrapper.optimizer.weight_decay': 5e-3,
         f'{sampler}.overrun': 'loop',
         f'{sampler}.lookahead': 1,

@@ -1,5 +1,7 @@
 """The memory bank of anchor embeddings."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +26,9 @@ class MemoryBank(nn.Module):
         dim: dimension of an embedding.
     """
 
+    rows: Tensor
+    pointer: Tensor
+
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
         check_integer('MemoryBank: size', size)
@@ -36,7 +41,7 @@ class MemoryBank(nn.Module):
         """Number of rows."""
         return self.rows.shape[0]
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'MemoryBank':
         # `model.half()` or `model.bfloat16()` must not touch the rows: a similarity of 0.05 at a temperature of 0.02
         # needs more than eight bits.
         rows = self.rows

@@ -55,14 +55,17 @@ class AfterStepHook(Hook):
     # as the next iteration will see them.
     priority = 'NORMAL'
 
-    def before_train(self, runner: Runner) -> None:
+    def model_of(self, runner: Runner) -> MomentumPretrainer:
         model = unwrap(runner.model)
         if not isinstance(model, MomentumPretrainer):
             raise TypeError(
                 f'{type(self).__name__} needs a model with an averaged teacher, got {type(model).__name__}; use '
                 'MomentumPretrainer or remove the hook'
             )
-        check_hooks(model, runner.hooks)
+        return model
+
+    def before_train(self, runner: Runner) -> None:
+        check_hooks(self.model_of(runner), runner.hooks)
         self.scale = loss_scale(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
@@ -72,7 +75,7 @@ class AfterStepHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if runner.optim_wrapper.should_update():
             guarded = any(getattr(hook, 'step_skipped', False) for hook in runner.hooks)
-            self.after_step(unwrap(runner.model), taken=not guarded and loss_scale(runner) >= self.scale)
+            self.after_step(self.model_of(runner), taken=not guarded and loss_scale(runner) >= self.scale)
 
     def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
         raise NotImplementedError
@@ -106,7 +109,7 @@ class MomentumTeacherHook(AfterStepHook):
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
-        model = unwrap(runner.model)
+        model = self.model_of(runner)
         model.pending_keys.clear()
         if runner.iter > 0:
             return
@@ -120,7 +123,7 @@ class MomentumTeacherHook(AfterStepHook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         super().before_train_iter(runner, batch_idx, data_batch)
         if self.move_is_due and begins_step(runner.optim_wrapper):
-            unwrap(runner.model).move_teacher(self.momentum)
+            self.model_of(runner).move_teacher(self.momentum)
         self.move_is_due = False
 
     def after_step(self, model: MomentumPretrainer, taken: bool) -> None:

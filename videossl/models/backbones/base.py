@@ -46,6 +46,10 @@ class VideoBackbone(BaseModule):
         ValueError: On an unusable ``frozen_stages``, ``out_indices`` or pretrained ``init_cfg``.
     """
 
+    # mmengine's
+    init_cfg: dict | list[dict] | None
+    is_init: bool
+
     def __init__(
         self,
         stages: Sequence[Stage],

@@ -51,8 +51,7 @@ class C3D(VideoBackbone):
         stage1 = OrderedDict(pool=nn.MaxPool3d((1, 2, 2)), conv2=_conv_bn_relu(widths[0], widths[1]))
         stages = [Stage('stem', stem, widths[0]), Stage('stage1', nn.Sequential(stage1), widths[1])]
         for number in (2, 3, 4):
-            layers = OrderedDict()
-            layers['pool'] = nn.MaxPool3d((2, 2, 2))
+            layers: OrderedDict[str, nn.Module] = OrderedDict(pool=nn.MaxPool3d((2, 2, 2)))
             layers[f'conv{number + 1}a'] = _conv_bn_relu(widths[number - 1], widths[number])
             layers[f'conv{number + 1}b'] = _conv_bn_relu(widths[number], widths[number])
             stages.append(Stage(f'stage{number}', nn.Sequential(layers), widths[number]))

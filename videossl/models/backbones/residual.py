@@ -18,6 +18,12 @@ BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2)}
 Size3d = tuple[int, int, int]  # time, height, width
 
 
+def half(kernel_size: Size3d) -> Size3d:
+    """The padding with which a convolution of stride 1 keeps the size."""
+    time, height, width = kernel_size
+    return time // 2, height // 2, width // 2
+
+
 class ConvFactory(Protocol):
     """Builds a convolution, or its stand-in, padded so that stride 1 keeps the size."""
 
@@ -43,9 +49,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = conv(out_channels, out_channels, (3, 3, 3))
         self.bn2 = nn.BatchNorm3d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        if stride == 1 and in_channels == out_channels:
-            self.shortcut = nn.Identity()
-        else:
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
                 OrderedDict(conv=conv(in_channels, out_channels, (1, 1, 1), strides), bn=nn.BatchNorm3d(out_channels))
             )

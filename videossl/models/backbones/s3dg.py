@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from videossl.checks import check_choice
 from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
-from videossl.models.backbones.residual import Size3d
+from videossl.models.backbones.residual import Size3d, half
 from videossl.registry import MODELS
 
 # Widths of an inception block, in the order of InceptionBlock's argument; those of GoogLeNet and I3D.
@@ -128,11 +128,11 @@ class S3DG(VideoBackbone):
             (3, (3, 3, 3), (2, 2, 2), STAGE3_WIDTHS),
             (4, (2, 2, 2), (2, 2, 2), STAGE4_WIDTHS),
         ):
-            modules = OrderedDict(pool=layers.pool(kernel_size, stride))
+            modules: OrderedDict[str, nn.Module] = OrderedDict(pool=layers.pool(kernel_size, stride))
             channels = stages[-1].out_channels
             for name, widths in block_widths.items():
-                modules[name] = InceptionBlock(layers, channels, [layers.width(width) for width in widths])
-                channels = modules[name].out_channels
+                block = InceptionBlock(layers, channels, [layers.width(width) for width in widths])
+                modules[name], channels = block, block.out_channels
             stages.append(Stage(f'stage{number}', nn.Sequential(modules), channels))
         super().__init__(stages, **kwargs)
 
@@ -239,7 +239,7 @@ class _Layers:
     def conv(
         self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)
     ) -> nn.Sequential:
-        padding = tuple(size // 2 for size in kernel_size)
+        padding = half(kernel_size)
         return nn.Sequential(
             OrderedDict(
                 conv=nn.Conv3d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False),
@@ -252,7 +252,7 @@ class _Layers:
         self, in_channels: int, out_channels: int, size: int, stride: int = 1, stride_time_in_spatial: bool = False
     ) -> nn.Sequential:
         spatial_time_stride, temporal_stride = (stride, 1) if stride_time_in_spatial else (1, stride)
-        modules = OrderedDict(
+        modules: OrderedDict[str, nn.Module] = OrderedDict(
             spatial=self.conv(in_channels, out_channels, (1, size, size), (spatial_time_stride, stride, stride)),
             temporal=self.conv(out_channels, out_channels, (size, 1, 1), (temporal_stride, 1, 1)),
         )
@@ -269,7 +269,7 @@ class _Layers:
         )
 
     def pointwise_branch(self, in_channels: int, out_channels: int, pool: nn.Module | None = None) -> nn.Sequential:
-        modules = OrderedDict() if pool is None else OrderedDict(pool=pool)
+        modules: OrderedDict[str, nn.Module] = OrderedDict() if pool is None else OrderedDict(pool=pool)
         modules['pointwise'] = self.conv(in_channels, out_channels, (1, 1, 1))
         if self.gating == 'linear':
             modules['gate'] = FeatureGate(out_channels, self.gating)

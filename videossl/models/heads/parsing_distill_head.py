@@ -1,7 +1,8 @@
 """Distillation of a human parsing network: a clip's map learns to give the parsing of its middle frame."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +138,7 @@ class ParsingDistillHead(PretextHead):
         super().__init__(embedding_name, loss_weight, init_cfg)
         check_integer('ParsingDistillHead: num_classes', num_classes, minimum=2)
         check_integer('ParsingDistillHead: view', view, minimum=0)
-        self.size = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
+        self.size = (size, size) if isinstance(size, int) else size
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ValueError(
                 f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}'
@@ -154,11 +155,11 @@ class ParsingDistillHead(PretextHead):
         """The parsing network, None where the targets come with the data."""
         return None if self._teacher is None else self._teacher.module
 
-    def _apply(self, fn, recurse: bool = True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'ParsingDistillHead':
         """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
         super()._apply(fn, recurse)
         if self._teacher is not None:
-            self.teacher.to(self.classifier.weight.device)
+            self._teacher.module.to(self.classifier.weight.device)
         return self
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -213,10 +214,11 @@ class ParsingDistillHead(PretextHead):
         """Soft classes [B, num_classes, h, w], fp32, of the logits' size."""
         if len(data_samples) != len(logits):
             raise ValueError(f'ParsingDistillHead: {len(data_samples)} data samples for {len(logits)} maps')
-        size, device = tuple(logits.shape[-2:]), logits.device
+        (height, width), device = logits.shape[-2:], logits.device
+        size = height, width
         if self._teacher is not None:
             frames = torch.stack([self._of_view(sample, 'middle_frames') for sample in data_samples]).to(device)
-            teacher_logits = self.teacher(frames)
+            teacher_logits = self._teacher.module(frames)
             self._check_classes(teacher_logits.shape[1], 'the teacher')
             return resize(teacher_logits.float(), size).softmax(dim=1)
         targets = []
@@ -229,7 +231,7 @@ class ParsingDistillHead(PretextHead):
                 targets.append(self._shares(self._of_view(sample, 'parsing_mask').to(device), size))
         return torch.cat(targets)
 
-    def _of_view(self, sample, name: str) -> Tensor:
+    def _of_view(self, sample: Any, name: str) -> Tensor:
         """A field's part for the clip that is taught; fields may be there for all clips, or for that one alone."""
         if name not in sample:
             where = (
@@ -290,20 +292,19 @@ def _decoder(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
 
 
 def _frozen_teacher(teacher: nn.Module | dict, num_classes: int) -> nn.Module:
-    if isinstance(teacher, dict):
-        teacher = MODELS.build({'_scope_': 'videossl', **teacher})
-        if hasattr(teacher, 'init_weights'):
-            teacher.init_weights()  # nobody else does, as the model does not know it as a part
-    name = type(teacher).__name__
-    missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(teacher, part)]
+    net: Any = MODELS.build({'_scope_': 'videossl', **teacher}) if isinstance(teacher, dict) else teacher
+    if isinstance(teacher, dict) and hasattr(net, 'init_weights'):
+        net.init_weights()  # the model does not, since the network is not registered as a part of it
+    name = type(net).__name__
+    missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(net, part)]
     if missing:
         raise TypeError(
             f'a parsing teacher needs num_classes, class_names, left_right_pairs and forward(uint8 frames '
             f'[N, 3, H, W]) -> logits; {name} has no {", ".join(missing)}'
         )
-    if teacher.num_classes != num_classes:
+    if net.num_classes != num_classes:
         raise ValueError(
-            f'{name} has {teacher.num_classes} classes ({", ".join(teacher.class_names[:3])}, ...), '
-            f'ParsingDistillHead num_classes={num_classes}; set num_classes={teacher.num_classes}'
+            f'{name} has {net.num_classes} classes ({", ".join(net.class_names[:3])}, ...), '
+            f'ParsingDistillHead num_classes={num_classes}; set num_classes={net.num_classes}'
         )
-    return teacher.float().eval().requires_grad_(False)
+    return net.float().eval().requires_grad_(False)

@@ -48,7 +48,12 @@ class ProjectionNeck(BaseModule):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int = 128, num_layers: int = 1, branch: str | None = None, init_cfg=None
+        self,
+        in_channels: int,
+        out_channels: int = 128,
+        num_layers: int = 1,
+        branch: str | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.branch = branch
@@ -82,7 +87,7 @@ class PredictorNeck(BaseModule):
         hidden_channels: int = 1024,
         out_channels: int = 128,
         num_layers: int = 2,
-        init_cfg=None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_integer('PredictorNeck: num_layers', num_layers, minimum=2)

@@ -14,8 +14,10 @@ from torch.nn import functional as F
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
+from ..backbones import BranchedBackbone
 from ..backbones.base import as_list, is_pretrained
 from ..embeddings import Embeddings
+from ..memory_bank import MemoryBank
 from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, needs, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
 
@@ -57,6 +59,8 @@ class MomentumPretrainer(Pretrainer):
     """
 
     has_teacher = True
+    memory_bank: MemoryBank | None
+    teacher: nn.ModuleDict
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class MomentumPretrainer(Pretrainer):
         self.teacher = self._build_teacher()
         self.student_views = list(student_views)
         self.teacher_views = list(teacher_views)
+        self.enqueue_embedding: str
         self.enqueue_embedding, self.enqueue_view = enqueue or (self.teacher_embeddings[0], 0)
         self.shuffle_teacher = shuffle_teacher
         if self.enqueue_embedding not in self.teacher_embeddings or self.enqueue_view >= len(self.teacher_views):
@@ -114,7 +119,7 @@ class MomentumPretrainer(Pretrainer):
         necks = ModuleDict({name: copy.deepcopy(self.necks[name]) for name in self.teacher_embeddings})
         backbone = copy.deepcopy(self.backbone)
         branches = {branch_of(neck) for neck in necks.values()}
-        if None not in branches and hasattr(backbone, 'keep_branches'):
+        if None not in branches and isinstance(backbone, BranchedBackbone):
             backbone.keep_branches([name for name in backbone.branch_names if name in branches])
         return nn.ModuleDict(dict(backbone=backbone, necks=necks)).requires_grad_(False)
 
@@ -153,14 +158,14 @@ class MomentumPretrainer(Pretrainer):
         """Draw the teacher's weights with torch's generator: each layer's, then those of ``init_cfg``, but no pretrained
         ones."""
         for module in reversed(list(self.teacher.modules())):  # a module after its parts: it may draw them otherwise
-            if hasattr(module, 'reset_parameters'):
-                module.reset_parameters()
+            if callable(draw := getattr(module, 'reset_parameters', None)):
+                draw()
             if isinstance(module, BaseModule):
                 module.init_cfg = without_pretrained(module.init_cfg)
                 module.is_init = False
         for part in self.teacher.children():
-            if hasattr(part, 'init_weights'):
-                part.init_weights()
+            if callable(initialise := getattr(part, 'init_weights', None)):
+                initialise()
 
     @torch.no_grad()
     def move_teacher(self, momentum: float) -> None:
@@ -199,7 +204,9 @@ class MomentumPretrainer(Pretrainer):
         def embed(clips: Tensor) -> dict[str, Tensor]:
             feature_map = self.teacher['backbone'](clips)
             necks = self.teacher['necks']
-            return {name: F.normalize(run_neck(necks[name], feature_map).float(), dim=1) for name in names}
+            return {
+                name: F.normalize(run_neck(necks.get_submodule(name), feature_map).float(), dim=1) for name in names
+            }
 
         if self.shuffle_teacher:
             views = [with_shuffled_batch(embed, clips) for clips in inputs.unbind(1)]

@@ -13,7 +13,7 @@ from videossl.registry import MODELS
 from ..embeddings import Embeddings
 
 
-def build(part: nn.Module | dict) -> nn.Module:
+def build(part: nn.Module | dict) -> Any:
     """A part, built in videossl's scope where it is a dict.
 
     The scope matters when a config of another package names us: under mmaction2's default scope a bare
@@ -116,7 +116,7 @@ class Pretrainer(BaseModel):
         feature_map = self.backbone(inputs.flatten(0, 1))
         return {name: run_neck(self.necks[name], feature_map).unflatten(0, inputs.shape[:2]) for name in names}
 
-    def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """All heads' losses and accuracies; two heads may not use one name."""
         embeddings = self.embed(inputs, self.embeddings_in_use)
         results: dict[str, Tensor] = {}
