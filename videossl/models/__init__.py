@@ -2,11 +2,13 @@ from videossl.checkpoints.hand_off import HandOffError, HandOffReport, load_back
 
 from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
+from .embeddings import Embeddings
 from .heads import (
     InfoNCEHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
+    PretextHead,
     RelativeSpeedHead,
     SegmentHead,
     SimilarityDistillHead,
@@ -21,6 +23,7 @@ __all__ = [
     'BranchedBackbone',
     'C3D',
     'ClipDataPreprocessor',
+    'Embeddings',
     'FrozenTeacher',
     'HandOffError',
     'HandOffReport',
@@ -35,6 +38,7 @@ __all__ = [
     'ParsingDistillHead',
     'PoolNeck',
     'PredictorNeck',
+    'PretextHead',
     'Pretrainer',
     'ProjectionNeck',
     'R2Plus1D',
