@@ -1,4 +1,4 @@
-"""Says when the embeddings have become all the same."""
+"""A warning when the embeddings of all videos have become the same."""
 
 from mmengine.hooks import Hook
 

@@ -1,4 +1,4 @@
-"""No step from a loss or a gradient that is not a number."""
+"""Skip optimiser steps whose loss or gradient is not finite."""
 
 from typing import Any
 
@@ -160,12 +160,12 @@ class LossGuardHook(Hook):
         checkpoint['loss_guard'] = dict(total=self.total)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        # Not those in a row: who goes on after a stop has changed something, and gets as many tries as before.
+        # The count of steps in a row begins anew: a user who resumes after a stop has changed something.
         self.in_a_row, self.total = 0, checkpoint.get('loss_guard', {}).get('total', 0)
 
 
 def video_names(data_batch: dict | None) -> list[str]:
-    """The files of a batch, as far as its samples know."""
+    """The paths of a batch's videos, of those samples that know them."""
     samples = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
     return [str(sample.metainfo['filename']) for sample in samples or [] if 'filename' in sample.metainfo]
 

@@ -1,4 +1,4 @@
-"""Contrast within a batch: clips that belong together are drawn close, all others apart."""
+"""Contrast within a batch: an embedding is close to those of its positives and far from all others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -45,8 +45,8 @@ def nt_xent(similarity: Tensor, itself: Tensor, positives: Tensor, temperature: 
 class AllProcesses(torch.autograd.Function):
     """Rows [N, D] of every process, in the order of the ranks: [W * N, D]; N must be the same everywhere.
 
-    The gradient of a process's rows is summed over the losses of all processes. DDP's mean over the processes then
-    gives the gradient of the mean loss.
+    The gradient of a process's rows is summed over the losses of all processes. DDP then averages over the processes,
+    which gives the gradient of the mean loss.
     """
 
     @staticmethod
@@ -76,14 +76,14 @@ class NTXentHead(PretextHead):
     Anchors are all B * V clips of the batch, with several processes those of all of them: two processes have the loss
     (its mean over them) and the gradients of one with the joint batch. All must have the same number of clips.
 
-    Returned are ``loss_contrast``, see :func:`nt_xent`, the mean over the anchors that have a positive (0 if none has),
+    The head returns ``loss_contrast``, see :func:`nt_xent`, the mean over the anchors that have a positive (0 if none has),
     and ``acc_contrast``, the share of these anchors with a positive that is more similar than every negative: 0 where
     all embeddings are the same.
 
     Args:
         positives: ``'same_context'``: the other clips of the same video; a sample must have two clips or more.
             ``'same_pace'``: all other clips of the batch with the same ``gt_speed``, of whatever video; an anchor
-            whose speed no other clip has takes no part, except as a negative.
+            whose speed no other clip has is a negative only.
         temperature: divides the cosine similarities.
         embedding_name: see :class:`PretextHead`. The head L2-normalises this embedding.
         loss_weight: factor on the loss.

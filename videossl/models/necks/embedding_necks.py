@@ -18,7 +18,7 @@ class PoolNeck(BaseModule):
 
 @MODELS.register_module()
 class MapNeck(BaseModule):
-    """Hands on the map as it is, for a head that reads maps: [N, C, t, h, w].
+    """Return the map unchanged, for a head that reads maps: [N, C, t, h, w].
 
     Args:
         branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.

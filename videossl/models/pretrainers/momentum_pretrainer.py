@@ -125,17 +125,12 @@ class MomentumPretrainer(Pretrainer):
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher becomes its copy when training starts."""
-        # mmengine initialises every child; the teacher's turn would only cost time and random numbers.
+        # mmengine initialises every child. For the teacher this would only cost time and random numbers.
         teacher = self._modules.pop('teacher')
         try:
             super().init_weights()
         finally:
             self._modules['teacher'] = teacher
-
-    def teacher_pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """(teacher's parameter, student's parameter) for every parameter that is averaged."""
-        student = dict(self.named_parameters())
-        return [(parameter, student[name]) for name, parameter in self.teacher.named_parameters()]
 
     @torch.no_grad()
     def start_teacher(self, copy_student: bool = True) -> None:
@@ -161,7 +156,7 @@ class MomentumPretrainer(Pretrainer):
             if callable(draw := getattr(module, 'reset_parameters', None)):
                 draw()
             if isinstance(module, BaseModule):
-                module.init_cfg = without_pretrained(module.init_cfg)
+                module.init_cfg = [cfg for cfg in as_list(module.init_cfg) if not is_pretrained(cfg)]
                 module.is_init = False
         for part in self.teacher.children():
             if callable(initialise := getattr(part, 'init_weights', None)):
@@ -170,8 +165,8 @@ class MomentumPretrainer(Pretrainer):
     @torch.no_grad()
     def move_teacher(self, momentum: float) -> None:
         """theta_T <- momentum * theta_T + (1 - momentum) * theta_S, parameters only."""
-        teachers, students = zip(*self.teacher_pairs())
-        torch._foreach_lerp_(list(teachers), list(students), 1 - momentum)
+        student, teacher = dict(self.named_parameters()), dict(self.teacher.named_parameters())
+        torch._foreach_lerp_(list(teacher.values()), [student[name] for name in teacher], 1 - momentum)
 
     def enqueue_pending_keys(self) -> None:
         """Write the keys of the step that was just taken into the bank: those of all processes, in the order of the
@@ -208,10 +203,9 @@ class MomentumPretrainer(Pretrainer):
                 name: F.normalize(run_neck(necks.get_submodule(name), feature_map).float(), dim=1) for name in names
             }
 
-        if self.shuffle_teacher:
-            views = [with_shuffled_batch(embed, clips) for clips in inputs.unbind(1)]
-        else:
-            views = [embed(clips) for clips in inputs.unbind(1)]
+        views = [
+            with_shuffled_batch(embed, clips) if self.shuffle_teacher else embed(clips) for clips in inputs.unbind(1)
+        ]
         return {name: torch.stack([view[name] for view in views], dim=1) for name in names}
 
     def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
@@ -271,11 +265,6 @@ def missing_hooks(model: nn.Module, missing: Sequence[str]) -> str:
         + ', '.join(f"dict(type='{name}')" for name in missing)
         + '. (A config that sets custom_hooks replaces those of its _base_, and has to name them all)'
     )
-
-
-def without_pretrained(init_cfg: dict | list[dict] | None) -> list[dict]:
-    """An initialisation config without the weights of a checkpoint."""
-    return [cfg for cfg in as_list(init_cfg) if not is_pretrained(cfg)]
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ class Pretrainer(BaseModel):
             be one that needs neither a teacher nor a memory bank.
         necks: named necks, feature map to embedding [N, D]. ``'pooled'``, the average over time and space, is always
             there. Where the backbone has branches (``BranchedBackbone(output='branches')``), a neck reads the one that
-            its ``branch`` names; without a name it reads all, their channels one behind the other.
+            its ``branch`` names; without a name it reads all branches, concatenated over the channels.
         data_preprocessor: default: :class:`~videossl.models.ClipDataPreprocessor`.
         pass_per_view: run the encoder once for each of the V clips of a sample, on B clips at a time, instead of once on
             all B * V. In training, batch norm then takes its statistics of B clips, and its running averages move V times
@@ -91,14 +91,13 @@ class Pretrainer(BaseModel):
         return [name for name in self.necks if name in used]
 
     def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
-        """One of three things, as in mmengine.
+        """Run the model in one of mmengine's three modes.
 
         Args:
             inputs: [B, V, 3, T, H, W], normalised.
             data_samples: B samples with the samplers' labels.
-            mode: ``'loss'``: a dict of losses and accuracies. ``'tensor'``: the feature map [B * V, C, t, h, w], or
-                what else the backbone returns.
-                ``'predict'``: pooled features [B, V, C].
+            mode: ``'loss'``: a dict of losses and accuracies. ``'tensor'``: the backbone's output, a feature map
+                [B * V, C, t, h, w] unless it returns several. ``'predict'``: pooled features [B, V, C].
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
@@ -140,7 +139,7 @@ def in_todays_words(head: nn.Module | dict) -> nn.Module | dict:
 
 
 def run_neck(neck: nn.Module, feature_map: Tensor | dict[str, Tensor]) -> Tensor:
-    """What a neck makes of a backbone's map, or of the branches that it reads."""
+    """The embedding that a neck computes of a backbone's map, or of the branches that it reads."""
     if not isinstance(feature_map, dict):
         return neck(feature_map)
     branch = branch_of(neck)
@@ -148,7 +147,7 @@ def run_neck(neck: nn.Module, feature_map: Tensor | dict[str, Tensor]) -> Tensor
 
 
 def branch_of(neck: nn.Module) -> str | None:
-    """The branch that a neck reads; None: all there are."""
+    """The branch that a neck reads; None: all of them."""
     return getattr(neck, 'branch', None)
 
 
@@ -162,7 +161,8 @@ def check_branch(name: str, neck: nn.Module, backbone: nn.Module) -> None:
         )
     if branch is not None and backbone.output != 'branches':
         raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but the branches come joined; set backbone.output="branches"'
+            f'necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
+            'backbone.output="branches"'
         )
 
 
