@@ -38,18 +38,15 @@ def training_step(config: Config, size: int, batch: dict) -> Callable[[int], Non
     config.model.memory_bank.size = size
     torch.manual_seed(0)
     model = MODELS.build(config.model)
-    model.attached_hooks.update(model.required_hooks)
-    model.copy_student_to_teacher()
+    model.start_teacher()
     model.train()
     use_precision(model, resolve_precision('auto', 'cpu'), 'cpu', channels_last=True)
     with DefaultScope.overwrite_default_scope('videossl'):
         wrapper = build_optim_wrapper(model, config.optim_wrapper)
 
     def step(run: int) -> None:
-        model.move_teacher(MOMENTUM)
         model.train_step(dict(batch), wrapper)
-        model.memory_bank.enqueue(torch.cat(model.pending_keys))
-        model.pending_keys.clear()
+        model.after_step(MOMENTUM)
 
     return step
 

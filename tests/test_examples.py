@@ -17,7 +17,9 @@ from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.errors import CheckpointError
 from videossl.models import R3D
 
-CONFIG = Path(__file__).resolve().parents[1] / 'examples' / 'mmaction2_plugin' / 'r3d_videossl.py'
+EXAMPLES = Path(__file__).resolve().parents[1] / 'examples'
+CONFIG = EXAMPLES / 'mmaction2_plugin' / 'r3d_videossl.py'
+PLAIN = EXAMPLES / 'plain_pytorch.py'
 
 # As somebody runs it who has mmaction2 and knows nothing of videossl: mmengine's runner, and the config.
 RUN = """
@@ -102,6 +104,25 @@ def test_the_example_names_nothing_of_ours_but_the_backbone():
     lines = [line.strip() for line in CONFIG.read_text().splitlines() if 'videossl' in line]
     assert lines[0] == "custom_imports = dict(imports=['videossl'], allow_failed_imports=False)"
     assert re.findall(r'videossl\.\w+', ' '.join(lines[1:])) == ['videossl.R3D']
+
+
+def test_aux_skd_trains_in_plain_pytorch_in_less_than_80_lines(folder):
+    assert len(PLAIN.read_text().splitlines()) < 80
+    result = subprocess.run(
+        [sys.executable, str(PLAIN), '--videos', 'videos', '--epochs', '2', '--batch-size', '2', '--width', '2'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''),
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    epochs = re.findall(r'epoch (\d): loss_distill ([\d.]+),', result.stdout)
+    assert [number for number, _ in epochs] == ['1', '2'] and all(float(loss) > 0 for _, loss in epochs)
+    net = R3D(10, base_channels=2)
+    net.load_state_dict(torch.load(folder / 'backbone.pth'))
+    # Six videos in batches of two, twice.
+    assert net.stem.bn.num_batches_tracked == 6
 
 
 def run(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess:

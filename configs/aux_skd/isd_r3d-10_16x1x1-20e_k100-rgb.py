@@ -6,7 +6,7 @@ model = dict(
     predictors=dict(_delete_=True, pooled=predictor),
     memory_bank=dict(size=128000, dim=512),
     enqueue=('pooled', 0),
-    heads=dict(distill=dict(embedding='pooled', student_temperature=0.02, teacher_temperature=0.02)),
+    heads=dict(distill=dict(embedding_name='pooled', student_temperature=0.02, teacher_temperature=0.02)),
 )
 # For batches of 256, and scaled to ours. Its 200 epochs with drops at 140 and 180, at a tenth of the length.
 optim_wrapper = dict(optimizer=dict(lr=0.01, weight_decay=1e-4))

@@ -298,7 +298,12 @@ RELEASED_BY_PATH = {
             (
                 f'vspp/vspp_{net}_released-code_16x1x1-20e_k100-rgb.py',
                 f'vspp/vspp_{net}_16x1x1-20e_k100-rgb.py',
-                {f'{SAMPLER}.lookahead': 1, **RELEASED_BY_PATH},
+                {
+                    'model.heads.speed.init_cfg': None,
+                    'model.heads.segment.init_cfg': None,
+                    f'{SAMPLER}.lookahead': 1,
+                    **RELEASED_BY_PATH,
+                },
             )
             for net in ('r2plus1d-10', 'r3d-10')
         ],

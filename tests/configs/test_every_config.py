@@ -116,6 +116,7 @@ def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
     runner = SimpleNamespace(model=model, optim_wrapper=wrapper, iter=0)
     wrapper.initialize_count_status(model, 0, 10)
     hooks = [HOOKS.build(hook) for hook in config.get('custom_hooks', [])]
+    runner.hooks = hooks
     for hook in config.default_hooks.values():
         HOOKS.build(hook)
     missing = set(getattr(model, 'required_hooks', ())) - {type(hook).__name__ for hook in hooks}

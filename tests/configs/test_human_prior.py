@@ -94,7 +94,7 @@ def test_the_numbers_of_the_paper_and_of_the_decisions_stand_in_the_merged_confi
         maps=loader and (maps[0].type, loader.folder, loader.size, loader.view),
     )
     assert found == {**PRETRAINING, **EXPECTED[name]}
-    assert head.embedding == 'human_map' and type(necks['human_map']).__name__ == 'MapNeck'
+    assert head.embedding_name == 'human_map' and type(necks['human_map']).__name__ == 'MapNeck'
     assert list(model.student_views) == [head.view], 'the clip that is taught is the query'
 
 

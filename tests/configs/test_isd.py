@@ -20,7 +20,11 @@ def test_isd_compares_pooled_features_without_a_projection_through_a_predictor_o
     shapes = [tuple(parameter.shape) for parameter in model.predictors['pooled'].parameters()]
     # Linear layer, batch norm, linear layer. (ISD's first one has no bias; batch norm takes it out again.)
     assert shapes == [(512, 512), (512,), (512,), (512,), (512, 512), (512,)]
-    assert (model.enqueue_embedding, model.enqueue_view, model.heads['distill'].embedding) == ('pooled', 0, 'pooled')
+    assert (model.enqueue_embedding, model.enqueue_view, model.heads['distill'].embedding_name) == (
+        'pooled',
+        0,
+        'pooled',
+    )
     assert model.backbone.out_channels == 512
 
 

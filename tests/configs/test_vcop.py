@@ -103,6 +103,13 @@ EXPECTED = {
         }
         for net in ('r2plus1d-10', 'r3d-10')
     },
+    # Beside what the table has: one pass of the net for each clip of the tuple
+    'vcop/vcop_r2plus1d-10_released-code_16x1x1-300e_ucf101-rgb.py': {
+        **PRETRAIN,
+        'backbone': NETS['r2plus1d-10'],
+        'data': LISTS['ucf101'],
+        'epochs': 300,
+    },
     # Not the released code's
     'vcop/vcop_r2plus1d-10_imagenet-norm_16x1x1-300e_ucf101-rgb.py': {
         **PRETRAIN,
@@ -317,3 +324,9 @@ def test_a_recipe_cites_the_papers_figures_and_knows_what_guessing_gives(name):
         setting = 'vcop_16x1x1-150e' if net == 'c3d' else '16x1x1-25e'
         assert fine_tuning == f'../downstream/finetune_{net}_{setting}_{data}-rgb.py'
         assert ('auxSKD' in row.name) == ('aux' in row.stages)
+
+
+def test_only_the_released_codes_config_runs_the_net_once_for_each_position():
+    for name in EXPECTED:
+        if name.startswith('vcop/'):
+            assert read(name).model.get('pass_per_view', False) == ('released-code' in name), name

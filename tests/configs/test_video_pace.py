@@ -110,9 +110,9 @@ def facts(config: Config) -> dict:
     preprocessor = MODELS.build(model.data_preprocessor)
     heads = {name: MODELS.build(head) for name, head in model.heads.items()}
     speed, contrast = heads.pop('speed'), heads.pop('contrast', None)
-    assert not heads and (speed.loss_weight, speed.embedding, speed.dropout.p) == (1, 'pooled', 0)
+    assert not heads and (speed.loss_weight, speed.embedding_name, speed.dropout.p) == (1, 'pooled', 0)
     if contrast is not None:
-        projection = model.necks[contrast.embedding]
+        projection = model.necks[contrast.embedding_name]
         contrast = (
             contrast.positives,
             contrast.temperature,
@@ -180,6 +180,7 @@ def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values
         'model.data_preprocessor.mean': (0, 0, 0),
         'model.data_preprocessor.std': (1, 1, 1),
         'model.data_preprocessor.to_bgr': True,
+        'model.heads.speed.init_cfg': None,
         'optim_wrapper.optimizer.weight_decay': 5e-3,
         f'{sampler}.overrun': 'loop',
         f'{sampler}.lookahead': 1,

@@ -126,9 +126,8 @@ def build_runner(tmp_path) -> Callable[..., Runner]:
             ),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(
+                dict(optimizer=dict(type='SGD', lr=0.5, momentum=0.9, weight_decay=5e-4)) | (optim_wrapper or {}),
                 constructor='TrainableOptimWrapperConstructor',
-                optimizer=dict(type='SGD', lr=0.5, momentum=0.9, weight_decay=5e-4),
-                **(optim_wrapper or {}),
             ),
             param_scheduler=[dict(type='StepLR', step_size=3, gamma=0.1, by_epoch=True)],
         )

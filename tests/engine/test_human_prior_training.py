@@ -152,7 +152,7 @@ def test_after_some_steps_the_averaged_teacher_is_the_closed_form_of_the_student
     for name in averaged:
         students = [state[name].double() for state in recorder.states]
         by_hand = MOMENTUM**steps * students[0] + (1 - MOMENTUM) * sum(
-            MOMENTUM ** (steps - 1 - step) * students[step] for step in range(steps)
+            MOMENTUM ** (steps - 1 - step) * students[step + 1] for step in range(steps)
         )
         torch.testing.assert_close(recorder.states[-1][f'teacher.{name}'].double(), by_hand, rtol=1e-5, atol=1e-6)
     moved = [

@@ -70,13 +70,12 @@ def test_forward_backward_bank_and_teacher_are_queued_without_waiting(models, me
     samples = [ActionDataSample(gt_speed=torch.arange(3) % 3, gt_order=torch.tensor(1)) for _ in range(BATCH)]
     clips = torch.randn(BATCH, 3, 3, 4, 8, 8)
     if hasattr(model, 'move_teacher'):
-        model.attached_hooks.update(model.required_hooks)
+        model.start_teacher()
     with Waits() as waits:
         results = model(clips, samples, mode='loss')
         sum(value for name, value in results.items() if name.startswith('loss')).backward()
         if hasattr(model, 'move_teacher'):
-            model.memory_bank.enqueue(torch.cat(model.pending_keys))
-            model.move_teacher(0.9)
+            model.after_step()
     assert waits.found == []
 
 

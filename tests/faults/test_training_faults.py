@@ -114,7 +114,7 @@ def test_a_user_sees_one_message_and_no_traceback(tmp_path, no_videos):
     [
         ("custom_hooks = [dict(type='MemoryBankHook')]", ['custom_hooks', 'MomentumTeacherHook']),
         (
-            "model = dict(heads=dict(order=dict(type='OrderHead', in_channels=128, embedding='projection')))",
+            "model = dict(heads=dict(order=dict(type='OrderHead', in_channels=128, embedding_name='projection')))",
             ['model.heads.order', 'gt_order'],
         ),
         (

@@ -115,5 +115,5 @@ def test_keys_of_another_shape_are_refused_with_both_shapes(shape):
 
 @pytest.mark.parametrize(('size', 'dim'), [(0, 2), (5, 0), (-1, 2)])
 def test_an_empty_bank_is_refused(size, dim):
-    with pytest.raises(ValueError, match=f'size={size}, dim={dim}'):
+    with pytest.raises(ValueError, match='MemoryBank: (size|dim) must be'):
         MemoryBank(size, dim)

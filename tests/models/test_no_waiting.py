@@ -9,13 +9,14 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.nn import functional as F
 
 from videossl.models import InfoNCEHead, MemoryBank, SimilarityDistillHead
+from videossl.models.embeddings import Embeddings
 
 
 @pytest.mark.parametrize('head', [SimilarityDistillHead, InfoNCEHead])
 def test_a_head_takes_no_value_from_the_device(head):
     with FakeTensorMode():
         student = F.normalize(torch.randn(4, 1, 8), dim=2).requires_grad_()
-        results = head().loss(student=student, teacher=torch.randn(4, 1, 8), bank=torch.randn(16, 8))
+        results = head().loss(Embeddings(student, torch.randn(4, 1, 8), MemoryBank(16, 8)))
         sum(value for name, value in results.items() if name.startswith('loss')).backward()
         assert student.grad.shape == student.shape
         with pytest.raises(DataDependentOutputException):

@@ -1,10 +1,12 @@
 from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
+from .embeddings import Embeddings
 from .heads import (
     InfoNCEHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
+    PretextHead,
     RelativeSpeedHead,
     SegmentHead,
     SimilarityDistillHead,
@@ -19,6 +21,7 @@ __all__ = [
     'BranchedBackbone',
     'C3D',
     'ClipDataPreprocessor',
+    'Embeddings',
     'FrozenTeacher',
     'HuggingFaceTeacher',
     'InfoNCEHead',
@@ -31,6 +34,7 @@ __all__ = [
     'ParsingDistillHead',
     'PoolNeck',
     'PredictorNeck',
+    'PretextHead',
     'Pretrainer',
     'ProjectionNeck',
     'R2Plus1D',

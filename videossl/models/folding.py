@@ -29,9 +29,9 @@ def folded(net: nn.Module) -> nn.Module:
         before = node.args[0] if node.op == 'call_module' and node.args else None
         if not isinstance(before, fx.Node) or before.op != 'call_module' or len(before.users) > 1:
             continue
-        convolution, norm = modules[before.target], modules[node.target]
+        convolution, norm = modules[str(before.target)], modules[str(node.target)]
         if isinstance(convolution, nn.Conv3d) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
-            traced.set_submodule(before.target, fuse_conv_bn_eval(convolution, norm))
+            traced.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, norm))
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
     for node in traced.graph.nodes:
@@ -54,6 +54,6 @@ def _is_spare(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return (
         isinstance(node, fx.Node)
         and node.op == 'call_module'
-        and isinstance(modules[node.target], nn.Conv3d)
+        and isinstance(modules[str(node.target)], nn.Conv3d)
         and len(node.users) == 1
     )

@@ -1,9 +1,12 @@
 """The memory bank of anchor embeddings."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 
@@ -23,10 +26,13 @@ class MemoryBank(nn.Module):
         dim: dimension of an embedding.
     """
 
+    rows: Tensor
+    pointer: Tensor
+
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
-        if size < 1 or dim < 1:
-            raise ValueError(f'MemoryBank: size and dim must be positive, got size={size}, dim={dim}')
+        check_integer('MemoryBank: size', size)
+        check_integer('MemoryBank: dim', dim)
         self.register_buffer('rows', F.normalize(torch.randn(size, dim), dim=1))
         self.register_buffer('pointer', torch.zeros((), dtype=torch.long))
 
@@ -35,7 +41,7 @@ class MemoryBank(nn.Module):
         """Number of rows."""
         return self.rows.shape[0]
 
-    def _apply(self, fn, recurse=True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'MemoryBank':
         # `model.half()` or `model.bfloat16()` must not touch the rows: a similarity of 0.05 at a temperature of 0.02
         # needs more than eight bits.
         rows = self.rows
@@ -56,6 +62,6 @@ class MemoryBank(nn.Module):
         skipped = max(0, keys.shape[0] - self.size)
         kept = keys[skipped:].to(self.rows)
         # The pointer stays on the device: reading it here would make the host wait for the device in every step.
-        places = (self.pointer + skipped + torch.arange(kept.shape[0], device=self.rows.device)) % self.size
-        self.rows.index_copy_(0, places, kept)
+        indices = (self.pointer + skipped + torch.arange(kept.shape[0], device=self.rows.device)) % self.size
+        self.rows.index_copy_(0, indices, kept)
         self.pointer.copy_((self.pointer + keys.shape[0]) % self.size)

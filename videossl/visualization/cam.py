@@ -268,7 +268,7 @@ class ClassScores(nn.Module):
         if self.head_name is None or getattr(self.model, 'cls_head', None) is not None:
             return self.model.cls_head(self.model.backbone(inputs))
         head = self.model.heads[self.head_name]
-        return head(run_neck(self.model.necks[head.embedding], self.model.backbone(inputs)))
+        return head(run_neck(self.model.necks[head.embedding_name], self.model.backbone(inputs)))
 
     def name_of(self, number: int, class_names: list[str] | None = None) -> str:
         """A class in words."""

@@ -13,7 +13,7 @@ from videossl.apis.preparation import extract_parsing as api
 from videossl.datasets import VideoDataset
 from videossl.datasets.parsing_store import ParsingInfo, map_path, read_info, read_map
 from videossl.errors import ConfigError
-from videossl.models.heads import ParsingDistillHead
+from videossl.models import Embeddings, ParsingDistillHead
 from videossl.registry import MODELS
 
 HEIGHT, WIDTH, NUM_FRAMES = 64, 80, 12
@@ -306,7 +306,7 @@ def loss_and_target(videos, folder, teacher, flip, left_right_pairs=None):
     losses, targets = [], []
     for head in (online, offline):
         head.eval()
-        losses.append(head.loss(student, data_samples=samples)['loss_parsing'].item())
+        losses.append(head.loss(Embeddings(student), data_samples=samples)['loss_parsing'].item())
         targets.append(head._target(samples, torch.empty(len(samples), 3, 28, 28)))
     return losses, targets
 

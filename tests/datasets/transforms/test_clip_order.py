@@ -10,7 +10,8 @@ from mmengine.logging import MMLogger
 
 from videossl.datasets import PackClips, SampleClipOrder, TemporalJitter
 from videossl.datasets.transforms.clip_order import clip_orders, tuple_layout, warn_that_clips_have_no_order
-from videossl.models.heads.utils import gather_labels
+from videossl.models import OrderHead
+from videossl.models.embeddings import Embeddings
 from videossl.registry import TRANSFORMS
 
 T = 16
@@ -175,7 +176,7 @@ def test_the_label_reaches_a_head_as_one_int64_number_a_sample():
         results['imgs'] = [np.zeros((2, 2, 3), np.uint8)] * 6
         labels.append(int(results['gt_order']))
         samples.append(PackClips()(results)['data_samples'])
-    gathered = gather_labels(samples, 'gt_order', 'a head')
+    gathered = OrderHead().gather(samples, 'gt_order', Embeddings(torch.zeros(4, 3, 512)))
     assert gathered.dtype == torch.int64 and gathered.tolist() == labels
 
 

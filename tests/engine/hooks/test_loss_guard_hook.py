@@ -90,14 +90,9 @@ def test_nothing_is_taken_from_a_step_that_is_not_finite(train, precision, where
     before, after, next_one = run.states[2:5]
     assert same(before, after, *STUDENT), 'weights and batch-norm statistics'
     assert same(before, after, *BANK)
-    # The teacher moves before the iteration, towards the step before it; after a skipped one it has nothing to follow.
-    assert not same(before, after, 'teacher.backbone.conv')
-    statistics = [name for name in before if name.startswith('teacher') and 'running' in name]
-    assert statistics and all(torch.equal(before[name], after[name]) for name in statistics)
-    parameters = [name for name, _ in run.runner.model.named_parameters() if name.startswith('teacher')]
-    assert all(torch.equal(after[name], next_one[name]) for name in parameters)
+    assert same(before, after, 'teacher')
     # Then it goes on.
-    assert not same(after, next_one, 'backbone.conv') and not same(next_one, run.states[5], 'teacher.backbone.conv')
+    assert not same(after, next_one, 'backbone.conv') and not same(after, next_one, 'teacher.backbone.conv')
     assert int(run.states[-1]['memory_bank.pointer']) == 2 * 5, 'five of six batches'
     assert all_finite(run.states[-1])
 
@@ -206,13 +201,21 @@ def test_a_run_without_faults_is_the_same_to_the_bit_with_and_without_the_guard(
         assert torch.equal(value, without[name]), name
 
 
-def test_after_training_the_optimiser_wrapper_is_as_it_was(train):
-    with_guard, without = (
-        train(Poison([]), guard, work_dir=name).runner.optim_wrapper
-        for guard, name in ((LossGuardHook(), 'with'), (None, 'without'))
-    )
-    for name in ('step', 'backward'):
-        assert getattr(with_guard, name).__code__ is getattr(without, name).__code__
+def test_after_training_neither_model_nor_optimiser_is_watched(train):
+    runner = train(Poison([]), LossGuardHook()).runner
+    assert not runner.model._forward_hooks and not runner.optim_wrapper.optimizer._optimizer_step_pre_hooks
+
+
+@pytest.mark.parametrize('fused', [True, False])
+@pytest.mark.parametrize('optimizer', ['SGD', 'Adam', 'AdamW'])
+def test_a_skipped_step_leaves_every_optimiser_and_its_count_of_steps_alone(train, optimizer, fused):
+    momentum = dict(momentum=0.9) if optimizer == 'SGD' else {}
+    settings = dict(optimizer=dict(type=optimizer, lr=0.1, weight_decay=0.1, fused=fused, **momentum))
+    run = train(Poison([0, 2]), LossGuardHook(), optim_wrapper=settings)
+    assert same(run.states[0], run.states[1], *STUDENT) and same(run.states[2], run.states[3], *STUDENT)
+    assert not same(run.states[1], run.states[2], 'backbone.conv') and all_finite(run.states[-1])
+    states = run.runner.optim_wrapper.optimizer.state.values()
+    assert all(state.get('step', 4) == 4 for state in states), 'four of six'
 
 
 def test_gradients_that_a_loss_scaler_has_to_see_to_are_left_to_it():
@@ -230,7 +233,5 @@ def test_gradients_that_a_loss_scaler_has_to_see_to_are_left_to_it():
     'arguments', [dict(max_in_a_row=0), dict(max_in_a_row=None), dict(max_total=0), dict(max_total=1.5)]
 )
 def test_limits_that_are_none_are_refused(arguments):
-    with pytest.raises(
-        ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be a whole number of at least 1'
-    ):
+    with pytest.raises(ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be an integer of at least 1'):
         LossGuardHook(**arguments)

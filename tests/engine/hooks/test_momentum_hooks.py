@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 from torch import nn
 from torch.nn import functional as F
 
-import videossl.engine.hooks.momentum_hooks as momentum_hooks
-from videossl.engine import MemoryBankHook, MomentumTeacherHook
+import videossl.models.pretrainers.momentum_pretrainer as momentum_pretrainer
+from videossl.engine import LossGuardHook, MemoryBankHook, MomentumTeacherHook
+from videossl.errors import ConfigError
 from videossl.models import ClipDataPreprocessor, MemoryBank
 
 MOMENTUM = 0.7
@@ -127,7 +129,7 @@ def test_a_student_that_was_handed_over_can_have_a_random_teacher(build_aux_skd,
     assert torch.equal(first[name], source[name])
     for weight in (source[name], built):
         assert (first[f'teacher.{name}'] - weight).abs().max() > 0.05
-    by_hand = 0.7 * first[f'teacher.{name}'].double() + 0.3 * first[name].double()
+    by_hand = 0.7 * first[f'teacher.{name}'].double() + 0.3 * second[name].double()
     torch.testing.assert_close(second[f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
 
 
@@ -147,10 +149,10 @@ def test_the_student_moves_in_every_iteration(run):
         assert not torch.equal(before['backbone.conv.weight'], after['backbone.conv.weight'])
 
 
-def test_the_teacher_moves_towards_the_students_weights_from_before_the_step(run):
+def test_the_teacher_of_an_iteration_has_moved_towards_the_student_of_that_iteration(run):
     for before, after in zip(run.states, run.states[1:]):
         for name in PARAMETERS:
-            by_hand = MOMENTUM * before[f'teacher.{name}'].double() + (1 - MOMENTUM) * before[name].double()
+            by_hand = MOMENTUM * before[f'teacher.{name}'].double() + (1 - MOMENTUM) * after[name].double()
             torch.testing.assert_close(after[f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
 
 
@@ -159,7 +161,7 @@ def test_after_n_steps_the_teacher_is_the_weighted_sum_of_all_students(run):
     for name in PARAMETERS:
         by_hand = MOMENTUM**steps * run.states[0][name].double()
         for step in range(steps):
-            by_hand += (1 - MOMENTUM) * MOMENTUM ** (steps - 1 - step) * run.states[step][name].double()
+            by_hand += (1 - MOMENTUM) * MOMENTUM ** (steps - 1 - step) * run.states[step + 1][name].double()
         torch.testing.assert_close(run.states[-1][f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
 
 
@@ -167,11 +169,11 @@ def test_the_loss_is_the_papers_taken_before_enqueue_with_the_moved_teacher(run)
     for step, (before, after) in enumerate(zip(run.states, run.states[1:])):
         clips = run.batches[step]
         student = student_embedding(before, clips)
-        teacher = unit(projection(after, 'teacher.', clips, TEACHER_VIEW))
+        teacher = unit(projection(before, 'teacher.', clips, TEACHER_VIEW))
         logged = run.logs[step]['loss_distill']
         assert logged == pytest.approx(divergence(student, teacher, before['memory_bank.rows']), rel=2e-3)
         # The test would notice the other orders.
-        stale = unit(projection(before, 'teacher.', clips, TEACHER_VIEW))
+        stale = unit(projection(run.states[max(step - 1, 0)], 'teacher.', clips, TEACHER_VIEW))
         assert step == 0 or logged != pytest.approx(divergence(student, stale, before['memory_bank.rows']), rel=2e-3)
         assert logged != pytest.approx(divergence(student, teacher, after['memory_bank.rows']), rel=2e-3)
 
@@ -180,8 +182,8 @@ def test_the_bank_holds_the_teachers_keys_in_order_though_no_batch_divides_it(ru
     size = run.states[0]['memory_bank.rows'].shape[0]
     ring = list(run.states[0]['memory_bank.rows'].double())
     written = 0
-    for step, after in enumerate(run.states[1:]):
-        for key in unit(projection(after, 'teacher.', run.batches[step], TEACHER_VIEW)):
+    for step, (before, after) in enumerate(zip(run.states, run.states[1:])):
+        for key in unit(projection(before, 'teacher.', run.batches[step], TEACHER_VIEW)):
             ring[written % size] = key
             written += 1
         torch.testing.assert_close(after['memory_bank.rows'].double(), torch.stack(ring), atol=1e-4, rtol=0)
@@ -191,7 +193,7 @@ def test_the_bank_holds_the_teachers_keys_in_order_though_no_batch_divides_it(ru
 
 def test_the_teachers_batch_norm_statistics_are_its_own_and_not_averaged(run):
     for step, (before, after) in enumerate(zip(run.states, run.states[1:])):
-        maps = first_maps(after, 'teacher.', run.batches[step], TEACHER_VIEW)
+        maps = first_maps(before, 'teacher.', run.batches[step], TEACHER_VIEW)
         for name, statistic in (('running_mean', maps.mean((0, 2, 3, 4))), ('running_var', maps.var((0, 2, 3, 4)))):
             name = f'teacher.backbone.bn.{name}'
             by_hand = 0.9 * before[name].double() + 0.1 * statistic
@@ -224,6 +226,31 @@ def test_the_logged_spread_is_that_of_the_students_embeddings(run):
         assert log['std_student'] == pytest.approx(by_hand, rel=1e-2, abs=1e-3)
 
 
+def test_a_plain_loop_gives_the_same_bits_as_the_runner(build_aux_skd, build_runner):
+    precision = dict(type='PrecisionHook', precision='fp32', channels_last=False)
+    runner = build_runner(build_aux_skd(), hooks=HOOKS, epochs=2, precision=precision)
+    runner.train()
+    model, loader = build_aux_skd(), runner.train_dataloader
+    optimizer = torch.optim.SGD(
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        lr=0.5,
+        momentum=0.9,
+        weight_decay=5e-4,
+    )
+    model.start_teacher()
+    for epoch in range(2):
+        loader.sampler.set_epoch(epoch)
+        for batch in loader:
+            losses = model(**model.data_preprocessor(batch, training=True), mode='loss')
+            optimizer.zero_grad()
+            losses['loss_distill'].backward()
+            optimizer.step()
+            model.after_step(MOMENTUM)
+    plain = model.state_dict()
+    for name, value in runner.model.state_dict().items():
+        assert torch.equal(value, plain[name]), name
+
+
 # --- accumulated gradients ------------------------------------------------------------------------------------------
 
 
@@ -244,15 +271,15 @@ def test_with_accumulated_gradients_teacher_and_bank_move_once_per_optimiser_ste
     pending = []
     for step in range(8):
         before, after = recorder.states[step : step + 2]
-        begins, ends = step % accumulate == 0, (step + 1) % accumulate == 0 or step == 7
-        if begins:
+        ends = (step + 1) % accumulate == 0 or step == 7
+        if ends:
             for name in PARAMETERS:
-                by_hand = MOMENTUM * before[f'teacher.{name}'].double() + (1 - MOMENTUM) * before[name].double()
+                by_hand = MOMENTUM * before[f'teacher.{name}'].double() + (1 - MOMENTUM) * after[name].double()
                 torch.testing.assert_close(after[f'teacher.{name}'].double(), by_hand, atol=1e-6, rtol=1e-5)
         else:
             assert_same(before, after, 'teacher.', 'teacher.')
         assert ends != torch.equal(before['backbone.conv.weight'], after['backbone.conv.weight'])
-        pending.append(unit(projection(after, 'teacher.', recorder.batches[step], TEACHER_VIEW)))
+        pending.append(unit(projection(before, 'teacher.', recorder.batches[step], TEACHER_VIEW)))
         if not ends:
             assert torch.equal(before['memory_bank.rows'], after['memory_bank.rows'])
         else:
@@ -279,8 +306,8 @@ def test_the_keys_of_all_ranks_are_enqueued_in_the_order_of_the_ranks(
         gathered.append(keys.clone())
         return [keys, -keys]
 
-    monkeypatch.setattr(momentum_hooks, 'get_world_size', lambda: 2)
-    monkeypatch.setattr(momentum_hooks, 'all_gather', all_gather)
+    monkeypatch.setattr(momentum_pretrainer, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(momentum_pretrainer, 'all_gather', all_gather)
     build_runner(model, hooks=[*HOOKS, recorder]).train()
     expected = torch.cat([torch.cat([keys, -keys]) for keys in gathered])
     assert len(expected) == 16
@@ -294,19 +321,28 @@ def test_the_keys_of_all_ranks_are_enqueued_in_the_order_of_the_ranks(
 @pytest.mark.parametrize('missing', ['MomentumTeacherHook', 'MemoryBankHook'])
 def test_a_missing_hook_stops_training_by_name(build_aux_skd, build_runner, missing):
     hooks = [hook for hook in HOOKS if hook['type'] != missing]
-    with pytest.raises(RuntimeError, match=rf"needs the hooks {missing}; .*dict\(type='{missing}'\)"):
+    with pytest.raises(ConfigError, match=rf"needs {missing}; add dict\(type='{missing}'\)"):
         build_runner(build_aux_skd(), hooks=hooks).train()
 
 
-@pytest.mark.parametrize(('hook', 'needs'), [(MomentumTeacherHook(), 'a teacher'), (MemoryBankHook(), 'a memory bank')])
-def test_a_hook_with_a_model_it_does_not_fit_is_refused(build_vspp, build_runner, hook, needs):
-    with pytest.raises(TypeError, match=f'{type(hook).__name__} needs a model with {needs}, got Pretrainer'):
+def test_without_any_of_them_training_stops_too(build_aux_skd, build_runner):
+    with pytest.raises(ConfigError, match='needs MomentumTeacherHook and MemoryBankHook'):
+        build_runner(build_aux_skd(), hooks=[]).train()
+    with pytest.raises(ConfigError, match='needs MomentumTeacherHook and MemoryBankHook'):
+        build_runner(build_aux_skd(), hooks=[LossGuardHook()], work_dir='guarded', samples=2).train()
+
+
+@pytest.mark.parametrize('hook', [MomentumTeacherHook(), MemoryBankHook()])
+def test_a_hook_with_a_model_it_does_not_fit_is_refused(build_vspp, build_runner, hook):
+    with pytest.raises(
+        TypeError, match=f'{type(hook).__name__} needs a model with an averaged teacher, got Pretrainer'
+    ):
         build_runner(build_vspp(), hooks=[hook]).train()
 
 
 @pytest.mark.parametrize('momentum', [-0.1, 1.1])
 def test_a_momentum_outside_0_to_1_is_refused(momentum):
-    with pytest.raises(ValueError, match=f'momentum must lie in 0..1, got {momentum}'):
+    with pytest.raises(ValueError, match=f'momentum must be a number from 0 to 1, got {momentum}'):
         MomentumTeacherHook(momentum)
 
 
@@ -331,25 +367,86 @@ def test_preprocessor_and_bank_are_those_of_the_recomputation(build_aux_skd):
 
 def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux_skd):
     """The scale falls in the second iteration, as it does when a gradient was not finite."""
-    scales = iter([8.0, 8.0, 8.0, 8.0, 4.0, 4.0, 4.0])
+    scale = [8.0]
     wrapper = SimpleNamespace(
         _inner_count=0,
         _accumulative_counts=1,
         should_update=lambda: True,
-        loss_scaler=SimpleNamespace(get_scale=lambda: next(scales)),
+        loss_scaler=SimpleNamespace(get_scale=lambda: scale[0]),
     )
     model = build_aux_skd()
-    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper)
-    teacher_hook, bank_hook = MomentumTeacherHook(momentum=0.5), MemoryBankHook()
-    for hook in (teacher_hook, bank_hook):
+    hooks = [MomentumTeacherHook(momentum=0.5), MemoryBankHook()]
+    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper, hooks=hooks)
+    for hook in hooks:
         hook.before_train(runner)
-    moves, pointers = [], []
+    moves, seen = [], []
     model.move_teacher = moves.append
-    for iteration in range(3):
-        for hook in (teacher_hook, bank_hook):
+    for iteration, after in enumerate((8.0, 4.0, 4.0)):
+        for hook in hooks:
             hook.before_train_iter(runner, iteration)
         model.pending_keys.append(torch.ones(2, 5))
-        moved = len(moves)
-        bank_hook.after_train_iter(runner, iteration)
-        pointers.append((moved, int(model.memory_bank.pointer)))
-    assert pointers == [(1, 2), (2, 2), (2, 4)] and not model.pending_keys
+        scale[0] = after
+        for hook in hooks:
+            hook.after_train_iter(runner, iteration)
+        seen.append((len(moves), int(model.memory_bank.pointer)))
+    assert seen == [(1, 2), (1, 2), (2, 4)] and not model.pending_keys
+
+
+# --- checkpoints from before the teacher moved right after the step --------------------------------------------------
+
+
+class AsBefore(Hook):
+    """Saves what was saved before: a teacher that has not moved for the last step, and whether that was skipped."""
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        self.teacher = copied(runner.model.teacher.state_dict())
+        self.moving = {name for name, _ in runner.model.teacher.named_parameters()}
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['step_skipped'] = False
+        for name in self.moving:
+            checkpoint['state_dict'][f'teacher.{name}'] = self.teacher[name]
+
+
+def copied(state: dict) -> dict:
+    return {name: value.clone() for name, value in state.items()}
+
+
+@pytest.mark.parametrize('accumulate', [1, 2])
+@pytest.mark.parametrize('old', [True, False], ids=['old checkpoint', 'new checkpoint'])
+def test_a_checkpoint_of_either_form_is_gone_on_from_bit_by_bit(build_aux_skd, build_runner, tmp_path, old, accumulate):
+    settings = dict(epochs=2, samples=12, optim_wrapper=dict(accumulative_counts=accumulate))
+    exact = dict(type='ExactResumeHook')
+    whole = build_runner(build_aux_skd(), hooks=[*HOOKS, exact], work_dir='whole', **settings)
+    whole.train()
+    first = [AsBefore('')] if old else []
+    checkpoint = dict(type='PlainCheckpointHook', interval=1)
+    build_runner(
+        build_aux_skd(), hooks=[*HOOKS, exact, *first], work_dir='part', checkpoint=checkpoint, **settings
+    ).train()
+    saved = torch.load(tmp_path / 'part' / 'epoch_1.pth', weights_only=False)
+    assert ('step_skipped' in saved) == old
+    resumed = build_runner(
+        build_aux_skd(seed=3),
+        hooks=[*HOOKS, exact],
+        work_dir='resumed',
+        load_from=str(tmp_path / 'part' / 'epoch_1.pth'),
+        resume=True,
+        **settings,
+    )
+    resumed.train()
+    state = resumed.model.state_dict()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_the_step_before_an_old_checkpoint_may_have_been_skipped(build_aux_skd):
+    for skipped in (True, False):
+        hook = MomentumTeacherHook()
+        hook.after_load_checkpoint(None, dict(step_skipped=skipped))
+        assert hook.move_is_due is not skipped

@@ -80,7 +80,7 @@ def test_on_a_cpu_weights_are_channels_last_in_every_precision_unless_it_is_chos
 def test_teacher_and_student_are_both_channels_last(build_aux_skd):
     model = build_aux_skd()
     call_before_run(model, PrecisionHook('bf16'))
-    model.copy_student_to_teacher()
+    model.start_teacher()
     for part in (model.backbone, model.teacher['backbone']):
         assert part.conv.weight.is_contiguous(memory_format=torch.channels_last_3d)
 
@@ -112,12 +112,12 @@ def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_f
 ):
     model = build_aux_skd()
     watched = [Watch(model.backbone.conv), Watch(model.teacher['backbone'].conv)]
-    embeddings = {}
+    seen = {}
     loss = model.heads['distill'].loss
 
-    def watched_loss(**arguments) -> dict:
-        results = loss(**arguments)
-        embeddings.update(arguments, **results)
+    def watched_loss(embeddings, data_samples) -> dict:
+        results = loss(embeddings, data_samples)
+        seen.update(student=embeddings.student, teacher=embeddings.teacher, bank=embeddings.bank.rows, **results)
         return results
 
     model.heads['distill'].loss = watched_loss
@@ -129,7 +129,7 @@ def test_auxskd_trains_its_convolutions_in_the_precision_and_keeps_all_else_in_f
     runner.train()
     assert [watch.outputs[True] for watch in watched] == [{dtype}, {dtype}]
     for name in ('student', 'teacher', 'bank', 'loss_distill'):
-        assert embeddings[name].dtype == torch.float32, name
+        assert seen[name].dtype == torch.float32, name
     state = model.state_dict()
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
     buffers = [value['momentum_buffer'] for value in runner.optim_wrapper.optimizer.state.values()]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from videossl.models import SegmentHead, SpeedHead
+from videossl.models.embeddings import Embeddings
 from videossl.registry import MODELS
 
 HEADS = [(SpeedHead, 'num_speeds', 'gt_speed', 'speed'), (SegmentHead, 'num_segments', 'gt_segment', 'segment')]
@@ -27,7 +28,7 @@ def test_the_loss_is_the_mean_cross_entropy_over_all_clips(samples_with, head_cl
     head = head_class(in_channels=6, **{classes: 5})
     labels = [[0, 4], [2, 2], [3, 1]]
     embedding = 3 * torch.randn(3, 2, 6)
-    results = head.loss(embedding, samples_with(**{label: labels}))
+    results = head.loss(Embeddings(embedding), samples_with(**{label: labels}))
     assert set(results) == {f'loss_{name}', f'acc_{name}'}
     assert results[f'loss_{name}'].item() == pytest.approx(cross_entropy_by_hand(head, embedding, labels), rel=1e-5)
 
@@ -39,7 +40,7 @@ def test_the_accuracy_is_the_share_of_right_clips(samples_with, head_class, clas
         head.classifier.weight.copy_(torch.eye(4))
         head.classifier.bias.zero_()
     embedding = torch.eye(4).view(2, 2, 4)
-    assert head.loss(embedding, samples_with(**{label: [[0, 1], [2, 0]]}))[f'acc_{name}'].item() == 0.75
+    assert head.loss(Embeddings(embedding), samples_with(**{label: [[0, 1], [2, 0]]}))[f'acc_{name}'].item() == 0.75
 
 
 @each_head
@@ -49,7 +50,7 @@ def test_ignored_clips_take_no_part_in_loss_and_accuracy(samples_with, head_clas
         head.classifier.weight.copy_(torch.eye(4))
     labels = [[0, -100], [-100, 1]]
     embedding = torch.eye(4).view(2, 2, 4)
-    results = head.loss(embedding, samples_with(**{label: labels}))
+    results = head.loss(Embeddings(embedding), samples_with(**{label: labels}))
     assert results[f'loss_{name}'].item() == pytest.approx(cross_entropy_by_hand(head, embedding, labels), rel=1e-5)
     assert results[f'acc_{name}'].item() == 0.5  # clip (0, 0) is right, (1, 1) is wrong, two do not count
 
@@ -60,7 +61,7 @@ def test_a_batch_of_ignored_clips_gives_a_loss_of_zero_and_finite_gradients(
 ):
     head = head_class(in_channels=6, **{classes: 3})
     embedding = torch.randn(2, 1, 6, requires_grad=True)
-    results = head.loss(embedding, samples_with(**{label: [[-100], [-100]]}))
+    results = head.loss(Embeddings(embedding), samples_with(**{label: [[-100], [-100]]}))
     assert results[f'loss_{name}'].item() == 0 and results[f'acc_{name}'].item() == 0
     results[f'loss_{name}'].backward()
     for tensor in (embedding, *head.parameters()):
@@ -71,7 +72,7 @@ def test_a_batch_of_ignored_clips_gives_a_loss_of_zero_and_finite_gradients(
 def test_another_ignored_label_can_be_chosen(samples_with, head_class, classes, label, name):
     head = head_class(in_channels=6, ignore_index=2, **{classes: 3})
     embedding = torch.randn(2, 1, 6)
-    results = head.loss(embedding, samples_with(**{label: [[2], [1]]}))
+    results = head.loss(Embeddings(embedding), samples_with(**{label: [[2], [1]]}))
     assert results[f'loss_{name}'].item() == pytest.approx(
         cross_entropy_by_hand(head, embedding, [[-100], [1]]), rel=1e-5
     )
@@ -82,7 +83,7 @@ def test_the_gradient_is_softmax_minus_one_hot(samples_with, head_class, classes
     head = head_class(in_channels=6, **{classes: 4})
     embedding = torch.randn(2, 2, 6)
     labels = torch.tensor([[3, 0], [1, 1]])
-    head.loss(embedding, samples_with(**{label: labels}))[f'loss_{name}'].backward()
+    head.loss(Embeddings(embedding), samples_with(**{label: labels}))[f'loss_{name}'].backward()
     logits = embedding.double().reshape(4, 6) @ head.classifier.weight.double().t() + head.classifier.bias.double()
     difference = (logits.softmax(1) - torch.eye(4, dtype=torch.double)[labels.flatten()]) / 4
     torch.testing.assert_close(head.classifier.bias.grad.double(), difference.sum(0).detach(), atol=1e-6, rtol=1e-5)
@@ -92,9 +93,9 @@ def test_the_gradient_is_softmax_minus_one_hot(samples_with, head_class, classes
 def test_the_weight_scales_the_loss_and_not_the_accuracy(samples_with, head_class, classes, label, name):
     embedding, samples = torch.randn(3, 1, 6), samples_with(**{label: [[0], [1], [1]]})
     head = head_class(in_channels=6, **{classes: 3})
-    plain = head.loss(embedding, samples)
+    plain = head.loss(Embeddings(embedding), samples)
     head.loss_weight = 0.25
-    weighted = head.loss(embedding, samples)
+    weighted = head.loss(Embeddings(embedding), samples)
     assert weighted[f'loss_{name}'].item() == pytest.approx(plain[f'loss_{name}'].item() / 4)
     assert weighted[f'acc_{name}'] == plain[f'acc_{name}']
 
@@ -104,14 +105,14 @@ def test_the_weight_scales_the_loss_and_not_the_accuracy(samples_with, head_clas
 def test_a_missing_label_is_named_with_the_head_that_reads_it(samples_with, head_class, classes, label, name, samples):
     data_samples = samples_with(gt_other=[[0]]) if samples == 'unlabelled' else None
     with pytest.raises(KeyError, match=f'{head_class.__name__} reads the label "{label}"'):
-        head_class(in_channels=6).loss(torch.rand(1, 1, 6), data_samples)
+        head_class(in_channels=6).loss(Embeddings(torch.rand(1, 1, 6)), data_samples)
 
 
 @each_head
 @pytest.mark.parametrize('labels', [[[0, 1], [1, 0]], [0, 1]])
 def test_labels_that_do_not_fit_the_clips_are_refused(samples_with, head_class, classes, label, name, labels):
     with pytest.raises(ValueError, match=f'{head_class.__name__}: .* labels "{label}" for \\(2, 1\\) clips'):
-        head_class(in_channels=6).loss(torch.rand(2, 1, 6), samples_with(**{label: labels}))
+        head_class(in_channels=6).loss(Embeddings(torch.rand(2, 1, 6)), samples_with(**{label: labels}))
 
 
 @each_head
@@ -120,14 +121,16 @@ def test_logits_and_loss_are_fp32_inside_autocast(samples_with, head_class, clas
     embedding, labels = 5 * torch.randn(4, 1, 6), [[0], [1], [2], [1]]
     with torch.autocast('cpu', dtype=torch.bfloat16):
         logits = head(embedding)
-        loss = head.loss(embedding, samples_with(**{label: labels}))[f'loss_{name}']
+        loss = head.loss(Embeddings(embedding), samples_with(**{label: labels}))[f'loss_{name}']
     assert logits.dtype == loss.dtype == torch.float32
     assert loss.item() == pytest.approx(cross_entropy_by_hand(head, embedding, labels), rel=1e-5)
 
 
 @each_head
 def test_a_bf16_embedding_is_accepted(samples_with, head_class, classes, label, name):
-    loss = head_class(in_channels=6).loss(torch.randn(2, 1, 6).bfloat16(), samples_with(**{label: [[0], [1]]}))
+    loss = head_class(in_channels=6).loss(
+        Embeddings(torch.randn(2, 1, 6).bfloat16()), samples_with(**{label: [[0], [1]]})
+    )
     assert loss[f'loss_{name}'].dtype == torch.float32
 
 
@@ -138,7 +141,7 @@ def test_it_has_one_linear_layer_and_four_classes_by_default(head_class, classes
         'classifier.weight': (4, 6),
         'classifier.bias': (4,),
     }
-    assert head.embedding == 'pooled'
+    assert head.embedding_name == 'pooled'
     with pytest.raises(ValueError, match=f'{head_class.__name__}: the number of classes'):
         head_class(in_channels=6, **{classes: 0})
 
@@ -149,7 +152,9 @@ def test_initialisation_makes_the_first_guess_nearly_uniform(samples_with, head_
     head.init_weights()
     torch.testing.assert_close(head.classifier.bias, torch.zeros(4))
     assert head.classifier.weight.std().item() == pytest.approx(0.01, rel=0.2)
-    loss = head.loss(torch.rand(8, 1, 64), samples_with(**{label: [[i % 4] for i in range(8)]}))[f'loss_{name}']
+    loss = head.loss(Embeddings(torch.rand(8, 1, 64)), samples_with(**{label: [[i % 4] for i in range(8)]}))[
+        f'loss_{name}'
+    ]
     assert loss.item() == pytest.approx(np.log(4), abs=0.1)
 
 

@@ -1,12 +1,20 @@
 """InfoNCE against -log softmax written out in float64."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from videossl.models import InfoNCEHead
+from videossl.models.embeddings import Embeddings
 from videossl.models.heads import info_nce
 from videossl.registry import MODELS
+
+
+def embeddings(student, teacher, rows):
+    """What the head gets of a model whose bank has these rows."""
+    return Embeddings(student, teacher, SimpleNamespace(rows=rows))
 
 
 def loss_by_hand(student, teacher, bank, temperature) -> float:
@@ -66,7 +74,7 @@ def test_the_gradient_is_that_of_the_cross_entropy_and_goes_to_the_student_alone
 def test_similarities_stay_in_fp32_inside_autocast(views):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         loss = info_nce(*views, 0.07)
-        head = InfoNCEHead().loss(views[0].unsqueeze(1), *views[1:])
+        head = InfoNCEHead().loss(embeddings(views[0].unsqueeze(1), *views[1:]))
         similarity = views[0] @ views[2].t()
     assert similarity.dtype == torch.bfloat16, 'autocast would have gone unnoticed'
     assert loss.dtype == head['loss_appearance'].dtype == torch.float32
@@ -79,21 +87,23 @@ def test_the_accuracy_is_the_share_of_samples_and_views_that_beat_every_row():
     student = rows[:2].unsqueeze(1)
     teacher = torch.stack([rows[[0, 0]], rows[[0, 1]]], dim=1)  # the first view of the second sample is wrong
     bank = rows[2:]
-    assert InfoNCEHead().loss(student, teacher, bank)['acc_appearance'].item() == 0.75
-    assert InfoNCEHead().loss(student, teacher, rows)['acc_appearance'].item() == 0, 'a tie is no win'
+    assert InfoNCEHead().loss(embeddings(student, teacher, bank))['acc_appearance'].item() == 0.75
+    assert InfoNCEHead().loss(embeddings(student, teacher, rows))['acc_appearance'].item() == 0, 'a tie is no win'
 
 
 def test_a_collapsed_model_wins_nothing_by_rounding(unit_rows):
     row = unit_rows(1, 128)
     head = InfoNCEHead()
-    results = head.loss(row.expand(64, 1, 128), row.expand(64, 2, 128).contiguous(), row.expand(500, 128).contiguous())
+    results = head.loss(
+        embeddings(row.expand(64, 1, 128), row.expand(64, 2, 128).contiguous(), row.expand(500, 128).contiguous())
+    )
     assert results['acc_appearance'].item() == 0
     assert results['loss_appearance'].item() == pytest.approx(2 * np.log(501), rel=1e-5)
 
 
 def test_the_weight_scales_the_loss_alone_and_the_name_names_both(views):
-    inputs = views[0].unsqueeze(1), *views[1:]
-    plain, weighted = InfoNCEHead().loss(*inputs), InfoNCEHead(name='video', loss_weight=3.0).loss(*inputs)
+    inputs = embeddings(views[0].unsqueeze(1), *views[1:])
+    plain, weighted = InfoNCEHead().loss(inputs), InfoNCEHead(name='video', loss_weight=3.0).loss(inputs)
     assert set(plain) == {'loss_appearance', 'acc_appearance'} and set(weighted) == {'loss_video', 'acc_video'}
     assert weighted['loss_video'].item() == pytest.approx(3 * plain['loss_appearance'].item())
     assert weighted['acc_video'] == plain['acc_appearance']
@@ -101,7 +111,7 @@ def test_the_weight_scales_the_loss_alone_and_the_name_names_both(views):
 
 def test_the_released_codes_temperature_is_the_default():
     head = MODELS.build(dict(type='InfoNCEHead'))
-    assert (head.temperature, head.embedding, head.loss_weight) == (0.07, 'appearance', 1.0)
+    assert (head.temperature, head.embedding_name, head.loss_weight) == (0.07, 'appearance', 1.0)
     assert list(head.parameters()) == []
 
 
@@ -109,4 +119,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match='temperature must be positive, got 0'):
         InfoNCEHead(temperature=0)
     with pytest.raises(ValueError, match='one student view, got 2'):
-        InfoNCEHead().loss(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.rand(3, 4))
+        InfoNCEHead().loss(embeddings(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.rand(3, 4)))

@@ -11,6 +11,7 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from videossl.models import NTXentHead, Pretrainer
+from videossl.models.embeddings import Embeddings
 from videossl.models.heads import nt_xent
 from videossl.registry import MODELS
 
@@ -37,7 +38,7 @@ def contrast_by_hand(embedding, groups, temperature=TEMPERATURE) -> tuple[float,
 @pytest.mark.parametrize(('num_videos', 'num_views'), [(5, 2), (3, 3), (2, 4), (1, 2)])
 def test_clips_of_one_video_are_drawn_together_and_all_others_apart(num_videos, num_views):
     embedding = 3 * torch.randn(num_videos, num_views, 6)
-    results = NTXentHead('same_context', TEMPERATURE, loss_weight=1).loss(embedding)
+    results = NTXentHead('same_context', TEMPERATURE, loss_weight=1).loss(Embeddings(embedding))
     loss, accuracy = contrast_by_hand(embedding, [video for video in range(num_videos) for _ in range(num_views)])
     assert set(results) == {'loss_contrast', 'acc_contrast'}
     assert results['loss_contrast'].item() == pytest.approx(loss, rel=1e-5, abs=1e-6)
@@ -54,7 +55,9 @@ def test_clips_of_one_video_are_drawn_together_and_all_others_apart(num_videos, 
 )
 def test_clips_of_one_pace_are_drawn_together_whatever_their_video(samples_with, speeds):
     embedding = 3 * torch.randn(len(speeds), len(speeds[0]), 6)
-    results = NTXentHead('same_pace', TEMPERATURE, loss_weight=1).loss(embedding, samples_with(gt_speed=speeds))
+    results = NTXentHead('same_pace', TEMPERATURE, loss_weight=1).loss(
+        Embeddings(embedding), samples_with(gt_speed=speeds)
+    )
     loss, accuracy = contrast_by_hand(embedding, np.ravel(speeds).tolist())
     assert results['loss_contrast'].item() == pytest.approx(loss, rel=1e-5)
     assert results['acc_contrast'].item() == pytest.approx(accuracy)
@@ -64,7 +67,7 @@ def test_the_gradient_is_that_of_the_loss_by_hand(samples_with):
     """Central differences of the loops above, in float64."""
     speeds = [[0, 1], [1, 2], [0, 3]]
     embedding = torch.randn(3, 2, 3, requires_grad=True)
-    NTXentHead('same_pace', 0.5, loss_weight=1).loss(embedding, samples_with(gt_speed=speeds))[
+    NTXentHead('same_pace', 0.5, loss_weight=1).loss(Embeddings(embedding), samples_with(gt_speed=speeds))[
         'loss_contrast'
     ].backward()
     step = 1e-5
@@ -80,7 +83,9 @@ def test_the_gradient_is_that_of_the_loss_by_hand(samples_with):
 def test_anchors_without_a_positive_take_no_part_in_the_mean_and_accuracy(samples_with):
     # Two clips of speed 0 at a right angle, and one of speed 1 that is opposite to the first.
     embedding = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[-1.0, 0.0]]])
-    results = NTXentHead('same_pace', 1.0, loss_weight=1).loss(embedding, samples_with(gt_speed=[[0], [0], [1]]))
+    results = NTXentHead('same_pace', 1.0, loss_weight=1).loss(
+        Embeddings(embedding), samples_with(gt_speed=[[0], [0], [1]])
+    )
     first = -math.log(1 / (1 + math.exp(-1)))
     second = -math.log(1 / 2)
     assert results['loss_contrast'].item() == pytest.approx((first + second) / 2)
@@ -90,14 +95,14 @@ def test_anchors_without_a_positive_take_no_part_in_the_mean_and_accuracy(sample
 @pytest.mark.parametrize('speeds', [[[0], [1], [2]], [[3]]])
 def test_a_batch_without_any_positive_gives_a_loss_of_zero_that_still_has_a_gradient(samples_with, speeds):
     embedding = torch.randn(len(speeds), 1, 4, requires_grad=True)
-    results = NTXentHead('same_pace').loss(embedding, samples_with(gt_speed=speeds))
+    results = NTXentHead('same_pace').loss(Embeddings(embedding), samples_with(gt_speed=speeds))
     results['loss_contrast'].backward()
     assert results['loss_contrast'].item() == 0 and results['acc_contrast'].item() == 0
     assert torch.equal(embedding.grad, torch.zeros_like(embedding))
 
 
 def test_collapsed_embeddings_cost_the_log_of_the_number_of_others_and_count_as_wrong():
-    results = NTXentHead('same_context', 0.01, loss_weight=1).loss(torch.full((4, 2, 8), 2.5))
+    results = NTXentHead('same_context', 0.01, loss_weight=1).loss(Embeddings(torch.full((4, 2, 8), 2.5)))
     assert results['loss_contrast'].item() == pytest.approx(math.log(7), rel=1e-5)
     assert results['acc_contrast'].item() == 0
 
@@ -109,7 +114,7 @@ def test_a_clip_alone_in_its_batch_has_a_finite_value_before_it_is_left_out():
 
 def test_an_embedding_of_zeros_gives_finite_values():
     embedding = torch.zeros(3, 2, 4, requires_grad=True)
-    NTXentHead().loss(embedding)['loss_contrast'].backward()
+    NTXentHead().loss(Embeddings(embedding))['loss_contrast'].backward()
     assert embedding.grad.isfinite().all()
 
 
@@ -117,7 +122,7 @@ def test_bf16_embeddings_are_compared_in_fp32_also_inside_autocast():
     embedding = torch.randn(6, 2, 64).bfloat16()
     loss, _ = contrast_by_hand(embedding.float(), [video for video in range(6) for _ in range(2)], 0.02)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        results = NTXentHead(temperature=0.02, loss_weight=1).loss(embedding)
+        results = NTXentHead(temperature=0.02, loss_weight=1).loss(Embeddings(embedding))
         rows = torch.nn.functional.normalize(embedding.float(), dim=2).flatten(0, 1)
         error = ((rows @ rows.t()).double() - rows.double() @ rows.double().t()).abs().max() / 0.02
     assert results['loss_contrast'].dtype == torch.float32
@@ -127,14 +132,14 @@ def test_bf16_embeddings_are_compared_in_fp32_also_inside_autocast():
 
 def test_the_weight_scales_the_loss_and_nothing_else():
     embedding = torch.randn(4, 2, 8)
-    plain, weighted = (NTXentHead(loss_weight=weight).loss(embedding) for weight in (1.0, 3.0))
+    plain, weighted = (NTXentHead(loss_weight=weight).loss(Embeddings(embedding)) for weight in (1.0, 3.0))
     assert weighted['loss_contrast'].item() == pytest.approx(3 * plain['loss_contrast'].item())
     assert weighted['acc_contrast'] == plain['acc_contrast']
 
 
 def test_the_defaults_are_a_tenth_of_same_context_on_the_projection():
     head = MODELS.build(dict(type='NTXentHead'))
-    assert (head.positives, head.temperature, head.embedding, head.loss_weight) == (
+    assert (head.positives, head.temperature, head.embedding_name, head.loss_weight) == (
         'same_context',
         0.1,
         'projection',
@@ -158,14 +163,14 @@ def test_a_senseless_parameter_is_refused_by_name(arguments, named):
 
 def test_same_context_with_a_single_clip_says_what_to_change():
     with pytest.raises(ValueError, match='num_views=2'):
-        NTXentHead('same_context').loss(torch.randn(4, 1, 8))
+        NTXentHead('same_context').loss(Embeddings(torch.randn(4, 1, 8)))
 
 
 def test_same_pace_without_labels_or_with_too_few_is_refused(samples_with):
     with pytest.raises(KeyError, match='NTXentHead reads the label "gt_speed"'):
-        NTXentHead('same_pace').loss(torch.randn(2, 1, 8), [ActionDataSample(), ActionDataSample()])
+        NTXentHead('same_pace').loss(Embeddings(torch.randn(2, 1, 8)), [ActionDataSample(), ActionDataSample()])
     with pytest.raises(ValueError, match='gt_speed'):
-        NTXentHead('same_pace').loss(torch.randn(2, 2, 8), samples_with(gt_speed=[[0], [1]]))
+        NTXentHead('same_pace').loss(Embeddings(torch.randn(2, 2, 8)), samples_with(gt_speed=[[0], [1]]))
 
 
 # Two processes. Of the speeds, two clips of the second process and none of the first stand alone in the joint batch.

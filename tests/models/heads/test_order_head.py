@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from videossl.models import OrderHead, Pretrainer
+from videossl.models.embeddings import Embeddings
 from videossl.registry import MODELS
 
 
@@ -114,7 +115,7 @@ def test_defaults_are_the_released_codes():
     head = MODELS.build(dict(type='OrderHead'))
     assert (head.relation.in_features, head.relation.out_features) == (1024, 512)
     assert (head.classifier.in_features, head.classifier.out_features) == (1536, 6)
-    assert head.dropout.p == 0.5 and head.embedding == 'pooled' and head.loss_weight == 1
+    assert head.dropout.p == 0.5 and head.embedding_name == 'pooled' and head.loss_weight == 1
 
 
 def test_initialisation_is_pytorchs():
@@ -142,7 +143,7 @@ def test_dropout_acts_on_relations_in_training_alone(identity_head):
 # ------------------------------------------------------------------------------------------------------ loss, accuracy
 def test_the_loss_is_the_mean_of_minus_log_softmax(head, labelled):
     embedding, labels = 4 * torch.randn(6, 3, 5), [0, 1, 2, 3, 4, 5]
-    results = head.loss(embedding, labelled(labels))
+    results = head.loss(Embeddings(embedding), labelled(labels))
     assert set(results) == {'loss_order', 'acc_order'}
     assert results['loss_order'].item() == pytest.approx(reference_loss(head, embedding, labels), rel=1e-5)
 
@@ -152,21 +153,21 @@ def test_the_accuracy_is_the_share_of_right_tuples(identity_head, labelled):
     # The logits are [1, 2, 1, 3, 2, 3], largest first at class 3, and [5, 2, 5, 1, 2, 1], largest first at class 0.
     embedding = torch.tensor([[[1.0], [2.0], [3.0]], [[5.0], [2.0], [1.0]]]).repeat(2, 1, 1)
     assert head(embedding).argmax(1).tolist() == [3, 0, 3, 0]
-    assert head.loss(embedding, labelled([3, 0, 2, 0]))['acc_order'].item() == 0.75
+    assert head.loss(Embeddings(embedding), labelled([3, 0, 2, 0]))['acc_order'].item() == 0.75
 
 
 def test_ignored_tuples_take_no_part_in_loss_and_accuracy(head, labelled):
     embedding = torch.randn(4, 3, 5)
     guesses = head(embedding).argmax(1).tolist()
     labels = [guesses[0], -100, (guesses[2] + 1) % 6, -100]
-    results = head.loss(embedding, labelled(labels))
+    results = head.loss(Embeddings(embedding), labelled(labels))
     assert results['loss_order'].item() == pytest.approx(reference_loss(head, embedding, labels), rel=1e-5)
     assert results['acc_order'].item() == 0.5
 
 
 def test_a_batch_of_ignored_tuples_gives_a_loss_of_zero_and_zero_gradients(head, labelled):
     embedding = torch.randn(2, 3, 5, requires_grad=True)
-    results = head.loss(embedding, labelled([-100, -100]))
+    results = head.loss(Embeddings(embedding), labelled([-100, -100]))
     assert results['loss_order'].item() == 0 and results['acc_order'].item() == 0
     results['loss_order'].backward()
     for tensor in (embedding, *head.parameters()):
@@ -175,7 +176,7 @@ def test_a_batch_of_ignored_tuples_gives_a_loss_of_zero_and_zero_gradients(head,
 
 def test_the_gradient_is_softmax_minus_one_hot(head, labelled):
     embedding, labels = torch.randn(4, 3, 5), [3, 0, -100, 1]
-    head.loss(embedding, labelled(labels))['loss_order'].backward()
+    head.loss(Embeddings(embedding), labelled(labels))['loss_order'].backward()
     logits = torch.from_numpy(reference_logits(head, embedding))
     difference = logits.softmax(1) - torch.nn.functional.one_hot(torch.tensor([3, 0, 0, 1]), 6)
     difference[2] = 0
@@ -184,9 +185,9 @@ def test_the_gradient_is_softmax_minus_one_hot(head, labelled):
 
 def test_the_weight_scales_the_loss_and_not_the_accuracy(head, labelled):
     embedding, samples = torch.randn(3, 3, 5), labelled([5, 1, 0])
-    plain = head.loss(embedding, samples)
+    plain = head.loss(Embeddings(embedding), samples)
     head.loss_weight = 0.25
-    weighted = head.loss(embedding, samples)
+    weighted = head.loss(Embeddings(embedding), samples)
     assert weighted['loss_order'].item() == pytest.approx(plain['loss_order'].item() / 4)
     assert weighted['acc_order'] == plain['acc_order']
 
@@ -194,7 +195,7 @@ def test_the_weight_scales_the_loss_and_not_the_accuracy(head, labelled):
 def test_loss_and_logits_are_fp32_inside_autocast_and_for_bf16_embeddings(head, labelled):
     embedding, labels = 4 * torch.randn(3, 3, 5), [5, 1, 0]
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        logits, loss = head(embedding), head.loss(embedding, labelled(labels))['loss_order']
+        logits, loss = head(embedding), head.loss(Embeddings(embedding), labelled(labels))['loss_order']
     assert logits.dtype == loss.dtype == torch.float32
     assert loss.item() == pytest.approx(reference_loss(head, embedding, labels), rel=1e-5)
     assert head(embedding.bfloat16()).dtype == torch.float32
@@ -219,19 +220,19 @@ def test_a_pretrainer_learns_the_order_of_tuples(small_backbone, labelled):
 @pytest.mark.parametrize('shape', [(2, 2, 5), (2, 4, 5), (2, 1, 5), (6, 5)])
 def test_another_number_of_clips_is_refused_with_what_to_set(head, labelled, shape):
     with pytest.raises(ValueError, match=r'OrderHead: tuple_len=3 needs .*SampleClipOrder\) the same tuple_len'):
-        head.loss(torch.rand(shape), labelled([0] * shape[0]))
+        head.loss(Embeddings(torch.rand(shape)), labelled([0] * shape[0]))
 
 
 def test_labels_for_each_clip_are_refused(head, samples_with):
     with pytest.raises(ValueError, match=r'OrderHead: labels "gt_order" of shape \(2, 3\) for 2 tuples'):
-        head.loss(torch.rand(2, 3, 5), samples_with(gt_order=[[0, 1, 2], [2, 1, 0]]))
+        head.loss(Embeddings(torch.rand(2, 3, 5)), samples_with(gt_order=[[0, 1, 2], [2, 1, 0]]))
 
 
 @pytest.mark.parametrize('samples', ['unlabelled', 'none'])
 def test_a_missing_order_is_named_with_the_head_that_reads_it(head, samples_with, samples):
     data_samples = samples_with(gt_other=[[0]]) if samples == 'unlabelled' else None
     with pytest.raises(KeyError, match='OrderHead reads the label "gt_order"'):
-        head.loss(torch.rand(1, 3, 5), data_samples)
+        head.loss(Embeddings(torch.rand(1, 3, 5)), data_samples)
 
 
 @pytest.mark.parametrize(

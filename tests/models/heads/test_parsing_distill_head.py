@@ -8,6 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
+from videossl.models.embeddings import Embeddings
 from videossl.models.heads.parsing_distill_head import (
     ParsingDistillHead,
     best_constant_iou,
@@ -95,7 +96,7 @@ class Fixed(ParsingDistillHead):
 def test_kl_is_zero_and_the_loss_the_teachers_entropy_where_both_agree(samples_with):
     teacher_logits = torch.randn(2, 1, C, 4, 4)
     results = Fixed(teacher_logits[:, 0] + 7.0).loss(
-        torch.zeros(MAP), data_samples=samples_with(parsing_logits=teacher_logits)
+        Embeddings(torch.zeros(MAP)), data_samples=samples_with(parsing_logits=teacher_logits)
     )
     entropy = torch.distributions.Categorical(logits=teacher_logits[:, 0].movedim(1, -1)).entropy().mean()
     assert results['kl_parsing'].item() == pytest.approx(0, abs=1e-6)
@@ -105,7 +106,9 @@ def test_kl_is_zero_and_the_loss_the_teachers_entropy_where_both_agree(samples_w
 
 def test_kl_is_the_divergence_elsewhere_and_has_no_weight(samples_with):
     student, teacher = torch.randn(2, C, 4, 4), torch.randn(2, 1, C, 4, 4)
-    results = Fixed(student, loss_weight=3.0).loss(torch.zeros(MAP), data_samples=samples_with(parsing_logits=teacher))
+    results = Fixed(student, loss_weight=3.0).loss(
+        Embeddings(torch.zeros(MAP)), data_samples=samples_with(parsing_logits=teacher)
+    )
     p, q = (torch.distributions.Categorical(logits=maps.movedim(1, -1)) for maps in (teacher[:, 0], student))
     divergence = torch.distributions.kl_divergence(p, q).mean().item()
     assert results['kl_parsing'].item() == pytest.approx(divergence, rel=1e-4)
@@ -116,7 +119,7 @@ def test_kl_is_the_divergence_elsewhere_and_has_no_weight(samples_with):
 def test_accuracy_and_iou_of_a_map_that_is_half_right(samples_with):
     answer = torch.tensor([[[[5.0, 5.0, 5.0, 5.0]], [[0.0, 0.0, 0.0, 0.0]]]])  # class 0 everywhere
     samples = samples_with(parsing_mask=torch.tensor([[[[0, 0, 0, 1]]]]))
-    results = Fixed(answer).loss(torch.zeros(1, *MAP[1:]), data_samples=samples)
+    results = Fixed(answer).loss(Embeddings(torch.zeros(1, *MAP[1:])), data_samples=samples)
     assert results['acc_parsing'].item() == pytest.approx(0.75)
     assert results['miou_parsing'].item() == pytest.approx((0.75 + 0) / 2)
     assert results['miou_parsing_constant'].item() == pytest.approx(0.75 / 2), 'it is the best constant map'
@@ -145,8 +148,8 @@ def test_the_papers_sizes_give_a_map_of_56_without_resizing():
     assert head(torch.rand(1, 512, 2, 7, 7)).shape == (1, 20, 56, 56)
     widths = [(block.conv.in_channels, block.conv.out_channels) for block in head.decoder]
     assert widths == [(512, 256), (256, 128), (128, 64)]
-    assert ParsingDistillHead().size == (56, 56) and head.loss_weight == 1.0 and head.embedding == 'human_map'
-    assert head.needs_teacher is False
+    assert ParsingDistillHead().size == (56, 56) and head.loss_weight == 1.0 and head.embedding_name == 'human_map'
+    assert head.needs_teacher is head.needs_bank is False
 
 
 def test_the_decoder_sees_the_average_over_time():
@@ -165,7 +168,7 @@ def test_the_gradient_reaches_the_map_of_the_student_and_the_decoder(samples_wit
     head = small_head()
     student = torch.rand(MAP, requires_grad=True)
     samples = samples_with(parsing_logits=torch.randn(2, 1, C, 6, 6))
-    head.loss(student, data_samples=samples)['loss_parsing'].backward()
+    head.loss(Embeddings(student), data_samples=samples)['loss_parsing'].backward()
     assert student.grad.abs().max() > 0
     assert all(parameter.grad.abs().max() > 0 for parameter in head.parameters())
 
@@ -176,7 +179,7 @@ def test_a_small_head_learns_a_map_by_heart(samples_with):
     samples = samples_with(parsing_mask=(torch.arange(16) > 7).long().view(1, 1, 16, 1).expand(-1, -1, -1, 16))
     optimizer = torch.optim.Adam(head.parameters(), 0.02)
     for _ in range(60):
-        results = head.loss(student, data_samples=samples)
+        results = head.loss(Embeddings(student), data_samples=samples)
         optimizer.zero_grad()
         results['loss_parsing'].backward()
         optimizer.step()
@@ -188,13 +191,13 @@ def test_stored_logits_are_resized_before_the_softmax(samples_with):
     # One pixel to two: each of the two is that pixel. Four in a row to two: each the mean of its two, in logits.
     stored = torch.tensor([[[[[8.0, 0.0, -2.0, 0.0]], [[0.0, 0.0, 0.0, 0.0]]]]])  # [1, 1, 2, 1, 4]
     answer = torch.tensor([[[[4.0, -1.0]], [[0.0, 0.0]]]])
-    results = Fixed(answer).loss(torch.zeros(1, *MAP[1:]), data_samples=samples_with(parsing_logits=stored))
+    results = Fixed(answer).loss(Embeddings(torch.zeros(1, *MAP[1:])), data_samples=samples_with(parsing_logits=stored))
     assert results['kl_parsing'].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_maps_of_different_sizes_go_into_one_batch(samples_with):
     samples = samples_with(parsing_logits=[torch.randn(1, C, 6, 6), torch.randn(1, C, 9, 4)])
-    assert small_head().loss(torch.rand(MAP), data_samples=samples)['loss_parsing'].isfinite()
+    assert small_head().loss(Embeddings(torch.rand(MAP)), data_samples=samples)['loss_parsing'].isfinite()
 
 
 def test_a_mask_becomes_the_share_of_each_class():
@@ -210,11 +213,20 @@ def test_a_mask_becomes_the_share_of_each_class():
 def test_the_view_says_which_clips_target_is_meant(samples_with):
     fields = torch.stack([torch.randn(3, C, 4, 4), torch.randn(3, C, 4, 4)])
     head = Fixed(fields[:, 2].clone(), view=2)
-    assert head.loss(torch.zeros(MAP), data_samples=samples_with(parsing_logits=fields))['kl_parsing'].abs() < 1e-6
+    assert (
+        head.loss(Embeddings(torch.zeros(MAP), student_views=[2]), data_samples=samples_with(parsing_logits=fields))[
+            'kl_parsing'
+        ].abs()
+        < 1e-6
+    )
     several = small_head(view=1).eval()
     student = torch.rand(2, 3, *MAP[2:])
-    alone = several.loss(student[:, 1:2], data_samples=samples_with(parsing_logits=fields))
-    torch.testing.assert_close(several.loss(student, data_samples=samples_with(parsing_logits=fields)), alone)
+    alone = several.loss(
+        Embeddings(student[:, 1:2], student_views=[1]), data_samples=samples_with(parsing_logits=fields)
+    )
+    torch.testing.assert_close(
+        several.loss(Embeddings(student), data_samples=samples_with(parsing_logits=fields)), alone
+    )
 
 
 def test_the_teacher_sees_the_middle_frame_of_the_view_and_is_asked_first(samples_with):
@@ -223,7 +235,7 @@ def test_the_teacher_sees_the_middle_frame_of_the_view_and_is_asked_first(sample
     head = Fixed(expected, teacher=dict(type='ColourTeacher'), view=1)
     samples = samples_with(middle_frames=frames, parsing_logits=torch.randn(2, 1, C, 8, 8))
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        results = head.loss(torch.zeros(MAP), data_samples=samples)
+        results = head.loss(Embeddings(torch.zeros(MAP), student_views=[1]), data_samples=samples)
     assert results['kl_parsing'].item() == pytest.approx(0, abs=1e-6)
 
 
@@ -271,7 +283,7 @@ def test_the_loss_leaves_no_trace_in_the_teacher(samples_with):
     head = small_head(teacher=dict(type='ColourTeacher'))
     before = copy.deepcopy(head.teacher.state_dict())
     head.loss(
-        torch.rand(MAP, requires_grad=True),
+        Embeddings(torch.rand(MAP, requires_grad=True)),
         data_samples=samples_with(middle_frames=frames_of((1, 3, 8, 8), (1, 3, 8, 8))),
     )['loss_parsing'].backward()
     assert all(value.grad is None for value in head.teacher.parameters())
@@ -292,10 +304,10 @@ def test_a_module_that_is_no_teacher_is_refused_with_what_it_lacks():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(num_classes=1), 'num_classes must be at least 2'),
+        (dict(num_classes=1), 'num_classes must be an integer of at least 2'),
         (dict(size=(56,)), 'size must be'),
         (dict(size=0), 'size must be'),
-        (dict(view=-1), 'view must be 0 or more'),
+        (dict(view=-1), 'view must be an integer of at least 0'),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments, message):
@@ -306,20 +318,27 @@ def test_bad_arguments_are_refused_by_name(arguments, message):
 def test_missing_targets_are_named_with_what_would_write_them(samples_with):
     samples = samples_with(gt_speed=torch.zeros(2, 1))
     with pytest.raises(KeyError, match='LoadParsingMap.*LoadShapeMask'):
-        small_head().loss(torch.rand(MAP), data_samples=samples)
+        small_head().loss(Embeddings(torch.rand(MAP)), data_samples=samples)
     with pytest.raises(KeyError, match='keep_middle_frame=True'):
-        small_head(teacher=dict(type='ColourTeacher')).loss(torch.rand(MAP), data_samples=samples)
+        small_head(teacher=dict(type='ColourTeacher')).loss(Embeddings(torch.rand(MAP)), data_samples=samples)
     with pytest.raises(ValueError, match='0 data samples for 2 maps'):
-        small_head().loss(torch.rand(MAP))
+        small_head().loss(Embeddings(torch.rand(MAP)))
 
 
 def test_targets_that_do_not_fit_are_refused(samples_with):
     with pytest.raises(ValueError, match='parsing_logits has 4 classes, ParsingDistillHead num_classes=3'):
-        small_head().loss(torch.rand(MAP), data_samples=samples_with(parsing_logits=torch.randn(2, 1, 4, 4, 4)))
+        small_head().loss(
+            Embeddings(torch.rand(MAP)), data_samples=samples_with(parsing_logits=torch.randn(2, 1, 4, 4, 4))
+        )
     with pytest.raises(ValueError, match='classes 0 to 255, which do not fit num_classes=3'):
         masks = torch.tensor([[[[0, 255]]], [[[0, 1]]]])
-        small_head().loss(torch.rand(MAP), data_samples=samples_with(parsing_mask=masks))
+        small_head().loss(Embeddings(torch.rand(MAP)), data_samples=samples_with(parsing_mask=masks))
     with pytest.raises(ValueError, match='a map, not a pooled vector'):
-        small_head().loss(torch.rand(2, 1, 8), data_samples=samples_with(parsing_logits=torch.randn(2, 1, C, 4, 4)))
+        small_head().loss(
+            Embeddings(torch.rand(2, 1, 8)), data_samples=samples_with(parsing_logits=torch.randn(2, 1, C, 4, 4))
+        )
     with pytest.raises(ValueError, match='view=5, but parsing_logits is there for 2 clips'):
-        small_head(view=5).loss(torch.rand(MAP), data_samples=samples_with(parsing_logits=torch.randn(2, 2, C, 4, 4)))
+        small_head(view=5).loss(
+            Embeddings(torch.rand(MAP), student_views=[5]),
+            data_samples=samples_with(parsing_logits=torch.randn(2, 2, C, 4, 4)),
+        )

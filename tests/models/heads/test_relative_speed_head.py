@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from videossl.models import RelativeSpeedHead
+from videossl.models.embeddings import Embeddings
 from videossl.models.heads import relative_speed_loss
 from videossl.registry import MODELS
 
@@ -47,7 +48,7 @@ def test_the_gradient_is_the_difference_of_the_keys_where_the_margin_is_not_met_
 
 def test_a_collapsed_model_pays_the_margin_and_ranks_nothing(unit_rows):
     row = unit_rows(1, 8)
-    results = RelativeSpeedHead().loss(row.expand(5, 1, 8), row.expand(5, 2, 8), None)
+    results = RelativeSpeedHead().loss(Embeddings(row.expand(5, 1, 8), row.expand(5, 2, 8)))
     assert results['loss_motion'].item() == pytest.approx(2.0, abs=1e-4)
     assert results['acc_motion'].item() == 0
 
@@ -57,16 +58,16 @@ def test_the_accuracy_is_how_often_the_key_at_the_same_speed_is_nearer():
     student = axes[[0, 0, 1, 1]].unsqueeze(1)
     other, same = axes[[1, 1, 0, 1]], axes[[0, 0, 1, 0]]
     teacher = torch.stack([other, same], dim=1)
-    assert RelativeSpeedHead().loss(student, teacher)['acc_motion'].item() == 0.75
+    assert RelativeSpeedHead().loss(Embeddings(student, teacher))['acc_motion'].item() == 0.75
 
 
-def test_the_views_are_places_in_the_teachers_order(triplets):
+def test_the_views_are_indices_into_the_teachers_order(triplets):
     student, same, other = triplets
-    inputs = student.unsqueeze(1), torch.stack([same, other], dim=1)
+    inputs = Embeddings(student.unsqueeze(1), torch.stack([same, other], dim=1))
     expected = relative_speed_loss(student, same, other, 2.0, 0.07).item()
     head = RelativeSpeedHead(same_speed_view=0, other_speed_view=1)
-    assert head.loss(*inputs)['loss_motion'].item() == pytest.approx(expected)
-    assert RelativeSpeedHead().loss(*inputs)['loss_motion'].item() != pytest.approx(expected, rel=1e-2)
+    assert head.loss(inputs)['loss_motion'].item() == pytest.approx(expected)
+    assert RelativeSpeedHead().loss(inputs)['loss_motion'].item() != pytest.approx(expected, rel=1e-2)
 
 
 def test_bf16_embeddings_are_compared_in_fp32(triplets):
@@ -80,25 +81,25 @@ def test_bf16_embeddings_are_compared_in_fp32(triplets):
 
 
 def test_the_weight_scales_the_loss_alone(triplets):
-    inputs = triplets[0].unsqueeze(1), torch.stack(triplets[1:], dim=1)
-    plain, weighted = RelativeSpeedHead().loss(*inputs), RelativeSpeedHead(loss_weight=3.0).loss(*inputs)
+    inputs = Embeddings(triplets[0].unsqueeze(1), torch.stack(triplets[1:], dim=1))
+    plain, weighted = RelativeSpeedHead().loss(inputs), RelativeSpeedHead(loss_weight=3.0).loss(inputs)
     assert weighted['loss_motion'].item() == pytest.approx(3 * plain['loss_motion'].item())
     assert weighted['acc_motion'] == plain['acc_motion']
 
 
 def test_the_released_codes_numbers_are_the_default():
     head = MODELS.build(dict(type='RelativeSpeedHead'))
-    assert (head.margin, head.temperature, head.embedding, head.loss_weight) == (2.0, 0.07, 'motion', 1.0)
+    assert (head.margin, head.temperature, head.embedding_name, head.loss_weight) == (2.0, 0.07, 'motion', 1.0)
     assert list(head.parameters()) == []
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(margin=0), 'margin and temperature must be positive'),
-        (dict(temperature=-0.1), 'margin and temperature must be positive'),
-        (dict(same_speed_view=0, other_speed_view=0), 'must be two places'),
-        (dict(same_speed_view=-1), 'must be two places'),
+        (dict(margin=0), 'margin must be positive'),
+        (dict(temperature=-0.1), 'temperature must be positive'),
+        (dict(same_speed_view=0, other_speed_view=0), 'must be two indices'),
+        (dict(same_speed_view=-1), 'must be two indices'),
     ],
 )
 def test_a_senseless_argument_is_refused(arguments, message):
@@ -108,6 +109,6 @@ def test_a_senseless_argument_is_refused(arguments, message):
 
 def test_views_that_are_not_there_are_refused():
     with pytest.raises(ValueError, match='not both among the 1 teacher_views'):
-        RelativeSpeedHead().loss(torch.rand(2, 1, 4), torch.rand(2, 1, 4))
+        RelativeSpeedHead().loss(Embeddings(torch.rand(2, 1, 4), torch.rand(2, 1, 4)))
     with pytest.raises(ValueError, match='one student view, got 2'):
-        RelativeSpeedHead().loss(torch.rand(2, 2, 4), torch.rand(2, 2, 4))
+        RelativeSpeedHead().loss(Embeddings(torch.rand(2, 2, 4), torch.rand(2, 2, 4)))

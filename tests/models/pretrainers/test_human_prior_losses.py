@@ -20,13 +20,13 @@ def build(backbone=BRANCHED, branch='contrast', human='human', weights=(1.0, 1.0
         motion=dict(type='ProjectionNeck', in_channels=WIDTH, out_channels=DIM, branch=branch),
     )
     heads = dict(
-        appearance=InfoNCEHead(temperature=0.07, embedding='appearance', loss_weight=weights[2]),
+        appearance=InfoNCEHead(temperature=0.07, embedding_name='appearance', loss_weight=weights[2]),
         motion=RelativeSpeedHead(
             margin=2.0,
             temperature=0.07,
             same_speed_view=1,
             other_speed_view=0,
-            embedding='motion',
+            embedding_name='motion',
             loss_weight=weights[1],
         ),
     )
@@ -38,8 +38,7 @@ def build(backbone=BRANCHED, branch='contrast', human='human', weights=(1.0, 1.0
     model = MomentumPretrainer(
         backbone, heads, necks, MemoryBank(7, DIM), student_views=(0,), teacher_views=(2, 1), enqueue=('appearance', 0)
     )
-    model.attached_hooks = {'MomentumTeacherHook', 'MemoryBankHook'}
-    model.copy_student_to_teacher()
+    model.start_teacher()
     return model
 
 
@@ -187,7 +186,7 @@ def test_the_human_branch_does_not_change_the_contrastive_losses(batch):
     for neck in ('appearance', 'motion'):
         full.necks[neck].load_state_dict(rspnet.necks[neck].state_dict())
     full.memory_bank.load_state_dict(rspnet.memory_bank.state_dict())
-    full.copy_student_to_teacher()
+    full.start_teacher()
     alone, together = rspnet(*batch, mode='loss'), full(*batch, mode='loss')
     for name in alone:
         torch.testing.assert_close(together[name], alone[name], rtol=1e-6, atol=1e-6)

@@ -52,12 +52,28 @@ def test_the_losses_are_those_of_each_head_on_the_pooled_map(vspp, labelled):
         assert results[f'acc_{name}'].item() == pytest.approx(right.item())
 
 
+@pytest.mark.parametrize('pass_per_view', [False, True])
+def test_batch_norm_sees_all_clips_at_once_or_those_of_one_view(small_backbone, samples_with, pass_per_view):
+    model = Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4, num_speeds=3)), pass_per_view=pass_per_view)
+    clips = torch.randn(CLIPS) * torch.tensor([1.0, 3.0]).view(1, 2, 1, 1, 1, 1)
+    running = torch.ones(4).double()
+    parts = clips.split(1, dim=1) if pass_per_view else [clips]
+    pooled = torch.cat([pooled_by_hand(model.backbone, part).view(3, -1, 4) for part in parts], dim=1)
+    for part in parts:
+        maps = F.conv3d(part.flatten(0, 1).double(), model.backbone.conv.weight.double(), stride=2, padding=1)
+        running = 0.9 * running + 0.1 * maps.var((0, 2, 3, 4))
+    model(clips, samples_with(gt_speed=[[0, 1], [2, 1], [0, 0]]), mode='loss')
+    torch.testing.assert_close(model.backbone.bn.running_var.double(), running, atol=1e-5, rtol=1e-4)
+    assert model.backbone.bn.num_batches_tracked == len(parts)
+    torch.testing.assert_close(model(clips, mode='predict').double(), pooled, atol=1e-5, rtol=1e-4)
+
+
 def test_a_head_reads_the_embedding_it_names_and_others_are_not_computed(small_backbone, samples_with):
     unused = ProjectionNeck(4, 5)
     unused.forward = lambda feature_map: pytest.fail('no head reads this embedding')
     model = Pretrainer(
         small_backbone(),
-        heads=dict(speed=SpeedHead(7, num_speeds=3, embedding='projection')),
+        heads=dict(speed=SpeedHead(7, num_speeds=3, embedding_name='projection')),
         necks=dict(projection=ProjectionNeck(4, 7), unused=unused),
     )
     clips = torch.randn(CLIPS)
@@ -88,7 +104,7 @@ def test_an_unknown_embedding_is_refused_with_the_head_and_the_necks_there_are(s
     with pytest.raises(ValueError, match=r"heads.speed reads the embedding \"projecton\".*\['pooled', 'projection'\]"):
         Pretrainer(
             small_backbone(),
-            heads=dict(speed=SpeedHead(4, embedding='projecton')),
+            heads=dict(speed=SpeedHead(4, embedding_name='projecton')),
             necks=dict(projection=ProjectionNeck(4, 5)),
         )
 
@@ -120,7 +136,7 @@ def test_initialising_reaches_heads_and_necks(small_backbone, part):
     ones = dict(type='Constant', layer='Linear', val=1.0)
     model = Pretrainer(
         small_backbone(),
-        heads=dict(speed=SpeedHead(5, embedding='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
+        heads=dict(speed=SpeedHead(5, embedding_name='projection', **(dict(init_cfg=ones) if part == 'heads' else {}))),
         necks=dict(projection=ProjectionNeck(4, 5, init_cfg=ones)),
     )
     model.init_weights()
@@ -132,6 +148,14 @@ def test_a_classifier_starts_as_its_head_says_and_not_as_pytorch_does(small_back
     model = Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4, num_speeds=200)))
     model.init_weights()
     assert model.heads['speed'].classifier.weight.std().item() == pytest.approx(0.01, rel=0.2)
+
+
+def test_without_init_cfg_a_classifier_starts_as_the_released_codes_do(small_backbone):
+    heads = dict(speed=dict(type='SpeedHead', in_channels=4, num_speeds=200, init_cfg=None))
+    model = Pretrainer(small_backbone(), heads=heads)
+    model.init_weights()
+    # PyTorch's own: uniform up to 1 / sqrt(in_channels).
+    assert 0.4 < model.heads['speed'].classifier.weight.abs().max() <= 0.5
 
 
 VSPP = dict(

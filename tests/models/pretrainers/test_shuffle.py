@@ -4,7 +4,6 @@ import itertools
 import re
 from collections import OrderedDict
 from datetime import timedelta
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from videossl.engine import MemoryBankHook, MomentumTeacherHook
 from videossl.models import InfoNCEHead, MemoryBank, MomentumPretrainer, ProjectionNeck, RelativeSpeedHead
 from videossl.models.pretrainers import shuffle
 
@@ -56,22 +54,15 @@ def batch(step: int) -> torch.Tensor:
 
 def train(model: MomentumPretrainer, forward: nn.Module, own: slice) -> dict:
     """Train with the samples ``own`` of each joint batch: losses, the state afterwards."""
-    wrapper = SimpleNamespace(_inner_count=0, _accumulative_counts=1, should_update=lambda: True)
-    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper)
-    hooks = [MomentumTeacherHook(0.7), MemoryBankHook()]
-    for hook in hooks:
-        hook.before_train(runner)
+    model.start_teacher()
     optimizer = torch.optim.SGD([parameter for parameter in model.parameters() if parameter.requires_grad], lr=0.1)
     logs = []
     for step in range(STEPS):
-        for hook in hooks:
-            hook.before_train_iter(runner, step)
         results = forward(batch(step)[own], mode='loss')
         optimizer.zero_grad()
         (results['loss_appearance'] + results['loss_motion']).backward()
         optimizer.step()
-        for hook in hooks:
-            hook.after_train_iter(runner, step)
+        model.after_step(momentum=0.7)
         logs.append({name: value.item() for name, value in results.items() if not name.startswith('std')})
     return dict(logs=logs, state=model.state_dict())
 
@@ -106,11 +97,10 @@ def refusal(rank: int) -> str:
 def random_teacher(rank: int) -> dict:
     model = rspnet(shuffle_teacher=False)
     torch.manual_seed(rank)
-    hook = MomentumTeacherHook(copy_student=False)
     for module in model.teacher.modules():
         if isinstance(module, nn.Conv3d):
             module.to(memory_format=torch.channels_last_3d)
-    hook.before_train(SimpleNamespace(model=model, iter=0))
+    model.start_teacher(copy_student=False)
     return dict(state=model.state_dict())
 
 

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from videossl.engine.hooks.momentum_hooks import check_hooks
 from videossl.errors import ConfigError
 from videossl.memory import device_memory
 from videossl.random_states import kept_random_states
@@ -92,24 +93,6 @@ def check_ranks(loader) -> None:
         raise ConfigError(
             f'train_dataloader.sampler: {type(loader.sampler).__name__} gives the processes different numbers '
             f'of samples, {[samples for _, samples in lengths]}; use DrawSampler, or round_up=True'
-        )
-
-
-def check_hooks(model: nn.Module, hooks: Sequence) -> None:
-    """Refuse a model without the hooks, or the bank, that are a part of its method."""
-    attached = {parent.__name__ for hook in hooks for parent in type(hook).__mro__}
-    missing = [name for name in getattr(model, 'required_hooks', ()) if name not in attached]
-    if 'MemoryBankHook' in getattr(model, 'required_hooks', ()) and getattr(model, 'memory_bank', 0) is None:
-        raise ConfigError(
-            f'model.memory_bank is None, but {type(model).__name__} compares with the embeddings in it; give it '
-            "dict(type='MemoryBank', size=..., dim=...)"
-        )
-    if missing:
-        raise ConfigError(
-            f'custom_hooks: {type(model).__name__} needs {" and ".join(missing)}; add '
-            + ', '.join(f"dict(type='{name}')" for name in missing)
-            + '. (A config that sets custom_hooks '
-            'replaces those of its _base_, and has to name them all)'
         )
 
 

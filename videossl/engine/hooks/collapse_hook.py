@@ -1,7 +1,8 @@
-"""Says when the embeddings have become all the same."""
+"""A warning when the embeddings of all videos have become the same."""
 
 from mmengine.hooks import Hook
 
+from videossl.checks import check_integer
 from videossl.registry import HOOKS
 
 
@@ -22,8 +23,7 @@ class CollapseHook(Hook):
     def __init__(self, threshold: float = 0.05, patience: int = 200) -> None:
         if not 0 < threshold < 1:
             raise ValueError(f'CollapseHook: threshold must lie between 0 and 1, got {threshold!r}')
-        if type(patience) is not int or patience < 1:
-            raise ValueError(f'CollapseHook: patience must be a whole number of at least 1, got {patience!r}')
+        check_integer('CollapseHook: patience', patience)
         self.threshold = threshold
         self.patience = patience
         self.iterations = 0
@@ -33,14 +33,14 @@ class CollapseHook(Hook):
             self.iterations = 0
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        spread = (outputs or {}).get('std_student')
-        if spread is None:
+        deviation = (outputs or {}).get('std_student')
+        if deviation is None:
             return
-        self.iterations = self.iterations + 1 if float(spread) < self.threshold else 0
+        self.iterations = self.iterations + 1 if float(deviation) < self.threshold else 0
         if self.iterations and self.iterations % self.patience == 0:
             runner.logger.warning(
                 f'the embeddings have collapsed: std_student has been below {self.threshold} for {self.iterations} '
-                f'iterations (now {float(spread):.4f}), so the embeddings of all videos are nearly the same, and what '
+                f'iterations (now {float(deviation):.4f}), so the embeddings of all videos are nearly the same, and what '
                 'follows will be worth little. What helps: a lower learning rate (optim_wrapper.optimizer.lr), a '
                 'slower teacher (momentum of MomentumTeacherHook in custom_hooks), a higher temperature of the student '
                 '(e.g. model.heads.distill.student_temperature). Start again: a collapse seldom heals'

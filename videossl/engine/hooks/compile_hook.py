@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from videossl.errors import UserError
+from videossl.models import MomentumPretrainer
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -94,10 +95,8 @@ class CompileHook(Hook):
 
 def backbones(model: nn.Module) -> list[nn.Module]:
     """A model's backbone and, where it has an averaged teacher, the teacher's."""
-    found = [model.backbone]
-    if hasattr(model, 'teacher_pairs'):
-        found.append(model.teacher['backbone'])
-    return found
+    owners: list[nn.Module] = [model, model.teacher] if isinstance(model, MomentumPretrainer) else [model]
+    return [owner.get_submodule('backbone') for owner in owners]
 
 
 def lacks_vectors() -> bool:

@@ -1,17 +1,19 @@
-"""No step from a loss or a gradient that is not a number."""
+"""Skip optimiser steps whose loss or gradient is not finite."""
 
-import functools
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
-from torch import Tensor
+from mmengine.runner import Runner
+from torch import Tensor, nn
 
+from videossl.checks import check_integer
 from videossl.errors import UserError
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
-from .momentum_hooks import moving_statistics
+from .momentum_hooks import check_hooks, moving_statistics
 
 
 class TrainingStopped(UserError, RuntimeError):
@@ -27,13 +29,21 @@ class LossGuardHook(Hook):
     move. With accumulated gradients the whole step is left out, with all of its batches; with several processes all of
     them skip it together. The log names the videos. Learning rates follow the iterations, skipped or not.
 
-    The decision is read back from the device between the backward pass and the step: from a bad step nothing may be
-    taken, and nobody but the host knows statistics, bank and teacher. On an accelerator the host waits there for the
-    backward pass, and queues the optimiser's few kernels after it. mmengine reads each number of the log right after
-    the step, so without the guard the host would wait a moment later.
+    In torch an optimiser leaves a weight without a gradient alone, its state included. So the guard takes all gradients
+    away right before a step that is to be skipped (``register_step_pre_hook``). It knows the losses from a hook on the
+    model's forward pass.
+
+    The decision is read back from the device, one number a step. It could be left on the device only at the price of
+    exactness: an optimiser counts its steps on the host (Adam's bias correction), and a decision one step late would
+    have to undo the step after it, too. On an accelerator the host waits for the backward pass and then queues the
+    optimiser's few kernels. mmengine reads each number of the log right after the step, so without the guard the host
+    would wait a moment later.
 
     A gradient that fp16's loss scaling finds too large is no fault: the scaler skips such steps by itself, to lower its
-    scale. There the guard looks at the loss alone.
+    scale. There the guard looks at the loss alone; a loss that is not finite lowers the scale, too.
+
+    Attributes:
+        step_skipped: whether the guard has left out the last step.
 
     Args:
         max_in_a_row: training stops after so many skipped steps one after another. They come from weights or from a
@@ -41,56 +51,65 @@ class LossGuardHook(Hook):
         max_total: training stops after so many skipped steps in all, counted over resumed runs. None: no such limit.
     """
 
-    # Its part before the iteration comes before MemoryBankHook's, and its wrapper of the step is around all others.
+    # Before the hooks that ask for step_skipped after the iteration.
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_in_a_row: int = 10, max_total: int | None = 100) -> None:
-        for name, value in (('max_in_a_row', max_in_a_row), ('max_total', max_total)):
-            if not (type(value) is int and value >= 1 or value is None and name == 'max_total'):
-                raise ValueError(f'LossGuardHook: {name} must be a whole number of at least 1, got {value!r}')
+        check_integer('LossGuardHook: max_in_a_row', max_in_a_row)
+        if max_total is not None:
+            check_integer('LossGuardHook: max_total', max_total)
         self.max_in_a_row = max_in_a_row
         self.max_total = max_total
         self.in_a_row = self.total = 0
+        self.step_skipped = False
+        self.batches: list[tuple] = []  # of the step that is not done yet
+        self.losses: list[Tensor] = []
 
-    def before_train(self, runner) -> None:
-        """Stand between the optimiser wrapper and its step."""
+    def before_train(self, runner: Runner) -> None:
+        """Begin to watch model and optimiser."""
         if runner.iter == 0:
             self.in_a_row = self.total = 0
-        self.model, self.wrapper = unwrap(runner.model), runner.optim_wrapper
-        self.wrapper.step_skipped = False
-        self.buffers = list(moving_statistics(self.model).values())
+        model, self.wrapper = unwrap(runner.model), runner.optim_wrapper
+        check_hooks(model, runner.hooks)
+        self.step_skipped = False
+        self.batches.clear()
+        self.losses.clear()
+        self.buffers = list(moving_statistics(model).values())
         self.kept = [buffer.clone() for buffer in self.buffers]
-        self.batches: list[tuple] = []
-        self.losses: list[Tensor] = []
-        self.backward, self.step = self.wrapper.backward, self.wrapper.step
-        # As wrappers of what was there, since mmengine's schedulers put a counter of steps there and look for it.
-        self.wrapper.backward = functools.update_wrapper(functools.partial(self._backward), self.backward)
-        self.wrapper.step = functools.update_wrapper(functools.partial(self._step), self.step)
+        self.watching = [
+            model.register_forward_hook(self._note_losses),
+            self.wrapper.optimizer.register_step_pre_hook(lambda *_: self._decide()),
+        ]
 
-    def after_train(self, runner) -> None:
-        """Leave the wrapper as it was."""
-        self.wrapper.backward, self.wrapper.step = self.backward, self.step
+    def after_train(self, runner: Runner) -> None:
+        """Leave model and optimiser as they were."""
+        for handle in self.watching:
+            handle.remove()
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         if not self.batches and self.kept:
             torch._foreach_copy_(self.kept, self.buffers)
 
-    def _backward(self, loss: Tensor, **kwargs) -> None:
-        self.losses.append(loss.detach())
-        self.backward(loss, **kwargs)
+    def _note_losses(self, model: nn.Module, inputs: Any, outputs: Any) -> None:
+        if model.training and torch.is_grad_enabled() and isinstance(outputs, dict):
+            for name, value in outputs.items():
+                if 'loss' in name:  # as mmengine decides what belongs to the total
+                    self.losses += [
+                        part.detach().float().sum() for part in ([value] if torch.is_tensor(value) else value)
+                    ]
 
-    def _step(self, **kwargs) -> None:
-        self.wrapper.step_skipped = not self._everywhere_finite()
+    def _decide(self) -> None:
+        self.step_skipped = not self._everywhere_finite()
         self.losses.clear()
-        if not self.wrapper.step_skipped:
-            self.step(**kwargs)
-        elif self.kept:
-            torch._foreach_copy_(self.buffers, self.kept)
+        if self.step_skipped:
+            self.wrapper.optimizer.zero_grad(set_to_none=True)
+            if self.kept:
+                torch._foreach_copy_(self.buffers, self.kept)
 
     @torch.no_grad()
     def _everywhere_finite(self) -> bool:
         """Whether the losses, and the gradients where no scaler sees to them, are finite on every process."""
-        parts = [loss.float() for loss in self.losses]
+        parts = list(self.losses)
         if not hasattr(self.wrapper, 'loss_scaler'):
             gradients = [
                 parameter.grad
@@ -105,12 +124,14 @@ class LossGuardHook(Hook):
         all_reduce(faults)
         return not bool(faults)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.batches.append((video_names(data_batch), dict(outputs or {})))
         if not runner.optim_wrapper.should_update():
             return
+        if self.losses:  # the scaler has left out the step by itself
+            self._decide()
         batches, self.batches = self.batches, []
-        if not self.wrapper.step_skipped:
+        if not self.step_skipped:
             self.in_a_row = 0
             return
         self.in_a_row += 1
@@ -124,7 +145,7 @@ class LossGuardHook(Hook):
         if self.max_total is not None and self.total >= self.max_total:
             self._stop(runner, fault, f'{self.total} steps were skipped in all', 'max_total')
 
-    def _stop(self, runner, fault: str, how_many: str, limit: str) -> None:
+    def _stop(self, runner: Runner, fault: str, how_many: str, limit: str) -> None:
         raise TrainingStopped(
             f'training stops at iteration {runner.iter + 1}, since {how_many} '
             f'(default_hooks.loss_guard.{limit}={getattr(self, limit)}). The last: {fault}.\n'
@@ -135,16 +156,16 @@ class LossGuardHook(Hook):
             'temperature of a contrastive head. Where it is always the same videos, look at them'
         )
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['loss_guard'] = dict(total=self.total)
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        # Not those in a row: who goes on after a stop has changed something, and gets as many tries as before.
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        # The count of steps in a row begins anew: a user who resumes after a stop has changed something.
         self.in_a_row, self.total = 0, checkpoint.get('loss_guard', {}).get('total', 0)
 
 
 def video_names(data_batch: dict | None) -> list[str]:
-    """The files of a batch, as far as its samples know."""
+    """The paths of a batch's videos, of those samples that know them."""
     samples = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
     return [str(sample.metainfo['filename']) for sample in samples or [] if 'filename' in sample.metainfo]
 

@@ -1,12 +1,17 @@
 """Hooks of the methods with an averaged teacher and a memory bank."""
 
-import torch
-from mmengine.dist import all_gather, broadcast, get_world_size
+from collections.abc import Sequence
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from videossl.checks import check_share
+from videossl.errors import ConfigError
+from videossl.models.pretrainers.momentum_pretrainer import MomentumPretrainer, begins_step, missing_hooks
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -21,31 +26,68 @@ def moving_statistics(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def begins_step(runner) -> bool:
-    """Whether the coming iteration is the first of those whose gradients one optimiser step accumulates."""
-    wrapper = runner.optim_wrapper
-    return wrapper._inner_count % wrapper._accumulative_counts == 0
-
-
-def loss_scale(runner) -> float:
+def loss_scale(runner: Runner) -> float:
     """The factor of fp16's loss scaling, which falls when a step is skipped; 1 without it."""
     scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
     return 1.0 if scaler is None else scaler.get_scale()
 
 
-def skipped_by_guard(runner) -> bool:
-    """Whether :class:`~videossl.engine.LossGuardHook` has left out the last step."""
-    return getattr(runner.optim_wrapper, 'step_skipped', False)
+def check_hooks(model: nn.Module, hooks: Sequence[Hook]) -> None:
+    """Refuse a model without the hooks that are a part of its method.
+
+    Raises:
+        ConfigError: names the missing hooks.
+    """
+    attached = {parent.__name__ for hook in hooks for parent in type(hook).__mro__}
+    missing = [name for name in getattr(model, 'required_hooks', ()) if name not in attached]
+    if missing:
+        raise ConfigError(missing_hooks(model, missing))
+
+
+class AfterStepHook(Hook):
+    """Calls a MomentumPretrainer once after each optimiser step, and says whether the step was taken.
+
+    A step is skipped where fp16's loss scaling or :class:`~videossl.engine.LossGuardHook` found a loss or a gradient that
+    is not finite. Nothing may move then.
+    """
+
+    # After HandOffHook, whose weights the teacher copies. Before the checkpoint hook: a checkpoint holds teacher and bank
+    # as the next iteration will see them.
+    priority = 'NORMAL'
+
+    def model_of(self, runner: Runner) -> MomentumPretrainer:
+        model = unwrap(runner.model)
+        if not isinstance(model, MomentumPretrainer):
+            raise TypeError(
+                f'{type(self).__name__} needs a model with an averaged teacher, got {type(model).__name__}; use '
+                'MomentumPretrainer or remove the hook'
+            )
+        return model
+
+    def before_train(self, runner: Runner) -> None:
+        check_hooks(self.model_of(runner), runner.hooks)
+        self.scale = loss_scale(runner)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if begins_step(runner.optim_wrapper):
+            self.scale = loss_scale(runner)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if runner.optim_wrapper.should_update():
+            guarded = any(getattr(hook, 'step_skipped', False) for hook in runner.hooks)
+            self.after_step(self.model_of(runner), taken=not guarded and loss_scale(runner) >= self.scale)
+
+    def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
+        raise NotImplementedError
 
 
 @HOOKS.register_module()
-class MomentumTeacherHook(Hook):
-    """Moves a model's teacher: theta_T <- m theta_T + (1 - m) theta_S, once per optimiser step.
+class MomentumTeacherHook(AfterStepHook):
+    """Moves a model's teacher after each optimiser step: theta_T <- m theta_T + (1 - m) theta_S.
 
     "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation",
-    Dadashzadeh, Whone, Mirmehdi, 2021, Algorithm 1, line 6. The teacher moves before the iteration, towards the
-    student's weights from before this iteration's step. The paper moves it after the student's forward pass, which
-    changes no parameter, so that both are the same. (mmengine's ``EMAHook`` would move it after the step.)
+    Dadashzadeh, Whone, Mirmehdi, 2021, Algorithm 1, line 6. The paper moves it in the next iteration, after the student's
+    forward pass; no parameter changes in between, so that both are the same.
 
     When training starts, not when it resumes, the teacher becomes an exact copy of the student: by then weights have
     been initialised or handed over. ``copy_student=False`` is the exception.
@@ -58,91 +100,50 @@ class MomentumTeacherHook(Hook):
             teacher has moved all the way to the student, in some thousands of steps.
     """
 
-    # After HandOffHook, whose weights the teacher copies.
-    priority = 'NORMAL'
-
     def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
-        if not 0 <= momentum <= 1:
-            raise ValueError(f'MomentumTeacherHook: momentum must lie in 0..1, got {momentum}')
+        check_share('MomentumTeacherHook: momentum', momentum)
         self.momentum = momentum
         self.copy_student = copy_student
+        # Older checkpoints have the teacher as it was before the move that follows their last step.
+        self.move_is_due = False
 
-    def before_train(self, runner) -> None:
-        model = unwrap(runner.model)
-        if not hasattr(model, 'move_teacher'):
-            raise TypeError(
-                f'MomentumTeacherHook needs a model with a teacher, got {type(model).__name__}; use '
-                'MomentumPretrainer or remove the hook'
-            )
-        model.attached_hooks.add('MomentumTeacherHook')
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        model = self.model_of(runner)
+        model.pending_keys.clear()
         if runner.iter > 0:
             return
-        if self.copy_student:
-            model.copy_student_to_teacher()
-            print_log('the averaged teacher starts as a copy of the student', logger='current')
-        else:
-            model.initialise_teacher()
-            print_log(
-                'the averaged teacher starts from random weights of its own (copy_student=False)', logger='current'
-            )
-            for tensor in model.teacher.state_dict().values():
-                broadcast(tensor)  # rank 0's for all: each process has drawn its own
+        self.move_is_due = False
+        model.start_teacher(self.copy_student)
+        if not self.copy_student:
+            model.move_teacher(self.momentum)  # of the first iteration; a copy stays where it is
+        how = 'as a copy of the student' if self.copy_student else 'from random weights of its own (copy_student=False)'
+        print_log(f'the averaged teacher starts {how}', logger='current')
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        model = unwrap(runner.model)
-        if not begins_step(runner):
-            return
-        if model.step_skipped:
-            model.step_skipped = False  # the student is where it was, and so stays the teacher
-        else:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        super().before_train_iter(runner, batch_idx, data_batch)
+        if self.move_is_due and begins_step(runner.optim_wrapper):
+            self.model_of(runner).move_teacher(self.momentum)
+        self.move_is_due = False
+
+    def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
+        if taken:
             model.move_teacher(self.momentum)
+        if model.memory_bank is None:
+            model.pending_keys.clear()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self.move_is_due = not checkpoint.get('step_skipped', True)
 
 
 @HOOKS.register_module()
-class MemoryBankHook(Hook):
+class MemoryBankHook(AfterStepHook):
     """Enqueues the teacher's embeddings once per optimiser step, after it; so the similarities of an iteration never see
     that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
     rank's bank stays the same.
-
-    A step that fp16's loss scaling or :class:`~videossl.engine.LossGuardHook` skips, because a loss or a gradient was
-    not finite, enqueues nothing, and the teacher does not move for it.
     """
 
-    # Before the checkpoint hook: a checkpoint holds the bank as the next iteration will see it.
-    priority = 'NORMAL'
-
-    def before_train(self, runner) -> None:
-        model = unwrap(runner.model)
-        if not hasattr(model, 'memory_bank'):
-            raise TypeError(
-                f'MemoryBankHook needs a model with a memory bank, got {type(model).__name__}; use '
-                'MomentumPretrainer or remove the hook'
-            )
-        model.attached_hooks.add('MemoryBankHook')
+    def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
+        if taken:
+            model.enqueue_pending_keys()
         model.pending_keys.clear()
-        if runner.iter == 0:
-            model.step_skipped = False
-        self.scale = loss_scale(runner)
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if begins_step(runner):
-            self.scale = loss_scale(runner)
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        if not runner.optim_wrapper.should_update():
-            return
-        model = unwrap(runner.model)
-        keys = torch.cat(model.pending_keys)
-        model.pending_keys.clear()
-        model.step_skipped = skipped_by_guard(runner) or loss_scale(runner) < self.scale
-        if model.step_skipped:
-            return
-        if get_world_size() > 1:
-            keys = torch.cat(all_gather(keys))
-        model.memory_bank.enqueue(keys)
-
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint['step_skipped'] = unwrap(runner.model).step_skipped
-
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        unwrap(runner.model).step_skipped = checkpoint.get('step_skipped', False)

@@ -4,7 +4,8 @@ from videossl.models.backbones.base import Stage, VideoBackbone
 from videossl.models.backbones.branched import BranchedBackbone
 from videossl.models.backbones.c3d import C3D
 from videossl.models.backbones.r2plus1d import FactorizedConv3d, R2Plus1D
-from videossl.models.backbones.r3d import R3D
+from videossl.models.backbones.r3d import R3D, full_conv3d
+from videossl.models.backbones.residual import ResidualBlock
 from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
 
@@ -15,7 +16,9 @@ __all__ = [
     'R2Plus1D',
     'R3D',
     'ResNet3D',
+    'ResidualBlock',
     'S3DG',
     'Stage',
     'VideoBackbone',
+    'full_conv3d',
 ]

@@ -8,6 +8,8 @@ from mmengine.model.weight_init import PretrainedInit
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from videossl.checks import check_integer
+
 
 class Stage(NamedTuple):
     """One step of a backbone: its name (the attribute it is stored under), the module and the channels it puts out."""
@@ -43,6 +45,10 @@ class VideoBackbone(BaseModule):
     Raises:
         ValueError: On an unusable ``frozen_stages``, ``out_indices`` or pretrained ``init_cfg``.
     """
+
+    # mmengine's
+    init_cfg: dict | list[dict] | None
+    is_init: bool
 
     def __init__(
         self,
@@ -124,7 +130,7 @@ class VideoBackbone(BaseModule):
         # BaseModule would load with strict=False, and say nothing when no key matches. It does the other initialisers,
         # first, because pretrained weights overwrite them.
         init_cfg = self.init_cfg
-        self.init_cfg = [cfg for cfg in as_list(init_cfg) if not _is_pretrained(cfg)]
+        self.init_cfg = [cfg for cfg in as_list(init_cfg) if not is_pretrained(cfg)]
         try:
             super().init_weights()
         finally:
@@ -135,18 +141,13 @@ class VideoBackbone(BaseModule):
         self.is_init = True
 
     def _pretrained_cfgs(self) -> list[dict]:
-        return [cfg for cfg in as_list(self.init_cfg) if _is_pretrained(cfg)]
+        return [cfg for cfg in as_list(self.init_cfg) if is_pretrained(cfg)]
 
 
-def check_positive_integers(**arguments: int) -> None:
-    """Refuse sizes that cannot be a number of channels, naming the argument.
-
-    Raises:
-        ValueError: If a value is not an integer of 1 or more.
-    """
-    for name, value in arguments.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f'{name} must be an integer of at least 1, got {value!r}')
+def check_channels(in_channels: int, base_channels: int) -> None:
+    """Refuse numbers of channels below 1, naming the argument."""
+    check_integer('in_channels', in_channels)
+    check_integer('base_channels', base_channels)
 
 
 def _checked_out_indices(out_indices: Sequence[int] | None, num_stages: int) -> tuple[int, ...]:
@@ -165,12 +166,14 @@ def _checked_out_indices(out_indices: Sequence[int] | None, num_stages: int) -> 
 
 
 def as_list(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """The configs of all initialisers."""
     if not init_cfg:
         return []
     return [init_cfg] if isinstance(init_cfg, dict) else list(init_cfg)
 
 
-def _is_pretrained(init_cfg: dict) -> bool:
+def is_pretrained(init_cfg: dict) -> bool:
+    """Whether an initialiser's config takes the weights of a checkpoint."""
     return init_cfg.get('type') in ('Pretrained', PretrainedInit)
 
 

@@ -74,11 +74,13 @@ class BranchedBackbone(VideoBackbone):
 
         num_frozen = plain.frozen_stages + 1
         shared = StageChain(plain.stages()[:num_shared_stages], min(num_frozen, num_shared_stages))
-        chains = {
+        chains: dict[str, nn.Module] = {
             name: StageChain(net.stages()[num_shared_stages:], max(0, num_frozen - num_shared_stages))
             for name, net in zip(branches, nets)
         }
-        shared_channels = plain.stage_channels[num_shared_stages - 1] if num_shared_stages else None
+        shared_channels = (
+            plain.stage_channels[num_shared_stages - 1] if num_shared_stages else 0
+        )  # 0: nothing is shared
         # To the base class this is a chain of two steps. Freezing is the affair of the chains inside them.
         super().__init__(
             [

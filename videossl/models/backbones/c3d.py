@@ -1,11 +1,11 @@
 """C3D: eight 3x3x3 convolutions with max-pooling between them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
-from videossl.models.backbones.base import Stage, VideoBackbone, check_positive_integers
+from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
 from videossl.registry import MODELS
 
 
@@ -38,38 +38,24 @@ class C3D(VideoBackbone):
     Args:
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion. 64 is the paper's.
-        frozen_stages: See :class:`VideoBackbone`.
-        norm_eval: See :class:`VideoBackbone`.
-        out_indices: See :class:`VideoBackbone`.
-        init_cfg: See :class:`VideoBackbone`.
+        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
 
     Raises:
         ValueError: On an argument out of range.
     """
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        out_indices: Sequence[int] | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        check_positive_integers(in_channels=in_channels, base_channels=base_channels)
+    def __init__(self, in_channels: int = 3, base_channels: int = 64, **kwargs: Any) -> None:
+        check_channels(in_channels, base_channels)
         widths = [base_channels * factor for factor in (1, 2, 4, 8, 8)]
         stem = _conv_bn_relu(in_channels, widths[0])
         stage1 = OrderedDict(pool=nn.MaxPool3d((1, 2, 2)), conv2=_conv_bn_relu(widths[0], widths[1]))
         stages = [Stage('stem', stem, widths[0]), Stage('stage1', nn.Sequential(stage1), widths[1])]
         for number in (2, 3, 4):
-            layers = OrderedDict()
-            layers['pool'] = nn.MaxPool3d((2, 2, 2))
+            layers: OrderedDict[str, nn.Module] = OrderedDict(pool=nn.MaxPool3d((2, 2, 2)))
             layers[f'conv{number + 1}a'] = _conv_bn_relu(widths[number - 1], widths[number])
             layers[f'conv{number + 1}b'] = _conv_bn_relu(widths[number], widths[number])
             stages.append(Stage(f'stage{number}', nn.Sequential(layers), widths[number]))
-        super().__init__(
-            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg
-        )
+        super().__init__(stages, **kwargs)
 
 
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -1,6 +1,6 @@
 """R(2+1)D: a residual net whose 3-D convolutions are split into one over space and one over time."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -37,32 +37,14 @@ class R2Plus1D(VideoBackbone):
         depth: 10 or 18.
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion. 64 is the paper's.
-        frozen_stages: See :class:`VideoBackbone`.
-        norm_eval: See :class:`VideoBackbone`.
-        out_indices: See :class:`VideoBackbone`.
-        init_cfg: See :class:`VideoBackbone`.
+        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
 
     Raises:
         ValueError: On an argument out of range.
     """
 
-    def __init__(
-        self,
-        depth: int = 10,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        out_indices: Sequence[int] | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            residual_stages(FactorizedConv3d, depth, in_channels, base_channels),
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            out_indices=out_indices,
-            init_cfg=init_cfg,
-        )
+    def __init__(self, depth: int = 10, in_channels: int = 3, base_channels: int = 64, **kwargs: Any) -> None:
+        super().__init__(residual_stages(FactorizedConv3d, depth, in_channels, base_channels), **kwargs)
 
 
 class FactorizedConv3d(nn.Module):

@@ -1,11 +1,11 @@
 """R3D: a residual net of full 3-D convolutions."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
 from videossl.models.backbones.base import VideoBackbone
-from videossl.models.backbones.residual import Size3d, residual_stages
+from videossl.models.backbones.residual import Size3d, half, residual_stages
 from videossl.models.backbones.stem_conv import StemConv3d
 from videossl.registry import MODELS
 
@@ -36,36 +36,17 @@ class R3D(VideoBackbone):
         depth: 10 or 18.
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion. 64 is the paper's.
-        frozen_stages: See :class:`VideoBackbone`.
-        norm_eval: See :class:`VideoBackbone`.
-        out_indices: See :class:`VideoBackbone`.
-        init_cfg: See :class:`VideoBackbone`.
+        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
 
     Raises:
         ValueError: On an argument out of range.
     """
 
-    def __init__(
-        self,
-        depth: int = 10,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        out_indices: Sequence[int] | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        super().__init__(
-            residual_stages(full_conv3d, depth, in_channels, base_channels),
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            out_indices=out_indices,
-            init_cfg=init_cfg,
-        )
+    def __init__(self, depth: int = 10, in_channels: int = 3, base_channels: int = 64, **kwargs: Any) -> None:
+        super().__init__(residual_stages(full_conv3d, depth, in_channels, base_channels), **kwargs)
 
 
 def full_conv3d(in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Conv3d:
     """A 3-D convolution over time and space at once, padded by half its kernel, without bias."""
-    padding = tuple(size // 2 for size in kernel_size)
     kind = StemConv3d if StemConv3d.suits(in_channels, kernel_size, stride) else nn.Conv3d
-    return kind(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False)
+    return kind(in_channels, out_channels, kernel_size, stride=stride, padding=half(kernel_size), bias=False)

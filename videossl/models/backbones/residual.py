@@ -9,12 +9,19 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from videossl.models.backbones.base import Stage, check_positive_integers
+from videossl.checks import check_choice
+from videossl.models.backbones.base import Stage, check_channels
 
 # One convolution is the stem's, two are each block's, one layer is the classifier: 2 * 4 + 2 = 10, 2 * 8 + 2 = 18.
 BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2)}
 
 Size3d = tuple[int, int, int]  # time, height, width
+
+
+def half(kernel_size: Size3d) -> Size3d:
+    """The padding with which a convolution of stride 1 keeps the size."""
+    time, height, width = kernel_size
+    return time // 2, height // 2, width // 2
 
 
 class ConvFactory(Protocol):
@@ -42,9 +49,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = conv(out_channels, out_channels, (3, 3, 3))
         self.bn2 = nn.BatchNorm3d(out_channels)
         self.relu = nn.ReLU(inplace=True)
-        if stride == 1 and in_channels == out_channels:
-            self.shortcut = nn.Identity()
-        else:
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
                 OrderedDict(conv=conv(in_channels, out_channels, (1, 1, 1), strides), bn=nn.BatchNorm3d(out_channels))
             )
@@ -75,9 +81,8 @@ def residual_stages(conv: ConvFactory, depth: int, in_channels: int, base_channe
     Raises:
         ValueError: On an unknown depth or a number of channels below 1.
     """
-    if depth not in BLOCKS_PER_STAGE:
-        raise ValueError(f'depth must be one of {sorted(BLOCKS_PER_STAGE)}, got {depth!r}')
-    check_positive_integers(in_channels=in_channels, base_channels=base_channels)
+    check_choice('depth', depth, BLOCKS_PER_STAGE)
+    check_channels(in_channels, base_channels)
 
     stem = nn.Sequential(
         OrderedDict(

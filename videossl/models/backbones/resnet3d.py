@@ -1,12 +1,13 @@
 """ResNet3D: a residual net of full 3-D convolutions with a 7x7x7 stem and a max-pooling after it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
+from videossl.checks import check_choice
 from videossl.models.backbones import residual
-from videossl.models.backbones.base import Stage, VideoBackbone, check_positive_integers
+from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
 from videossl.models.backbones.r3d import full_conv3d
 from videossl.registry import MODELS
 
@@ -41,28 +42,15 @@ class ResNet3D(VideoBackbone):
         depth: 10, 18 or 34.
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion. 64 is the paper's.
-        frozen_stages: See :class:`VideoBackbone`.
-        norm_eval: See :class:`VideoBackbone`.
-        out_indices: See :class:`VideoBackbone`.
-        init_cfg: See :class:`VideoBackbone`.
+        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
 
     Raises:
         ValueError: On an argument out of range.
     """
 
-    def __init__(
-        self,
-        depth: int = 18,
-        in_channels: int = 3,
-        base_channels: int = 64,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        out_indices: Sequence[int] | None = None,
-        init_cfg: dict | list[dict] | None = None,
-    ) -> None:
-        if depth not in BLOCKS_PER_STAGE:
-            raise ValueError(f'depth must be one of {sorted(BLOCKS_PER_STAGE)}, got {depth!r}')
-        check_positive_integers(in_channels=in_channels, base_channels=base_channels)
+    def __init__(self, depth: int = 18, in_channels: int = 3, base_channels: int = 64, **kwargs: Any) -> None:
+        check_choice('depth', depth, BLOCKS_PER_STAGE)
+        check_channels(in_channels, base_channels)
         stem = nn.Sequential(
             OrderedDict(
                 conv=full_conv3d(in_channels, base_channels, (7, 7, 7), (1, 2, 2)),
@@ -76,10 +64,7 @@ class ResNet3D(VideoBackbone):
                 Stage('stem', stem, base_channels),
                 *residual.block_stages(full_conv3d, BLOCKS_PER_STAGE[depth], base_channels),
             ],
-            frozen_stages=frozen_stages,
-            norm_eval=norm_eval,
-            out_indices=out_indices,
-            init_cfg=init_cfg,
+            **kwargs,
         )
         for module in self.modules():
             if isinstance(module, nn.Conv3d):

@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from videossl.models.backbones.base import Stage, VideoBackbone, check_positive_integers
-from videossl.models.backbones.residual import Size3d
+from videossl.checks import check_choice
+from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
+from videossl.models.backbones.residual import Size3d, half
 from videossl.registry import MODELS
 
 # Widths of an inception block, in the order of InceptionBlock's argument; those of GoogLeNet and I3D.
@@ -77,10 +79,7 @@ class S3DG(VideoBackbone):
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion, rounded down, but at least 1. 64 is
             the paper's.
-        frozen_stages: See :class:`VideoBackbone`.
-        norm_eval: See :class:`VideoBackbone`.
-        out_indices: See :class:`VideoBackbone`.
-        init_cfg: See :class:`VideoBackbone`.
+        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
 
     Raises:
         ValueError: On an argument out of range.
@@ -96,15 +95,12 @@ class S3DG(VideoBackbone):
         bn_momentum: float = 0.001,
         in_channels: int = 3,
         base_channels: int = 64,
-        frozen_stages: int = -1,
-        norm_eval: bool = False,
-        out_indices: Sequence[int] | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
     ) -> None:
-        check_positive_integers(in_channels=in_channels, base_channels=base_channels)
-        _check_choice('stem_conv', stem_conv, ('separable', 'full'))
-        _check_choice('stem_time_stride', stem_time_stride, ('spatial', 'temporal'))
-        _check_choice('pool_padding', pool_padding, ('both_sides', 'far_side'))
+        check_channels(in_channels, base_channels)
+        check_choice('stem_conv', stem_conv, ('separable', 'full'))
+        check_choice('stem_time_stride', stem_time_stride, ('spatial', 'temporal'))
+        check_choice('pool_padding', pool_padding, ('both_sides', 'far_side'))
         if not bn_eps > 0:
             raise ValueError(f'bn_eps must be above 0, got {bn_eps!r}')
         if not 0 < bn_momentum <= 1:
@@ -132,15 +128,13 @@ class S3DG(VideoBackbone):
             (3, (3, 3, 3), (2, 2, 2), STAGE3_WIDTHS),
             (4, (2, 2, 2), (2, 2, 2), STAGE4_WIDTHS),
         ):
-            modules = OrderedDict(pool=layers.pool(kernel_size, stride))
+            modules: OrderedDict[str, nn.Module] = OrderedDict(pool=layers.pool(kernel_size, stride))
             channels = stages[-1].out_channels
             for name, widths in block_widths.items():
-                modules[name] = InceptionBlock(layers, channels, [layers.width(width) for width in widths])
-                channels = modules[name].out_channels
+                block = InceptionBlock(layers, channels, [layers.width(width) for width in widths])
+                modules[name], channels = block, block.out_channels
             stages.append(Stage(f'stage{number}', nn.Sequential(modules), channels))
-        super().__init__(
-            stages, frozen_stages=frozen_stages, norm_eval=norm_eval, out_indices=out_indices, init_cfg=init_cfg
-        )
+        super().__init__(stages, **kwargs)
 
 
 class FeatureGate(nn.Module):
@@ -163,7 +157,7 @@ class FeatureGate(nn.Module):
 
     def __init__(self, channels: int, layer: str) -> None:
         super().__init__()
-        _check_choice('layer', layer, ('conv', 'linear'))
+        check_choice('layer', layer, ('conv', 'linear'))
         self.excitation = nn.Conv3d(channels, channels, 1) if layer == 'conv' else nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -232,7 +226,7 @@ class _Layers:
     def __init__(
         self, gating: str | None, pool_padding: str, bn_eps: float, bn_momentum: float, base_channels: int
     ) -> None:
-        _check_choice('gating', gating, ('conv', 'linear', None))
+        check_choice('gating', gating, ('conv', 'linear', None))
         self.gating = gating
         self.pool_padding = pool_padding
         self.bn_eps = bn_eps
@@ -245,7 +239,7 @@ class _Layers:
     def conv(
         self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)
     ) -> nn.Sequential:
-        padding = tuple(size // 2 for size in kernel_size)
+        padding = half(kernel_size)
         return nn.Sequential(
             OrderedDict(
                 conv=nn.Conv3d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False),
@@ -258,7 +252,7 @@ class _Layers:
         self, in_channels: int, out_channels: int, size: int, stride: int = 1, stride_time_in_spatial: bool = False
     ) -> nn.Sequential:
         spatial_time_stride, temporal_stride = (stride, 1) if stride_time_in_spatial else (1, stride)
-        modules = OrderedDict(
+        modules: OrderedDict[str, nn.Module] = OrderedDict(
             spatial=self.conv(in_channels, out_channels, (1, size, size), (spatial_time_stride, stride, stride)),
             temporal=self.conv(out_channels, out_channels, (size, 1, 1), (temporal_stride, 1, 1)),
         )
@@ -275,7 +269,7 @@ class _Layers:
         )
 
     def pointwise_branch(self, in_channels: int, out_channels: int, pool: nn.Module | None = None) -> nn.Sequential:
-        modules = OrderedDict() if pool is None else OrderedDict(pool=pool)
+        modules: OrderedDict[str, nn.Module] = OrderedDict() if pool is None else OrderedDict(pool=pool)
         modules['pointwise'] = self.conv(in_channels, out_channels, (1, 1, 1))
         if self.gating == 'linear':
             modules['gate'] = FeatureGate(out_channels, self.gating)
@@ -287,8 +281,3 @@ class _Layers:
         # Half an odd kernel. The 2x2x2 pooling gets none.
         padding = tuple((size - 1) // 2 for size in kernel_size)
         return nn.MaxPool3d(kernel_size, stride, padding=padding)
-
-
-def _check_choice(name: str, value: str | None, choices: tuple) -> None:
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}, got {value!r}')

@@ -29,8 +29,11 @@ class StemConv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         if not self._folds(x):
             return super().forward(x)
-        sides = [(x.shape[axis], self.kernel_size[axis - 2], self.padding[axis - 2]) for axis in (3, 4)]
-        (top, bottom), (left, right) = (far_padding(*side) for side in sides)
+        padding = self.padding
+        assert not isinstance(padding, str)
+        (top, bottom), (left, right) = (
+            far_padding(x.shape[axis], self.kernel_size[axis - 2], padding[axis - 2]) for axis in (3, 4)
+        )
         clips = F.pad(x.to(torch.bfloat16), (left, right, top, bottom))
         kernel = F.pad(self.weight, (0, self.kernel_size[2] % 2, 0, self.kernel_size[1] % 2))
         return F.conv3d(
@@ -38,7 +41,7 @@ class StemConv3d(nn.Conv3d):
             blocks_to_channels(kernel).to(torch.bfloat16),
             None if self.bias is None else self.bias.to(torch.bfloat16),
             (self.stride[0], 1, 1),
-            (self.padding[0], 0, 0),
+            (padding[0], 0, 0),
         )
 
     def _folds(self, x: Tensor) -> bool:

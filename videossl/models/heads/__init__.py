@@ -3,6 +3,7 @@ from .info_nce_head import InfoNCEHead, info_nce
 from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
 from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
+from .pretext_head import PretextHead
 from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
 
@@ -12,6 +13,7 @@ __all__ = [
     'NTXentHead',
     'OrderHead',
     'ParsingDistillHead',
+    'PretextHead',
     'RelativeSpeedHead',
     'SegmentHead',
     'SimilarityDistillHead',

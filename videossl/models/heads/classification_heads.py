@@ -1,19 +1,23 @@
 """Heads that classify what a sampler did to a clip: its speed, or which segment was re-paced."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
-from .utils import gather_labels, in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import IGNORE_INDEX, PretextHead, cross_entropy_and_accuracy
 
 
-class ClipClassificationHead(BaseModule):
+class ClipClassificationHead(PretextHead):
     """One linear layer and a cross-entropy on a per-clip label that a sampler wrote.
+
+    The layer starts with normal weights of standard deviation 0.01 and a bias of 0, as mmaction2's classifiers do.
+    ``init_cfg=None`` keeps PyTorch's default, with which the released code of auxSKD, VSPP and VideoPace starts.
 
     Args:
         in_channels: dimension of the embedding.
@@ -22,7 +26,7 @@ class ClipClassificationHead(BaseModule):
         name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
         loss_weight: factor on the loss (alpha and beta of Equation 5).
         dropout: probability of dropout before the linear layer.
-        embedding: name of the embedding it reads; ``'pooled'`` is the pooled feature map.
+        embedding_name: see :class:`PretextHead`.
         ignore_index: label that takes no part in loss and accuracy.
     """
 
@@ -34,53 +38,35 @@ class ClipClassificationHead(BaseModule):
         name: str,
         loss_weight: float = 1.0,
         dropout: float = 0.0,
-        embedding: str = 'pooled',
-        ignore_index: int = -100,
-        init_cfg=dict(type='Normal', layer='Linear', std=0.01),
+        embedding_name: str = 'pooled',
+        ignore_index: int = IGNORE_INDEX,
+        init_cfg: dict | list[dict] | None = dict(type='Normal', layer='Linear', std=0.01),
     ) -> None:
-        super().__init__(init_cfg)
-        if num_classes < 1:
-            raise ValueError(f'{type(self).__name__}: the number of classes must be at least 1, got {num_classes}')
+        super().__init__(embedding_name, loss_weight, init_cfg)
+        check_integer(f'{type(self).__name__}: the number of classes', num_classes)
         self.num_classes = num_classes
         self.label = label
+        self.labels_read = (label,)
         self.name = name
-        self.loss_weight = loss_weight
-        self.embedding = embedding
         self.ignore_index = ignore_index
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(in_channels, num_classes)
-
-    @property
-    def labels_read(self) -> tuple[str, ...]:
-        """The fields of a data sample that the loss needs."""
-        return (self.label,)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [..., num_classes] of embeddings [..., in_channels], in fp32."""
         with in_float32(embedding):
             return self.classifier(self.dropout(embedding.float()))
 
-    def loss(self, embedding: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
-        """Cross-entropy and accuracy.
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
+        """Cross-entropy and accuracy over the student's clips.
 
         Args:
-            embedding: [B, V, in_channels].
+            embeddings: student [B, Vs, in_channels].
             data_samples: B samples, each with the label field, int64 [V].
         """
-        labels = gather_labels(data_samples, self.label, type(self).__name__).to(embedding.device)
-        if labels.shape != embedding.shape[:2]:
-            raise ValueError(
-                f'{type(self).__name__}: {tuple(labels.shape)} labels "{self.label}" for '
-                f'{tuple(embedding.shape[:2])} clips'
-            )
-        logits = self(embedding).flatten(0, 1)
-        labels = labels.flatten()
-        counted = labels != self.ignore_index
-        # A mean over no clip would be 0/0; the sum over the counted clips divided by at least one is 0 then.
-        count = counted.sum().clamp(min=1)
-        loss = F.cross_entropy(logits, labels, ignore_index=self.ignore_index, reduction='sum') / count
-        with torch.no_grad():
-            accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
+        labels = self.gather_of_views(data_samples, self.label, embeddings)
+        logits = self(embeddings.student).flatten(0, 1)
+        loss, accuracy = cross_entropy_and_accuracy(logits, labels.flatten(), self.ignore_index)
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
 
 
@@ -92,7 +78,7 @@ class SpeedHead(ClipClassificationHead):
     Dadashzadeh, Whone, Mirmehdi, 2021, section 3.2. Other arguments: :class:`ClipClassificationHead`.
     """
 
-    def __init__(self, in_channels: int, num_speeds: int = 4, **kwargs) -> None:
+    def __init__(self, in_channels: int, num_speeds: int = 4, **kwargs: Any) -> None:
         super().__init__(in_channels, num_speeds, label='gt_speed', name='speed', **kwargs)
 
 
@@ -102,8 +88,10 @@ class SegmentHead(ClipClassificationHead):
 
     At speed 1 the clip is natural everywhere but the label is still the drawn segment, so with ``num_speeds`` equally
     likely speeds the accuracy cannot exceed 1 - (1 - 1/num_segments) / num_speeds: 81.25 % with four of each. The
-    sampler's ``ignore_segment_at_speed_one`` leaves these clips out. Other arguments: :class:`ClipClassificationHead`.
+    sampler's ``ignore_segment_at_speed_one`` leaves these clips out. The released code names this layer
+    ``linear_segment`` and has it in R(2+1)D; its R3D learns the speed only, so that nothing tells a checkpoint of it
+    from one of VideoPace. Here every backbone can have it. Other arguments: :class:`ClipClassificationHead`.
     """
 
-    def __init__(self, in_channels: int, num_segments: int = 4, **kwargs) -> None:
+    def __init__(self, in_channels: int, num_segments: int = 4, **kwargs: Any) -> None:
         super().__init__(in_channels, num_segments, label='gt_segment', name='segment', **kwargs)

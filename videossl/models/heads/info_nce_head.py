@@ -1,13 +1,17 @@
 """Instance discrimination against a memory bank."""
 
+from collections.abc import Sequence
+
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_positive
 from videossl.registry import MODELS
 
-from .utils import in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 # What fp32 does not tell apart in a similarity of unit vectors: a collapsed model is to win nothing by rounding.
 TIE = 1e-6
@@ -49,7 +53,7 @@ def similarities(student: Tensor, teacher: Tensor, bank: Tensor) -> tuple[Tensor
 
 
 @MODELS.register_module()
-class InfoNCEHead(BaseModule):
+class InfoNCEHead(PretextHead):
     """A clip finds the teacher's embeddings of its own video among those of other videos (InfoNCE).
 
     RSPNet's appearance loss ("RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning", Peihao
@@ -61,39 +65,36 @@ class InfoNCEHead(BaseModule):
 
     Args:
         temperature: RSPNet and MoCo: 0.07.
-        embedding: name of the embedding it reads.
+        embedding_name: see :class:`PretextHead`.
         name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
         loss_weight: factor on the loss.
     """
 
+    needs_teacher = needs_bank = True
+
     def __init__(
         self,
         temperature: float = 0.07,
-        embedding: str = 'appearance',
+        embedding_name: str = 'appearance',
         name: str = 'appearance',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if temperature <= 0:
-            raise ValueError(f'InfoNCEHead: temperature must be positive, got {temperature}')
+        super().__init__(embedding_name, loss_weight)
+        check_positive('InfoNCEHead: temperature', temperature)
         self.temperature = temperature
-        self.embedding = embedding
         self.name = name
-        self.loss_weight = loss_weight
 
-    def loss(self, student: Tensor, teacher: Tensor, bank: Tensor, data_samples=None) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and the share of (sample, teacher view) whose similarity exceeds that to every row of the bank (a
         tie is no win).
 
         Args:
-            student: [B, Vs, D], L2-normalised; Vs must be 1.
-            teacher: [B, Vt, D], L2-normalised.
-            bank: [H, D], the teacher's embeddings before this batch's are enqueued.
+            embeddings: student [B, 1, D]; teacher [B, Vt, D]; bank of H rows.
         """
-        if student.shape[1] != 1:
-            raise ValueError(f'InfoNCEHead takes one student view, got {student.shape[1]}; name one in student_views')
+        assert embeddings.teacher is not None and embeddings.bank is not None
+        student = self.single_view(embeddings.student, 'student')
         with in_float32(student):
-            positives, negatives = similarities(student[:, 0], teacher, bank)
+            positives, negatives = similarities(student, embeddings.teacher, embeddings.bank.rows)
             loss = loss_of_similarities(positives, negatives, self.temperature)
         with torch.no_grad():
             accuracy = (positives > negatives.amax(dim=1, keepdim=True) + TIE).float().mean()

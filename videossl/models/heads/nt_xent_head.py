@@ -1,16 +1,19 @@
-"""Contrast within a batch: clips that belong together are drawn close, all others apart."""
+"""Contrast within a batch: an embedding is close to those of its positives and far from all others."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
-from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_choice, check_positive
 from videossl.registry import MODELS
 
-from .utils import gather_labels, in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 POSITIVES = ('same_context', 'same_pace')
 
@@ -42,18 +45,18 @@ def nt_xent(similarity: Tensor, itself: Tensor, positives: Tensor, temperature: 
 class AllProcesses(torch.autograd.Function):
     """Rows [N, D] of every process, in the order of the ranks: [W * N, D]; N must be the same everywhere.
 
-    The gradient of a process's rows is summed over the losses of all processes. DDP's mean over the processes then
-    gives the gradient of the mean loss.
+    The gradient of a process's rows is summed over the losses of all processes. DDP then averages over the processes,
+    which gives the gradient of the mean loss.
     """
 
     @staticmethod
-    def forward(ctx, rows: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
         """Gather."""
         ctx.num_rows = rows.shape[0]
         return torch.cat(all_gather(rows.contiguous()))
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Sum over the processes, and keep the own rows."""
         gradient = gradient.contiguous()
         all_reduce(gradient)
@@ -61,7 +64,7 @@ class AllProcesses(torch.autograd.Function):
 
 
 @MODELS.register_module()
-class NTXentHead(BaseModule):
+class NTXentHead(PretextHead):
     """Contrast between the clips of a batch, the second task of VideoPace beside the speed.
 
     "Self-supervised Video Representation Learning by Pace Prediction", Jiangliu Wang, Jianbo Jiao, Yun-Hui Liu, 2020.
@@ -73,16 +76,16 @@ class NTXentHead(BaseModule):
     Anchors are all B * V clips of the batch, with several processes those of all of them: two processes have the loss
     (its mean over them) and the gradients of one with the joint batch. All must have the same number of clips.
 
-    Returned are ``loss_contrast``, see :func:`nt_xent`, the mean over the anchors that have a positive (0 if none has),
+    The head returns ``loss_contrast``, see :func:`nt_xent`, the mean over the anchors that have a positive (0 if none has),
     and ``acc_contrast``, the share of these anchors with a positive that is more similar than every negative: 0 where
     all embeddings are the same.
 
     Args:
         positives: ``'same_context'``: the other clips of the same video; a sample must have two clips or more.
             ``'same_pace'``: all other clips of the batch with the same ``gt_speed``, of whatever video; an anchor
-            whose speed no other clip has takes no part, except as a negative.
+            whose speed no other clip has is a negative only.
         temperature: divides the cosine similarities.
-        embedding: name of the embedding it reads; it is L2-normalised here.
+        embedding_name: see :class:`PretextHead`. The head L2-normalises this embedding.
         loss_weight: factor on the loss.
     """
 
@@ -90,34 +93,27 @@ class NTXentHead(BaseModule):
         self,
         positives: str = 'same_context',
         temperature: float = 0.1,
-        embedding: str = 'projection',
+        embedding_name: str = 'projection',
         loss_weight: float = 0.1,
     ) -> None:
-        super().__init__()
-        if positives not in POSITIVES:
-            raise ValueError(f'NTXentHead: positives must be one of {POSITIVES}, got {positives!r}')
-        if temperature <= 0:
-            raise ValueError(f'NTXentHead: temperature must be positive, got {temperature}')
+        super().__init__(embedding_name, loss_weight)
+        check_choice('NTXentHead: positives', positives, POSITIVES)
+        check_positive('NTXentHead: temperature', temperature)
         self.positives = positives
         self.temperature = temperature
-        self.embedding = embedding
-        self.loss_weight = loss_weight
+        self.labels_read = ('gt_speed',) if positives == 'same_pace' else ()
 
-    @property
-    def labels_read(self) -> tuple[str, ...]:
-        """The fields of a data sample that the loss needs."""
-        return ('gt_speed',) if self.positives == 'same_pace' else ()
-
-    def loss(self, embedding: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Loss and accuracy.
 
         Args:
-            embedding: [B, V, D].
+            embeddings: student [B, Vs, D].
             data_samples: B samples; with ``'same_pace'`` each has ``gt_speed``, int64 [V].
         """
+        embedding = embeddings.student
         with in_float32(embedding):
             anchors = F.normalize(embedding.float(), dim=2).flatten(0, 1)
-            groups = self._groups(embedding, data_samples)
+            groups = self._groups(embeddings, data_samples)
             clips, first, processes = anchors, 0, get_world_size()
             if processes > 1:
                 first = get_rank() * len(anchors)
@@ -142,20 +138,15 @@ class NTXentHead(BaseModule):
                 accuracy = (nearest_positive > nearest_negative).sum() / count
         return dict(loss_contrast=self.loss_weight * loss, acc_contrast=accuracy)
 
-    def _groups(self, embedding: Tensor, data_samples: Sequence | None) -> Tensor:
-        """What each clip shares with its positives, int64 [B * V]: the video's number, or the speed."""
-        num_videos, num_views = embedding.shape[:2]
-        if self.positives == 'same_context':
-            if num_views < 2:
-                raise ValueError(
-                    "NTXentHead(positives='same_context') needs two clips of a video or more, got 1; set "
-                    'num_views=2 of the sampler'
-                )
-            first = get_rank() * num_videos
-            return torch.arange(first, first + num_videos, device=embedding.device).repeat_interleave(num_views)
-        speeds = gather_labels(data_samples, 'gt_speed', type(self).__name__).to(embedding.device)
-        if speeds.shape != embedding.shape[:2]:
+    def _groups(self, embeddings: Embeddings, data_samples: Sequence | None) -> Tensor:
+        """What each clip shares with its positives, int64 [B * Vs]: the number of the video, or the speed."""
+        if self.positives == 'same_pace':
+            return self.gather_of_views(data_samples, 'gt_speed', embeddings).flatten()
+        num_videos, num_views = embeddings.student.shape[:2]
+        if num_views < 2:
             raise ValueError(
-                f'NTXentHead: {tuple(speeds.shape)} labels "gt_speed" for {tuple(embedding.shape[:2])} clips'
+                "NTXentHead(positives='same_context') needs two clips of a video or more, got 1; set num_views=2 of the "
+                'sampler'
             )
-        return speeds.flatten()
+        first = get_rank() * num_videos
+        return torch.arange(first, first + num_videos, device=embeddings.student.device).repeat_interleave(num_views)

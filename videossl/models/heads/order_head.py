@@ -5,19 +5,19 @@ import math
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
-from .utils import gather_labels, in_float32
-
-IGNORE_INDEX = -100
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead, cross_entropy_and_accuracy
 
 
 @MODELS.register_module()
-class OrderHead(BaseModule):
+class OrderHead(PretextHead):
     """Predicts the order, ``gt_order``, of a tuple of clips from their embeddings, pair by pair (VCOP).
 
     The embeddings of clips i and j are concatenated for every pair i < j, in lexicographic order: (0, 1), (0, 2) and
@@ -33,7 +33,7 @@ class OrderHead(BaseModule):
         tuple_len: clips in a tuple, 2 to 5; the sampler's.
         hidden_channels: dimension of a pair's relation.
         dropout: probability of dropout before the second linear layer.
-        embedding: name of the embedding it reads; ``'pooled'`` is the pooled feature map.
+        embedding_name: see :class:`PretextHead`.
         loss_weight: factor on the loss.
     """
 
@@ -45,18 +45,15 @@ class OrderHead(BaseModule):
         tuple_len: int = 3,
         hidden_channels: int = 512,
         dropout: float = 0.5,
-        embedding: str = 'pooled',
+        embedding_name: str = 'pooled',
         loss_weight: float = 1.0,
         init_cfg: dict | list | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(embedding_name, loss_weight, init_cfg)
         if not 2 <= tuple_len <= 5:
             raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
-        if hidden_channels < 1:
-            raise ValueError(f'OrderHead: hidden_channels must be at least 1, got {hidden_channels}')
+        check_integer('OrderHead: hidden_channels', hidden_channels)
         self.tuple_len = tuple_len
-        self.embedding = embedding
-        self.loss_weight = loss_weight
         self.pairs = list(itertools.combinations(range(tuple_len), 2))
         self.relation = nn.Linear(2 * in_channels, hidden_channels)
         self.dropout = nn.Dropout(dropout)
@@ -81,24 +78,18 @@ class OrderHead(BaseModule):
             relations = F.relu(self.relation(pairs))
             return self.classifier(self.dropout(relations.flatten(1)))
 
-    def loss(self, embedding: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Cross-entropy and accuracy; tuples labelled -100 take no part in either.
 
         Args:
-            embedding: [B, tuple_len, in_channels].
+            embeddings: student [B, tuple_len, in_channels].
             data_samples: B samples, each with ``gt_order``, an int64 scalar.
         """
-        labels = gather_labels(data_samples, 'gt_order', type(self).__name__).to(embedding.device)
-        if labels.shape != embedding.shape[:1]:
+        labels = self.gather(data_samples, 'gt_order', embeddings)
+        if labels.shape != embeddings.student.shape[:1]:
             raise ValueError(
-                f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embedding)} '
+                f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embeddings.student)} '
                 'tuples; it is one number for each sample'
             )
-        logits = self(embedding)
-        counted = labels != IGNORE_INDEX
-        # A mean over no tuple would be 0/0; the sum over the counted ones divided by at least one is 0 then.
-        count = counted.sum().clamp(min=1)
-        loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction='sum') / count
-        with torch.no_grad():
-            accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
+        loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels)
         return dict(loss_order=self.loss_weight * loss, acc_order=accuracy)

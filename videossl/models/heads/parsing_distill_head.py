@@ -1,16 +1,19 @@
 """Distillation of a human parsing network: a clip's map learns to give the parsing of its middle frame."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
-from .utils import in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -81,7 +84,7 @@ class Unregistered:
 
 
 @MODELS.register_module()
-class ParsingDistillHead(BaseModule):
+class ParsingDistillHead(PretextHead):
     """A decoder gives the human parsing of a clip's middle frame; a frozen parsing network is its teacher.
 
     "Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for Action Recognition
@@ -110,10 +113,9 @@ class ParsingDistillHead(BaseModule):
         teacher: config, built in videossl's scope, or module; None: the targets come with the data.
         size: (height, width), or both at once, that the predicted map is resized to, if it has another size; None: the
             decoder's own size. The default is that of 112-pixel clips and does nothing there.
-        embedding: name of the map it reads.
+        embedding_name: the neck whose map the head reads, a :class:`MapNeck`.
         loss_weight: lambda_k of Equation 7. The paper does not give it.
-        view: which clip of a sample is taught. From a student that has one view the map is that view's, and this
-            only says which of the sample's targets belongs to it.
+        view: index of the clip of a sample that is taught. It must be among the student's views.
         decoder_channels: width after each doubling.
 
     Raises:
@@ -121,53 +123,43 @@ class ParsingDistillHead(BaseModule):
         ValueError: the teacher has another number of classes, or an argument is out of range.
     """
 
-    needs_teacher = False  # nothing of the averaged teacher
-
     def __init__(
         self,
         in_channels: int = 512,
         num_classes: int = 20,
         teacher: nn.Module | dict | None = None,
         size: int | tuple[int, int] | None = 56,
-        embedding: str = 'human_map',
+        embedding_name: str = 'human_map',
         loss_weight: float = 1.0,
         view: int = 0,
         decoder_channels: Sequence[int] = (256, 128, 64),
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        if num_classes < 2:
-            raise ValueError(f'ParsingDistillHead: num_classes must be at least 2, got {num_classes}')
-        if view < 0:
-            raise ValueError(f'ParsingDistillHead: view must be 0 or more, got {view}')
-        self.size = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
+        super().__init__(embedding_name, loss_weight, init_cfg)
+        check_integer('ParsingDistillHead: num_classes', num_classes, minimum=2)
+        check_integer('ParsingDistillHead: view', view, minimum=0)
+        self.size = (size, size) if isinstance(size, int) else size
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ValueError(
                 f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}'
             )
         self.num_classes = num_classes
-        self.embedding = embedding
-        self.loss_weight = loss_weight
         self.view = view
         self.decoder = _decoder(in_channels, decoder_channels)
         self.classifier = nn.Conv2d([in_channels, *decoder_channels][-1], num_classes, kernel_size=1)
         self._teacher = None if teacher is None else Unregistered(_frozen_teacher(teacher, num_classes))
+        self.labels_read = (('parsing_logits', 'parsing_mask'),) if teacher is None else ('middle_frames',)
 
     @property
     def teacher(self) -> nn.Module | None:
         """The parsing network, None where the targets come with the data."""
         return None if self._teacher is None else self._teacher.module
 
-    @property
-    def labels_read(self) -> tuple:
-        """The fields of a data sample that the loss needs; of those in one tuple, one."""
-        return ('middle_frames',) if self._teacher is not None else (('parsing_logits', 'parsing_mask'),)
-
-    def _apply(self, fn, recurse: bool = True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'ParsingDistillHead':
         """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
         super()._apply(fn, recurse)
         if self._teacher is not None:
-            self.teacher.to(self.classifier.weight.device)
+            self._teacher.module.to(self.classifier.weight.device)
         return self
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -177,19 +169,11 @@ class ParsingDistillHead(BaseModule):
             logits = self.classifier(decoded.float())
             return logits if self.size is None else resize(logits, self.size)
 
-    def loss(
-        self,
-        student: Tensor,
-        teacher: Tensor | None = None,
-        bank: Tensor | None = None,
-        data_samples: Sequence | None = None,
-    ) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Equation 4, and how near the decoder is to the parsing.
 
         Args:
-            student: map [B, V, in_channels, t, h, w] of the student's views. With one view it is that one; with
-                several they must be all clips of a sample, and ``view`` says which.
-            teacher, bank: not used.
+            embeddings: student: maps [B, Vs, in_channels, t, h, w].
             data_samples: B samples with the targets, see the class.
 
         Returns:
@@ -198,14 +182,15 @@ class ParsingDistillHead(BaseModule):
             :func:`mean_iou` over the batch; ``miou_parts``, the same without class 0, the background;
             ``miou_parsing_constant``, what guessing gives instead of ``miou_parsing`` (:func:`best_constant_iou`).
         """
+        student = embeddings.student
         if student.ndim != 6:
             raise ValueError(
                 f'ParsingDistillHead reads feature maps [B, V, C, t, h, w], got {tuple(student.shape)}; '
                 'its embedding must be a map, not a pooled vector'
             )
-        if student.shape[1] > 1 and self.view >= student.shape[1]:
-            raise ValueError(f'ParsingDistillHead: view={self.view}, but the student has {student.shape[1]} views')
-        logits = self(student[:, self.view if student.shape[1] > 1 else 0])
+        if self.view not in embeddings.views:
+            raise ValueError(f'ParsingDistillHead: view={self.view}, but the student has the views {embeddings.views}')
+        logits = self(student[:, embeddings.views.index(self.view)])
         with torch.no_grad(), in_float32(logits):
             target = self._target(data_samples or [], logits)
         cross_entropy = soft_cross_entropy(logits, target)
@@ -229,10 +214,11 @@ class ParsingDistillHead(BaseModule):
         """Soft classes [B, num_classes, h, w], fp32, of the logits' size."""
         if len(data_samples) != len(logits):
             raise ValueError(f'ParsingDistillHead: {len(data_samples)} data samples for {len(logits)} maps')
-        size, device = tuple(logits.shape[-2:]), logits.device
+        (height, width), device = logits.shape[-2:], logits.device
+        size = height, width
         if self._teacher is not None:
             frames = torch.stack([self._of_view(sample, 'middle_frames') for sample in data_samples]).to(device)
-            teacher_logits = self.teacher(frames)
+            teacher_logits = self._teacher.module(frames)
             self._check_classes(teacher_logits.shape[1], 'the teacher')
             return resize(teacher_logits.float(), size).softmax(dim=1)
         targets = []
@@ -245,7 +231,7 @@ class ParsingDistillHead(BaseModule):
                 targets.append(self._shares(self._of_view(sample, 'parsing_mask').to(device), size))
         return torch.cat(targets)
 
-    def _of_view(self, sample, name: str) -> Tensor:
+    def _of_view(self, sample: Any, name: str) -> Tensor:
         """A field's part for the clip that is taught; fields may be there for all clips, or for that one alone."""
         if name not in sample:
             where = (
@@ -306,20 +292,19 @@ def _decoder(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
 
 
 def _frozen_teacher(teacher: nn.Module | dict, num_classes: int) -> nn.Module:
-    if isinstance(teacher, dict):
-        teacher = MODELS.build({'_scope_': 'videossl', **teacher})
-        if hasattr(teacher, 'init_weights'):
-            teacher.init_weights()  # nobody else does, as the model does not know it as a part
-    name = type(teacher).__name__
-    missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(teacher, part)]
+    net: Any = MODELS.build({'_scope_': 'videossl', **teacher}) if isinstance(teacher, dict) else teacher
+    if isinstance(teacher, dict) and hasattr(net, 'init_weights'):
+        net.init_weights()  # the model does not, since the network is not registered as a part of it
+    name = type(net).__name__
+    missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(net, part)]
     if missing:
         raise TypeError(
             f'a parsing teacher needs num_classes, class_names, left_right_pairs and forward(uint8 frames '
             f'[N, 3, H, W]) -> logits; {name} has no {", ".join(missing)}'
         )
-    if teacher.num_classes != num_classes:
+    if net.num_classes != num_classes:
         raise ValueError(
-            f'{name} has {teacher.num_classes} classes ({", ".join(teacher.class_names[:3])}, ...), '
-            f'ParsingDistillHead num_classes={num_classes}; set num_classes={teacher.num_classes}'
+            f'{name} has {net.num_classes} classes ({", ".join(net.class_names[:3])}, ...), '
+            f'ParsingDistillHead num_classes={num_classes}; set num_classes={net.num_classes}'
         )
-    return teacher.float().eval().requires_grad_(False)
+    return net.float().eval().requires_grad_(False)

@@ -1,13 +1,17 @@
 """Relative speed perception: which of two clips runs at the same speed."""
 
+from collections.abc import Sequence
+
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_positive
 from videossl.registry import MODELS
 
-from .utils import in_float32
+from ..autocast import in_float32
+from ..embeddings import Embeddings
+from .pretext_head import PretextHead
 
 
 def relative_speed_similarities(student: Tensor, same: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,7 +43,7 @@ def relative_speed_loss(student: Tensor, same: Tensor, other: Tensor, margin: fl
 
 
 @MODELS.register_module()
-class RelativeSpeedHead(BaseModule):
+class RelativeSpeedHead(PretextHead):
     """A clip lies nearer to a clip at its own speed than to one at the other speed, from the same window of the video.
 
     The motion loss of "RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning", Peihao Chen,
@@ -54,9 +58,11 @@ class RelativeSpeedHead(BaseModule):
         same_speed_view: which of the teacher's views, in the order of ``teacher_views``, has the student's speed. The
             defaults of the two fit ``SampleRelativeSpeed`` and ``teacher_views=(2, 1)``.
         other_speed_view: which of the teacher's views has the other speed.
-        embedding: name of the embedding it reads.
+        embedding_name: see :class:`PretextHead`.
         loss_weight: factor on the loss.
     """
+
+    needs_teacher = True
 
     def __init__(
         self,
@@ -64,46 +70,36 @@ class RelativeSpeedHead(BaseModule):
         temperature: float = 0.07,
         same_speed_view: int = 1,
         other_speed_view: int = 0,
-        embedding: str = 'motion',
+        embedding_name: str = 'motion',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if margin <= 0 or temperature <= 0:
-            raise ValueError(
-                'RelativeSpeedHead: margin and temperature must be positive, got '
-                f'margin={margin}, temperature={temperature}'
-            )
+        super().__init__(embedding_name, loss_weight)
+        check_positive('RelativeSpeedHead: margin', margin)
+        check_positive('RelativeSpeedHead: temperature', temperature)
         if same_speed_view == other_speed_view or min(same_speed_view, other_speed_view) < 0:
             raise ValueError(
-                'RelativeSpeedHead: same_speed_view and other_speed_view must be two places, from 0, in '
+                'RelativeSpeedHead: same_speed_view and other_speed_view must be two indices, from 0, into '
                 f'teacher_views, got {same_speed_view} and {other_speed_view}'
             )
         self.margin = margin
         self.temperature = temperature
         self.same_speed_view = same_speed_view
         self.other_speed_view = other_speed_view
-        self.embedding = embedding
-        self.loss_weight = loss_weight
 
-    def loss(
-        self, student: Tensor, teacher: Tensor, bank: Tensor | None = None, data_samples=None
-    ) -> dict[str, Tensor]:
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and how often the clip at the same speed is the nearer one (guessing: one half).
 
         Args:
-            student: [B, Vs, D], L2-normalised; Vs must be 1.
-            teacher: [B, Vt, D], L2-normalised.
+            embeddings: student [B, 1, D]; teacher [B, Vt, D].
         """
-        if student.shape[1] != 1:
-            raise ValueError(
-                f'RelativeSpeedHead takes one student view, got {student.shape[1]}; name one in student_views'
-            )
+        student, teacher = self.single_view(embeddings.student, 'student'), embeddings.teacher
+        assert teacher is not None
         if max(self.same_speed_view, self.other_speed_view) >= teacher.shape[1]:
             raise ValueError(
                 f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
                 f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views'
             )
-        views = student[:, 0], teacher[:, self.same_speed_view], teacher[:, self.other_speed_view]
+        views = student, teacher[:, self.same_speed_view], teacher[:, self.other_speed_view]
         loss = relative_speed_loss(*views, self.margin, self.temperature)
         with torch.no_grad(), in_float32(student):
             to_same, to_other = relative_speed_similarities(*views)

@@ -3,6 +3,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from videossl.checks import check_integer
 from videossl.registry import MODELS
 
 
@@ -17,7 +18,7 @@ class PoolNeck(BaseModule):
 
 @MODELS.register_module()
 class MapNeck(BaseModule):
-    """Hands on the map as it is, for a head that reads maps: [N, C, t, h, w].
+    """Return the map unchanged, for a head that reads maps: [N, C, t, h, w].
 
     Args:
         branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
@@ -47,7 +48,12 @@ class ProjectionNeck(BaseModule):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int = 128, num_layers: int = 1, branch: str | None = None, init_cfg=None
+        self,
+        in_channels: int,
+        out_channels: int = 128,
+        num_layers: int = 1,
+        branch: str | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.branch = branch
@@ -65,7 +71,8 @@ class PredictorNeck(BaseModule):
 
     The paper says "a 3-layer MLP with hidden dimension 1024, and output embedding dimension 128"; the released code has
     two linear layers, 128 - 1024 (batch norm, ReLU) - 128. The code's is the default (its three "layers" are the three
-    sizes); ``num_layers=3`` gives the other reading, with a second hidden layer.
+    sizes); ``num_layers=3`` gives the other reading, with a second hidden layer. ISD's released code has no bias in the
+    first layer; a bias before a batch norm has no effect on the output.
 
     Args:
         in_channels: dimension of the embedding.
@@ -80,11 +87,10 @@ class PredictorNeck(BaseModule):
         hidden_channels: int = 1024,
         out_channels: int = 128,
         num_layers: int = 2,
-        init_cfg=None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if num_layers < 2:
-            raise ValueError(f'PredictorNeck: num_layers must be at least 2, got {num_layers}')
+        check_integer('PredictorNeck: num_layers', num_layers, minimum=2)
         self.layers = _mlp([in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels], batch_norm=True)
 
     def forward(self, embedding: Tensor) -> Tensor:

@@ -2,16 +2,23 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.model import BaseModule, ModuleDict
-from mmengine.model.weight_init import PretrainedInit
+from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
-from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, run_neck
+from ..backbones import BranchedBackbone
+from ..backbones.base import as_list, is_pretrained
+from ..embeddings import Embeddings
+from ..memory_bank import MemoryBank
+from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, needs, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
 
 
@@ -24,74 +31,87 @@ class MomentumPretrainer(Pretrainer):
     1 of "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation"
     (Dadashzadeh, Whone, Mirmehdi, 2021): the student embeds its view; the teacher moves towards the student; the
     teacher embeds the other view; the loss is taken against the bank as it was; the teacher's embeddings are enqueued;
-    the student takes its step. Two hooks do what is not forward or backward:
-    :class:`~videossl.engine.MomentumTeacherHook` moves the teacher before the iteration (the student's forward pass
-    changes no parameter, so that is the same order), and :class:`~videossl.engine.MemoryBankHook` enqueues
-    ``pending_keys`` after it. Without both, training is refused.
+    the student takes its step.
 
-    The teacher starts as a copy of the student when training starts, not when this is built: weights are initialised
-    or handed over in between. It has only what its embeddings need: the necks that heads read from it, and of a
-    backbone with branches those that these necks read. Only its parameters are averaged. It runs in train mode, and its
-    batch-norm statistics come from its own forward passes, one for each of its views.
+    Training calls :meth:`start_teacher` once, after the weights have been initialised or handed over, and
+    :meth:`after_step` after each step of the optimiser. It moves the teacher right after a step instead of in the next
+    iteration: in between no parameter changes, so this is the same. In an mmengine runner
+    :class:`~videossl.engine.MomentumTeacherHook` and :class:`~videossl.engine.MemoryBankHook` do both; without them
+    training is refused. ``examples/plain_pytorch.py`` trains without a runner.
+
+    The teacher has only what its embeddings need: the necks that heads read from it, and of a backbone with branches
+    those that these necks read. Only its parameters are averaged. It runs in train mode, and its batch-norm statistics
+    come from its own forward passes, one for each of its views.
 
     Args:
-        backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. Here a head's loss is
-            ``loss(student=[B, Vs, D], teacher=[B, Vt, D], bank=[H, D], data_samples=...)``, embeddings L2-normalised.
-            A head with ``needs_teacher = False`` gets the student's embedding as it is, and ``teacher=None``.
+        backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. At least one head needs the teacher.
         predictors: named as the necks they follow; for the student alone.
-        memory_bank: the anchors.
-        student_views: which of the V clips of a sample the student sees. Algorithm 1: the first. (The text of section
-            3.1 has it the other way round; the views are drawn alike, so it makes no difference.)
-        teacher_views: which of them the teacher sees, in the order in which they pass through it, one after another.
-        enqueue: ``(embedding, teacher view)``: which of the teacher's embeddings enter the bank; the view is a place in
-            ``teacher_views``.
+        memory_bank: None where no head needs one.
+        student_views: indices of the clips of a sample that the student sees. Algorithm 1: the first. (The text of
+            section 3.1 has it the other way round; the views are drawn alike, so it makes no difference.)
+        teacher_views: indices of the clips that the teacher sees, in the order in which they pass through it, one after
+            another.
+        enqueue: ``(embedding, index into teacher_views)``: the teacher's embedding that enters the bank, and whose
+            standard deviation is logged. None: the first that a head compares with the teacher's, of the first view.
         shuffle_teacher: whether with several processes each runs the teacher on a random part of all processes' clips
             (ShuffleBN, see :func:`~.shuffle.with_shuffled_batch`). Without effect on a single process, and with
             synchronised batch norm unnecessary.
     """
 
-    required_hooks = ('MomentumTeacherHook', 'MemoryBankHook')
+    has_teacher = True
+    memory_bank: MemoryBank | None
+    teacher: nn.ModuleDict
 
     def __init__(
         self,
         backbone: nn.Module | dict,
         heads: dict[str, nn.Module | dict],
-        necks: dict[str, nn.Module | dict],
-        memory_bank: nn.Module | dict,
+        necks: dict[str, nn.Module | dict] | None = None,
+        memory_bank: nn.Module | dict | None = None,
         predictors: dict[str, nn.Module | dict] | None = None,
         student_views: Sequence[int] = (0,),
         teacher_views: Sequence[int] = (1,),
-        enqueue: tuple[str, int] = ('projection', 0),
+        enqueue: tuple[str, int] | None = None,
         shuffle_teacher: bool = False,
         data_preprocessor: nn.Module | dict | None = None,
-        init_cfg: dict | list | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        super().__init__(backbone, heads, necks, data_preprocessor, init_cfg)
+        super().__init__(backbone, heads, necks, data_preprocessor, init_cfg=init_cfg)
         self.predictors = build_all(predictors)
-        self.memory_bank = build(memory_bank)
-        self.teacher_embeddings = [
-            name
-            for name in self.embeddings_in_use
-            if any(head.embedding == name and needs_teacher(head) for head in self.heads.values())
-        ]
+        self.memory_bank = None if memory_bank is None else build(memory_bank)
+        compared = {head.embedding_name for head in self.heads.values() if needs(head, 'teacher')}
+        self.teacher_embeddings = [name for name in self.necks if name in compared]
+        if not self.teacher_embeddings:
+            raise ConfigError('model.heads: no head compares with the averaged teacher; use model.type="Pretrainer"')
+        for name, head in self.heads.items():
+            if needs(head, 'bank') and self.memory_bank is None:
+                raise ConfigError(
+                    f'model.heads.{name}: {type(head).__name__} compares with the memory bank, and model.memory_bank is '
+                    "None; give it dict(type='MemoryBank', size=..., dim=...)"
+                )
         self.teacher = self._build_teacher()
         self.student_views = list(student_views)
         self.teacher_views = list(teacher_views)
-        self.enqueue_embedding, self.enqueue_view = enqueue
+        self.enqueue_embedding: str
+        self.enqueue_embedding, self.enqueue_view = enqueue or (self.teacher_embeddings[0], 0)
         self.shuffle_teacher = shuffle_teacher
         if self.enqueue_embedding not in self.teacher_embeddings or self.enqueue_view >= len(self.teacher_views):
-            raise ValueError(
-                f'enqueue={enqueue} names no embedding that a head reads ({self.teacher_embeddings}) or no '
-                f'view of teacher_views={teacher_views}'
+            raise ConfigError(
+                f'model.enqueue={enqueue} names no embedding that a head compares with the teacher '
+                f'({self.teacher_embeddings}) or no view of teacher_views={teacher_views}'
             )
         for name in self.predictors:
             if name not in self.embeddings_in_use:
-                raise ValueError(
-                    f'predictors.{name} follows no neck that a head reads; those are {self.embeddings_in_use}'
+                raise ConfigError(
+                    f'model.predictors.{name} follows no neck that a head reads; those are {self.embeddings_in_use}'
                 )
-        self.attached_hooks: set[str] = set()
+        # The teacher's keys of the iterations of a step that is not done yet.
         self.pending_keys: list[Tensor] = []
-        self.step_skipped = False
+
+    @property
+    def required_hooks(self) -> tuple[str, ...]:
+        """Names of the hooks that a runner needs for this model."""
+        return ('MomentumTeacherHook',) if self.memory_bank is None else ('MomentumTeacherHook', 'MemoryBankHook')
 
     def _build_teacher(self) -> nn.ModuleDict:
         """The parts of the encoder that the teacher's embeddings need."""
@@ -99,52 +119,74 @@ class MomentumPretrainer(Pretrainer):
         necks = ModuleDict({name: copy.deepcopy(self.necks[name]) for name in self.teacher_embeddings})
         backbone = copy.deepcopy(self.backbone)
         branches = {branch_of(neck) for neck in necks.values()}
-        if None not in branches and hasattr(backbone, 'keep_branches'):
+        if None not in branches and isinstance(backbone, BranchedBackbone):
             backbone.keep_branches([name for name in backbone.branch_names if name in branches])
         return nn.ModuleDict(dict(backbone=backbone, necks=necks)).requires_grad_(False)
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher becomes its copy when training starts."""
-        # mmengine initialises every child; the teacher's turn would only cost time and random numbers.
+        # mmengine initialises every child. For the teacher this would only cost time and random numbers.
         teacher = self._modules.pop('teacher')
         try:
             super().init_weights()
         finally:
             self._modules['teacher'] = teacher
 
-    def teacher_pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """(teacher's parameter, student's parameter) for every parameter that is averaged."""
-        student = dict(self.named_parameters())
-        return [(parameter, student[name]) for name, parameter in self.teacher.named_parameters()]
-
     @torch.no_grad()
-    def copy_student_to_teacher(self) -> None:
-        """Make the teacher an exact copy of those parts of the student's encoder that it has, buffers included."""
+    def start_teacher(self, copy_student: bool = True) -> None:
+        """Make the teacher ready for the first iteration; call it when the student has the weights it starts from.
+
+        Args:
+            copy_student: the teacher becomes an exact copy of those parts of the student's encoder that it has, buffers
+                included. False: it gets random weights of its own, the same on every process.
+        """
+        if not copy_student:
+            self._initialise_teacher()
+            for tensor in self.teacher.state_dict().values():
+                broadcast(tensor)  # rank 0's for all: each process has drawn its own
+            return
         student = self.state_dict()
         for name, tensor in self.teacher.state_dict().items():
             tensor.copy_(student[name])
 
-    @torch.no_grad()
-    def initialise_teacher(self) -> None:
-        """Give the teacher random weights of its own: each layer's, then those of ``init_cfg``, but no pretrained ones.
-
-        The draws are from torch's generator; with several processes their teachers need to be made equal afterwards.
-        """
-        for module in reversed(list(self.teacher.modules())):  # a whole after its parts: it may draw them otherwise
-            if hasattr(module, 'reset_parameters'):
-                module.reset_parameters()
+    def _initialise_teacher(self) -> None:
+        """Draw the teacher's weights with torch's generator: each layer's, then those of ``init_cfg``, but no pretrained
+        ones."""
+        for module in reversed(list(self.teacher.modules())):  # a module after its parts: it may draw them otherwise
+            if callable(draw := getattr(module, 'reset_parameters', None)):
+                draw()
             if isinstance(module, BaseModule):
-                module.init_cfg = without_pretrained(module.init_cfg)
+                module.init_cfg = [cfg for cfg in as_list(module.init_cfg) if not is_pretrained(cfg)]
                 module.is_init = False
         for part in self.teacher.children():
-            if hasattr(part, 'init_weights'):
-                part.init_weights()
+            if callable(initialise := getattr(part, 'init_weights', None)):
+                initialise()
 
     @torch.no_grad()
     def move_teacher(self, momentum: float) -> None:
         """theta_T <- momentum * theta_T + (1 - momentum) * theta_S, parameters only."""
-        teachers, students = zip(*self.teacher_pairs())
-        torch._foreach_lerp_(list(teachers), list(students), 1 - momentum)
+        student, teacher = dict(self.named_parameters()), dict(self.teacher.named_parameters())
+        torch._foreach_lerp_(list(teacher.values()), [student[name] for name in teacher], 1 - momentum)
+
+    def enqueue_pending_keys(self) -> None:
+        """Write the keys of the step that was just taken into the bank: those of all processes, in the order of the
+        ranks, so that every process has the same bank."""
+        keys = torch.cat(self.pending_keys)
+        self.pending_keys.clear()
+        if self.memory_bank is not None:
+            self.memory_bank.enqueue(torch.cat(all_gather(keys)) if get_world_size() > 1 else keys)
+
+    def after_step(self, momentum: float = 0.999) -> None:
+        """Move the teacher and fill the bank. Call it once after each step of the optimiser, in a training loop without
+        the two hooks.
+
+        After a step that was left out, because a loss or a gradient was not finite, call ``pending_keys.clear()`` instead.
+
+        Args:
+            momentum: see :meth:`move_teacher`. Paper: 0.999.
+        """
+        self.move_teacher(momentum)
+        self.enqueue_pending_keys()
 
     @torch.no_grad()
     def embed_with_teacher(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
@@ -157,12 +199,13 @@ class MomentumPretrainer(Pretrainer):
         def embed(clips: Tensor) -> dict[str, Tensor]:
             feature_map = self.teacher['backbone'](clips)
             necks = self.teacher['necks']
-            return {name: F.normalize(run_neck(necks[name], feature_map).float(), dim=1) for name in names}
+            return {
+                name: F.normalize(run_neck(necks.get_submodule(name), feature_map).float(), dim=1) for name in names
+            }
 
-        if self.shuffle_teacher:
-            views = [with_shuffled_batch(embed, clips) for clips in inputs.unbind(1)]
-        else:
-            views = [embed(clips) for clips in inputs.unbind(1)]
+        views = [
+            with_shuffled_batch(embed, clips) if self.shuffle_teacher else embed(clips) for clips in inputs.unbind(1)
+        ]
         return {name: torch.stack([view[name] for view in views], dim=1) for name in names}
 
     def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
@@ -171,7 +214,6 @@ class MomentumPretrainer(Pretrainer):
         Args:
             inputs: [B, V, 3, T, H, W], normalised, with the V views that ``student_views`` and ``teacher_views`` name.
         """
-        self._check_hooks()
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
             raise ValueError(
                 f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
@@ -186,40 +228,47 @@ class MomentumPretrainer(Pretrainer):
         teacher = self.embed_with_teacher(inputs[:, self.teacher_views], self.teacher_embeddings)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            compared = dict(student=student[head.embedding], teacher=None)
-            if needs_teacher(head):
-                compared = dict(student=normalised[head.embedding], teacher=teacher[head.embedding])
-            add_results(results, head.loss(**compared, bank=self.memory_bank.rows, data_samples=data_samples), name)
+            compares, read = needs(head, 'teacher'), head.embedding_name
+            embeddings = Embeddings(
+                student=normalised[read] if compares else student[read],
+                teacher=teacher[read] if compares else None,
+                bank=self.memory_bank if needs(head, 'bank') else None,
+                student_views=self.student_views,
+            )
+            add_results(results, head.loss(embeddings, data_samples), name)
         if self.training:
             self.pending_keys.append(teacher[self.enqueue_embedding][:, self.enqueue_view].detach())
-        results['std_student'] = spread(normalised[self.enqueue_embedding].flatten(0, 1))
-        results['std_teacher'] = spread(teacher[self.enqueue_embedding].flatten(0, 1))
+        results['std_student'] = embedding_std(normalised[self.enqueue_embedding].flatten(0, 1))
+        results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
 
-    def _check_hooks(self) -> None:
-        missing = [name for name in self.required_hooks if name not in self.attached_hooks]
-        if self.training and missing:
-            raise RuntimeError(
-                'training a MomentumPretrainer needs the hooks '
-                + ' and '.join(missing)
-                + '; add them to custom_hooks in the config: '
-                + ', '.join(f"dict(type='{name}')" for name in missing)
-            )
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        """One iteration of an mmengine runner.
+
+        Raises:
+            ConfigError: the keys of the step before are still there, so the runner has none of the hooks.
+        """
+        if self.pending_keys and begins_step(optim_wrapper):
+            raise ConfigError(missing_hooks(self, self.required_hooks))
+        return super().train_step(data, optim_wrapper)
 
 
-def needs_teacher(head: nn.Module) -> bool:
-    """Whether a head compares the student with the averaged teacher; most do."""
-    return getattr(head, 'needs_teacher', True)
+def begins_step(optim_wrapper: OptimWrapper) -> bool:
+    """Whether the coming iteration is the first of those whose gradients one optimiser step accumulates."""
+    return optim_wrapper._inner_count % optim_wrapper._accumulative_counts == 0
 
 
-def without_pretrained(init_cfg: dict | list[dict] | None) -> list[dict]:
-    """An initialisation config without the weights of a checkpoint."""
-    cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
-    return [cfg for cfg in cfgs if cfg['type'] not in ('Pretrained', PretrainedInit)]
+def missing_hooks(model: nn.Module, missing: Sequence[str]) -> str:
+    """What to tell whoever trains a model in a runner without its hooks."""
+    return (
+        f'custom_hooks: {type(model).__name__} needs {" and ".join(missing)}; add '
+        + ', '.join(f"dict(type='{name}')" for name in missing)
+        + '. (A config that sets custom_hooks replaces those of its _base_, and has to name them all)'
+    )
 
 
 @torch.no_grad()
-def spread(embeddings: Tensor) -> Tensor:
+def embedding_std(embeddings: Tensor) -> Tensor:
     """Standard deviation of normalised embeddings [N, D] over the batch, averaged over dimensions, times sqrt(D): near 1
     for embeddings spread evenly over the sphere, 0 where all are the same, which is a collapse."""
     return embeddings.detach().std(dim=0, correction=0).mean() * embeddings.shape[1] ** 0.5

@@ -1,15 +1,19 @@
 """An encoder with pretext heads."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel, ModuleDict
 from torch import Tensor, nn
 
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
+from ..embeddings import Embeddings
 
-def build(part: nn.Module | dict) -> nn.Module:
+
+def build(part: nn.Module | dict) -> Any:
     """A part, built in videossl's scope where it is a dict.
 
     The scope matters when a config of another package names us: under mmaction2's default scope a bare
@@ -35,13 +39,21 @@ class Pretrainer(BaseModel):
 
     Args:
         backbone: maps clips [N, 3, T, H, W] to a feature map [N, C, t, h, w].
-        heads: named heads. Each has ``embedding``, the name of the embedding it reads, and
-            ``loss(embedding [B, V, D], data_samples) -> dict``.
+        heads: named heads, see :class:`~videossl.models.heads.PretextHead`. Each gets :class:`Embeddings`, and has to
+            be one that needs neither a teacher nor a memory bank.
         necks: named necks, feature map to embedding [N, D]. ``'pooled'``, the average over time and space, is always
             there. Where the backbone has branches (``BranchedBackbone(output='branches')``), a neck reads the one that
-            its ``branch`` names; without a name it reads all, their channels one behind the other.
+            its ``branch`` names; without a name it reads all branches, concatenated over the channels.
         data_preprocessor: default: :class:`~videossl.models.ClipDataPreprocessor`.
+        pass_per_view: run the encoder once for each of the V clips of a sample, on B clips at a time, instead of once on
+            all B * V. In training, batch norm then takes its statistics of B clips, and its running averages move V times
+            a step. The released code of VCOP does so, and MomentumPretrainer's teacher always.
+
+    Raises:
+        ConfigError: a head reads an embedding, a teacher or a bank that there is not. The message names the config's key.
     """
+
+    has_teacher = False
 
     def __init__(
         self,
@@ -49,37 +61,43 @@ class Pretrainer(BaseModel):
         heads: dict[str, nn.Module | dict],
         necks: dict[str, nn.Module | dict] | None = None,
         data_preprocessor: nn.Module | dict | None = None,
-        init_cfg: dict | list | None = None,
+        pass_per_view: bool = False,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(
             data_preprocessor=build(data_preprocessor or dict(type='ClipDataPreprocessor')), init_cfg=init_cfg
         )
         self.backbone = build(backbone)
         self.necks = build_all({'pooled': dict(type='PoolNeck'), **(necks or {})})
-        self.heads = build_all(heads)
+        self.heads = build_all({name: in_todays_words(head) for name, head in heads.items()})
+        self.pass_per_view = pass_per_view
         for name, neck in self.necks.items():
             check_branch(name, neck, self.backbone)
         for name, head in self.heads.items():
-            if head.embedding not in self.necks:
-                raise ValueError(
-                    f'heads.{name} reads the embedding "{head.embedding}", but necks has only {list(self.necks)}'
+            if head.embedding_name not in self.necks:
+                raise ConfigError(
+                    f'model.heads.{name} reads the embedding "{head.embedding_name}", but necks has only {list(self.necks)}'
+                )
+            if (needs(head, 'teacher') or needs(head, 'bank')) and not self.has_teacher:
+                raise ConfigError(
+                    f'model.heads.{name}: {type(head).__name__} compares with an averaged teacher or a memory bank, which '
+                    f'{type(self).__name__} does not have; use model.type="MomentumPretrainer"'
                 )
 
     @property
     def embeddings_in_use(self) -> list[str]:
         """Names of the embeddings that some head reads; the others are not computed."""
-        used = {head.embedding for head in self.heads.values()}
+        used = {head.embedding_name for head in self.heads.values()}
         return [name for name in self.necks if name in used]
 
-    def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = 'tensor'):
-        """One of three things, as in mmengine.
+    def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
+        """Run the model in one of mmengine's three modes.
 
         Args:
             inputs: [B, V, 3, T, H, W], normalised.
             data_samples: B samples with the samplers' labels.
-            mode: ``'loss'``: a dict of losses and accuracies. ``'tensor'``: the feature map [B * V, C, t, h, w], or
-                what else the backbone returns.
-                ``'predict'``: pooled features [B, V, C].
+            mode: ``'loss'``: a dict of losses and accuracies. ``'tensor'``: the backbone's output, a feature map
+                [B * V, C, t, h, w] unless it returns several. ``'predict'``: pooled features [B, V, C].
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
@@ -91,20 +109,37 @@ class Pretrainer(BaseModel):
 
     def embed(self, inputs: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Named embeddings, each [B, V, D] (a map's [B, V, C, t, h, w]), of clips [B, V, 3, T, H, W]."""
+        if self.pass_per_view and inputs.shape[1] > 1:
+            views = [self.embed(view, names) for view in inputs.split(1, dim=1)]
+            return {name: torch.cat([view[name] for view in views], dim=1) for name in names}
         feature_map = self.backbone(inputs.flatten(0, 1))
         return {name: run_neck(self.necks[name], feature_map).unflatten(0, inputs.shape[:2]) for name in names}
 
-    def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """All heads' losses and accuracies; two heads may not use one name."""
         embeddings = self.embed(inputs, self.embeddings_in_use)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
-            add_results(results, head.loss(embeddings[head.embedding], data_samples=data_samples), name)
+            add_results(results, head.loss(Embeddings(embeddings[head.embedding_name]), data_samples), name)
         return results
 
 
+def needs(head: nn.Module, part: str) -> bool:
+    """Whether a head declares that it needs the ``'teacher'`` or the ``'bank'``."""
+    return getattr(head, f'needs_{part}', False)
+
+
+def in_todays_words(head: nn.Module | dict) -> nn.Module | dict:
+    """A head's config with ``embedding_name`` where it has ``embedding``, as configs within older checkpoints do."""
+    if not isinstance(head, dict) or 'embedding' not in head:
+        return head
+    renamed = dict(head)
+    renamed['embedding_name'] = renamed.pop('embedding')
+    return renamed
+
+
 def run_neck(neck: nn.Module, feature_map: Tensor | dict[str, Tensor]) -> Tensor:
-    """What a neck makes of a backbone's map, or of the branches that it reads."""
+    """The embedding that a neck computes of a backbone's map, or of the branches that it reads."""
     if not isinstance(feature_map, dict):
         return neck(feature_map)
     branch = branch_of(neck)
@@ -112,7 +147,7 @@ def run_neck(neck: nn.Module, feature_map: Tensor | dict[str, Tensor]) -> Tensor
 
 
 def branch_of(neck: nn.Module) -> str | None:
-    """The branch that a neck reads; None: all there are."""
+    """The branch that a neck reads; None: all of them."""
     return getattr(neck, 'branch', None)
 
 
@@ -126,7 +161,8 @@ def check_branch(name: str, neck: nn.Module, backbone: nn.Module) -> None:
         )
     if branch is not None and backbone.output != 'branches':
         raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but the branches come joined; set backbone.output="branches"'
+            f'necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
+            'backbone.output="branches"'
         )
 
 

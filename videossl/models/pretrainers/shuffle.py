@@ -1,4 +1,4 @@
-"""Shuffling a batch over processes, so that batch-norm statistics tell nothing (ShuffleBN)."""
+"""Shuffling a batch over processes, so that batch-norm statistics do not reveal the pairs (ShuffleBN)."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from torch import Tensor
 def check_equal_batches(batch: Tensor) -> None:
     """Raise a ValueError, on every process alike, unless all of them have batches of one size.
 
-    The sizes are read back from the device, so this belongs before the forward pass, when the device has nothing to do
-    yet. To ask only where a size has changed would not do: the processes whose own has not would not answer.
+    The sizes are read back from the device. Call it before the forward pass, while the device is idle. All processes must
+    take part each time: a process whose own size has not changed cannot know of another's.
 
     Args:
         batch: [B, ...], this process's.
@@ -53,5 +53,5 @@ def with_shuffled_batch(embed: Callable[[Tensor], dict[str, Tensor]], clips: Ten
     broadcast(order)  # rank 0's for all
     everyones = torch.cat(all_gather(clips.contiguous()))
     embeddings = embed(everyones[order[own]])
-    places = order.argsort()[own]  # of the own clips in the shuffled batch
-    return {name: torch.cat(all_gather(embedding.contiguous()))[places] for name, embedding in embeddings.items()}
+    indices = order.argsort()[own]  # of this process's clips in the shuffled batch
+    return {name: torch.cat(all_gather(embedding.contiguous()))[indices] for name, embedding in embeddings.items()}

@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from videossl.models.heads.utils import in_float32
+from videossl.models.autocast import in_float32
 
 
 class FrozenTeacher(BaseModule):

@@ -1,0 +1,98 @@
+"""The base of all heads: what a head says of itself before it is asked for a loss."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..embeddings import Embeddings
+
+IGNORE_INDEX = -100
+
+
+class PretextHead(BaseModule):
+    """Turns embeddings into a loss.
+
+    A subclass implements ``loss(embeddings: Embeddings, data_samples) -> dict[str, Tensor]``, with losses named
+    ``loss_*`` and accuracies ``acc_*``, and declares what it needs by the attributes below. A pretrainer that does not
+    have it refuses the head when it is built. Any module with these attributes will do.
+
+    Args:
+        embedding_name: the neck whose embedding the head reads; ``'pooled'``, the pooled feature map, is always there.
+        loss_weight: factor on the loss.
+
+    Attributes:
+        needs_teacher: the loss compares with the averaged teacher's embedding.
+        needs_bank: the loss compares with the rows of the memory bank.
+        labels_read: fields of the data samples that the loss reads. A tuple within the tuple lists alternatives.
+    """
+
+    needs_teacher: bool = False
+    needs_bank: bool = False
+    labels_read: tuple[str | tuple[str, ...], ...] = ()
+
+    def __init__(
+        self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        self.embedding_name = embedding_name
+        self.loss_weight = loss_weight
+
+    def single_view(self, embedding: Tensor, owner: str) -> Tensor:
+        """[B, 1, D] to [B, D]; raise a ValueError where there are several views."""
+        if embedding.shape[1] != 1:
+            raise ValueError(
+                f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
+            )
+        return embedding[:, 0]
+
+    def gather(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
+        """One label field of B data samples, on the embeddings' device: int64 [B, ...].
+
+        Raises:
+            KeyError: a sample has no such label; the message says what to add to the pipeline.
+        """
+        labels = []
+        for sample in data_samples or [None]:
+            if sample is None or label not in sample:
+                raise KeyError(
+                    f'{type(self).__name__} reads the label "{label}", but no transform of the pipeline wrote it. Add '
+                    'the sampler that draws it to the train pipeline, or remove the head from the model'
+                )
+            labels.append(torch.as_tensor(sample.get(label)))
+        return torch.stack(labels).to(embeddings.student.device)
+
+    def gather_of_views(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
+        """One label of each of the student's clips, int64 [B, Vs], of samples that have it for each of their V clips.
+
+        Raises:
+            ValueError: the labels are not one for each clip.
+        """
+        labels, clips = self.gather(data_samples, label, embeddings), tuple(embeddings.student.shape[:2])
+        views = embeddings.views
+        whole = labels.ndim == 2 and (
+            labels.shape[1] == len(views) if embeddings.student_views is None else labels.shape[1] > max(views)
+        )
+        if not whole or len(labels) != clips[0]:
+            raise ValueError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
+        return labels if views == list(range(labels.shape[1])) else labels[:, views]
+
+
+def cross_entropy_and_accuracy(
+    logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``; both 0 where there is none.
+
+    Args:
+        logits: [N, classes].
+        labels: int64 [N].
+    """
+    counted = labels != ignore_index
+    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0 then.
+    count = counted.sum().clamp(min=1)
+    loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
+    with torch.no_grad():
+        accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
+    return loss, accuracy
