@@ -3,18 +3,19 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import torch
 
 
 def random_states() -> dict:
-    """Where this process's generators are: Python's, NumPy's global one, torch's, and, once it is in use, its GPU's.
+    """The states of this process's generators: Python's, NumPy's global one, torch's, and that of its GPU once it is in use.
 
-    Only plain types and tensors, so that ``torch.load(weights_only=True)`` reads them.
+    They are plain types and tensors, so that ``torch.load(weights_only=True)`` reads them.
     """
     version, words, gauss = random.getstate()
-    kind, keys, position, has_gauss, cached_gauss = np.random.get_state()
+    kind, keys, position, has_gauss, cached_gauss = cast(tuple, np.random.get_state())
     states = dict(
         python=(version, torch.tensor(words), gauss),
         numpy=(str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached_gauss)),
@@ -26,7 +27,7 @@ def random_states() -> dict:
 
 
 def set_random_states(states: dict) -> None:
-    """Put the generators where :func:`random_states` found them."""
+    """Set the generators to states from :func:`random_states`."""
     version, words, gauss = states['python']
     random.setstate((version, tuple(words.tolist()), gauss))
     kind, keys, *rest = states['numpy']
@@ -38,7 +39,7 @@ def set_random_states(states: dict) -> None:
 
 @contextmanager
 def kept_random_states() -> Iterator[None]:
-    """Afterwards the generators are where they were."""
+    """Restore the generators when the block ends."""
     states = random_states()
     try:
         yield

@@ -17,7 +17,7 @@ from videossl.errors import UserError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = 'broken_videos.txt'
 MAX_WORKERS = 512
@@ -65,11 +65,11 @@ class BrokenVideos:
 
     @file.setter
     def file(self, path: str | os.PathLike | None) -> None:
-        path = b'' if path is None else os.fsencode(osp.abspath(path))
-        if len(path) > len(self._file):
-            raise ValueError(f'the path of the list of broken videos is too long: {len(path)} bytes')
+        name = b'' if path is None else os.fsencode(osp.abspath(path))
+        if len(name) > len(self._file):
+            raise ValueError(f'the path of the list of broken videos is too long: {len(name)} bytes')
         self._file.zero_()
-        self._file[: len(path)] = torch.from_numpy(np.frombuffer(path, np.uint8).copy())
+        self._file[: len(name)] = torch.from_numpy(np.frombuffer(name, np.uint8).copy())
 
     def record(self, index: int, filename: str, reason: str, consequence: str) -> None:
         """Record a video in the log and in the list, once.
