@@ -1,6 +1,7 @@
 """Draws and the sampler that numbers them."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -111,6 +112,35 @@ def test_every_sample_comes_once_an_epoch(size, shuffle):
         assert sorted(draws) == list(range(size))
         if not shuffle:
             assert draws == list(range(size))
+
+
+@pytest.mark.parametrize('shuffle', [True, False])
+@pytest.mark.parametrize('rank', [0, 1])
+def test_repeats_draw_what_a_repeated_data_set_would(monkeypatch, shuffle, rank):
+    monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, 2))
+    repeated = RepeatDataset(Echo(7), times=3)
+    old, new = DrawSampler(repeated, shuffle, seed=4), DrawSampler(Echo(7), shuffle, seed=4, repeats=3)
+    assert len(new) == len(old) == 11
+    for epoch in range(3):
+        before, now = drawn(old, epoch), drawn(new, epoch)
+        assert [repeated[draw] for draw in before] == now
+        for key in ('position', 'turn', 'seed'):
+            assert [getattr(draw, key) for draw in before] == [getattr(draw, key) for draw in now]
+
+
+@pytest.mark.parametrize('endless', [False, True])
+def test_each_sample_comes_as_often_as_it_is_repeated_and_a_later_start_leaves_out_the_first(endless):
+    sampler = DrawSampler(Echo(5), seed=1, repeats=4, endless=endless)
+    draws = list(itertools.islice(sampler, 20))
+    assert sorted(draws) == sorted(list(range(5)) * 4) and [draw.position for draw in draws] == list(range(20))
+    sampler.start = 13
+    assert list(itertools.islice(sampler, 7)) == draws[13:]
+
+
+@pytest.mark.parametrize('repeats', [0, 1.5, True])
+def test_a_senseless_number_of_repeats_is_refused(repeats):
+    with pytest.raises(ValueError, match='repeats'):
+        DrawSampler(Echo(5), repeats=repeats)
 
 
 def test_each_epoch_and_each_seed_has_another_order():

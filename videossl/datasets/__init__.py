@@ -1,7 +1,10 @@
 from .annotations import read_annotations, scan_videos
 from .moving_shapes import MovingShapes, load_masks, write_moving_shapes
 from .parsing_store import ParsingStoreError
+from .pipelines import pipeline_steps
 from .transforms import (
+    ClipLabel,
+    ClipSampler,
     DecodeClips,
     EachClip,
     LoadParsingMap,
@@ -10,6 +13,7 @@ from .transforms import (
     RandomGray,
     SampleClipOrder,
     SamplePace,
+    SampleRelativeSpeed,
     SampleSegmentPace,
     TemporalJitter,
     VideoColorJitter,
@@ -19,6 +23,8 @@ from .transforms import (
 from .video_dataset import VideoDataset
 
 __all__ = [
+    'ClipLabel',
+    'ClipSampler',
     'DecodeClips',
     'EachClip',
     'LoadParsingMap',
@@ -29,6 +35,7 @@ __all__ = [
     'RandomGray',
     'SampleClipOrder',
     'SamplePace',
+    'SampleRelativeSpeed',
     'SampleSegmentPace',
     'TemporalJitter',
     'VideoColorJitter',
@@ -36,6 +43,7 @@ __all__ = [
     'VideoReadError',
     'VideoReaderInit',
     'load_masks',
+    'pipeline_steps',
     'read_annotations',
     'scan_videos',
     'write_moving_shapes',

@@ -15,10 +15,11 @@ from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
 from videossl.errors import UserError
-from videossl.registry import DATASETS, TRANSFORMS
+from videossl.registry import DATASETS
 
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
+from .pipelines import Pipeline, build_pipeline
 from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
 
@@ -44,7 +45,7 @@ class VideoDataset(MMActionVideoDataset):
     Args:
         ann_file: list of videos, relative to ``data_root``; see :func:`videossl.datasets.read_annotations`. None or
             empty: all videos below ``data_root``.
-        pipeline: transforms.
+        pipeline: named steps or a list of transforms; see :func:`videossl.datasets.pipeline_steps`.
         data_prefix: ``dict(video=...)``, folder below ``data_root`` that the paths are relative to.
         multi_class: several labels a video, ``path label label ...``, as mmaction2 reads them.
         num_classes: labels must lie in 0..num_classes - 1. None: any label, or none.
@@ -68,7 +69,7 @@ class VideoDataset(MMActionVideoDataset):
     def __init__(
         self,
         ann_file: str | None = None,
-        pipeline: Sequence[dict | Callable] = (),
+        pipeline: Pipeline = (),
         data_prefix: dict | None = None,
         multi_class: bool = False,
         num_classes: int | None = None,
@@ -107,12 +108,7 @@ class VideoDataset(MMActionVideoDataset):
             )
         super().__init__(
             ann_file or '',
-            pipeline=[
-                TRANSFORMS.build(dict(transform, _scope_=transform.get('_scope_', 'videossl')))
-                if isinstance(transform, dict)
-                else transform
-                for transform in pipeline
-            ],
+            pipeline=build_pipeline(pipeline),
             data_prefix=dict(data_prefix or dict(video='')),
             multi_class=multi_class,
             num_classes=num_classes,
@@ -143,7 +139,7 @@ class VideoDataset(MMActionVideoDataset):
             self.broken = BrokenVideos(len(self))
 
     @property
-    def named(self) -> torch.Tensor:
+    def unreadable(self) -> torch.Tensor:
         """Which videos were found unreadable, bool [len(self)]."""
         return self.broken.named
 
@@ -183,7 +179,7 @@ class VideoDataset(MMActionVideoDataset):
         if self.hold_out is None:
             return videos
         try:
-            indices = divided(len(videos), **self.hold_out)
+            indices = held_out_split(len(videos), **self.hold_out)
         except ValueError as error:
             raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
         return [videos[index] for index in indices]
@@ -244,12 +240,12 @@ class VideoDataset(MMActionVideoDataset):
         )
 
     def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
-        for place, transform in enumerate(self.pipeline.transforms):
+        for step, transform in enumerate(self.pipeline.transforms):
             if opens_video(transform):
                 if blank:
                     results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
                 else:
-                    results = self._open_video(place, transform, results)
+                    results = self._open_video(step, transform, results)
             elif decodes_video(transform):
                 results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
@@ -258,7 +254,7 @@ class VideoDataset(MMActionVideoDataset):
                 return None
         return results
 
-    def _open_video(self, place: int, transform: Callable, results: dict) -> dict:
+    def _open_video(self, step: int, transform: Callable, results: dict) -> dict:
         index = results['sample_idx']
         self.broken.tried[index] = True
         if self.broken.excluded[index]:
@@ -270,9 +266,9 @@ class VideoDataset(MMActionVideoDataset):
 
             transforms = self.pipeline.transforms
             self._guard = DecoderGuard(
-                lambda place, name: open_video(transforms[place], dict(filename=name)), self.decoder_timeout
+                lambda step, name: open_video(transforms[step], dict(filename=name)), self.decoder_timeout
             )
-        return {**results, **self._guard.open(place, results['filename'])}
+        return {**results, **self._guard.open(step, results['filename'])}
 
     def _is_guarded(self, transform: Callable) -> bool:
         return (
@@ -327,7 +323,7 @@ HOLD_OUT_USES = ('train', 'held_out')
 
 
 def check_hold_out(hold_out: dict) -> None:
-    """Raise a ValueError unless these are the arguments of :func:`divided` behind the first."""
+    """Raise a ValueError unless these are the arguments of :func:`held_out_split` behind the first."""
     if not isinstance(hold_out, dict) or set(hold_out) != {'number', 'seed', 'use'}:
         raise ValueError(f'hold_out must be a dict of number, seed and use, but is {hold_out!r}')
     for key, minimum in (('number', 1), ('seed', 0)):
@@ -337,8 +333,8 @@ def check_hold_out(hold_out: dict) -> None:
         raise ValueError(f'hold_out: use must be one of {HOLD_OUT_USES}, but is {hold_out["use"]!r}')
 
 
-def divided(length: int, number: int, seed: int, use: str) -> list[int]:
-    """The places, ascending, of one of the two parts that a list of videos is divided into at random.
+def held_out_split(length: int, number: int, seed: int, use: str) -> list[int]:
+    """Divide a list of videos into two parts at random, and return the ascending indices of one of them.
 
     Args:
         length: of the list.

@@ -91,7 +91,7 @@ def draw_labels(dataset) -> dict[str, Any] | None:
 
     Returns:
         ``num_clips``; ``sampler``, the names of the transforms; ``labels``, for each name the largest label that was
-        drawn, or None where it is no number; ``packed``, the names that a data sample then has. None: the pipeline
+        drawn, or None where it is not a number. None: the pipeline
         holds something before its decoder that does not work with the number of frames alone.
     """
     transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
@@ -124,17 +124,8 @@ def draw_labels(dataset) -> dict[str, Any] | None:
         np.random.set_state(states[1])
     for transform in transforms[decoders[0] :]:
         labels.update(dict.fromkeys(getattr(transform, 'fields_written', ())))
-    pack = next((transform for transform in transforms if hasattr(transform, 'label_keys')), None)
-    packed = (
-        set(labels)
-        if pack is None
-        else {name for name in labels if not name.startswith('gt_') or name in pack.label_keys}
-    )
     return dict(
-        num_clips=num_clips,
-        sampler=', '.join(type(transform).__name__ for transform in samplers),
-        labels=labels,
-        packed=packed,
+        num_clips=num_clips, sampler=', '.join(type(transform).__name__ for transform in samplers), labels=labels
     )
 
 
@@ -143,8 +134,8 @@ def check_labels(model: nn.Module, sample: dict) -> None:
     for name, head in getattr(model, 'heads', {}).items():
         for wanted in getattr(head, 'labels_read', ()):
             alternatives = [wanted] if isinstance(wanted, str) else list(wanted)
-            if not sample['packed'] & set(alternatives):
-                written = sorted(sample['packed']) or 'none'
+            if not sample['labels'].keys() & set(alternatives):
+                written = sorted(sample['labels']) or 'none'
                 raise ConfigError(
                     f'model.heads.{name}: {type(head).__name__} reads "{" or ".join(alternatives)}", but no '
                     f'transform of train_dataloader.dataset.pipeline writes it ({sample["sampler"]}: '

@@ -8,6 +8,7 @@ import numpy as np
 from mmaction.datasets.transforms import ColorJitter
 from mmcv.transforms import BaseTransform, Compose
 
+from videossl.datasets.pipelines import Pipeline, build_pipeline
 from videossl.registry import TRANSFORMS
 
 Transform = Callable[[dict], dict | None]
@@ -46,7 +47,7 @@ class ClipGeometry:
             size: (height, width) of the frames that it returned.
         """
         x, y, width, height = self._relative_crop(traces)
-        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its place.
+        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its position.
         if self.flip:
             x = 1 - x - width
         if self.vertical_flip:
@@ -129,7 +130,7 @@ class EachClip(BaseTransform):
     Transforms that warp frames without telling (imgaug, torchvision) cannot be recorded.
 
     Args:
-        transforms: Configs (built in scope videossl) or built transforms.
+        transforms: Pipeline of the transforms, named steps or a list: configs (built in scope videossl) or built transforms.
         groups: Clips that share a draw, e.g. ``[[0], [1, 2]]``; every clip stands in exactly one group. None: each clip
             on its own.
         keep_middle_frame: Keep frame ``clip_len // 2`` of each clip as it is before the first colour
@@ -142,15 +143,9 @@ class EachClip(BaseTransform):
     """
 
     def __init__(
-        self,
-        transforms: Sequence[dict | Transform],
-        groups: Sequence[Sequence[int]] | None = None,
-        keep_middle_frame: bool = False,
+        self, transforms: Pipeline, groups: Sequence[Sequence[int]] | None = None, keep_middle_frame: bool = False
     ) -> None:
-        self.transforms: list[Transform] = [
-            TRANSFORMS.build({'_scope_': 'videossl', **child}) if isinstance(child, dict) else child
-            for child in transforms
-        ]
+        self.transforms: list[Transform] = build_pipeline(transforms)
         self.groups = None if groups is None else [list(group) for group in groups]
         self.keep_middle_frame = keep_middle_frame
         self._check_groups()
@@ -244,8 +239,8 @@ class EachClip(BaseTransform):
             clip_len=clip_len * len(clips),
         )
         middle_frames = None
-        for place, child in enumerate(self.transforms):
-            if place == self._first_colour:
+        for index, child in enumerate(self.transforms):
+            if index == self._first_colour:
                 middle_frames = self._middle_frames(group, clip_len)
             group = child(group)
             if group is None:

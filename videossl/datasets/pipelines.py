@@ -1,0 +1,66 @@
+"""Pipelines: the transforms that a sample passes through, as named steps or as a list."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from videossl.registry import TRANSFORMS
+
+Step = dict | Callable
+Pipeline = Mapping[str, Step | None] | Sequence[Step | None]
+
+AFTER = '_after_'
+
+
+def pipeline_steps(pipeline: Pipeline) -> list[Any]:
+    """The steps of a pipeline in the order in which they run.
+
+    A pipeline is a list (mmaction2's form) or a dict of named steps, which run in the dict's order. A step that is None is
+    left out. Merging configs puts a new key at the end of a dict; ``_after_='sample'`` in such a step moves it to directly
+    behind the step of that name (which may be None).
+
+    Args:
+        pipeline: configs of transforms, or built transforms.
+
+    Returns:
+        New list; its configs have no ``_after_``.
+
+    Raises:
+        ValueError: a named step is neither a config nor a transform, or ``_after_`` names no step.
+
+    Examples:
+        >>> pipeline_steps(dict(open=dict(type='A'), pack=dict(type='C'), jitter=dict(type='B', _after_='open')))
+        [{'type': 'A'}, {'type': 'B'}, {'type': 'C'}]
+    """
+    if not isinstance(pipeline, Mapping):
+        return [step for step in pipeline if step is not None]
+    for name, step in pipeline.items():
+        if not (step is None or callable(step) or isinstance(step, dict)):
+            raise ValueError(
+                f'step "{name}" of the pipeline must be the config of a transform or None, but is {step!r}'
+            )
+    moved = {name: step for name, step in pipeline.items() if isinstance(step, dict) and AFTER in step}
+    names = [name for name in pipeline if name not in moved]
+    while moved:
+        name = next((name for name, step in moved.items() if step[AFTER] in names), None)
+        if name is None:
+            name = next(iter(moved))
+            raise ValueError(
+                f'step "{name}" of the pipeline is {AFTER} "{moved[name][AFTER]}", which is not one of {names}'
+            )
+        names.insert(names.index(moved.pop(name)[AFTER]) + 1, name)
+    steps = [pipeline[name] for name in names if pipeline[name] is not None]
+    return [_without_after(step) if isinstance(step, dict) and AFTER in step else step for step in steps]
+
+
+def _without_after(step: dict) -> dict:
+    step = step.copy()
+    del step[AFTER]
+    return step
+
+
+def build_pipeline(pipeline: Pipeline) -> list[Callable]:
+    """The transforms of a pipeline, built in scope videossl where they are configs."""
+    return [
+        TRANSFORMS.build({'_scope_': 'videossl', **step}) if isinstance(step, dict) else step
+        for step in pipeline_steps(pipeline)
+    ]
