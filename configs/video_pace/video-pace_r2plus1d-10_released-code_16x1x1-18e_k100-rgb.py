@@ -1,6 +1,5 @@
 _base_ = ['./video-pace_r2plus1d-10_16x1x1-18e_k100-rgb.py', '../_base_/released_code.py']
 model = dict(data_preprocessor=_base_.released_code.data_preprocessor)
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(lookahead=1, overrun=_base_.released_code.sampling.overrun)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+__sampling = dict(lookahead=1, overrun=_base_.released_code.sampling.overrun)
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=__sampling)))

@@ -1,6 +1,4 @@
 _base_ = ['./vspp_r2plus1d-10_16x1x1-20e_k100-rgb.py', '../_base_/released_code.py']
 model = dict(data_preprocessor=_base_.released_code.data_preprocessor)
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(lookahead=1, **_base_.released_code.sampling)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=dict(lookahead=1, **_base_.released_code.sampling))))

@@ -19,6 +19,7 @@ def kinds(pipeline):
 def test_named_steps_run_in_the_order_in_which_they_stand_and_a_list_stays_as_it_is():
     assert kinds(STEPS) == kinds(list(STEPS.values())) == ['A', 'B', 'C']
     assert pipeline_steps([print, None, dict(type='A')]) == [print, dict(type='A')]
+    assert kinds(dict(STEPS, sample={})) == ['A', 'C']
 
 
 def test_a_leaf_changes_adds_moves_and_removes_steps_by_name(tmp_path):

@@ -14,9 +14,10 @@ AFTER = '_after_'
 def pipeline_steps(pipeline: Pipeline) -> list[Any]:
     """The steps of a pipeline in the order in which they run.
 
-    A pipeline is a list (mmaction2's form) or a dict of named steps, which run in the dict's order. A step that is None is
-    left out. Merging configs puts a new key at the end of a dict; ``_after_='sample'`` in such a step moves it to directly
-    behind the step of that name (which may be None).
+    A pipeline is a list (mmaction2's form) or a dict of named steps, which run in the dict's order. A step that is None or
+    an empty dict is left out; an empty one keeps a position for a config that inherits it, since mmengine merges a dict
+    into a dict only. Merging puts a new key at the end of a dict; ``_after_='sample'`` in such a step moves it to directly
+    behind the step of that name, which may itself be left out.
 
     Args:
         pipeline: configs of transforms, or built transforms.
@@ -32,7 +33,7 @@ def pipeline_steps(pipeline: Pipeline) -> list[Any]:
         [{'type': 'A'}, {'type': 'B'}, {'type': 'C'}]
     """
     if not isinstance(pipeline, Mapping):
-        return [step for step in pipeline if step is not None]
+        return [step for step in pipeline if not _is_left_out(step)]
     for name, step in pipeline.items():
         if not (step is None or callable(step) or isinstance(step, dict)):
             raise ValueError(
@@ -48,8 +49,12 @@ def pipeline_steps(pipeline: Pipeline) -> list[Any]:
                 f'step "{name}" of the pipeline is {AFTER} "{moved[name][AFTER]}", which is not one of {names}'
             )
         names.insert(names.index(moved.pop(name)[AFTER]) + 1, name)
-    steps = [pipeline[name] for name in names if pipeline[name] is not None]
+    steps = [pipeline[name] for name in names if not _is_left_out(pipeline[name])]
     return [_without_after(step) if isinstance(step, dict) and AFTER in step else step for step in steps]
+
+
+def _is_left_out(step: Step | None) -> bool:
+    return step is None or isinstance(step, dict) and not step
 
 
 def _without_after(step: dict) -> dict:
