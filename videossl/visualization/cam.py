@@ -8,14 +8,14 @@ pretrainers, and leaves its hooks in them.) captum is optional and imported wher
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from videossl.datasets import ClipSampler
 from videossl.models.pretrainers.pretrainer import run_neck
-
-from .clip_labels import speed_in_words
 
 METHODS = ('grad-cam', 'activation')
 MISSING_CAPTUM = (
@@ -45,6 +45,7 @@ def cam_maps(
     head: str | None = None,
     target: int | None = None,
     class_names: list[str] | None = None,
+    sampler: ClipSampler | None = None,
 ) -> CamResult:
     """Maps of what a network sees in clips. The model is left as it was: modes, weights, gradients and hooks.
 
@@ -64,6 +65,7 @@ def cam_maps(
         head: for Grad-CAM: which classifier of a pretrainer, by its name in ``heads``; None: the only one.
         target: for Grad-CAM: the class, from 0. None: of each clip the one that the network takes it for.
         class_names: words for the classes.
+        sampler: the one that a pretext head was trained with, which has words for its label.
 
     Raises:
         ValueError: no such layer, head, class or method; or the layer gives no map over time and space.
@@ -87,7 +89,7 @@ def cam_maps(
             scores = ClassScores(model, head)
             raw, classes, is_own = grad_cam(scores, module, inputs, target)
             shown = [
-                f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names)}'
+                f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names, sampler)}'
                 + (', as the network takes it' if is_own else '')
                 for number in classes
             ]
@@ -180,7 +182,7 @@ def unit_places(
         first, step, done = 0.0, 1.0, set()
         for part, before in passed:
             kernel, stride, padding = (
-                along(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding')
+                setting_of_axis(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding')
             )
             if stride > 1 and before[axis] not in done:
                 done.add(before[axis])
@@ -193,7 +195,7 @@ def unit_places(
     return places
 
 
-def along(value, axis: int) -> int:
+def setting_of_axis(value: Any, axis: int) -> int:
     """A layer's setting along time (0), height (1) or width (2)."""
     if isinstance(value, (tuple, list)):
         return int(value[axis])
@@ -270,22 +272,17 @@ class ClassScores(nn.Module):
         head = self.model.heads[self.head_name]
         return head(run_neck(self.model.necks[head.embedding], self.model.backbone(inputs)))
 
-    def name_of(self, number: int, class_names: list[str] | None = None) -> str:
-        """A class in words."""
+    def name_of(self, number: int, class_names: list[str] | None = None, sampler: ClipSampler | None = None) -> str:
+        """A class in words: those given, or those that the sampler has for the label that the head predicts."""
         if class_names is not None:
             if not number < len(class_names):
                 raise ValueError(f'{len(class_names)} class names, but the network gives class {number}')
             return f'"{class_names[number]}"'
-        label = (
-            getattr(self.model.heads[self.head_name], 'label', None)
-            if self.head_name in getattr(self.model, 'heads', {})
-            else None
-        )
-        if label == 'gt_speed':
-            return f'speed: {speed_in_words(number)}'
-        if label == 'gt_segment':
-            return f'segment {number + 1}'
-        return f'class {number}'
+        heads = getattr(self.model, 'heads', {})
+        label = getattr(heads[self.head_name], 'label', None) if self.head_name in heads else None
+        if sampler is not None and label in sampler.labels:
+            return sampler.describe_label(label, number)
+        return f'class {number}' if label is None else f'{label.removeprefix("gt_")} {number}'
 
 
 def grad_cam(
