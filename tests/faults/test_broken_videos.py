@@ -734,7 +734,7 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
     write_video(videos / 'cut.mp4')
     cut(videos / 'cut.mp4')
     config = ROOT / 'configs' / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py'
-    transforms = 'train_dataloader.dataset.pipeline.3.transforms'
+    transforms = 'train_dataloader.dataset.pipeline.clips.transforms'
     arguments = [
         str(config),
         '--data-root',

@@ -6,6 +6,7 @@ from math import isinf
 
 from mmengine.config import Config
 
+from videossl.datasets.pipelines import Pipeline, pipeline_steps
 from videossl.errors import ConfigError
 from videossl.wrappers import innermost_dataset
 
@@ -147,8 +148,8 @@ def _read_pipeline(config: Config, loaders: Sequence[str] = ('test', 'val', 'tra
     return {}
 
 
-def _flat(pipeline: Sequence) -> Iterator[dict]:
-    for transform in pipeline:
+def _flat(pipeline: Pipeline) -> Iterator[dict]:
+    for transform in pipeline_steps(pipeline):
         if isinstance(transform, dict):
             yield transform
             yield from _flat(transform.get('transforms') or [])

@@ -291,10 +291,8 @@ def aux_skd(tmp_path_factory):
     path = tmp_path_factory.mktemp('configs') / 'tiny.py'
     path.write_text(f"""_base_ = ['{LAPTOP / 'aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'}']
 model = dict(backbone=dict(base_channels=4), necks=dict(projection=dict(in_channels=32)))
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['transforms'][0]['scale'] = (40, 36)
-train_pipeline[3]['transforms'][1]['size'] = 32
-train_dataloader = dict(batch_size=2, dataset=dict(dataset=dict(pipeline=train_pipeline)))
+__transforms = dict(resize=dict(scale=(40, 36)), crop=dict(size=32))
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline=dict(clips=dict(transforms=__transforms))))
 """)
     return str(path)
 

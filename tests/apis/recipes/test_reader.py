@@ -111,7 +111,7 @@ def test_lists_are_given_by_their_names_or_by_stage(data):
     assert stages['finetune_scratch'].ann_file == 'other.txt' and stages['finetune_scratch'].test_ann_file == 'test.txt'
     assert stages['finetune_vspp'].ann_file == 'other.txt' and stages['finetune_vspp'].test_ann_file == 'a.txt'
     config = stages['finetune_vspp'].resolved_config
-    assert config.train_dataloader.dataset.dataset.ann_file == 'other.txt'
+    assert config.train_dataloader.dataset.ann_file == 'other.txt'
     assert config.test_dataloader.dataset.ann_file == 'a.txt'
     assert config.test_dataloader.dataset.data_root == str(data)
 
@@ -119,7 +119,7 @@ def test_lists_are_given_by_their_names_or_by_stage(data):
 def test_a_folder_alone_is_scanned_unless_it_has_the_recipes_lists(tmp_path, data):
     (tmp_path / 'plain').mkdir()
     stage = read(LAPTOP, '--data-root', tmp_path / 'plain')['vspp']
-    assert stage.ann_file is None and stage.resolved_config.train_dataloader.dataset.dataset.ann_file is None
+    assert stage.ann_file is None and stage.resolved_config.train_dataloader.dataset.ann_file is None
     assert read(LAPTOP, '--data-root', data)['vspp'].ann_file == 'train.txt'
 
 
@@ -161,7 +161,7 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
     assert config.model.backbone.some_setting == value
     assert type(config.model.backbone.some_setting) in (type(value), type(config.model.backbone))
     assert config.default_hooks.progress.file == str(tmp_path / 'the work, mine' / 'vspp' / 'progress.json')
-    assert config.train_dataloader.dataset.dataset.data_root == str(data)
+    assert config.train_dataloader.dataset.data_root == str(data)
 
 
 def test_an_option_for_all_reaches_every_stage_that_has_it_and_a_stages_own_wins():
