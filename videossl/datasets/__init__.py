@@ -19,6 +19,7 @@ from .transforms import (
     VideoColorJitter,
     VideoReaderInit,
     VideoReadError,
+    draw_consecutive,
 )
 from .video_dataset import VideoDataset
 
@@ -42,6 +43,7 @@ __all__ = [
     'VideoDataset',
     'VideoReadError',
     'VideoReaderInit',
+    'draw_consecutive',
     'load_masks',
     'pipeline_steps',
     'read_annotations',

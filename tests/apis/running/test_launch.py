@@ -90,7 +90,7 @@ def test_a_misspelt_option_is_refused_with_what_was_meant(option, suggestion):
     'option, words',
     [
         ('param_scheduler.99.gamma', ['"param_scheduler"', '99']),
-        ('train_dataloader.dataset.pipeline.flip.scale', ['"train_dataloader.dataset.pipeline"', "'clips'"]),
+        ('train_dataloader.dataset.pipeline.xyzzy.scale', ['"train_dataloader.dataset.pipeline"', "'clips'"]),
         ('model.xyzzy.depth', ['"xyzzy"', '"model"', 'backbone']),
         ('model.backbone.depth.value', ['"model.backbone.depth"', 'no keys']),
         ('model.backbone.init_cfg.type', ['"init_cfg"', '"model.backbone"', 'depth']),

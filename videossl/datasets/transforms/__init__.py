@@ -1,5 +1,5 @@
 from .clip_order import SampleClipOrder
-from .clip_sampler import ClipLabel, ClipSampler
+from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .colour import RandomGray, VideoColorJitter
 from .decoding import DecodeClips, VideoReadError
 from .each_clip import EachClip
@@ -28,4 +28,5 @@ __all__ = [
     'VideoColorJitter',
     'VideoReadError',
     'VideoReaderInit',
+    'draw_consecutive',
 ]
