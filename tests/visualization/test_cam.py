@@ -12,7 +12,7 @@ from videossl.compat import config_directory
 from videossl.datasets import SamplePace, SampleSegmentPace
 from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
 from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, overlay, write_cam_video
-from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_places
+from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_positions
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 METHODS = ('activation', 'grad-cam')
@@ -184,10 +184,10 @@ def test_padded_strides_and_pooled_pairs_look_at_different_places():
         (nn.Conv3d(1, 1, 1, stride=2), size),
         (nn.Conv3d(1, 1, 3, stride=(1, 2, 2), padding=1), (4, 16, 16)),
     ]
-    assert unit_places(padded, size, (4, 8, 8)) == [(0, 2), (0, 4), (0, 4)]
+    assert unit_positions(padded, size, (4, 8, 8)) == [(0, 2), (0, 4), (0, 4)]
     pooled = [(nn.MaxPool3d(2), size), (nn.MaxPool3d((1, 2, 2), stride=(1, 2, 2)), (4, 16, 16))]
-    assert unit_places(pooled, size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
-    assert unit_places([], size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
+    assert unit_positions(pooled, size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
+    assert unit_positions([], size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
 
 
 def test_interpolation_is_linear_between_units_and_constant_beyond():

@@ -42,13 +42,11 @@ def pipeline_steps(pipeline: Pipeline) -> list[Any]:
     moved = {name: step for name, step in pipeline.items() if isinstance(step, dict) and AFTER in step}
     names = [name for name in pipeline if name not in moved]
     while moved:
-        name = next((name for name, step in moved.items() if step[AFTER] in names), None)
-        if name is None:
-            name = next(iter(moved))
-            raise ValueError(
-                f'step "{name}" of the pipeline is {AFTER} "{moved[name][AFTER]}", which is not one of {names}'
-            )
-        names.insert(names.index(moved.pop(name)[AFTER]) + 1, name)
+        placeable = [name for name, step in moved.items() if step[AFTER] in names]
+        if not placeable:
+            name, step = next(iter(moved.items()))
+            raise ValueError(f'step "{name}" of the pipeline is {AFTER} "{step[AFTER]}", which is not one of {names}')
+        names.insert(names.index(moved.pop(placeable[0])[AFTER]) + 1, placeable[0])
     steps = [pipeline[name] for name in names if not _is_left_out(pipeline[name])]
     return [_without_after(step) if isinstance(step, dict) and AFTER in step else step for step in steps]
 

@@ -5,8 +5,9 @@ import os.path as osp
 import pickle
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from .broken_videos import BrokenVideos, TooManyBroken
 from .pipelines import Pipeline, build_pipeline
 from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
+
+if TYPE_CHECKING:
+    from .readers.guard import DecoderGuard  # needs a system that can fork
 
 CHECKED_PATHS = 100
 GUARDS = ('workers', 'always', 'never')
@@ -95,7 +99,7 @@ class VideoDataset(MMActionVideoDataset):
         self.max_broken_share = max_broken_share
         self.guard = guard
         self.decoder_timeout = decoder_timeout
-        self._guard = None  # the process, of this process
+        self._guard: DecoderGuard | None = None  # the process, of this process
         if hold_out is not None:
             check_hold_out(hold_out)
         self.hold_out = hold_out
@@ -215,7 +219,7 @@ class VideoDataset(MMActionVideoDataset):
                 f'{first[0]}; correct data_root (--data-root) or data_prefix'
             )
 
-    def prepare_data(self, idx: int) -> dict:
+    def prepare_data(self, idx: int) -> dict | None:
         """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
         numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
         if not self.test_mode:
@@ -239,8 +243,11 @@ class VideoDataset(MMActionVideoDataset):
             f'and the files. The last: {last}'
         )
 
-    def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
+    def _run_pipeline(self, sample: dict, blank: bool = False) -> dict | None:
+        results: dict | None = sample
         for step, transform in enumerate(self.pipeline.transforms):
+            if results is None:  # mmengine's way to say: take another one
+                return None
             if opens_video(transform):
                 if blank:
                     results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
@@ -250,8 +257,6 @@ class VideoDataset(MMActionVideoDataset):
                 results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
                 results = _applied(transform, results)
-            if results is None:  # mmengine's way to say: take another one
-                return None
         return results
 
     def _open_video(self, step: int, transform: Callable, results: dict) -> dict:
@@ -365,7 +370,7 @@ class BlankVideo:
 
 
 @contextmanager
-def seeded(draw: int, attempt: int = 0):
+def seeded(draw: Any, attempt: int = 0) -> Iterator[None]:
     """Seed NumPy's, Python's and torch's generators from a draw's seed and position, and put them back afterwards; do
     nothing for a plain index. Each attempt has draws of its own, wherever the one before it failed."""
     position = getattr(draw, 'position', None)

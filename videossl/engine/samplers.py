@@ -25,7 +25,11 @@ class Draw(int):
             ``position``, as it is on a single process.
     """
 
-    def __new__(cls, index: int, position: int, seed: int, turn: int | None = None):
+    position: int
+    seed: int
+    turn: int
+
+    def __new__(cls, index: int, position: int, seed: int, turn: int | None = None) -> 'Draw':
         draw = super().__new__(cls, index)
         draw.position = position
         draw.seed = seed
@@ -38,7 +42,7 @@ class Draw(int):
     def __sub__(self, other: int) -> 'Draw':
         return Draw(int(self) - int(other), self.position, self.seed, self.turn)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[int, int, int, int]]:
         return Draw, (int(self), self.position, self.seed, self.turn)
 
 

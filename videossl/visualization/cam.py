@@ -49,12 +49,12 @@ def cam_maps(
 ) -> CamResult:
     """Maps of what a network sees in clips. The model is left as it was: modes, weights, gradients and hooks.
 
-    ``'activation'`` asks for no class: the length of the layer's feature vector at each place (Euclidean norm over the
+    ``'activation'`` asks for no class: the length of the layer's feature vector at each position (Euclidean norm over the
     channels), less its smallest value in the clip. ``'grad-cam'`` is that of "Grad-CAM: Visual Explanations from Deep
     Networks via Gradient-based Localization" (Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra, 2017): channels are
     weighted with the mean gradient of a class's score, added up, and cut off below 0. A map has the layer's resolution
     and is interpolated linearly in time and space (:func:`spread_out`), so a late layer gives a blurred one. Each is scaled
-    to its own maximum: colours compare places of one clip, not clips.
+    to its own maximum: colours compare positions within one clip, not clips.
 
     Args:
         model: a pretrainer or one of mmaction2's recognisers.
@@ -131,42 +131,43 @@ def in_eval_mode(model: nn.Module) -> Iterator[None]:
 
 def preprocessed(model: nn.Module, clips: Tensor) -> Tensor:
     """Clips [N, 3, T, H, W] as the model's backbone takes them, on its device."""
-    if getattr(model, 'data_preprocessor', None) is None:
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    if preprocessor is None:
         return clips.float()
-    inputs = model.data_preprocessor(dict(inputs=[clip[None] for clip in clips], data_samples=None))['inputs']
+    inputs = preprocessor(dict(inputs=[clip[None] for clip in clips], data_samples=None))['inputs']
     return inputs.flatten(0, 1) if inputs.ndim == 6 else inputs
 
 
 def layer_output(
     model: nn.Module, module: nn.Module, name: str, inputs: Tensor
 ) -> tuple[Tensor, list[tuple[float, float]]]:
-    """A layer's map [N, C, t, h, w] for normalised clips, and per axis the place of its first unit and their distance.
+    """A layer's map [N, C, t, h, w] for normalised clips, and per axis the position of its first unit and their distance.
 
     Raises:
         ValueError: the layer gives no map.
     """
     outputs: list = []
-    passed: list[
-        tuple[nn.Module, tuple[int, ...]]
-    ] = []  # what the clips went through on the way, and their sizes before
+    # The modules that the clips passed on the way, and the clips' sizes before each.
+    passed: list[tuple[nn.Module, tuple[int, ...]]] = []
+    backbone = model.get_submodule('backbone')
 
     def record(part: nn.Module, part_inputs: tuple, _output) -> None:
         if not outputs and hasattr(part, 'stride') and part_inputs and getattr(part_inputs[0], 'ndim', 0) == 5:
             passed.append((part, tuple(part_inputs[0].shape[2:])))
 
-    handles = [part.register_forward_hook(record) for part in model.backbone.modules()]
+    handles = [part.register_forward_hook(record) for part in backbone.modules()]
     handles.append(module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output)))
     try:
         with torch.no_grad():
-            model.backbone(inputs)
+            backbone(inputs)
     finally:
         for handle in handles:
             handle.remove()
     check_map(outputs[0] if outputs else None, name)
-    return outputs[0], unit_places(passed, tuple(inputs.shape[2:]), tuple(outputs[0].shape[2:]))
+    return outputs[0], unit_positions(passed, tuple(inputs.shape[2:]), tuple(outputs[0].shape[2:]))
 
 
-def unit_places(
+def unit_positions(
     passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int, ...], map_size: tuple[int, ...]
 ) -> list[tuple[float, float]]:
     """Where the units of a map look: per axis the middle of the first one's field and the distance to the next's, in pixels
@@ -177,7 +178,7 @@ def unit_places(
     Strides of parallel paths (a shortcut) start at the same size and count once. Where the strides that are seen do not
     explain the map's size, its units are spread evenly.
     """
-    places = []
+    positions = []
     for axis, (length, map_length) in enumerate(zip(size, map_size)):
         first, step, done = 0.0, 1.0, set()
         for part, before in passed:
@@ -191,8 +192,8 @@ def unit_places(
         if abs(length / step - map_length) >= 1:
             step = length / map_length
             first = (step - 1) / 2
-        places.append((first, step))
-    return places
+        positions.append((first, step))
+    return positions
 
 
 def setting_of_axis(value: Any, axis: int) -> int:
@@ -202,9 +203,9 @@ def setting_of_axis(value: Any, axis: int) -> int:
     return int(value) if isinstance(value, int) else 0
 
 
-def spread_out(maps: Tensor, size: tuple[int, ...], places: list[tuple[float, float]]) -> Tensor:
-    """Interpolate maps [N, t, h, w] linearly between the places of their units, to [N, T, H, W]; constant beyond them."""
-    for axis, (length, (first, step)) in enumerate(zip(size, places), 1):
+def spread_out(maps: Tensor, size: tuple[int, ...], positions: list[tuple[float, float]]) -> Tensor:
+    """Interpolate maps [N, t, h, w] linearly between the positions of their units, to [N, T, H, W]; constant beyond them."""
+    for axis, (length, (first, step)) in enumerate(zip(size, positions), 1):
         number = maps.shape[axis]
         where = ((torch.arange(length, device=maps.device) - first) / step).clamp(0, number - 1)
         before = where.floor().long()
@@ -267,10 +268,11 @@ class ClassScores(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of clips."""
+        features = self.model.get_submodule('backbone')(inputs)
         if self.head_name is None or getattr(self.model, 'cls_head', None) is not None:
-            return self.model.cls_head(self.model.backbone(inputs))
-        head = self.model.heads[self.head_name]
-        return head(run_neck(self.model.necks[head.embedding], self.model.backbone(inputs)))
+            return self.model.get_submodule('cls_head')(features)
+        head: Any = self.model.get_submodule(f'heads.{self.head_name}')
+        return head(run_neck(self.model.get_submodule(f'necks.{head.embedding}'), features))
 
     def name_of(self, number: int, class_names: list[str] | None = None, sampler: ClipSampler | None = None) -> str:
         """A class in words: those given, or those that the sampler has for the label that the head predicts."""
@@ -280,7 +282,7 @@ class ClassScores(nn.Module):
             return f'"{class_names[number]}"'
         heads = getattr(self.model, 'heads', {})
         label = getattr(heads[self.head_name], 'label', None) if self.head_name in heads else None
-        if sampler is not None and label in sampler.labels:
+        if sampler is not None and label is not None and label in sampler.labels:
             return sampler.describe_label(label, number)
         return f'class {number}' if label is None else f'{label.removeprefix("gt_")} {number}'
 

@@ -60,7 +60,7 @@ class Sampling:
         return np.zeros(clip_len, bool) if self.sampler is None else self.sampler.altered_positions(labels, view)
 
 
-def frame_ranges(frames: Sequence[int], chosen: Sequence[bool]) -> list[tuple[int, int]]:
+def frame_ranges(frames: Sequence[int], chosen: Sequence[bool] | np.ndarray) -> list[tuple[int, int]]:
     """First and last frame number of each stretch of chosen frames.
 
     A clip that goes round to the first frames of its video, or restarts there, has several. Of frames that run backwards

@@ -94,8 +94,8 @@ def sampler_of(pipeline: Pipeline) -> ClipSampler | None:
             with DefaultScope.overwrite_default_scope('videossl'):
                 kind = TRANSFORMS.get(step['type']) if isinstance(step.get('type'), str) else step.get('type')
             if isinstance(kind, type) and issubclass(kind, ClipSampler):
-                return build_pipeline([step])[0]
-        elif isinstance(step, ClipSampler):
+                (step,) = build_pipeline([step])
+        if isinstance(step, ClipSampler):
             return step
     return None
 
@@ -125,7 +125,9 @@ def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> 
     axes.set_xlabel('frame of the video' + ('; shaded: altered' if shaded else ''), fontsize=8)
 
 
-def thumbnail_row(frames: np.ndarray, framed: Sequence[bool], color: str = ALTERED_COLOR, gap: int = 2) -> np.ndarray:
+def thumbnail_row(
+    frames: np.ndarray, framed: Sequence[bool] | np.ndarray, color: str = ALTERED_COLOR, gap: int = 2
+) -> np.ndarray:
     """Frames side by side, some of them framed in a colour.
 
     Args:
