@@ -472,7 +472,7 @@ def test_a_sampler_that_starts_later_draws_the_rest_once(monkeypatch, world_size
     sampler.set_epoch(2)
 
     def draws(count: int) -> list[tuple]:
-        return [(int(draw), draw.position, draw.turn) for draw, _ in zip(sampler, range(count))]
+        return [(int(draw), draw.position, draw.rank_position) for draw, _ in zip(sampler, range(count))]
 
     whole = draws(40 if endless else 7)
     sampler.start = start

@@ -25,14 +25,14 @@ def test_a_draw_is_an_index_that_carries_position_and_seed():
 
 
 def test_a_draw_counts_its_turns_as_its_positions_unless_told_otherwise():
-    assert Draw(3, position=11, seed=5).turn == 11
-    assert Draw(3, position=11, seed=5, turn=0).turn == 0
+    assert Draw(3, position=11, seed=5).rank_position == 11
+    assert Draw(3, position=11, seed=5, rank_position=0).rank_position == 0
 
 
 def test_copies_modulo_and_difference_keep_the_turn():
     draw = Draw(13, 7, 5, 2)
     for other in (pickle.loads(pickle.dumps(draw)), copy.deepcopy(draw), draw % 5, draw - 4):
-        assert type(other) is Draw and (other.position, other.seed, other.turn) == (7, 5, 2)
+        assert type(other) is Draw and (other.position, other.seed, other.rank_position) == (7, 5, 2)
 
 
 @pytest.mark.parametrize('shuffle', [True, False])
@@ -41,7 +41,7 @@ def test_turns_number_the_draws_of_a_rank_over_all_epochs(monkeypatch, rank, shu
     monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, 3))
     sampler = DrawSampler(Echo(7), shuffle=shuffle, seed=9)
     draws = [draw for epoch in range(4) for draw in drawn(sampler, epoch)]
-    assert [draw.turn for draw in draws] == list(range(12))
+    assert [draw.rank_position for draw in draws] == list(range(12))
     assert [draw.position for draw in draws] == list(range(rank, 36, 3))
 
 
@@ -124,7 +124,7 @@ def test_repeats_draw_what_a_repeated_data_set_would(monkeypatch, shuffle, rank)
     for epoch in range(3):
         before, now = drawn(old, epoch), drawn(new, epoch)
         assert [repeated[draw] for draw in before] == now
-        for key in ('position', 'turn', 'seed'):
+        for key in ('position', 'rank_position', 'seed'):
             assert [getattr(draw, key) for draw in before] == [getattr(draw, key) for draw in now]
 
 

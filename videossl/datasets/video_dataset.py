@@ -36,15 +36,15 @@ class VideoDataset(MMActionVideoDataset):
     """Videos to train or test on: mmaction2's ``VideoDataset``, which also reads unlabelled and unlisted videos.
 
     The random draws of a sample's transforms are a function of the seed and the position that
-    :class:`~videossl.engine.DrawSampler` sends with the index; NumPy's, Python's and torch's generators are put back
-    afterwards. With another sampler they go on from wherever they are.
+    :class:`~videossl.engine.DrawSampler` sends with the index. The states of NumPy's, Python's and torch's generators are
+    restored afterwards. With another sampler the generators are used as they are.
 
-    A video that cannot be read is named, once, in the log and, if ``BrokenVideosHook`` is there, in the work folder's
-    ``broken_videos.txt``. In training another one takes its place, which is also a function of seed and position. In test
-    mode it stays, as black frames with a label that no prediction equals, so that it counts as wrong.
+    A video that cannot be read is named once in the log and, if ``BrokenVideosHook`` is there, in the work folder's
+    ``broken_videos.txt``. In training another video replaces it, chosen by seed and position. In test mode it becomes
+    black frames with a label that no prediction equals, so that it counts as wrong.
 
-    The loader's workers read videos in a process that each has for it, so that a decoder that crashes or hangs costs one
-    video and not the run. Such a video is not opened again.
+    Each of the loader's workers reads videos in a child process. A decoder that crashes or hangs then costs one video and
+    not the run. Such a video is not opened again.
 
     Args:
         ann_file: list of videos, relative to ``data_root``; see :func:`videossl.datasets.read_annotations`. None or
@@ -57,14 +57,14 @@ class VideoDataset(MMActionVideoDataset):
         test_mode: see above.
         delimiter: between path and label in a text list.
         data_root: folder that the list, and the paths in it, are relative to.
-        max_replacements: so many videos in a row may be unreadable before training stops.
-        max_broken_share: training stops when more than this share of the videos that were tried cannot be read, as soon
-            as 100 were tried, or all of a smaller data set.
-        guard: read videos in a process beside this one: ``'workers'``, in the loader's workers (with none a decoder that
-            crashes or hangs takes the run with it); ``'always'``; ``'never'``. It is for ``VideoReaderInit`` and
-            mmaction2's ``DecordInit``, with ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
-        decoder_timeout: seconds that this process may take for opening a video, and for decoding frames of it.
-        hold_out: divide the list at random, once and for all, into ``number`` held-out videos and the others, and
+        max_replacements: number of unreadable videos in a row at which training stops.
+        max_broken_share: share of unreadable videos, among those that were tried, above which training stops; checked as
+            soon as 100 were tried, or all of a smaller data set.
+        guard: when to read videos in a child process: ``'workers'``, in the loader's workers (without workers a decoder
+            that crashes or hangs ends the run); ``'always'``; ``'never'``. For ``VideoReaderInit`` and mmaction2's
+            ``DecordInit``, with ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
+        decoder_timeout: seconds that the child process may take to open a video, and to decode frames of it.
+        hold_out: divide the list at random into ``number`` held-out videos and the others, always in the same way, and
             take the part that ``use`` names: ``dict(number=800, seed=632, use='train')`` to train on and the same with
             ``use='held_out'`` to validate on. The parts depend on number, seed and the length of the list alone. None:
             all videos.
@@ -220,8 +220,8 @@ class VideoDataset(MMActionVideoDataset):
             )
 
     def prepare_data(self, idx: int) -> dict | None:
-        """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
-        numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
+        """One sample, through the pipeline. ``rank_position`` is the number of its draw in this process, where known."""
+        numbered = dict(rank_position=idx.rank_position) if hasattr(idx, 'rank_position') else {}
         if not self.test_mode:
             self.broken.check_share(self.max_broken_share)
         index = int(idx)

@@ -21,29 +21,29 @@ class Draw(int):
         index: index into the data set.
         position: number of this draw in the sampler's endless sequence, over all epochs and ranks.
         seed: the sampler's seed.
-        turn: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
+        rank_position: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
             ``position``, as it is on a single process.
     """
 
     position: int
     seed: int
-    turn: int
+    rank_position: int
 
-    def __new__(cls, index: int, position: int, seed: int, turn: int | None = None) -> 'Draw':
+    def __new__(cls, index: int, position: int, seed: int, rank_position: int | None = None) -> 'Draw':
         draw = super().__new__(cls, index)
         draw.position = position
         draw.seed = seed
-        draw.turn = position if turn is None else turn
+        draw.rank_position = position if rank_position is None else rank_position
         return draw
 
     def __mod__(self, other: int) -> 'Draw':
-        return Draw(int(self) % int(other), self.position, self.seed, self.turn)
+        return Draw(int(self) % int(other), self.position, self.seed, self.rank_position)
 
     def __sub__(self, other: int) -> 'Draw':
-        return Draw(int(self) - int(other), self.position, self.seed, self.turn)
+        return Draw(int(self) - int(other), self.position, self.seed, self.rank_position)
 
     def __reduce__(self) -> tuple[type, tuple[int, int, int, int]]:
-        return Draw, (int(self), self.position, self.seed, self.turn)
+        return Draw, (int(self), self.position, self.seed, self.rank_position)
 
 
 @DATA_SAMPLERS.register_module()
@@ -95,10 +95,10 @@ class DrawSampler(Sampler):
             order = np.random.default_rng([self.seed, epoch]).permutation(size)
         else:
             order = np.arange(size)
-        for turn in range(start, len(self)):
-            index = self.rank + turn * self.world_size
+        for rank_position in range(start, len(self)):
+            index = self.rank + rank_position * self.world_size
             position = epoch * len(self) * self.world_size + index
-            yield Draw(int(order[index % size]) % videos, position, self.seed, epoch * len(self) + turn)
+            yield Draw(int(order[index % size]) % videos, position, self.seed, epoch * len(self) + rank_position)
 
     def _endless_draws(self, start: int) -> Iterator[Draw]:
         epochs, start = divmod(start, len(self))

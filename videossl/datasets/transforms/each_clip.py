@@ -162,7 +162,7 @@ class EachClip(BaseTransform):
 
     @property
     def fields_written(self) -> tuple[str, ...]:
-        """The fields of a data sample that come of this."""
+        """Fields that this transform adds to the data sample."""
         return ('middle_frames',) if self.keep_middle_frame else ()
 
     def _check_groups(self) -> None:
@@ -287,7 +287,7 @@ class EachClip(BaseTransform):
 
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The frames, each writable and none the same memory as one before it: mmaction2's Flip works in place."""
+    """The frames, each writable and in memory of its own: mmaction2's Flip works in place."""
     owned, addresses = [], set()
     for frame in frames:
         address = frame.__array_interface__['data'][0]

@@ -44,7 +44,7 @@ class SampleRelativeSpeed(PaceSampler):
     With ``speeds=(4, 2)`` a window has 64 frames. The released code then takes every second frame of all 64, which is a clip
     of 32 frames; here a clip has ``clip_len`` frames at any speed.
 
-    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`, and ``draw_turn`` is required if ``balanced``.
+    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`, and ``rank_position`` is required if ``balanced``.
     The label is ``gt_speed``, int64 [V], the speed minus 1.
 
     Args:
@@ -100,13 +100,13 @@ class SampleRelativeSpeed(PaceSampler):
     def _anchor_is_natural(self, results: dict) -> bool:
         if not self.balanced:
             return np.random.randint(2) == 0
-        if 'draw_turn' not in results:
+        if 'rank_position' not in results:
             raise KeyError(
-                'SampleRelativeSpeed(balanced=True) needs draw_turn, the number of the draw in its process. '
+                'SampleRelativeSpeed(balanced=True) needs rank_position, the number of the draw in its process. '
                 "VideoDataset writes it when the data loader has sampler=dict(type='DrawSampler'): use both, "
                 'or set balanced=False'
             )
-        return results['draw_turn'] % 2 == 0
+        return results['rank_position'] % 2 == 0
 
 
 def check_speeds(speeds: Sequence[int]) -> None:
