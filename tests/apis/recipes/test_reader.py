@@ -50,6 +50,26 @@ def test_stages_come_in_order_each_with_the_one_it_starts_from(write_recipe, tmp
     assert stages['alone'].init_from is None and stages['alone'].folder == tmp_path / 'work' / 'alone'
 
 
+def test_a_recipe_of_several_networks_is_read_with_the_one_that_is_asked_for(write_recipe):
+    config = str(ROOT / 'configs' / 'vspp' / 'vspp_{net}_16x1x1-20e_k100-rgb.py')
+    rows = [dict(name='{net}, K-100', stages=['vspp'], cited={'c3d': '1.5'})]
+    path = write_recipe(
+        nets={'r3d-10': 'R3D', 'c3d': 'C3D'}, stages=dict(vspp=dict(config=config)), table=dict(rows=rows)
+    )
+    for arguments, net, name, cited in (
+        ([], 'r3d-10', 'R3D, K-100', None),
+        (['--net', 'c3d'], 'c3d', 'C3D, K-100', '1.5'),
+    ):
+        (stage,), recipe, work_dir = read_recipe(parse_args([str(path), *arguments]))
+        assert Path(stage.config).name == f'vspp_{net}_16x1x1-20e_k100-rgb.py'
+        assert (recipe.table.rows[0].name, recipe.table.rows[0].cited) == (name, cited)
+        assert work_dir == Path('work_dirs') / f'recipe_{net}'
+    with pytest.raises(ConfigError, match=r"--net r2d: .*\['r3d-10', 'c3d'\]"):
+        read(path, '--net', 'r2d')
+    with pytest.raises(ConfigError, match='--net c3d: .*one network only'):
+        read(LAPTOP, '--net', 'c3d')
+
+
 @pytest.mark.parametrize(
     'variables, message',
     [
