@@ -79,7 +79,7 @@ class ClipSampler(BaseTransform):
         """Add frame indices and labels of a fresh draw to ``results``.
 
         Raises:
-            ValueError: if the video has no frames.
+            ValueError: if the video has no frames, or :meth:`sample` returns clips of another length than ``clip_len``.
         """
         total_frames = int(results['total_frames'])
         if total_frames < 1:
@@ -87,7 +87,13 @@ class ClipSampler(BaseTransform):
                 f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the list'
             )
         clips, labels = self.sample(total_frames, results)
-        results['frame_inds'] = np.concatenate(clips).astype(np.int64, copy=False) + results.get('start_index', 0)
+        frames = np.concatenate(clips).astype(np.int64, copy=False)
+        if len(frames) != len(clips) * self.clip_len:
+            lengths = [len(clip) for clip in clips]
+            raise ValueError(
+                f'{type(self).__name__}.sample returned clips of {lengths} frames; clip_len={self.clip_len}'
+            )
+        results['frame_inds'] = frames + results.get('start_index', 0)
         results['clip_len'] = self.clip_len
         results['num_clips'] = len(clips)
         results['frame_interval'] = 1
