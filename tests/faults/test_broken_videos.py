@@ -747,8 +747,8 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
         'model.heads.segment.in_channels=32',
         'default_hooks.precision.precision=fp32',
         'train_dataloader.batch_size=2',
-        f'{transforms}.0.scale=(40,36)',
-        f'{transforms}.1.size=32',
+        f'{transforms}.resize.scale=(40,36)',
+        f'{transforms}.crop.size=32',
     ]
     with DefaultScope.overwrite_default_scope('videossl'):
         train([*arguments, 'train_cfg.max_epochs=2', 'experiment_name=broken_1'])
