@@ -30,7 +30,7 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
             f'{path}: a recipe has the keys {sorted(RECIPE_KEYS)}, stages being required; unknown: {sorted(unknown)}'
         )
     net = choose_net(recipe, args.net, path)
-    work_dir = Path(args.work_dir or Path('work_dirs') / '_'.join([path.stem] + [net] * (net is not None)))
+    work_dir = Path(args.work_dir or Path('work_dirs') / (path.stem if net is None else f'{path.stem}_{net}'))
     lists = dict(recipe.get('ann_files', {}))
     given = dict(_split(text, '--ann-file', 'NAME=LIST') for text in args.ann_file)
     for name in given:
