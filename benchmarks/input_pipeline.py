@@ -64,7 +64,7 @@ def build_pipelines(videos: Path, compacted: Path, scratch: Path) -> dict:
     ann_file = scratch / 'list.txt'
     ann_file.write_text(''.join(f'{path} 0\n' for path in scan_videos(str(videos))))
     stock = [dict(transform, _scope_='mmaction') for transform in STOCK_PIPELINE]
-    sampler = next(transform for transform in pipeline if transform.type.startswith('Sample'))
+    sampler = pipeline.sample
     on_our_clips = [
         dict(sampler, _scope_='videossl') if transform['type'] == 'SampleFrames' else transform for transform in stock
     ]

@@ -79,8 +79,8 @@ def open_videos(folder: Path, number: int, num_workers: int) -> tuple[list[float
                 del batch
                 marks.append(together())
                 processes = 1 + len(children(os.getpid()))
-    if dataset.named.any():
-        raise SystemExit(f'{int(dataset.named.sum())} videos could not be read')
+    if dataset.unreadable.any():
+        raise SystemExit(f'{int(dataset.unreadable.sum())} videos could not be read')
     return marks, processes, time.perf_counter() - began
 
 

@@ -35,7 +35,7 @@ from training_runs import NARROW, TrainingRun, clips_a_second, wait_for_workers
 
 from videossl.apis.doctor.measurement import synchronise
 from videossl.compat import config_directory
-from videossl.datasets import scan_videos
+from videossl.datasets import pipeline_steps, scan_videos
 from videossl.models import R3D, R2Plus1D
 from videossl.registry import TRANSFORMS
 
@@ -158,10 +158,10 @@ class PlainTraining:
 def plain_dataset(config: str, videos: Path) -> PlainClips:
     """The clips that a shipped config names, the plain way."""
     pipeline = Config.fromfile(Path(config_directory(), config)).train_dataloader.dataset.pipeline
-    resize, crop, flip, jitter = pipeline[3].transforms
-    assert [part.type for part in pipeline[3].transforms] == ['Resize', 'RandomCrop', 'Flip', 'VideoColorJitter']
+    resize, crop, flip, jitter = transforms = pipeline_steps(pipeline.clips.transforms)
+    assert [part.type for part in transforms] == ['Resize', 'RandomCrop', 'Flip', 'VideoColorJitter']
     assert flip.flip_ratio == 0.5 and not jitter.get('consistent')
-    sampler = TRANSFORMS.build(copy.deepcopy(pipeline[1]))
+    sampler = TRANSFORMS.build(copy.deepcopy(pipeline.sample))
     return PlainClips(
         [str(videos / path) for path in scan_videos(str(videos))], sampler, tuple(resize.scale), crop.size, jitter
     )

@@ -25,8 +25,8 @@ SMALL = [
     'default_hooks.logger.interval=1',
     'default_hooks.precision.precision=fp32',
     f'{LOADER}.batch_size=2',
-    f'{LOADER}.dataset.pipeline.3.transforms.0.scale=(40,36)',
-    f'{LOADER}.dataset.pipeline.3.transforms.1.size=32',
+    f'{LOADER}.dataset.pipeline.clips.transforms.resize.scale=(40,36)',
+    f'{LOADER}.dataset.pipeline.clips.transforms.crop.size=32',
 ]
 RUNS = itertools.count()
 SMALL_HEADS = ['model.heads.speed.in_channels=32', 'model.heads.segment.in_channels=32']
@@ -189,7 +189,7 @@ def test_nothing_but_broken_files_ends_with_a_message_and_does_not_hang(tmp_path
         ('model.bakbone.depth=18', ['model.bakbone.depth', 'did you mean "backbone"?']),
         ('train_dataloder.batch_size=2', ['train_dataloder', 'did you mean "train_dataloader"?']),
         ('train_cfg.max_epoch=3', ['train_cfg.max_epoch', 'did you mean "max_epochs"?']),
-        (f'{LOADER}.dataset.pipeline.9.size=3', [f'{LOADER}.dataset.pipeline', '5 entries']),
+        ('param_scheduler.9.gamma=3', ['param_scheduler', '1 entries']),
     ],
 )
 def test_an_option_that_does_not_exist(tmp_path, videos, option, words):
@@ -204,7 +204,7 @@ def test_an_option_that_does_not_exist(tmp_path, videos, option, words):
         ('model.backbone.xyzzy=1', 'model.backbone: R3D'),
         ('model.heads.speed.xyzzy=1', 'model.heads.speed: SpeedHead'),
         (f'{LOADER}.dataset.xyzzy=1', f'{LOADER}.dataset: VideoDataset'),
-        (f'{LOADER}.dataset.pipeline.1.xyzzy=1', f'{LOADER}.dataset.pipeline.1: SampleSegmentPace'),
+        (f'{LOADER}.dataset.pipeline.sample.xyzzy=1', f'{LOADER}.dataset.pipeline.sample: SampleSegmentPace'),
     ],
 )
 def test_an_argument_that_a_part_does_not_have(tmp_path, videos, option, place):

@@ -245,6 +245,12 @@ def test_an_installed_package_uses_the_configs_it_brought(monkeypatch, tmp_path)
 
 
 # ------------------------------------------------------------------------------------------------------------ as a whole
+def test_a_config_is_written_with_its_keys_in_their_order():
+    code = 'from mmengine.config import Config; print(Config(dict(b=dict(d=1, c=2), a=3)).pretty_text)'
+    assert run_python(code).stdout == 'a = 3\nb = dict(c=2, d=1)\n\n', 'the repair is no longer needed'
+    assert run_python(f'import videossl; {code}').stdout == 'b = dict(d=1, c=2)\na = 3\n\n'
+
+
 def test_types_of_mmaction_and_mmengine_answer_without_prefix():
     """A parent registry does not import its modules when it is asked through a child: that is why videossl does."""
     assert videossl.registry.MODELS.get('Recognizer3D').__module__.startswith('mmaction.')

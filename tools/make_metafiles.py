@@ -79,8 +79,9 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
     successors: dict[str, list[str]] = {}
     results: dict[str, list[dict]] = {}
     measured = read_measured()
-    for path in sorted((ROOT / 'configs' / 'recipes').glob('*.py')):
-        stages, recipe, _ = read_recipe(parse_args([str(path)]))
+    recipes = sorted((ROOT / 'configs' / 'recipes').glob('*.py'))
+    for path, net in [(path, net) for path in recipes for net in Config.fromfile(path).get('nets', [None])]:
+        stages, recipe, _ = read_recipe(parse_args([str(path), *([f'--net={net}'] if net else [])]))
         configs = {stage.name: Path(stage.config).stem for stage in stages}
         for stage in stages:
             if stage.init_from is not None:

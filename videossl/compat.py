@@ -29,6 +29,7 @@ def apply() -> None:
         leave_out_vindlu,
         replace_pkg_resources,
         know_videossl_configs,
+        keep_order_of_config_keys,
         silence_file_client,
         refuse_objects_in_checkpoints,
         run_no_config_in_checkpoints,
@@ -157,6 +158,19 @@ def know_videossl_configs() -> bool:
         return path, scope
 
     Config._get_cfg_path = staticmethod(get_cfg_path)
+    return True
+
+
+def keep_order_of_config_keys() -> bool:
+    """mmengine 0.10.7 writes a config, to a work folder or into a checkpoint, with the keys of each dict sorted. The named
+    steps of a pipeline run in the order of their keys, so keep it. ``Config.pretty_text`` holds the one call of
+    ``sorted`` in its module. Not needed once it calls it no more."""
+    from mmengine.config import Config, config
+
+    inner_functions = (part for part in Config.pretty_text.fget.__code__.co_consts if inspect.iscode(part))
+    if not any('sorted' in function.co_names for function in inner_functions):
+        return False
+    config.sorted = lambda items, key=None: list(items)
     return True
 
 

@@ -4,9 +4,14 @@ video_pace_s3dg = dict(
     backbone=dict(
         type='S3DG', stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1
     ),
-    out_channels=1024,
-    clip_len=64,
-    resize=dict(type='Resize', scale=(-1, 256)),
-    crop_size=224,
-    batch_size=32,
+    resize=dict(scale=(-1, 256), keep_ratio=True),
+    train_dataloader=dict(
+        batch_size=32,
+        dataset=dict(
+            pipeline=dict(
+                sample=dict(clip_len=64),
+                clips=dict(transforms=dict(resize=dict(scale=(-1, 256), keep_ratio=True), crop=dict(size=224))),
+            )
+        ),
+    ),
 )

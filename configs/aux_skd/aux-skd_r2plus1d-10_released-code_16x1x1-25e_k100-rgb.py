@@ -7,6 +7,5 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
 train_cfg = dict(max_epochs=25)
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(lookahead=3, distinct_views=True, **_base_.released_code.sampling)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+__sampling = dict(lookahead=3, distinct_views=True, **_base_.released_code.sampling)
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=__sampling)))

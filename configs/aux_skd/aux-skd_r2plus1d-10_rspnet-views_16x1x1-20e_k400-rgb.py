@@ -1,7 +1,3 @@
-# The auxiliary stage in front of RSPNet or the human prior, with clips of RSPNet's own sampler and pixels.
-_base_ = [
-    '../_base_/models/aux_skd.py',
-    '../_base_/datasets/relative_speed_two_views_k400.py',
-    '../_base_/schedules/sgd_20e_step6.py',
-    '../_base_/default_runtime.py',
-]
+# The auxiliary stage in front of RSPNet or the human prior.
+_base_ = './aux-skd_r2plus1d-10_rspnet-views_16x1x1-20e_k100-rgb.py'
+train_dataloader = dict(dataset=_base_.kinetics400)

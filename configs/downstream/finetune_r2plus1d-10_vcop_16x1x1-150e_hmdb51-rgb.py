@@ -1,7 +1,4 @@
-_base_ = [
-    '../_base_/models/recognizer_vcop.py',
-    '../_base_/datasets/classification_vcop_hmdb51.py',
-    '../_base_/schedules/sgd_150e_constant.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './finetune_r2plus1d-10_vcop_16x1x1-150e_ucf101-rgb.py'
 model = dict(cls_head=dict(num_classes=51))
+train_dataloader = dict(dataset=_base_.hmdb51.train)
+test_dataloader = dict(dataset=_base_.hmdb51.test)

@@ -1,9 +1,5 @@
-_base_ = [
-    '../_base_/models/recognizer_vcop.py',
-    '../_base_/datasets/classification_vcop_held_out_hmdb51.py',
-    '../_base_/schedules/sgd_150e_constant.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './finetune_r2plus1d-10_vcop_held-out_16x1x1-150e_ucf101-rgb.py'
 model = dict(cls_head=dict(num_classes=51))
-# VCOP's code keeps the epoch with the lowest loss on the held-out videos; here it is that with the highest accuracy.
-default_hooks = dict(checkpoint=dict(save_best='acc/top1'))
+train_dataloader = dict(dataset=dict(**_base_.hmdb51.train, hold_out=dict(number=400)))
+val_dataloader = dict(dataset=dict(**_base_.hmdb51.train, hold_out=dict(number=400)))
+test_dataloader = dict(dataset=_base_.hmdb51.test)

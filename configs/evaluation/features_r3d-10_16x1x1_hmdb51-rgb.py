@@ -1,2 +1,2 @@
 _base_ = './linear_r3d-10_16x1x1-100e_hmdb51-rgb.py'
-test_cfg = dict(type='FeatureTestLoop', train_list=_base_.ann_file_train, protocol='auxskd')
+test_cfg = dict(type='FeatureTestLoop', train_list=_base_.train_dataloader.dataset.ann_file, protocol='auxskd')

@@ -1,7 +1,4 @@
-_base_ = [
-    '../_base_/models/recognizer_linear.py',
-    '../_base_/datasets/classification_hmdb51.py',
-    '../_base_/schedules/adam_100e_step60-80.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './linear_r2plus1d-10_16x1x1-100e_ucf101-rgb.py'
 model = dict(cls_head=dict(num_classes=51))
+train_dataloader = dict(dataset=_base_.hmdb51.train)
+test_dataloader = dict(dataset=_base_.hmdb51.test)

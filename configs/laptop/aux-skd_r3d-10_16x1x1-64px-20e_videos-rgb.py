@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/models/aux_skd.py',
-    '../_base_/datasets/segment_pace_64px.py',
+    '../_base_/datasets/segment_pace.py',
+    '../_base_/datasets/small_clips.py',
     '../_base_/schedules/sgd_small.py',
     '../_base_/default_runtime.py',
 ]
@@ -11,6 +12,5 @@ custom_hooks = [dict(type='MomentumTeacherHook', momentum=0.99), dict(type='Memo
 # The paper's learning rate: at a temperature of 0.02 the gradient is fifty times that of a plain softmax, and with 1e-2
 # the student's embeddings fall together (std_student in the log).
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(num_views=2)
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+__pipeline = dict(_base_.small_clips.dataset.pipeline, sample=dict(num_views=2))
+train_dataloader = dict(_base_.small_clips, dataset=dict(_base_.small_clips.dataset, pipeline=__pipeline))

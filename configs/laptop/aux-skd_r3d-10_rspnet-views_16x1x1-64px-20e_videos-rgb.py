@@ -1,4 +1,3 @@
 _base_ = './aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-train_pipeline = _base_.train_pipeline
-train_pipeline[1] = dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2,), num_views=2)
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+__sample = dict(_delete_=True, type='SampleRelativeSpeed', clip_len=16, speeds=(2,), num_views=2)
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=__sample)))

@@ -2,9 +2,5 @@
 # teacher needed.
 _base_ = './human-prior_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 model = dict(heads=dict(parsing=dict(num_classes=2, teacher=None)))
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].update(keep_middle_frame=False)
-train_pipeline.insert(4, dict(type='LoadShapeMask'))
-train_dataloader = dict(
-    dataset=dict(dataset=dict(data_root='data/moving_shapes', ann_file='train.txt', pipeline=train_pipeline))
-)
+__pipeline = dict(clips=dict(keep_middle_frame=False), maps=dict(type='LoadShapeMask', _after_='clips'))
+train_dataloader = dict(dataset=dict(data_root='data/moving_shapes', ann_file='train.txt', pipeline=__pipeline))

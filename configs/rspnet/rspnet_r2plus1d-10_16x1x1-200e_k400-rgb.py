@@ -1,7 +1,2 @@
-_base_ = [
-    '../_base_/models/rspnet.py',
-    '../_base_/datasets/relative_speed_k400.py',
-    '../_base_/schedules/sgd_200e_cosine.py',
-    '../_base_/default_runtime.py',
-]
-optim_wrapper = dict(optimizer=dict(lr=0.05))
+_base_ = './rspnet_r2plus1d-10_16x1x1-200e_k100-rgb.py'
+train_dataloader = dict(dataset=_base_.kinetics400)

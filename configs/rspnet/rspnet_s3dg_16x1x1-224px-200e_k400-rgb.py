@@ -3,6 +3,5 @@ model = dict(
     backbone=dict(_delete_=True, type='S3DG'),
     necks=dict(appearance=dict(in_channels=1024), motion=dict(in_channels=1024)),
 )
-train_pipeline = _base_.train_pipeline
-train_pipeline[3]['transforms'][1].update(scale=(224, 224))
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+__resize = dict(scale=(224, 224))
+train_dataloader = dict(dataset=dict(pipeline=dict(clips=dict(transforms=dict(resize=__resize)))))

@@ -1,6 +1,4 @@
-_base_ = [
-    '../_base_/models/vcop.py',
-    '../_base_/datasets/clip_order_k100.py',
-    '../_base_/schedules/sgd_200e_constant.py',
-    '../_base_/default_runtime.py',
-]
+# As the auxSKD paper has it.
+_base_ = './vcop_r2plus1d-10_16x1x1-300e_ucf101-rgb.py'
+train_cfg = dict(max_epochs=200)
+train_dataloader = dict(dataset=_base_.kinetics100)

@@ -1,6 +1,8 @@
 _base_ = [
     '../_base_/models/video_pace.py',
-    '../_base_/datasets/pace_k100.py',
-    '../_base_/schedules/sgd_18e_step6.py',
+    '../_base_/datasets/pace.py',
+    '../_base_/schedules/sgd_20e_step6.py',
     '../_base_/default_runtime.py',
 ]
+train_cfg = dict(max_epochs=18)
+train_dataloader = dict(dataset=_base_.kinetics100)

@@ -1,6 +1,2 @@
-_base_ = [
-    '../_base_/models/video_pace.py',
-    '../_base_/datasets/pace_k400.py',
-    '../_base_/schedules/sgd_18e_step6.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './video-pace_r2plus1d-10_16x1x1-18e_k100-rgb.py'
+train_dataloader = dict(dataset=_base_.kinetics400)

@@ -1,15 +1,9 @@
 # Unverified: the authors never released their contrastive terms, which are recalled from the paper.
-_base_ = [
-    '../_base_/models/video_pace.py',
-    '../_base_/datasets/pace_two_views_ucf101.py',
-    '../_base_/schedules/sgd_18e_step6.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './video-pace_r2plus1d-10_16x1x1-18e_ucf101-rgb.py'
 model = dict(
     necks=dict(projection=dict(type='ProjectionNeck', in_channels=512, out_channels=128)),
     heads=dict(contrast=dict(type='NTXentHead', positives='same_context', loss_weight=0.1)),
 )
 # The two clips of a video have different paces.
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(distinct_views=True)
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+__sampling = dict(num_views=2, distinct_views=True)
+train_dataloader = dict(drop_last=True, dataset=dict(pipeline=dict(sample=__sampling)))

@@ -1,6 +1,2 @@
-_base_ = [
-    '../_base_/models/vspp.py',
-    '../_base_/datasets/segment_pace_k400.py',
-    '../_base_/schedules/sgd_20e_step6.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = './vspp_r2plus1d-10_16x1x1-20e_k100-rgb.py'
+train_dataloader = dict(dataset=_base_.kinetics400)

@@ -4,6 +4,4 @@ model = dict(
     heads=dict(speed=dict(init_cfg=None), segment=dict(init_cfg=None)),  # PyTorch's own initialisation
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(lookahead=1, **_base_.released_code.sampling)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=dict(lookahead=1, **_base_.released_code.sampling))))

@@ -1,5 +1,3 @@
 _base_ = './vspp_r3d-10_16x1x1-20e_k100-rgb.py'
 model = dict(heads=dict(segment=dict(num_segments=2)))
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(num_segments=2)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=dict(num_segments=2))))

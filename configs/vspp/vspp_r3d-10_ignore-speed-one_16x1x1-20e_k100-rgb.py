@@ -1,5 +1,3 @@
 # At speed 1 no segment can be told from the others; here these clips take no part in the segment loss. Not the paper's.
 _base_ = './vspp_r3d-10_16x1x1-20e_k100-rgb.py'
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(ignore_segment_at_speed_one=True)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=dict(ignore_segment_at_speed_one=True))))

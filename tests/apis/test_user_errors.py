@@ -60,15 +60,15 @@ def error_of(path: str, key: str, value, builder: str) -> ConfigError:
     [
         (
             RSPNET,
-            f'{PIPELINE}.1.balancd',
+            f'{PIPELINE}.sample.balancd',
             'data',
-            f'{PIPELINE}.1: SampleRelativeSpeed has no argument "balancd"; did you mean "balanced"?',
+            f'{PIPELINE}.sample: SampleRelativeSpeed has no argument "balancd"; did you mean "balanced"?',
         ),
         (
             VSPP,
-            f'{PIPELINE}.3.transforms.1.sizee',
+            f'{PIPELINE}.clips.transforms.crop.sizee',
             'data',
-            f'{PIPELINE}.3.transforms.1: RandomCrop has no argument "sizee"; did you mean "size"?',
+            f'{PIPELINE}.clips.transforms.crop: RandomCrop has no argument "sizee"; did you mean "size"?',
         ),
         (
             VSPP,
@@ -106,10 +106,10 @@ def test_an_argument_that_a_part_does_not_have(config, key, builder, message):
     ('key', 'name', 'builder', 'message'),
     [
         (
-            f'{PIPELINE}.1.type',
+            f'{PIPELINE}.sample.type',
             'SampleSegmentPase',
             'data',
-            f'{PIPELINE}.1: there is no transform "SampleSegmentPase"; did you mean "SampleSegmentPace"?',
+            f'{PIPELINE}.sample: there is no transform "SampleSegmentPase"; did you mean "SampleSegmentPace"?',
         ),
         ('model.backbone.type', 'r3d', 'model', 'model.backbone: there is no model "r3d"; did you mean "R3D"?'),
         ('model.backbone.type', 'videossl.R2Plus1d', 'model', 'model.backbone: there is no model '),
@@ -143,10 +143,10 @@ def test_an_argument_that_a_part_needs():
             "model.data_preprocessor: ClipDataPreprocessor cannot be built with these values: mean='abc' (TypeError: ",
         ),
         (
-            f'{PIPELINE}.3.transforms.1.size',
+            f'{PIPELINE}.clips.transforms.crop.size',
             'big',
             'data',
-            f"{PIPELINE}.3.transforms.1: RandomCrop cannot be built with these values: size='big' (TypeError: ",
+            f"{PIPELINE}.clips.transforms.crop: RandomCrop cannot be built with these values: size='big' (TypeError: ",
         ),
         ('optim_wrapper.optimizer.lr', -1, 'optimizer', 'optim_wrapper.optimizer: Invalid learning rate: -1'),
         ('model.backbone.type', None, 'model', 'model.backbone: there is no "type", the name of the part to build'),

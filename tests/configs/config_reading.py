@@ -5,7 +5,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from videossl.apis.recipes.reader import choose_net
 from videossl.compat import config_directory
+from videossl.datasets import pipeline_steps as steps  # noqa: F401  (for the tests beside this file)
 
 ROOT = Path(config_directory())
 CONFIGS = sorted(
@@ -13,13 +15,25 @@ CONFIGS = sorted(
     for path in ROOT.glob('*/**/*.py')
     if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes')
 )
-RECIPES = sorted(path.name for path in (ROOT / 'recipes').glob('*.py'))
+# Each recipe with each of its networks: None where it has one.
+RECIPES = [
+    (path.name, net)
+    for path in sorted((ROOT / 'recipes').glob('*.py'))
+    for net in Config.fromfile(str(path)).get('nets', [None])
+]
 
 
 @functools.lru_cache(None)
 def read(name: str) -> Config:
     """A config with its bases merged; shared by the tests, so copy it before changing it."""
     return Config.fromfile(str(ROOT / name))
+
+
+def read_recipe(name: str, net: str | None = None) -> Config:
+    """A recipe with one of its networks filled in; None: its first."""
+    recipe = Config.fromfile(str(ROOT / 'recipes' / name))
+    choose_net(recipe, net, name)
+    return recipe
 
 
 def flat(value, path: str = '') -> dict:

@@ -51,7 +51,7 @@ def test_a_linear_probe_is_trained_as_coclrs(name):
     assert config.model.cls_head.num_classes == classes
     net = dict(r2plus1d='R2Plus1D', r3d='R3D', c3d='C3D')[name.rpartition('/')[2].split('_')[1].split('-')[0]]
     assert config.model.backbone.type == net and config.model.backbone.get('depth', 10) == 10
-    assert config.test_dataloader.dataset.pipeline[1].num_clips == 10
+    assert config.test_dataloader.dataset.pipeline.sample.num_clips == 10
     assert config.get('val_dataloader') is None
 
 

@@ -1,6 +1,7 @@
 """Every config: it loads, builds and runs, all without a network, and says it in few lines; every recipe is a chain of such
 configs."""
 
+import re
 import socket
 import urllib.request
 from copy import deepcopy
@@ -173,6 +174,11 @@ def test_nothing_is_selected_on_the_test_split():
         assert validation.hold_out == {**training_set.hold_out, 'use': 'held_out'}, name
 
 
+def test_no_config_changes_a_pipeline_by_position():
+    for path in ROOT.rglob('*.py'):
+        assert not re.search(r'pipeline\[\d', path.read_text()), path
+
+
 @pytest.mark.parametrize('name', CONFIGS)
 def test_a_leaf_config_states_only_what_differs(name):
     text = (ROOT / name).read_text()
@@ -187,9 +193,11 @@ def fits(source: dict, net: dict) -> bool:
     return source in (net, inner)
 
 
-@pytest.mark.parametrize('name', RECIPES)
-def test_every_recipe_names_configs_that_exist_and_follow_one_another(name):
-    stages, recipe, _ = read_recipe(parse_args([str(ROOT / 'recipes' / name)]))
+@pytest.mark.parametrize('name, net', RECIPES)
+def test_every_recipe_names_configs_that_exist_and_follow_one_another(name, net):
+    arguments = [str(ROOT / 'recipes' / name), *([f'--net={net}'] if net else [])]
+    stages, recipe, work_dir = read_recipe(parse_args(arguments))
+    assert net is None or work_dir.name == f'{Path(name).stem}_{net}'
     by_name = {stage.name: stage for stage in stages}
     for stage in stages:
         path = Path(stage.config).resolve()
@@ -207,6 +215,7 @@ def test_every_recipe_names_configs_that_exist_and_follow_one_another(name):
     for stage in stages:
         assert stage.init_from is None or fits(stage.init_from.net, stage.net), f'{stage.name} starts from another net'
     for row in recipe.table.rows:
+        assert '{' not in row.name
         chain = [by_name[stage] for stage in row.stages]
         assert chain[-1].is_tested, f'{row.name} ends without a test'
         assert [stage.init_from for stage in chain] == [None, *chain[:-1]], f'{row.name}: stages that are no chain'

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from config_reading import CONFIGS, flat, read
+from config_reading import CONFIGS, flat, read, read_recipe, steps
 
 from videossl.registry import MODELS, TRANSFORMS
 from videossl.wrappers import innermost_dataset
@@ -73,7 +73,7 @@ def test_the_numbers_of_the_paper_and_of_the_decisions_stand_in_the_merged_confi
         assert built.num_shared_stages == 3  # conv1 to conv3 (C3D: conv3b)
     net = backbone.backbone if branched else backbone
     pipeline = innermost_dataset(config.train_dataloader.dataset).pipeline
-    maps = [part for part in pipeline if part.type == 'LoadParsingMap']
+    maps = [part for part in steps(pipeline) if part.type == 'LoadParsingMap']
     loader = TRANSFORMS.build(maps[0]) if maps else None
     necks = {neck: MODELS.build(part) for neck, part in model.necks.items()}
     found = dict(
@@ -90,7 +90,7 @@ def test_the_numbers_of_the_paper_and_of_the_decisions_stand_in_the_merged_confi
         map_size=head.size,
         view=head.view,
         decoder=(head.decoder[0].conv.in_channels, *(block.conv.out_channels for block in head.decoder)),
-        middle_frame=pipeline[3].get('keep_middle_frame', False),
+        middle_frame=pipeline.clips.get('keep_middle_frame', False),
         maps=loader and (maps[0].type, loader.folder, loader.size, loader.view),
     )
     assert found == {**PRETRAINING, **EXPECTED[name]}
@@ -105,16 +105,16 @@ def test_clips_bank_contrast_and_schedule_are_rspnets(name):
         assert config[key] == rspnet[key], key
     ours, theirs = (flat(loaded.train_dataloader) for loaded in (config, rspnet))
     if 'cached-maps' not in name:
-        assert ours.pop('dataset.pipeline.3.keep_middle_frame') is True
+        assert ours.pop('dataset.pipeline.clips.keep_middle_frame') is True
         assert ours == theirs
     else:
-        pipeline = config.train_dataloader.dataset.pipeline
+        pipeline = steps(config.train_dataloader.dataset.pipeline)
         kinds = [part.type for part in pipeline]
         assert kinds.index('LoadParsingMap') == kinds.index('EachClip') + 1 == kinds.index('PackClips') - 1
         assert not pipeline[3].keep_middle_frame
         without = [dict(part) for part in pipeline if part.type != 'LoadParsingMap']
         without[3].pop('keep_middle_frame')
-        assert without == rspnet.train_dataloader.dataset.pipeline
+        assert without == steps(rspnet.train_dataloader.dataset.pipeline)
     for key in ('memory_bank', 'student_views', 'teacher_views', 'enqueue', 'shuffle_teacher'):
         assert config.model[key] == rspnet.model[key], key
     for part in ('appearance', 'motion'):
@@ -186,7 +186,7 @@ CITED = {
 
 @pytest.mark.parametrize('net', CITED)
 def test_the_recipe_has_all_rows_of_table_2_with_their_figures(net):
-    recipe = read(f'recipes/human_prior_{net}.py')
+    recipe = read_recipe('human_prior.py', net)
     rows = recipe.table.rows
     assert [row.cited for row in rows] == CITED[net]
     assert [row.name.split(',')[0] for row in rows] == ['w/o KD'] * 2 + ['TI'] * 2 + ['full model'] * 2
@@ -201,7 +201,7 @@ def test_the_recipe_has_all_rows_of_table_2_with_their_figures(net):
 
 
 def test_auxskd_in_front_has_clips_of_the_same_sampler_and_no_figures():
-    recipe = read('recipes/aux-skd-human-prior_r2plus1d-10_k400.py')
+    recipe = read_recipe('aux-skd-human-prior_r2plus1d-10_k400.py')
     assert not any('cited' in row for row in recipe.table.rows)
     assert recipe.stages.human_prior.init_from == 'aux'
     aux, k100 = (read(f'aux_skd/aux-skd_r2plus1d-10_rspnet-views_16x1x1-20e_k{size}-rgb.py') for size in (400, 100))
@@ -225,7 +225,7 @@ def test_the_laptop_configs_are_small_and_keep_the_method():
         assert config.model.backbone.backbone.type == 'R3D' and config.model.necks == paper.model.necks
         assert config.model.heads.parsing['size'] is None  # 32x32 from clips of 64x64
         assert config.train_dataloader.batch_size == 32 and config.train_dataloader.drop_last
-    pipelines = [innermost_dataset(config.train_dataloader.dataset).pipeline for config in (rspnet, videos, shapes)]
+    pipelines = [steps(config.train_dataloader.dataset.pipeline) for config in (rspnet, videos, shapes)]
     assert pipelines[1][3] == {**pipelines[0][3], 'keep_middle_frame': True}
     assert [part.type for part in pipelines[2]] == [
         'VideoReaderInit',

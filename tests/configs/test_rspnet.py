@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from config_reading import CONFIGS, read
+from config_reading import CONFIGS, read, read_recipe, steps
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -84,9 +84,9 @@ def test_the_released_codes_numbers_stand_in_the_merged_pretraining_config(name)
     config = read(f'rspnet/{name}')
     model, loader, optimizer = config.model, config.train_dataloader, config.optim_wrapper.optimizer
     dataset = innermost_dataset(loader.dataset)
-    sampler, each_clip = TRANSFORMS.build(dataset.pipeline[1]), dataset.pipeline[3]
-    crop, resize, flip, grey, jitter = each_clip.transforms
-    kinds = [part.type for part in (*dataset.pipeline[::2], crop, resize, flip, grey, jitter)]
+    sampler, each_clip = TRANSFORMS.build(dataset.pipeline.sample), dataset.pipeline.clips
+    crop, resize, flip, grey, jitter = steps(each_clip.transforms)
+    kinds = [part.type for part in (*steps(dataset.pipeline)[::2], crop, resize, flip, grey, jitter)]
     assert kinds == [
         'VideoReaderInit',
         'DecodeClips',
@@ -216,15 +216,16 @@ def test_the_learning_rate_follows_the_total_batch_and_falls_along_the_cosine(
 def test_the_laptop_config_is_small_and_keeps_the_method():
     config = read('laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py')
     pretraining = read('rspnet/rspnet_r3d-10_16x1x1-200e_k100-rgb.py')
-    dataset, each_clip = config.train_dataloader.dataset, innermost_dataset(config.train_dataloader.dataset).pipeline[3]
+    loader, pipeline = config.train_dataloader, config.train_dataloader.dataset.pipeline
+    transforms = steps(pipeline.clips.transforms)
     changed = dict(config.model, memory_bank=pretraining.model.memory_bank)
     assert changed == pretraining.model
-    assert (config.model.memory_bank['size'], config.train_dataloader.batch_size, dataset.times) == (255, 32, 10)
-    assert config.train_dataloader.drop_last and config.custom_hooks[0].momentum == 0.99
-    assert each_clip.groups == [[0], [1, 2]]
-    assert [part.type for part in each_clip.transforms] == ['Resize', 'RandomCrop', 'Flip']
-    assert each_clip.transforms[1].size == 64 and config.get('auto_scale_lr') is None
-    assert innermost_dataset(dataset).pipeline[1] == dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2,))
+    assert (config.model.memory_bank['size'], loader.batch_size, loader.sampler.repeats) == (255, 32, 10)
+    assert loader.drop_last and config.custom_hooks[0].momentum == 0.99
+    assert pipeline.clips.groups == [[0], [1, 2]]
+    assert [part.type for part in transforms] == ['Resize', 'RandomCrop', 'Flip']
+    assert transforms[1].size == 64 and config.get('auto_scale_lr') is None
+    assert pipeline.sample == dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2,))
 
 
 # --- fine-tuning ----------------------------------------------------------------------------------------------------
@@ -257,14 +258,13 @@ def test_the_released_codes_numbers_stand_in_the_merged_fine_tuning_config(name)
     expected.update(FINETUNING[name])
     expected.update(zip(('classes', 'data', 'test_data'), TESTED[name.rpartition('_')[2]]))
     train, test = config.train_dataloader.dataset, config.test_dataloader.dataset
-    sampler, each_clip = train.pipeline[1], train.pipeline[3]
-    crop, resize, flip = each_clip.transforms
-    test_sampler, test_resize, test_crop = test.pipeline[1], test.pipeline[3], test.pipeline[4]
+    sampler, (crop, resize, flip) = train.pipeline.sample, steps(train.pipeline.clips.transforms)
+    _, test_sampler, _, test_resize, test_crop, _ = steps(test.pipeline)
     head, optimizer = config.model.cls_head, config.optim_wrapper.optimizer
     assert [part.type for part in (crop, resize, flip)] == ['RandomResizedCrop', 'Resize', 'Flip']
     assert (tuple(crop.area_range), tuple(crop.aspect_ratio_range), flip.flip_ratio) == ((0.25, 1), (0.75, 4 / 3), 0.5)
     assert resize.scale == (expected['size'], expected['size']) and resize.keep_ratio is False
-    assert test_resize == dict(type='Resize', scale=(-1, expected['size']))
+    assert test_resize == dict(type='Resize', scale=(-1, expected['size']), keep_ratio=True)
     assert test_crop == dict(type='CenterCrop', crop_size=expected['size'])
     assert (sampler.num_clips, sampler.frame_interval, test_sampler.num_clips, test_sampler.frame_interval) == (
         1,
@@ -298,17 +298,17 @@ def test_the_released_codes_numbers_stand_in_the_merged_fine_tuning_config(name)
 
 # Top-1 on UCF101 and HMDB51: the auxSKD paper's Table 1, rows 20 and 21, 27 and 28, 13, 7.
 CITED = {
-    'rspnet_r2plus1d-10_k100.py': ['74.7', '37.4', '75.5', '39.0'],
-    'rspnet_r3d-10_k100.py': ['60.2', '32.6', '61.9', '33.4'],
-    'rspnet_r2plus1d-10_k400.py': ['81.1', '44.6'],
-    'rspnet_resnet3d-18_k400.py': ['74.3', '41.8'],
+    ('rspnet_k100.py', 'r2plus1d-10'): ['74.7', '37.4', '75.5', '39.0'],
+    ('rspnet_k100.py', 'r3d-10'): ['60.2', '32.6', '61.9', '33.4'],
+    ('rspnet_k400.py', 'r2plus1d-10'): ['81.1', '44.6'],
+    ('rspnet_k400.py', 'resnet3d-18'): ['74.3', '41.8'],
 }
 
 
-@pytest.mark.parametrize('name', CITED)
-def test_a_recipe_cites_the_papers_figures(name):
-    recipe = read(f'recipes/{name}')
-    assert [row.cited for row in recipe.table.rows] == CITED[name]
+@pytest.mark.parametrize('name, net', CITED)
+def test_a_recipe_cites_the_papers_figures(name, net):
+    recipe = read_recipe(name, net)
+    assert [row.cited for row in recipe.table.rows] == CITED[name, net]
     for row, data in zip(recipe.table.rows, ['ucf101', 'hmdb51'] * 2):
         assert data in recipe.stages[row.stages[-1]].config and row.name.lower().endswith(data)
     assert recipe.table.chance == dict(acc_motion=0.5)
@@ -316,7 +316,7 @@ def test_a_recipe_cites_the_papers_figures(name):
 
 @pytest.mark.parametrize('net', ['r2plus1d-10', 'r3d-10'])
 def test_after_the_auxiliary_stage_the_papers_own_fine_tuning_is_run(net):
-    stages = read(f'recipes/rspnet_{net}_k100.py').stages
+    stages = read_recipe('rspnet_k100.py', net).stages
     assert {name: (stage.config.rpartition('/')[2], stage.get('init_from')) for name, stage in stages.items()} == {
         'rspnet_alone': (f'rspnet_{net}_16x1x1-200e_k100-rgb.py', None),
         'finetune_ucf101_rspnet_alone': (f'finetune_{net}_16x1x1-25e_ucf101-rgb.py', 'rspnet_alone'),

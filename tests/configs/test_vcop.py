@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from config_reading import CONFIGS, read
+from config_reading import CONFIGS, read, read_recipe, steps
 from mmengine.config import Config
 
 from videossl.registry import MODELS, TRANSFORMS
@@ -171,7 +171,7 @@ def hold_out_of(dataset: dict) -> tuple | None:
 
 def steady(dataset: dict, prefix: str) -> dict:
     """What a test or a validation looks at: nothing in it is drawn."""
-    opens, sampler, decodes, resize, crop, packs = dataset.pipeline
+    opens, sampler, decodes, resize, crop, packs = steps(dataset.pipeline)
     assert [part.type for part in (opens, sampler, decodes, resize, crop, packs)] == [
         'VideoReaderInit',
         'SampleFrames',
@@ -197,7 +197,7 @@ def facts(config: Config) -> dict:
     built part."""
     model, loader, optimizer = config.model, config.train_dataloader, config.optim_wrapper.optimizer
     dataset = innermost_dataset(loader.dataset)
-    opens, sampler, decodes, each_clip, packs = dataset.pipeline
+    opens, sampler, decodes, each_clip, packs = steps(dataset.pipeline)
     assert [part.type for part in (opens, decodes, each_clip, packs)] == [
         'VideoReaderInit',
         'DecodeClips',
@@ -206,7 +206,8 @@ def facts(config: Config) -> dict:
     ]
     assert each_clip.get('groups') is None, 'each clip has a crop of its own'
     assert 'paramwise_cfg' not in config.optim_wrapper
-    resize, crop = each_clip.transforms[:2]
+    transforms = steps(each_clip.transforms)
+    resize, crop = transforms[:2]
     preprocessor = MODELS.build(model.data_preprocessor)
     kind, sampler = sampler.type, TRANSFORMS.build(sampler)
     found = dict(
@@ -218,10 +219,10 @@ def facts(config: Config) -> dict:
         weight_decay=optimizer.weight_decay,
         epochs=config.train_cfg.max_epochs,
         schedule=[(entry.type, entry.milestones, entry.gamma) for entry in config.param_scheduler],
-        times=loader.dataset.get('times', 1),
+        times=loader.sampler.get('repeats', 1),
         data=list_of(dataset),
         backbone=(model.backbone.type, model.backbone.get('depth')),
-        transforms=[entry.type for entry in each_clip.transforms],
+        transforms=[entry.type for entry in transforms],
         scale=tuple(resize.scale),
         crop=crop.size,
         mean=tuple(round(value, 3) for value in preprocessor.mean.flatten().tolist()),
@@ -298,29 +299,29 @@ def test_an_epoch_is_chosen_on_held_out_training_videos_or_not_at_all():
 
 
 def test_views_for_a_teacher_and_a_student_are_single_clips_in_batches_of_the_auxiliary_stage():
-    loader = read('_base_/datasets/clip_order_two_views_k100.py').train_dataloader
-    plain = read('_base_/datasets/clip_order_k100.py').train_dataloader
-    assert loader.dataset.pipeline[1] == {**plain.dataset.pipeline[1], 'num_views': 2}
+    loader = read('aux_skd/aux-skd_r2plus1d-10_vcop-views_16x1x1-20e_k100-rgb.py').train_dataloader
+    plain = read('vcop/vcop_r2plus1d-10_16x1x1-200e_k100-rgb.py').train_dataloader
+    assert loader.dataset.pipeline.sample == {**plain.dataset.pipeline.sample, 'num_views': 2}
     assert loader.batch_size == 30 and loader.drop_last and loader.dataset.ann_file == plain.dataset.ann_file
-    assert loader.dataset.pipeline[2:] == plain.dataset.pipeline[2:]
+    assert steps(loader.dataset.pipeline)[2:] == steps(plain.dataset.pipeline)[2:]
 
 
 # The auxSKD paper's Table 1, rows 3, 16, 17, 23 and 24: top-1 on UCF101 and HMDB51.
 CITED = {
-    'vcop_c3d_ucf101.py': ['65.6', '28.4'],
-    'vcop_r2plus1d-10_k100.py': ['71.4', '32.1', '72.6', '32.5'],
-    'vcop_r3d-10_k100.py': ['58.2', '25.2', '60.7', '28.4'],
+    ('vcop_c3d_ucf101.py', 'c3d'): ['65.6', '28.4'],
+    ('vcop_k100.py', 'r2plus1d-10'): ['71.4', '32.1', '72.6', '32.5'],
+    ('vcop_k100.py', 'r3d-10'): ['58.2', '25.2', '60.7', '28.4'],
 }
 
 
-@pytest.mark.parametrize('name', CITED)
-def test_a_recipe_cites_the_papers_figures_and_knows_what_guessing_gives(name):
-    recipe = read(f'recipes/{name}')
-    assert [row.cited for row in recipe.table.rows] == CITED[name]
+@pytest.mark.parametrize('name, net', CITED)
+def test_a_recipe_cites_the_papers_figures_and_knows_what_guessing_gives(name, net):
+    recipe = read_recipe(name, None if net == 'c3d' else net)
+    assert [row.cited for row in recipe.table.rows] == CITED[name, net]
     assert recipe.table.chance == dict(acc_order=1 / math.factorial(3))
     for row in recipe.table.rows:
         data = row.name.rpartition(', ')[2].lower()
-        net, fine_tuning = name.removeprefix('vcop_').rpartition('_')[0], recipe.stages[row.stages[-1]].config
+        fine_tuning = recipe.stages[row.stages[-1]].config
         setting = 'vcop_16x1x1-150e' if net == 'c3d' else '16x1x1-25e'
         assert fine_tuning == f'../downstream/finetune_{net}_{setting}_{data}-rgb.py'
         assert ('auxSKD' in row.name) == ('aux' in row.stages)

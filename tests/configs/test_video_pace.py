@@ -1,7 +1,7 @@
 """The numbers of VideoPace, from its paper, its released code and the auxSKD paper's tables, in the merged configs."""
 
 import pytest
-from config_reading import flat, read
+from config_reading import flat, read, read_recipe, steps
 from mmengine.config import Config
 
 from videossl.registry import MODELS, TRANSFORMS
@@ -93,8 +93,9 @@ def facts(config: Config) -> dict:
     model, loader, optimizer = config.model, config.train_dataloader, config.optim_wrapper.optimizer
     assert (model.type, optimizer.type) == ('Pretrainer', 'SGD')
     dataset = innermost_dataset(loader.dataset)
-    opens, sampler, decodes, each_clip, packs = dataset.pipeline
-    kinds = [part.type for part in (opens, sampler, decodes, each_clip, *each_clip.transforms, packs)]
+    opens, sampler, decodes, each_clip, packs = steps(dataset.pipeline)
+    transforms = steps(each_clip.transforms)
+    kinds = [part.type for part in (opens, sampler, decodes, each_clip, *transforms, packs)]
     assert kinds == [
         'VideoReaderInit',
         'SamplePace',
@@ -106,7 +107,7 @@ def facts(config: Config) -> dict:
         'VideoColorJitter',
         'PackClips',
     ]
-    sampler, (resize, crop, flip, jitter) = TRANSFORMS.build(sampler), map(TRANSFORMS.build, each_clip.transforms)
+    sampler, (resize, crop, flip, jitter) = TRANSFORMS.build(sampler), map(TRANSFORMS.build, transforms)
     preprocessor = MODELS.build(model.data_preprocessor)
     heads = {name: MODELS.build(head) for name, head in model.heads.items()}
     speed, contrast = heads.pop('speed'), heads.pop('contrast', None)
@@ -126,7 +127,7 @@ def facts(config: Config) -> dict:
         contrast=contrast,
         batch=loader.batch_size,
         drop_last=loader.get('drop_last', False),
-        times=loader.dataset.get('times', 1),
+        times=loader.sampler.get('repeats', 1),
         data=f'{dataset.data_root}/{dataset.ann_file}',
         lr=optimizer.lr,
         momentum=optimizer.momentum,
@@ -139,7 +140,7 @@ def facts(config: Config) -> dict:
         overrun=sampler.overrun,
         lookahead=sampler.lookahead,
         distinct_views=sampler.distinct_views,
-        resize=(tuple(each_clip.transforms[0].scale), resize.keep_ratio),
+        resize=(tuple(transforms[0].scale), resize.keep_ratio),
         crop=crop.size,
         flip=flip.flip_ratio,
         jitter=(
@@ -161,21 +162,17 @@ def test_the_papers_numbers_stand_in_the_merged_config(name):
     assert facts(read(name)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize(('data', 'dataset'), [('k100', 'dataset'), ('ucf101', 'dataset.dataset')])
-def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values_alone(data, dataset):
-    # These two are what the parts above were made of, not what is built.
+@pytest.mark.parametrize('data', ['k100', 'ucf101'])
+def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values_alone(data):
+    # The first is what the parts were made of, not what is built.
     released, paper = (
-        {
-            path: leaf
-            for path, leaf in flat(read(name)._cfg_dict).items()
-            if not path.startswith(('released_code', 'train_pipeline'))
-        }
+        {path: leaf for path, leaf in flat(read(name)._cfg_dict).items() if not path.startswith('released_code')}
         for name in (
             f'video_pace/video-pace_r2plus1d-10_released-code_16x1x1-18e_{data}-rgb.py',
             f'video_pace/video-pace_r2plus1d-10_16x1x1-18e_{data}-rgb.py',
         )
     )
-    sampler = f'train_dataloader.{dataset}.pipeline.1'
+    sampler = 'train_dataloader.dataset.pipeline.sample'
     assert {path: leaf for path, leaf in released.items() if path not in paper or paper[path] != leaf} == {
         'model.data_preprocessor.mean': (0, 0, 0),
         'model.data_preprocessor.std': (1, 1, 1),
@@ -200,7 +197,7 @@ def test_the_two_contrastive_variants_differ_in_the_positives_and_in_whether_pac
     )
     assert {path: (leaf, pace[path]) for path, leaf in context.items() if pace[path] != leaf} == {
         'model.heads.contrast.positives': ('same_context', 'same_pace'),
-        'train_dataloader.dataset.dataset.pipeline.1.distinct_views': (True, False),
+        'train_dataloader.dataset.pipeline.sample.distinct_views': (True, False),
     }
 
 
@@ -210,10 +207,11 @@ def test_the_s3dg_sees_as_many_and_as_large_frames_downstream_as_in_the_pretext_
     assert (config.model.cls_head.in_channels, config.model.cls_head.num_classes) == (1024, 101)
     assert (config.train_dataloader.batch_size, config.train_cfg.max_epochs) == (32, 25)
     assert config.optim_wrapper.optimizer.lr == 3e-3
-    train, test = config.train_dataloader.dataset.pipeline, config.test_dataloader.dataset.pipeline
+    train, test = (steps(config[f'{loader}_dataloader'].dataset.pipeline) for loader in ('train', 'test'))
+    train_resize, train_crop, *_ = steps(train[3].transforms)
     assert (train[1].clip_len, train[1].num_clips, train[1].frame_interval) == (64, 1, 1)
     assert (test[1].clip_len, test[1].num_clips, test[1].frame_interval) == (64, 10, 1)
-    for resize, crop in ((train[3].transforms[0], train[3].transforms[1]['size']), (test[3], test[4].crop_size)):
+    for resize, crop in ((train_resize, train_crop['size']), (test[3], test[4].crop_size)):
         assert tuple(resize.scale) == (-1, 256) and resize.get('keep_ratio', True) and crop == 224
 
 
@@ -228,7 +226,7 @@ def test_the_laptops_pace_prediction_is_the_laptops_vspp_but_for_sampler_and_hea
         )
         for name in names
     )
-    sampler, segment = 'train_dataloader.dataset.dataset.pipeline.1', 'model.heads.segment'
+    sampler, segment = 'train_dataloader.dataset.pipeline.sample', 'model.heads.segment'
     assert {path for path in pace.keys() | vspp.keys() if pace.get(path) != vspp.get(path)} == {
         f'{sampler}.type',
         f'{sampler}.num_segments',
@@ -241,18 +239,18 @@ def test_the_laptops_pace_prediction_is_the_laptops_vspp_but_for_sampler_and_hea
 
 # Top-1 on UCF101 and HMDB51 in Table 1 of the auxSKD paper.
 CITED = {
-    'video-pace_r3d-10_k400.py': ['63.7', '27.9'],  # row 5
-    'video-pace_r2plus1d-10_k400.py': ['77.1', '36.6'],  # row 11
-    'video-pace_r2plus1d-10_k100.py': ['73.8', '36.2', '76.1', '38.6'],  # rows 18 and 19
-    'video-pace_r3d-10_k100.py': ['57.5', '23.5', '60.9', '27.1'],  # rows 25 and 26
+    ('video-pace_k400.py', 'r3d-10'): ['63.7', '27.9'],  # row 5
+    ('video-pace_k400.py', 'r2plus1d-10'): ['77.1', '36.6'],  # row 11
+    ('video-pace_k100.py', 'r2plus1d-10'): ['73.8', '36.2', '76.1', '38.6'],  # rows 18 and 19
+    ('video-pace_k100.py', 'r3d-10'): ['57.5', '23.5', '60.9', '27.1'],  # rows 25 and 26
 }
 
 
-@pytest.mark.parametrize('name', CITED)
-def test_a_recipe_cites_the_papers_figures_beside_the_data_they_belong_to(name):
-    table = read(f'recipes/{name}').table
+@pytest.mark.parametrize('name, net', CITED)
+def test_a_recipe_cites_the_papers_figures_beside_the_data_they_belong_to(name, net):
+    table = read_recipe(name, net).table
     assert table.chance == dict(acc_speed=1 / 4)
-    assert [row.cited for row in table.rows] == CITED[name]
+    assert [row.cited for row in table.rows] == CITED[name, net]
     for row, data in zip(table.rows, ['UCF101', 'HMDB51'] * 2):
         assert row.name.endswith(data) and data.lower() in row.stages[-1]
         assert row.name.startswith('auxSKD') == (row.stages[0] == 'aux')

@@ -107,7 +107,7 @@ def test_every_batch_of_the_second_of_two_processes_is_balanced(seven_videos, mo
 
 
 def test_a_plain_index_has_no_number_and_is_refused(seven_videos):
-    with pytest.raises(KeyError, match='draw_turn'):
+    with pytest.raises(KeyError, match='rank_position'):
         seven_videos[0]
 
 

@@ -18,7 +18,7 @@ from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
 from videossl.datasets import VideoDataset
-from videossl.datasets.video_dataset import TransformRefusal, divided
+from videossl.datasets.video_dataset import TransformRefusal, held_out_split
 from videossl.engine import Draw, DrawSampler
 from videossl.errors import UserError
 from videossl.registry import DATASETS
@@ -216,7 +216,7 @@ def test_the_division_is_a_fixed_random_one(forty_videos):
     assert held_out(632) == first
     assert first == [6, 10, 13, 14, 16, 21, 23, 24, 28, 34]  # a change of these changes everybody's results
     assert labels_of(VideoDataset(**forty_videos)) == list(range(40))
-    divisions = [divided(40, number=10, seed=seed, use='held_out') for seed in range(300)]
+    divisions = [held_out_split(40, number=10, seed=seed, use='held_out') for seed in range(300)]
     assert divisions[7] == held_out(7) and len(set(map(tuple, divisions))) == 300
     counts = np.bincount(np.concatenate(divisions), minlength=40)
     assert abs(counts - 75).max() < 4.5 * np.sqrt(300 * 0.25 * 0.75)  # each video as often as any other

@@ -5,6 +5,7 @@ import os
 import random
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ import torch
 from identical import assert_identical
 from mmaction.structures import ActionDataSample
 from mmengine.config import ConfigDict
+from mmengine.dataset import BaseDataset, RepeatDataset
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import BatchSampler
+from torch.utils.data import BatchSampler, DataLoader
 
 from videossl.apis.running.train import make_resumable
 from videossl.engine import DrawSampler
+from videossl.engine.resumable_loops import ResumableLoop
 from videossl.errors import CheckpointError
 from videossl.models import MemoryBank
 from videossl.random_states import kept_random_states, random_states, set_random_states
@@ -472,12 +475,27 @@ def test_a_sampler_that_starts_later_draws_the_rest_once(monkeypatch, world_size
     sampler.set_epoch(2)
 
     def draws(count: int) -> list[tuple]:
-        return [(int(draw), draw.position, draw.turn) for draw, _ in zip(sampler, range(count))]
+        return [(int(draw), draw.position, draw.rank_position) for draw, _ in zip(sampler, range(count))]
 
     whole = draws(40 if endless else 7)
     sampler.start = start
     assert draws(20) == whole[start : start + 20]
     assert draws(len(whole)) == whole, 'the next pass is whole again'
+
+
+def test_repeats_of_the_sampler_are_the_same_position_as_those_of_a_data_set():
+    """A run that was begun with a ``RepeatDataset`` goes on with ``DrawSampler(repeats)``, and the other way round."""
+
+    class Seven(BaseDataset):
+        def load_data_list(self) -> list[dict]:
+            return [{}] * 7
+
+    samples = Seven()
+    positions = []
+    for dataset, repeats in ((RepeatDataset(samples, times=3), 1), (samples, 3)):
+        loader = DataLoader(dataset, batch_size=4, sampler=DrawSampler(dataset, seed=1, repeats=repeats))
+        positions.append(ResumableLoop.position(SimpleNamespace(dataloader=loader)))
+    assert positions == [dict(batches=6, batch_size=4, samples=21, processes=1)] * 2
 
 
 def test_an_endless_sampler_draws_every_sample_once_an_epoch():

@@ -1,6 +1,7 @@
 """Draws and the sampler that numbers them."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -24,14 +25,14 @@ def test_a_draw_is_an_index_that_carries_position_and_seed():
 
 
 def test_a_draw_counts_its_turns_as_its_positions_unless_told_otherwise():
-    assert Draw(3, position=11, seed=5).turn == 11
-    assert Draw(3, position=11, seed=5, turn=0).turn == 0
+    assert Draw(3, position=11, seed=5).rank_position == 11
+    assert Draw(3, position=11, seed=5, rank_position=0).rank_position == 0
 
 
 def test_copies_modulo_and_difference_keep_the_turn():
     draw = Draw(13, 7, 5, 2)
     for other in (pickle.loads(pickle.dumps(draw)), copy.deepcopy(draw), draw % 5, draw - 4):
-        assert type(other) is Draw and (other.position, other.seed, other.turn) == (7, 5, 2)
+        assert type(other) is Draw and (other.position, other.seed, other.rank_position) == (7, 5, 2)
 
 
 @pytest.mark.parametrize('shuffle', [True, False])
@@ -40,7 +41,7 @@ def test_turns_number_the_draws_of_a_rank_over_all_epochs(monkeypatch, rank, shu
     monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, 3))
     sampler = DrawSampler(Echo(7), shuffle=shuffle, seed=9)
     draws = [draw for epoch in range(4) for draw in drawn(sampler, epoch)]
-    assert [draw.turn for draw in draws] == list(range(12))
+    assert [draw.rank_position for draw in draws] == list(range(12))
     assert [draw.position for draw in draws] == list(range(rank, 36, 3))
 
 
@@ -111,6 +112,35 @@ def test_every_sample_comes_once_an_epoch(size, shuffle):
         assert sorted(draws) == list(range(size))
         if not shuffle:
             assert draws == list(range(size))
+
+
+@pytest.mark.parametrize('shuffle', [True, False])
+@pytest.mark.parametrize('rank', [0, 1])
+def test_repeats_draw_what_a_repeated_data_set_would(monkeypatch, shuffle, rank):
+    monkeypatch.setattr(samplers, 'get_dist_info', lambda: (rank, 2))
+    repeated = RepeatDataset(Echo(7), times=3)
+    old, new = DrawSampler(repeated, shuffle, seed=4), DrawSampler(Echo(7), shuffle, seed=4, repeats=3)
+    assert len(new) == len(old) == 11
+    for epoch in range(3):
+        before, now = drawn(old, epoch), drawn(new, epoch)
+        assert [repeated[draw] for draw in before] == now
+        for key in ('position', 'rank_position', 'seed'):
+            assert [getattr(draw, key) for draw in before] == [getattr(draw, key) for draw in now]
+
+
+@pytest.mark.parametrize('endless', [False, True])
+def test_each_sample_comes_as_often_as_it_is_repeated_and_a_later_start_leaves_out_the_first(endless):
+    sampler = DrawSampler(Echo(5), seed=1, repeats=4, endless=endless)
+    draws = list(itertools.islice(sampler, 20))
+    assert sorted(draws) == sorted(list(range(5)) * 4) and [draw.position for draw in draws] == list(range(20))
+    sampler.start = 13
+    assert list(itertools.islice(sampler, 7)) == draws[13:]
+
+
+@pytest.mark.parametrize('repeats', [0, 1.5, True])
+def test_a_senseless_number_of_repeats_is_refused(repeats):
+    with pytest.raises(ValueError, match='repeats'):
+        DrawSampler(Echo(5), repeats=repeats)
 
 
 def test_each_epoch_and_each_seed_has_another_order():

@@ -101,7 +101,7 @@ def test_ten_clips_of_a_real_video_are_those_that_ten_samples_of_one_clip_read(r
         ann_file='test.txt', data_root=str(videos), pipeline=[dict(type='DecordInit'), frames, *behind], test_mode=True
     )
     together = dataset[0]['inputs']
-    assert not dataset.named.any(), 'black frames would prove nothing'
+    assert not dataset.unreadable.any(), 'black frames would prove nothing'
 
     starts = np.array(TRANSFORMS.build(frames)(dict(total_frames=40, start_index=0))['frame_inds']).reshape(
         CLIPS, FRAMES

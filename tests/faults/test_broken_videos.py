@@ -176,7 +176,7 @@ def test_an_odd_but_whole_video_is_read_as_pyav_reads_it(tmp_path, name, guard, 
     READABLE[name](tmp_path / name)
     dataset = dataset_of(tmp_path, [name], pipeline, guard=guard)
     frames = np.stack(dataset[Draw(0, 0, 0)]['imgs']).astype(int)
-    assert not dataset.named.any()
+    assert not dataset.unreadable.any()
     expected = read_with_pyav(tmp_path / name).astype(int)
     if name.startswith('turned'):  # PyAV leaves the turning to its caller
         expected = np.rot90(expected, -int(name[7]), axes=(1, 2))
@@ -303,7 +303,7 @@ def test_a_broken_file_is_named_once_in_log_and_list_and_replaced(tmp_path, kind
     (line,) = (tmp_path / 'work' / 'broken_videos.txt').read_text().splitlines()
     path, said = line.split('\t')
     assert path == str(tmp_path / name) and said and reason in said
-    assert dataset.broken.replaced == 2 and dataset.named.tolist() == [True, False]
+    assert dataset.broken.replaced == 2 and dataset.unreadable.tolist() == [True, False]
     assert not dataset.broken.excluded.any()
 
 
@@ -343,9 +343,9 @@ def test_a_video_that_vanishes_during_the_run_is_replaced_from_then_on(tmp_path)
     for number in range(2):
         write_video(tmp_path / f'{number}.mp4', pictures(seed=number))
     dataset = dataset_of(tmp_path, ['0.mp4', '1.mp4'], REAL)
-    assert dataset[Draw(0, 0, 0)]['filename'].endswith('0.mp4') and not dataset.named.any()
+    assert dataset[Draw(0, 0, 0)]['filename'].endswith('0.mp4') and not dataset.unreadable.any()
     (tmp_path / '0.mp4').unlink()
-    assert dataset[Draw(0, 2, 0)]['filename'].endswith('1.mp4') and dataset.named.tolist() == [True, False]
+    assert dataset[Draw(0, 2, 0)]['filename'].endswith('1.mp4') and dataset.unreadable.tolist() == [True, False]
     write_video(tmp_path / '0.mp4')  # a disk that is back: whatever only raised an error is tried again
     assert dataset[Draw(0, 2, 0)]['filename'].endswith('0.mp4')
 
@@ -453,7 +453,7 @@ def test_in_test_mode_a_crash_counts_as_wrong(tmp_path):
         'good.mp4',
         'crash_read.mp4',
     ]
-    assert not np.any(samples[0]['imgs']) and dataset.named.tolist() == [True, False]
+    assert not np.any(samples[0]['imgs']) and dataset.unreadable.tolist() == [True, False]
 
 
 def exists(process):
@@ -734,7 +734,7 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
     write_video(videos / 'cut.mp4')
     cut(videos / 'cut.mp4')
     config = ROOT / 'configs' / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py'
-    transforms = 'train_dataloader.dataset.pipeline.3.transforms'
+    transforms = 'train_dataloader.dataset.pipeline.clips.transforms'
     arguments = [
         str(config),
         '--data-root',
@@ -747,8 +747,8 @@ def test_a_training_lists_and_counts_its_broken_videos_and_a_resumed_one_repeats
         'model.heads.segment.in_channels=32',
         'default_hooks.precision.precision=fp32',
         'train_dataloader.batch_size=2',
-        f'{transforms}.0.scale=(40,36)',
-        f'{transforms}.1.size=32',
+        f'{transforms}.resize.scale=(40,36)',
+        f'{transforms}.crop.size=32',
     ]
     with DefaultScope.overwrite_default_scope('videossl'):
         train([*arguments, 'train_cfg.max_epochs=2', 'experiment_name=broken_1'])
@@ -778,5 +778,5 @@ def test_workers_that_run_already_are_told_where_the_list_is(tmp_path):
     dataset.broken.file = tmp_path / 'broken_videos.txt'
     assert len(list(batches)) == 9
     assert (tmp_path / 'broken_videos.txt').read_text().count('\n') == 1 and torch.equal(
-        dataset.named, torch.tensor([True] + [False] * 7)
+        dataset.unreadable, torch.tensor([True] + [False] * 7)
     )

@@ -34,8 +34,8 @@ OPTIONS = [
     'train_dataloader.batch_size=2',
     'default_hooks.logger.interval=1',
     'default_hooks.precision.precision=fp32',
-    'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
-    'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
+    'train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(40,36)',
+    'train_dataloader.dataset.pipeline.clips.transforms.crop.size=32',
 ]
 BY_ITERATION = ['default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkpoint.interval=1']
 # The tool, with as many workers as it is told, whatever the machine has.

@@ -65,8 +65,8 @@ def train(work_dir: Path, videos: Path, epochs: int, *others: str) -> None:
                 'default_hooks.precision.precision=fp32',
                 'default_hooks.checkpoint.by_epoch=False',
                 'default_hooks.checkpoint.interval=2',
-                'train_dataloader.dataset.pipeline.3.transforms.0.scale=(40,36)',
-                'train_dataloader.dataset.pipeline.3.transforms.1.size=32',
+                'train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(40,36)',
+                'train_dataloader.dataset.pipeline.clips.transforms.crop.size=32',
             ]
         )
 

@@ -29,8 +29,8 @@ OPTIONS = [
     f'{LOADER}.num_workers=0',
     'default_hooks.logger.interval=1',
     'default_hooks.precision.precision=fp32',
-    f'{LOADER}.dataset.pipeline.3.transforms.0.scale=(40,36)',
-    f'{LOADER}.dataset.pipeline.3.transforms.1.size=32',
+    f'{LOADER}.dataset.pipeline.clips.transforms.resize.scale=(40,36)',
+    f'{LOADER}.dataset.pipeline.clips.transforms.crop.size=32',
 ]
 
 
@@ -86,9 +86,7 @@ def read_log(work_dir: Path) -> str:
 def test_a_user_sees_one_message_and_no_traceback(tmp_path, no_videos):
     environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     (tmp_path / 'mine.py').write_text(
-        f'_base_ = [{AUX_SKD!r}]\ntrain_pipeline = _base_.train_pipeline\n'
-        'train_pipeline[1].update(num_segmens=4)\n'
-        f'{LOADER} = dict(dataset=dict(pipeline=train_pipeline))'
+        f'_base_ = [{AUX_SKD!r}]\n{LOADER} = dict(dataset=dict(pipeline=dict(sample=dict(num_segmens=4))))'
     )
     done = subprocess.run(
         [
@@ -103,7 +101,7 @@ def test_a_user_sees_one_message_and_no_traceback(tmp_path, no_videos):
     )
     assert done.returncode == 1
     assert done.stderr.rstrip().splitlines()[-2:] == [
-        f'error: {LOADER}.dataset.pipeline.1: SampleSegmentPace has no argument "num_segmens"; did you mean "num_segments"?',
+        f'error: {LOADER}.dataset.pipeline.sample: SampleSegmentPace has no argument "num_segmens"; did you mean "num_segments"?',
         '(VIDEOSSL_DEBUG=1 shows where it was raised)',
     ]
     assert 'Traceback' not in done.stderr
@@ -117,11 +115,7 @@ def test_a_user_sees_one_message_and_no_traceback(tmp_path, no_videos):
             "model = dict(heads=dict(order=dict(type='OrderHead', in_channels=128, embedding_name='projection')))",
             ['model.heads.order', 'gt_order'],
         ),
-        (
-            f'train_pipeline = _base_.train_pipeline\ntrain_pipeline[1].update(num_views=1)\n{LOADER} = dict(dataset=dict('
-            'pipeline=train_pipeline))',
-            ['num_views', 'student_views'],
-        ),
+        (f'{LOADER} = dict(dataset=dict(pipeline=dict(sample=dict(num_views=1))))', ['num_views', 'student_views']),
         (f'{LOADER} = dict(drop_last=False)', [f'{LOADER}.drop_last', 'last batch of one sample']),
     ],
 )

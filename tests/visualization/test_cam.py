@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from videossl.compat import config_directory
+from videossl.datasets import SamplePace, SampleSegmentPace
 from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
 from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, overlay, write_cam_video
-from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_places
+from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_positions
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 METHODS = ('activation', 'grad-cam')
@@ -59,7 +60,7 @@ def red_left_green_right():
 )
 def test_grad_cam_lies_on_what_speaks_for_the_class(looks_at_red_and_green, target, rows, columns):
     needs_package('grad-cam')
-    result = cam_maps(looks_at_red_and_green, red_left_green_right(), 'grad-cam', target=target)
+    result = cam_maps(looks_at_red_and_green, red_left_green_right(), 'grad-cam', target=target, sampler=SamplePace())
     assert result.maps.shape == (1, 2, 16, 16) and result.maps.dtype == np.float32
     assert result.maps.min() == 0 and result.maps.max() == 1
     inside = np.zeros((16, 16), dtype=bool)
@@ -70,6 +71,12 @@ def test_grad_cam_lies_on_what_speaks_for_the_class(looks_at_red_and_green, targ
     assert result.shown == [
         f'Grad-CAM of backbone for speed: {words}' + (', as the network takes it' if target is None else '')
     ]
+
+
+def test_a_class_has_the_words_of_the_sampler_or_of_the_label_or_those_that_are_given(looks_at_red_and_green):
+    scores = ClassScores(looks_at_red_and_green)
+    assert [scores.name_of(1, sampler=SampleSegmentPace()), scores.name_of(1)] == ['2 times natural speed', 'speed 1']
+    assert scores.name_of(1, ['slow', 'fast'], SamplePace()) == '"fast"'
 
 
 def test_activation_lies_on_both_and_names_no_class(looks_at_red_and_green):
@@ -177,10 +184,10 @@ def test_padded_strides_and_pooled_pairs_look_at_different_places():
         (nn.Conv3d(1, 1, 1, stride=2), size),
         (nn.Conv3d(1, 1, 3, stride=(1, 2, 2), padding=1), (4, 16, 16)),
     ]
-    assert unit_places(padded, size, (4, 8, 8)) == [(0, 2), (0, 4), (0, 4)]
+    assert unit_positions(padded, size, (4, 8, 8)) == [(0, 2), (0, 4), (0, 4)]
     pooled = [(nn.MaxPool3d(2), size), (nn.MaxPool3d((1, 2, 2), stride=(1, 2, 2)), (4, 16, 16))]
-    assert unit_places(pooled, size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
-    assert unit_places([], size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
+    assert unit_positions(pooled, size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
+    assert unit_positions([], size, (4, 8, 8)) == [(0.5, 2), (1.5, 4), (1.5, 4)]
 
 
 def test_interpolation_is_linear_between_units_and_constant_beyond():

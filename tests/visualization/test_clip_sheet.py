@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from videossl.compat import config_directory
-from videossl.datasets import VideoDataset
+from videossl.datasets import SamplePace, SampleSegmentPace, VideoDataset
 from videossl.visualization import ClipSample, Sampling, draw_clip_sheet, sampling_of, write_clip_sheets
-from videossl.visualization.clip_sheet import REPACED_COLOUR, index_page, thumbnail_row
+from videossl.visualization.clip_sheet import ALTERED_COLOR, index_page, thumbnail_row
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-ORANGE = np.array([int(REPACED_COLOUR[place : place + 2], 16) for place in (1, 3, 5)])
+ORANGE = np.array([int(ALTERED_COLOR[place : place + 2], 16) for place in (1, 3, 5)])
 PLAIN = [dict(type='Resize', scale=(24, 24), keep_ratio=False)]
 
 
@@ -75,7 +75,7 @@ def test_on_the_time_line_exactly_the_segments_frames_are_shaded(segment, pixels
         'x.mp4',
         dict(gt_speed=np.array([2]), gt_segment=np.array([segment])),
     )
-    figure = draw_clip_sheet(sample, Sampling(num_segments=4))
+    figure = draw_clip_sheet(sample, Sampling(SampleSegmentPace()))
     figure.set_dpi(200)
     picture = pixels(figure)
     (timeline,) = axes_named(figure, 'timeline')
@@ -120,7 +120,15 @@ def test_views_have_the_roles_that_the_model_gives_them():
     assert list(sampling_of([], model).roles) == ['student', 'not used', 'teacher']
     assert list(sampling_of([], dict(type='videossl.MomentumPretrainer')).roles) == ['student', 'teacher']
     assert list(sampling_of([], dict(type='Pretrainer')).roles) == []
-    assert sampling_of([dict(type='SampleSegmentPace', num_segments=3)]).num_segments == 3
+
+
+def test_the_sampler_is_found_in_a_pipeline_of_configs_and_of_transforms():
+    pipeline = dict(open=dict(type='VideoReaderInit'), sample=dict(type='SampleSegmentPace', num_segments=3))
+    assert sampling_of(pipeline).sampler.num_segments == 3
+    assert sampling_of([dict(type='videossl.SamplePace')]).sampler.num_speeds == 4
+    assert sampling_of([dict(type='SampleFrames', clip_len=1), dict(type='Unheard')]).sampler is None
+    sampler = SamplePace()
+    assert sampling_of([print, sampler]).sampler is sampler
 
 
 def test_a_page_lists_the_pictures_by_relative_links_and_shows_names_as_text(videos, tmp_path, read_picture):
@@ -168,9 +176,9 @@ def test_the_legend_speaks_of_shading_only_where_there_is_some():
         sample = ClipSample(
             np.zeros((1, 16, 8, 8, 3), np.uint8), np.arange(16)[None], 50, 'x.mp4', dict(gt_speed=np.array([speed]))
         )
-        (timeline,) = axes_named(draw_clip_sheet(sample), 'timeline')
+        (timeline,) = axes_named(draw_clip_sheet(sample, Sampling(SamplePace())), 'timeline')
         legends.append(timeline.get_xlabel())
-    assert legends == ['frame of the video', 'frame of the video; shaded: played faster']
+    assert legends == ['frame of the video', 'frame of the video; shaded: altered']
 
 
 def test_the_sheet_of_a_fine_tuning_gives_the_class(videos):

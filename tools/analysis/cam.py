@@ -25,8 +25,9 @@ from videossl.datasets.video_dataset import open_video
 from videossl.errors import ConfigError
 from videossl.features.protocols import Protocol
 from videossl.registry import TRANSFORMS
-from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, write_cam_video
+from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, sampler_of, write_cam_video
 from videossl.visualization.cam import METHODS
+from videossl.wrappers import innermost_dataset
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -117,6 +118,8 @@ def main(argv: list[str] | None = None) -> None:
     model = load_model(config, args.checkpoint, args.method, args.head, args.seed)
     reader = ClipReader(config, args.clips)
     names = Path(args.class_names).read_text().splitlines() if args.class_names else None
+    loader = config.get('train_dataloader')
+    sampler = sampler_of(innermost_dataset(loader.dataset).get('pipeline', [])) if loader else None
     if args.out is not None:
         os.makedirs(args.out, exist_ok=True)
     means, stems = [], set()
@@ -126,7 +129,7 @@ def main(argv: list[str] | None = None) -> None:
         except VideoReadError as error:
             print(f'left out: {error}')
             continue
-        result = cam_maps(model, packed['inputs'], args.method, args.layer, args.head, args.target, names)
+        result = cam_maps(model, packed['inputs'], args.method, args.layer, args.head, args.target, names, sampler)
         if args.on_masks:
             means.append(means_on_shape(result.maps, packed['data_samples'], video))
         if args.out is None:

@@ -47,7 +47,7 @@ def schedule(epochs: int, repeats: int, lr: float) -> dict:
     return {
         'train_cfg.max_epochs': epochs,
         'param_scheduler.0.milestones': f'[{epochs * 4 // 5}]',
-        'train_dataloader.dataset.times': repeats,
+        'train_dataloader.sampler.repeats': repeats,
         'optim_wrapper.optimizer.lr': lr,
     }
 

@@ -26,6 +26,7 @@ from videossl.apis.running.launch import build_runner
 from videossl.config_files import load_config
 from videossl.datasets.parsing_store import ParsingInfo, write_parsing
 from videossl.registry import DATASETS, TRANSFORMS
+from videossl.visualization import sampler_of
 from videossl.wrappers import innermost_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def measure(args: argparse.Namespace, online: bool) -> tuple[float, float, float
 def quiet(config: Config, args: argparse.Namespace, folder: str) -> Config:
     """The config on noise instead of videos, for as many steps as asked for, without logs and checkpoints."""
     head = config.model.heads.parsing
-    clip_len = TRANSFORMS.build(dict(innermost_dataset(config.train_dataloader.dataset).pipeline[1])).clip_len
+    clip_len = sampler_of(innermost_dataset(config.train_dataloader.dataset).pipeline).clip_len
     config.train_dataloader = dict(
         batch_size=args.batch_size,
         num_workers=0,

@@ -5,8 +5,9 @@ import os.path as osp
 import pickle
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,12 +16,16 @@ from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
 from videossl.errors import UserError
-from videossl.registry import DATASETS, TRANSFORMS
+from videossl.registry import DATASETS
 
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
+from .pipelines import Pipeline, build_pipeline
 from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
+
+if TYPE_CHECKING:
+    from .readers.guard import DecoderGuard  # needs a system that can fork
 
 CHECKED_PATHS = 100
 GUARDS = ('workers', 'always', 'never')
@@ -31,20 +36,20 @@ class VideoDataset(MMActionVideoDataset):
     """Videos to train or test on: mmaction2's ``VideoDataset``, which also reads unlabelled and unlisted videos.
 
     The random draws of a sample's transforms are a function of the seed and the position that
-    :class:`~videossl.engine.DrawSampler` sends with the index; NumPy's, Python's and torch's generators are put back
-    afterwards. With another sampler they go on from wherever they are.
+    :class:`~videossl.engine.DrawSampler` sends with the index. The states of NumPy's, Python's and torch's generators are
+    restored afterwards. With another sampler the generators are used as they are.
 
-    A video that cannot be read is named, once, in the log and, if ``BrokenVideosHook`` is there, in the work folder's
-    ``broken_videos.txt``. In training another one takes its place, which is also a function of seed and position. In test
-    mode it stays, as black frames with a label that no prediction equals, so that it counts as wrong.
+    A video that cannot be read is named once in the log and, if ``BrokenVideosHook`` is there, in the work folder's
+    ``broken_videos.txt``. In training another video replaces it, chosen by seed and position. In test mode it becomes
+    black frames with a label that no prediction equals, so that it counts as wrong.
 
-    The loader's workers read videos in a process that each has for it, so that a decoder that crashes or hangs costs one
-    video and not the run. Such a video is not opened again.
+    Each of the loader's workers reads videos in a child process. A decoder that crashes or hangs then costs one video and
+    not the run. Such a video is not opened again.
 
     Args:
         ann_file: list of videos, relative to ``data_root``; see :func:`videossl.datasets.read_annotations`. None or
             empty: all videos below ``data_root``.
-        pipeline: transforms.
+        pipeline: named steps or a list of transforms; see :func:`videossl.datasets.pipeline_steps`.
         data_prefix: ``dict(video=...)``, folder below ``data_root`` that the paths are relative to.
         multi_class: several labels a video, ``path label label ...``, as mmaction2 reads them.
         num_classes: labels must lie in 0..num_classes - 1. None: any label, or none.
@@ -52,14 +57,14 @@ class VideoDataset(MMActionVideoDataset):
         test_mode: see above.
         delimiter: between path and label in a text list.
         data_root: folder that the list, and the paths in it, are relative to.
-        max_replacements: so many videos in a row may be unreadable before training stops.
-        max_broken_share: training stops when more than this share of the videos that were tried cannot be read, as soon
-            as 100 were tried, or all of a smaller data set.
-        guard: read videos in a process beside this one: ``'workers'``, in the loader's workers (with none a decoder that
-            crashes or hangs takes the run with it); ``'always'``; ``'never'``. It is for ``VideoReaderInit`` and
-            mmaction2's ``DecordInit``, with ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
-        decoder_timeout: seconds that this process may take for opening a video, and for decoding frames of it.
-        hold_out: divide the list at random, once and for all, into ``number`` held-out videos and the others, and
+        max_replacements: number of unreadable videos in a row at which training stops.
+        max_broken_share: share of unreadable videos, among those that were tried, above which training stops; checked as
+            soon as 100 were tried, or all of a smaller data set.
+        guard: when to read videos in a child process: ``'workers'``, in the loader's workers (without workers a decoder
+            that crashes or hangs ends the run); ``'always'``; ``'never'``. For ``VideoReaderInit`` and mmaction2's
+            ``DecordInit``, with ``DecodeClips`` or ``DecordDecode``, on systems that can fork.
+        decoder_timeout: seconds that the child process may take to open a video, and to decode frames of it.
+        hold_out: divide the list at random into ``number`` held-out videos and the others, always in the same way, and
             take the part that ``use`` names: ``dict(number=800, seed=632, use='train')`` to train on and the same with
             ``use='held_out'`` to validate on. The parts depend on number, seed and the length of the list alone. None:
             all videos.
@@ -68,7 +73,7 @@ class VideoDataset(MMActionVideoDataset):
     def __init__(
         self,
         ann_file: str | None = None,
-        pipeline: Sequence[dict | Callable] = (),
+        pipeline: Pipeline = (),
         data_prefix: dict | None = None,
         multi_class: bool = False,
         num_classes: int | None = None,
@@ -94,7 +99,7 @@ class VideoDataset(MMActionVideoDataset):
         self.max_broken_share = max_broken_share
         self.guard = guard
         self.decoder_timeout = decoder_timeout
-        self._guard = None  # the process, of this process
+        self._guard: DecoderGuard | None = None  # the process, of this process
         if hold_out is not None:
             check_hold_out(hold_out)
         self.hold_out = hold_out
@@ -107,12 +112,7 @@ class VideoDataset(MMActionVideoDataset):
             )
         super().__init__(
             ann_file or '',
-            pipeline=[
-                TRANSFORMS.build(dict(transform, _scope_=transform.get('_scope_', 'videossl')))
-                if isinstance(transform, dict)
-                else transform
-                for transform in pipeline
-            ],
+            pipeline=build_pipeline(pipeline),
             data_prefix=dict(data_prefix or dict(video='')),
             multi_class=multi_class,
             num_classes=num_classes,
@@ -143,7 +143,7 @@ class VideoDataset(MMActionVideoDataset):
             self.broken = BrokenVideos(len(self))
 
     @property
-    def named(self) -> torch.Tensor:
+    def unreadable(self) -> torch.Tensor:
         """Which videos were found unreadable, bool [len(self)]."""
         return self.broken.named
 
@@ -183,7 +183,7 @@ class VideoDataset(MMActionVideoDataset):
         if self.hold_out is None:
             return videos
         try:
-            indices = divided(len(videos), **self.hold_out)
+            indices = held_out_split(len(videos), **self.hold_out)
         except ValueError as error:
             raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
         return [videos[index] for index in indices]
@@ -219,9 +219,9 @@ class VideoDataset(MMActionVideoDataset):
                 f'{first[0]}; correct data_root (--data-root) or data_prefix'
             )
 
-    def prepare_data(self, idx: int) -> dict:
-        """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
-        numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
+    def prepare_data(self, idx: int) -> dict | None:
+        """One sample, through the pipeline. ``rank_position`` is the number of its draw in this process, where known."""
+        numbered = dict(rank_position=idx.rank_position) if hasattr(idx, 'rank_position') else {}
         if not self.test_mode:
             self.broken.check_share(self.max_broken_share)
         index = int(idx)
@@ -243,22 +243,23 @@ class VideoDataset(MMActionVideoDataset):
             f'and the files. The last: {last}'
         )
 
-    def _run_pipeline(self, results: dict, blank: bool = False) -> dict | None:
-        for place, transform in enumerate(self.pipeline.transforms):
+    def _run_pipeline(self, sample: dict, blank: bool = False) -> dict | None:
+        results: dict | None = sample
+        for step, transform in enumerate(self.pipeline.transforms):
+            if results is None:  # mmengine's way to say: take another one
+                return None
             if opens_video(transform):
                 if blank:
                     results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
                 else:
-                    results = self._open_video(place, transform, results)
+                    results = self._open_video(step, transform, results)
             elif decodes_video(transform):
                 results = DecodeClips()(results) if blank else decode_video(transform, results)
             else:
                 results = _applied(transform, results)
-            if results is None:  # mmengine's way to say: take another one
-                return None
         return results
 
-    def _open_video(self, place: int, transform: Callable, results: dict) -> dict:
+    def _open_video(self, step: int, transform: Callable, results: dict) -> dict:
         index = results['sample_idx']
         self.broken.tried[index] = True
         if self.broken.excluded[index]:
@@ -270,9 +271,9 @@ class VideoDataset(MMActionVideoDataset):
 
             transforms = self.pipeline.transforms
             self._guard = DecoderGuard(
-                lambda place, name: open_video(transforms[place], dict(filename=name)), self.decoder_timeout
+                lambda step, name: open_video(transforms[step], dict(filename=name)), self.decoder_timeout
             )
-        return {**results, **self._guard.open(place, results['filename'])}
+        return {**results, **self._guard.open(step, results['filename'])}
 
     def _is_guarded(self, transform: Callable) -> bool:
         return (
@@ -327,7 +328,7 @@ HOLD_OUT_USES = ('train', 'held_out')
 
 
 def check_hold_out(hold_out: dict) -> None:
-    """Raise a ValueError unless these are the arguments of :func:`divided` behind the first."""
+    """Raise a ValueError unless these are the arguments of :func:`held_out_split` behind the first."""
     if not isinstance(hold_out, dict) or set(hold_out) != {'number', 'seed', 'use'}:
         raise ValueError(f'hold_out must be a dict of number, seed and use, but is {hold_out!r}')
     for key, minimum in (('number', 1), ('seed', 0)):
@@ -337,8 +338,8 @@ def check_hold_out(hold_out: dict) -> None:
         raise ValueError(f'hold_out: use must be one of {HOLD_OUT_USES}, but is {hold_out["use"]!r}')
 
 
-def divided(length: int, number: int, seed: int, use: str) -> list[int]:
-    """The places, ascending, of one of the two parts that a list of videos is divided into at random.
+def held_out_split(length: int, number: int, seed: int, use: str) -> list[int]:
+    """Divide a list of videos into two parts at random, and return the ascending indices of one of them.
 
     Args:
         length: of the list.
@@ -369,7 +370,7 @@ class BlankVideo:
 
 
 @contextmanager
-def seeded(draw: int, attempt: int = 0):
+def seeded(draw: Any, attempt: int = 0) -> Iterator[None]:
     """Seed NumPy's, Python's and torch's generators from a draw's seed and position, and put them back afterwards; do
     nothing for a plain index. Each attempt has draws of its own, wherever the one before it failed."""
     position = getattr(draw, 'position', None)

@@ -48,7 +48,7 @@ class ResumableLoop:
         return dict(
             batches=len(loader),
             batch_size=loader.batch_size or 0,
-            samples=len(loader.dataset),
+            samples=len(loader.dataset) * getattr(sampler_of(loader), 'repeats', 1),
             processes=get_world_size(),
         )
 

@@ -21,30 +21,34 @@ class Draw(int):
         index: index into the data set.
         position: number of this draw in the sampler's endless sequence, over all epochs and ranks.
         seed: the sampler's seed.
-        turn: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
+        rank_position: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
             ``position``, as it is on a single process.
     """
 
-    def __new__(cls, index: int, position: int, seed: int, turn: int | None = None):
+    position: int
+    seed: int
+    rank_position: int
+
+    def __new__(cls, index: int, position: int, seed: int, rank_position: int | None = None) -> 'Draw':
         draw = super().__new__(cls, index)
         draw.position = position
         draw.seed = seed
-        draw.turn = position if turn is None else turn
+        draw.rank_position = position if rank_position is None else rank_position
         return draw
 
     def __mod__(self, other: int) -> 'Draw':
-        return Draw(int(self) % int(other), self.position, self.seed, self.turn)
+        return Draw(int(self) % int(other), self.position, self.seed, self.rank_position)
 
     def __sub__(self, other: int) -> 'Draw':
-        return Draw(int(self) - int(other), self.position, self.seed, self.turn)
+        return Draw(int(self) - int(other), self.position, self.seed, self.rank_position)
 
-    def __reduce__(self):
-        return Draw, (int(self), self.position, self.seed, self.turn)
+    def __reduce__(self) -> tuple[type, tuple[int, int, int, int]]:
+        return Draw, (int(self), self.position, self.seed, self.rank_position)
 
 
 @DATA_SAMPLERS.register_module()
 class DrawSampler(Sampler):
-    """Every sample once an epoch, shuffled anew, each as a :class:`Draw`.
+    """Every sample ``repeats`` times an epoch, shuffled anew each epoch, each as a :class:`Draw`.
 
     With several processes each rank takes every world-size-th; the last ones are padded with the first, so that all
     ranks have the same number.
@@ -57,36 +61,44 @@ class DrawSampler(Sampler):
         shuffle: False keeps the order of the data set.
         seed: of the order and of the draws; all ranks need the same. None: a common random one.
         endless: a pass goes on from epoch to epoch and never ends, for iteration-based training (what mmengine's
-            ``InfiniteSampler`` is for, but every sample once an epoch): all batches are full.
+            ``InfiniteSampler`` is for, but every sample equally often an epoch): all batches are full.
+        repeats: draws of each sample in an epoch. The draws are those of mmengine's ``RepeatDataset`` with so many
+            ``times``.
     """
 
-    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None, endless: bool = False) -> None:
+    def __init__(
+        self, dataset: Sized, shuffle: bool = True, seed: int | None = None, endless: bool = False, repeats: int = 1
+    ) -> None:
+        if type(repeats) is not int or repeats < 1:
+            raise ValueError(f'repeats must be an integer of at least 1, but is {repeats!r}')
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.endless = endless
+        self.repeats = repeats
         self.epoch = 0
         self.start = 0
 
     def __len__(self) -> int:
         """This rank's draws of one epoch."""
-        return -(-len(self.dataset) // self.world_size)
+        return -(-len(self.dataset) * self.repeats // self.world_size)
 
     def __iter__(self) -> Iterator[Draw]:
         start, self.start = self.start, 0
         yield from self._endless_draws(start) if self.endless and len(self) else self._draws(self.epoch, start)
 
     def _draws(self, epoch: int, start: int = 0) -> Iterator[Draw]:
-        size = len(self.dataset)
+        videos = len(self.dataset)
+        size = videos * self.repeats
         if self.shuffle:
             order = np.random.default_rng([self.seed, epoch]).permutation(size)
         else:
             order = np.arange(size)
-        for turn in range(start, len(self)):
-            place = self.rank + turn * self.world_size
-            position = epoch * len(self) * self.world_size + place
-            yield Draw(int(order[place % size]), position, self.seed, epoch * len(self) + turn)
+        for rank_position in range(start, len(self)):
+            index = self.rank + rank_position * self.world_size
+            position = epoch * len(self) * self.world_size + index
+            yield Draw(int(order[index % size]) % videos, position, self.seed, epoch * len(self) + rank_position)
 
     def _endless_draws(self, start: int) -> Iterator[Draw]:
         epochs, start = divmod(start, len(self))

@@ -5,6 +5,7 @@ from math import isinf
 
 from mmengine.config import Config
 
+from videossl.datasets.pipelines import Pipeline, pipeline_steps
 from videossl.wrappers import innermost_dataset
 
 # The transform for each number of crops. Five crops are ten without the mirrored ones, which the encoder drops.
@@ -29,9 +30,9 @@ def training_clips(config: Config | None) -> dict:
     return {name: values[name] for name in ('size', 'clip_len', 'frame_interval') if type(values.get(name)) is int}
 
 
-def _all_transforms(pipeline: Sequence | dict) -> Iterator[dict]:
-    """The transforms of a pipeline, which is a list or a dict of named steps, and those nested in them."""
-    for transform in pipeline.values() if isinstance(pipeline, dict) else pipeline:
+def _all_transforms(pipeline: Pipeline) -> Iterator[dict]:
+    """The transforms of a pipeline, and those nested in them."""
+    for transform in pipeline_steps(pipeline):
         if isinstance(transform, dict):
             yield transform
             yield from _all_transforms(transform.get('transforms') or [])

@@ -166,7 +166,7 @@ def encode_videos(
         for start in range(0, len(part), videos_at_once):
             indices = list(part[start : start + videos_at_once])
             encoded = encoder(next(loader))
-            seen = ~dataset.named[indices].numpy()  # the data set marks the unreadable videos that it logs
+            seen = ~dataset.unreadable[indices].numpy()  # what the log has named is not readable
             encoded[~seen] = 0
             features.append(encoded)
             readable.append(seen)

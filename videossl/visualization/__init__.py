@@ -1,7 +1,7 @@
 from .cam import CamResult, cam_maps, means_on_masks
 from .cam_pictures import draw_cam_sheet, overlay, write_cam_video
-from .clip_labels import Sampling, describe_sample, describe_view
-from .clip_sheet import ClipSample, draw_clip_sheet, sampling_of, write_clip_sheets
+from .clip_labels import Sampling
+from .clip_sheet import ClipSample, draw_clip_sheet, sampler_of, sampling_of, write_clip_sheets
 from .confusion import count_confusions, draw_confusion_matrix
 from .curves import find_runs, plot_curves, read_scalars
 from .embedding_map import draw_embedding_map, embed_in_plane
@@ -14,8 +14,6 @@ __all__ = [
     'Sampling',
     'cam_maps',
     'count_confusions',
-    'describe_sample',
-    'describe_view',
     'draw_cam_sheet',
     'draw_clip_sheet',
     'draw_confusion_matrix',
@@ -28,6 +26,7 @@ __all__ = [
     'overlay',
     'plot_curves',
     'read_scalars',
+    'sampler_of',
     'sampling_of',
     'write_cam_video',
     'write_clip_sheets',

@@ -8,14 +8,14 @@ pretrainers, and leaves its hooks in them.) captum is optional and imported wher
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from videossl.datasets import ClipSampler
 from videossl.models.pretrainers.pretrainer import run_neck
-
-from .clip_labels import speed_in_words
 
 METHODS = ('grad-cam', 'activation')
 MISSING_CAPTUM = (
@@ -45,15 +45,16 @@ def cam_maps(
     head: str | None = None,
     target: int | None = None,
     class_names: list[str] | None = None,
+    sampler: ClipSampler | None = None,
 ) -> CamResult:
     """Maps of what a network sees in clips. The model is left as it was: modes, weights, gradients and hooks.
 
-    ``'activation'`` asks for no class: the length of the layer's feature vector at each place (Euclidean norm over the
+    ``'activation'`` asks for no class: the length of the layer's feature vector at each position (Euclidean norm over the
     channels), less its smallest value in the clip. ``'grad-cam'`` is that of "Grad-CAM: Visual Explanations from Deep
     Networks via Gradient-based Localization" (Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra, 2017): channels are
     weighted with the mean gradient of a class's score, added up, and cut off below 0. A map has the layer's resolution
     and is interpolated linearly in time and space (:func:`spread_out`), so a late layer gives a blurred one. Each is scaled
-    to its own maximum: colours compare places of one clip, not clips.
+    to its own maximum: colours compare positions within one clip, not clips.
 
     Args:
         model: a pretrainer or one of mmaction2's recognisers.
@@ -64,6 +65,7 @@ def cam_maps(
         head: for Grad-CAM: which classifier of a pretrainer, by its name in ``heads``; None: the only one.
         target: for Grad-CAM: the class, from 0. None: of each clip the one that the network takes it for.
         class_names: words for the classes.
+        sampler: the one that a pretext head was trained with, which has words for its label.
 
     Raises:
         ValueError: no such layer, head, class or method; or the layer gives no map over time and space.
@@ -87,7 +89,7 @@ def cam_maps(
             scores = ClassScores(model, head)
             raw, classes, is_own = grad_cam(scores, module, inputs, target)
             shown = [
-                f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names)}'
+                f'Grad-CAM of {layer_name} for {scores.name_of(number, class_names, sampler)}'
                 + (', as the network takes it' if is_own else '')
                 for number in classes
             ]
@@ -129,42 +131,43 @@ def in_eval_mode(model: nn.Module) -> Iterator[None]:
 
 def preprocessed(model: nn.Module, clips: Tensor) -> Tensor:
     """Clips [N, 3, T, H, W] as the model's backbone takes them, on its device."""
-    if getattr(model, 'data_preprocessor', None) is None:
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    if preprocessor is None:
         return clips.float()
-    inputs = model.data_preprocessor(dict(inputs=[clip[None] for clip in clips], data_samples=None))['inputs']
+    inputs = preprocessor(dict(inputs=[clip[None] for clip in clips], data_samples=None))['inputs']
     return inputs.flatten(0, 1) if inputs.ndim == 6 else inputs
 
 
 def layer_output(
     model: nn.Module, module: nn.Module, name: str, inputs: Tensor
 ) -> tuple[Tensor, list[tuple[float, float]]]:
-    """A layer's map [N, C, t, h, w] for normalised clips, and per axis the place of its first unit and their distance.
+    """A layer's map [N, C, t, h, w] for normalised clips, and per axis the position of its first unit and their distance.
 
     Raises:
         ValueError: the layer gives no map.
     """
     outputs: list = []
-    passed: list[
-        tuple[nn.Module, tuple[int, ...]]
-    ] = []  # what the clips went through on the way, and their sizes before
+    # The modules that the clips passed on the way, and the clips' sizes before each.
+    passed: list[tuple[nn.Module, tuple[int, ...]]] = []
+    backbone = model.get_submodule('backbone')
 
     def record(part: nn.Module, part_inputs: tuple, _output) -> None:
         if not outputs and hasattr(part, 'stride') and part_inputs and getattr(part_inputs[0], 'ndim', 0) == 5:
             passed.append((part, tuple(part_inputs[0].shape[2:])))
 
-    handles = [part.register_forward_hook(record) for part in model.backbone.modules()]
+    handles = [part.register_forward_hook(record) for part in backbone.modules()]
     handles.append(module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output)))
     try:
         with torch.no_grad():
-            model.backbone(inputs)
+            backbone(inputs)
     finally:
         for handle in handles:
             handle.remove()
     check_map(outputs[0] if outputs else None, name)
-    return outputs[0], unit_places(passed, tuple(inputs.shape[2:]), tuple(outputs[0].shape[2:]))
+    return outputs[0], unit_positions(passed, tuple(inputs.shape[2:]), tuple(outputs[0].shape[2:]))
 
 
-def unit_places(
+def unit_positions(
     passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int, ...], map_size: tuple[int, ...]
 ) -> list[tuple[float, float]]:
     """Where the units of a map look: per axis the middle of the first one's field and the distance to the next's, in pixels
@@ -175,12 +178,12 @@ def unit_places(
     Strides of parallel paths (a shortcut) start at the same size and count once. Where the strides that are seen do not
     explain the map's size, its units are spread evenly.
     """
-    places = []
+    positions = []
     for axis, (length, map_length) in enumerate(zip(size, map_size)):
         first, step, done = 0.0, 1.0, set()
         for part, before in passed:
             kernel, stride, padding = (
-                along(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding')
+                setting_of_axis(getattr(part, key, 0), axis) for key in ('kernel_size', 'stride', 'padding')
             )
             if stride > 1 and before[axis] not in done:
                 done.add(before[axis])
@@ -189,20 +192,20 @@ def unit_places(
         if abs(length / step - map_length) >= 1:
             step = length / map_length
             first = (step - 1) / 2
-        places.append((first, step))
-    return places
+        positions.append((first, step))
+    return positions
 
 
-def along(value, axis: int) -> int:
+def setting_of_axis(value: Any, axis: int) -> int:
     """A layer's setting along time (0), height (1) or width (2)."""
     if isinstance(value, (tuple, list)):
         return int(value[axis])
     return int(value) if isinstance(value, int) else 0
 
 
-def spread_out(maps: Tensor, size: tuple[int, ...], places: list[tuple[float, float]]) -> Tensor:
-    """Interpolate maps [N, t, h, w] linearly between the places of their units, to [N, T, H, W]; constant beyond them."""
-    for axis, (length, (first, step)) in enumerate(zip(size, places), 1):
+def spread_out(maps: Tensor, size: tuple[int, ...], positions: list[tuple[float, float]]) -> Tensor:
+    """Interpolate maps [N, t, h, w] linearly between the positions of their units, to [N, T, H, W]; constant beyond them."""
+    for axis, (length, (first, step)) in enumerate(zip(size, positions), 1):
         number = maps.shape[axis]
         where = ((torch.arange(length, device=maps.device) - first) / step).clamp(0, number - 1)
         before = where.floor().long()
@@ -265,27 +268,23 @@ class ClassScores(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Scores of clips."""
+        features = self.model.get_submodule('backbone')(inputs)
         if self.head_name is None or getattr(self.model, 'cls_head', None) is not None:
-            return self.model.cls_head(self.model.backbone(inputs))
-        head = self.model.heads[self.head_name]
-        return head(run_neck(self.model.necks[head.embedding_name], self.model.backbone(inputs)))
+            return self.model.get_submodule('cls_head')(features)
+        head: Any = self.model.get_submodule(f'heads.{self.head_name}')
+        return head(run_neck(self.model.get_submodule(f'necks.{head.embedding_name}'), features))
 
-    def name_of(self, number: int, class_names: list[str] | None = None) -> str:
-        """A class in words."""
+    def name_of(self, number: int, class_names: list[str] | None = None, sampler: ClipSampler | None = None) -> str:
+        """A class in words: those given, or those that the sampler has for the label that the head predicts."""
         if class_names is not None:
             if not number < len(class_names):
                 raise ValueError(f'{len(class_names)} class names, but the network gives class {number}')
             return f'"{class_names[number]}"'
-        label = (
-            getattr(self.model.heads[self.head_name], 'label', None)
-            if self.head_name in getattr(self.model, 'heads', {})
-            else None
-        )
-        if label == 'gt_speed':
-            return f'speed: {speed_in_words(number)}'
-        if label == 'gt_segment':
-            return f'segment {number + 1}'
-        return f'class {number}'
+        heads = getattr(self.model, 'heads', {})
+        label = getattr(heads[self.head_name], 'label', None) if self.head_name in heads else None
+        if sampler is not None and label is not None and label in sampler.labels:
+            return sampler.describe_label(label, number)
+        return f'class {number}' if label is None else f'{label.removeprefix("gt_")} {number}'
 
 
 def grad_cam(

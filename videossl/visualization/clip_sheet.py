@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from mmengine.registry import DefaultScope
 
-from .clip_labels import Sampling, describe_sample, describe_view, frame_ranges, repaced_positions
+from videossl.datasets import ClipSampler
+from videossl.datasets.pipelines import Pipeline, build_pipeline, pipeline_steps
+from videossl.registry import TRANSFORMS
 
-LABELS = ('gt_speed', 'gt_segment', 'gt_order', 'gt_label')
-REPACED_COLOUR = '#ff9900'  # of what is played faster: a shaded stretch of time, the frame around a thumbnail
+from .clip_labels import Sampling, frame_ranges
+
+ALTERED_COLOR = '#ff9900'  # of what the pretext task alters: a shaded stretch of time, the frame around a thumbnail
 FRAMES_IN_A_ROW = 16
-VIEW_COLOURS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
+VIEW_COLORS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
 
 
 @dataclass
@@ -25,8 +29,7 @@ class ClipSample:
         frame_inds: int [V, T], numbers of the frames in the file.
         total_frames: frames in the video.
         filename: the video.
-        labels: those of ``gt_speed`` [V], ``gt_segment`` [V], ``gt_order``, ``gt_label`` (the action class or classes) that
-            there are.
+        labels: every ``gt_*`` of the data sample, by name; ``gt_label`` is the action class or classes.
         start_index: number of the video's first frame.
     """
 
@@ -66,36 +69,39 @@ class ClipSample:
             frame_inds=np.repeat(frames, len(clips) // len(frames), axis=0),  # several crops show the same frames
             total_frames=int(sample.total_frames),
             filename=str(sample.filename),
-            labels={key: sample.get(key).numpy() for key in LABELS if key in sample},
+            labels={key: sample.get(key).numpy() for key in sample.keys() if key.startswith('gt_')},
         )
 
 
-def sampling_of(pipeline: Sequence, model: dict | None = None) -> Sampling:
-    """What the labels do not say, found in the transforms of a pipeline (built, or configs) and in the model's config.
+def sampling_of(pipeline: Pipeline, model: dict | None = None) -> Sampling:
+    """The sampler of a pipeline (built, or a config of ours), and the views' roles, from the model's config.
 
     A view's role is read from the model's ``student_views`` and ``teacher_views``.
     """
-
-    def known(name: str):
-        values = [
-            transform.get(name) if isinstance(transform, dict) else getattr(transform, name, None)
-            for transform in pipeline
-        ]
-        return next((value for value in values if value is not None), None)
-
     roles: dict[int, str] = {}
     if model and str(model.get('type', '')).endswith('MomentumPretrainer'):
         roles = {view: 'student' for view in model.get('student_views', (0,))}
         roles |= {view: 'teacher' for view in model.get('teacher_views', (1,)) if view not in roles}
     return Sampling(
-        num_segments=known('num_segments'),
-        tuple_len=known('tuple_len'),
-        roles=tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else (),
+        sampler_of(pipeline), tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else ()
     )
 
 
+def sampler_of(pipeline: Pipeline) -> ClipSampler | None:
+    """The first clip sampler of a pipeline; of configs only the sampler is built."""
+    for step in pipeline_steps(pipeline):
+        if isinstance(step, dict):
+            with DefaultScope.overwrite_default_scope('videossl'):
+                kind = TRANSFORMS.get(step['type']) if isinstance(step.get('type'), str) else step.get('type')
+            if isinstance(kind, type) and issubclass(kind, ClipSampler):
+                (step,) = build_pipeline([step])
+        if isinstance(step, ClipSampler):
+            return step
+    return None
+
+
 def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> None:
-    """Draw the time line of a video on matplotlib axes: a row a view, a tick a picked frame, re-paced stretches shaded.
+    """Draw the time line of a video on matplotlib axes: a row a view, a tick a picked frame, altered stretches shaded.
 
     The x axis counts frames; a frame ``f`` covers ``f - 0.5`` to ``f + 0.5``. The first view is the uppermost row.
     """
@@ -104,34 +110,36 @@ def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> 
     shaded = False
     for view, frames in enumerate(sample.frame_inds):
         row = num_views - 1 - view
-        repaced = repaced_positions(sample.labels, view, clip_len, sampling)
-        shaded |= bool(repaced.any())
-        for start, end in frame_ranges(frames, repaced):
+        altered = sampling.altered_positions(sample.labels, view, clip_len)
+        shaded |= bool(altered.any())
+        for start, end in frame_ranges(frames, altered):
             axes.fill_between(
-                [start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=REPACED_COLOUR, alpha=0.5, linewidth=0
+                [start - 0.5, end + 0.5], row - 0.42, row + 0.42, color=ALTERED_COLOR, alpha=0.5, linewidth=0
             )
-        axes.vlines(frames, row - 0.3, row + 0.3, color=VIEW_COLOURS[view % len(VIEW_COLOURS)], linewidth=1)
+        axes.vlines(frames, row - 0.3, row + 0.3, color=VIEW_COLORS[view % len(VIEW_COLORS)], linewidth=1)
         axes.hlines(row, first, last, color='#999999', linewidth=0.6, zorder=0)
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.set_ylim(-0.6, num_views - 0.4)
     axes.set_yticks(range(num_views), [f'view {view + 1}' for view in reversed(range(num_views))], fontsize=8)
     axes.tick_params(labelsize=8)
-    axes.set_xlabel('frame of the video' + ('; shaded: played faster' if shaded else ''), fontsize=8)
+    axes.set_xlabel('frame of the video' + ('; shaded: altered' if shaded else ''), fontsize=8)
 
 
-def thumbnail_row(frames: np.ndarray, framed: Sequence[bool], colour: str = REPACED_COLOUR, gap: int = 2) -> np.ndarray:
+def thumbnail_row(
+    frames: np.ndarray, framed: Sequence[bool] | np.ndarray, color: str = ALTERED_COLOR, gap: int = 2
+) -> np.ndarray:
     """Frames side by side, some of them framed in a colour.
 
     Args:
         frames: uint8 RGB [n, H, W, 3].
         framed: n truth values.
-        colour: of the frames around these, ``#rrggbb``; the others' are white.
+        color: of the frames around these, ``#rrggbb``; the others' are white.
         gap: width of a frame in pixels.
 
     Returns:
         uint8 RGB [H + 2 gap, n (W + 2 gap), 3].
     """
-    rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)], dtype=np.uint8)
+    rgb = np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)], dtype=np.uint8)
     number, height, width = frames.shape[:3]
     cells = np.full((number, height + 2 * gap, width + 2 * gap, 3), 255, dtype=np.uint8)
     cells[np.asarray(framed, dtype=bool)] = rgb
@@ -144,7 +152,7 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
 
     Args:
         sample: what to show.
-        sampling: what the labels do not say, see :func:`sampling_of`.
+        sampling: what the labels mean, see :func:`sampling_of`.
         title: what stands above; the file's name and the labels of the sample follow.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -161,7 +169,7 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     lines = [
         title,
         f'{os.path.basename(sample.filename)}, {sample.total_frames} frames',
-        describe_sample(sample.labels, sampling),
+        sampling.describe_sample(sample.labels),
     ]
     figure.suptitle('\n'.join(line for line in lines if line), fontsize=10)
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
@@ -169,7 +177,7 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     for number, (view, start) in enumerate(rows, 1):
         part = slice(start, start + FRAMES_IN_A_ROW)
         frames = sample.clips[view, part]
-        picture = thumbnail_row(frames, repaced_positions(sample.labels, view, clip_len, sampling)[part])
+        picture = thumbnail_row(frames, sampling.altered_positions(sample.labels, view, clip_len)[part])
         missing = columns * picture.shape[1] // len(frames) - picture.shape[1]
         picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
         axes = figure.add_subplot(grid[number], label=f'view {view}')
@@ -185,10 +193,10 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
         axes.spines[:].set_visible(False)
         if start == 0:
             axes.set_title(
-                describe_view(sample.labels, view, sampling),
+                sampling.describe_view(sample.labels, view),
                 fontsize=9,
                 loc='left',
-                color=VIEW_COLOURS[view % len(VIEW_COLOURS)],
+                color=VIEW_COLORS[view % len(VIEW_COLORS)],
             )
     return figure
 
@@ -215,8 +223,8 @@ def write_clip_sheets(
         path = folder / f'sample_{number}.png'
         draw_clip_sheet(sample, sampling, title).savefig(path, dpi=dpi)
         pictures.append(path)
-        whole = describe_sample(sample.labels, sampling)
-        views = [describe_view(sample.labels, view, sampling) for view in range(len(sample.clips))]
+        whole = sampling.describe_sample(sample.labels)
+        views = [sampling.describe_view(sample.labels, view) for view in range(len(sample.clips))]
         entries.append((path.name, sample.filename, [whole, *views] if whole else views))
     (folder / 'index.html').write_text(index_page(title or 'Clip sheets', entries), encoding='utf-8')
     return pictures

@@ -1,10 +1,11 @@
 _base_ = './clips.py'
-train_pipeline = [
-    dict(type='VideoReaderInit'),
-    dict(type='SampleClipOrder', tuple_len=3, clip_len=_base_.clip_len, gap=8),
-    dict(type='DecodeClips'),
-    # Each clip has a crop of its own; the released code neither flips nor changes colours.
-    dict(type='EachClip', transforms=_base_.clip_transforms[:2]),
-    dict(type='PackClips'),
-]
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        pipeline=dict(
+            sample=dict(type='SampleClipOrder', tuple_len=3, clip_len=16, gap=8),
+            # Each clip has a crop of its own; the released code neither flips nor changes colours.
+            clips=dict(transforms=dict(flip=None, color=None)),
+        )
+    ),
+)

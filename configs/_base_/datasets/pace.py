@@ -1,9 +1,2 @@
 _base_ = './clips.py'
-train_pipeline = [
-    dict(type='VideoReaderInit'),
-    dict(type='SamplePace', clip_len=_base_.clip_len, num_speeds=4),
-    dict(type='DecodeClips'),
-    dict(type='EachClip', transforms=_base_.clip_transforms),
-    dict(type='PackClips'),
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(pipeline=dict(sample=dict(type='SamplePace', clip_len=16, num_speeds=4))))

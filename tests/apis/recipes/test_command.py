@@ -57,11 +57,11 @@ TINY = [
     'all.model.backbone.base_channels=4', 'all.model.necks.projection.in_channels=32', 'all.model.memory_bank.size=4',
     'all.model.heads.speed.in_channels=32', 'all.model.heads.segment.in_channels=32',
     'all.model.cls_head.in_channels=32', 'all.model.cls_head.num_classes=8',
-    'all.train_cfg.max_epochs=1', 'all.train_dataloader.dataset.times=1',
-    'all.train_dataloader.batch_size=2', 'all.train_dataloader.dataset.dataset.pipeline.3.transforms.0.scale=(-1,36)',
-    'all.train_dataloader.dataset.dataset.pipeline.3.transforms.1.size=32', 'all.test_dataloader.batch_size=1',
-    'all.test_dataloader.dataset.pipeline.1.num_clips=2', 'all.test_dataloader.dataset.pipeline.4.crop_size=32',
-    'all.default_hooks.logger.interval=1', 'aux.train_cfg.max_epochs=3', 'aux.train_dataloader.dataset.times=4'
+    'all.train_cfg.max_epochs=1', 'all.train_dataloader.sampler.repeats=1',
+    'all.train_dataloader.batch_size=2', 'all.train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,36)',
+    'all.train_dataloader.dataset.pipeline.clips.transforms.crop.size=32', 'all.test_dataloader.batch_size=1',
+    'all.test_dataloader.dataset.pipeline.sample.num_clips=2', 'all.test_dataloader.dataset.pipeline.crop.crop_size=32',
+    'all.default_hooks.logger.interval=1', 'aux.train_cfg.max_epochs=3', 'aux.train_dataloader.sampler.repeats=4'
 ]  # yapf: disable
 
 

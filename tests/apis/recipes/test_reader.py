@@ -50,6 +50,26 @@ def test_stages_come_in_order_each_with_the_one_it_starts_from(write_recipe, tmp
     assert stages['alone'].init_from is None and stages['alone'].folder == tmp_path / 'work' / 'alone'
 
 
+def test_a_recipe_of_several_networks_is_read_with_the_one_that_is_asked_for(write_recipe):
+    config = str(ROOT / 'configs' / 'vspp' / 'vspp_{net}_16x1x1-20e_k100-rgb.py')
+    rows = [dict(name='{net}, K-100', stages=['vspp'], cited={'c3d': '1.5'})]
+    path = write_recipe(
+        nets={'r3d-10': 'R3D', 'c3d': 'C3D'}, stages=dict(vspp=dict(config=config)), table=dict(rows=rows)
+    )
+    for arguments, net, name, cited in (
+        ([], 'r3d-10', 'R3D, K-100', None),
+        (['--net', 'c3d'], 'c3d', 'C3D, K-100', '1.5'),
+    ):
+        (stage,), recipe, work_dir = read_recipe(parse_args([str(path), *arguments]))
+        assert Path(stage.config).name == f'vspp_{net}_16x1x1-20e_k100-rgb.py'
+        assert (recipe.table.rows[0].name, recipe.table.rows[0].cited) == (name, cited)
+        assert work_dir == Path('work_dirs') / f'recipe_{net}'
+    with pytest.raises(ConfigError, match=r"--net r2d: .*\['r3d-10', 'c3d'\]"):
+        read(path, '--net', 'r2d')
+    with pytest.raises(ConfigError, match='--net c3d: .*one network only'):
+        read(LAPTOP, '--net', 'c3d')
+
+
 @pytest.mark.parametrize(
     'variables, message',
     [
@@ -111,7 +131,7 @@ def test_lists_are_given_by_their_names_or_by_stage(data):
     assert stages['finetune_scratch'].ann_file == 'other.txt' and stages['finetune_scratch'].test_ann_file == 'test.txt'
     assert stages['finetune_vspp'].ann_file == 'other.txt' and stages['finetune_vspp'].test_ann_file == 'a.txt'
     config = stages['finetune_vspp'].resolved_config
-    assert config.train_dataloader.dataset.dataset.ann_file == 'other.txt'
+    assert config.train_dataloader.dataset.ann_file == 'other.txt'
     assert config.test_dataloader.dataset.ann_file == 'a.txt'
     assert config.test_dataloader.dataset.data_root == str(data)
 
@@ -119,7 +139,7 @@ def test_lists_are_given_by_their_names_or_by_stage(data):
 def test_a_folder_alone_is_scanned_unless_it_has_the_recipes_lists(tmp_path, data):
     (tmp_path / 'plain').mkdir()
     stage = read(LAPTOP, '--data-root', tmp_path / 'plain')['vspp']
-    assert stage.ann_file is None and stage.resolved_config.train_dataloader.dataset.dataset.ann_file is None
+    assert stage.ann_file is None and stage.resolved_config.train_dataloader.dataset.ann_file is None
     assert read(LAPTOP, '--data-root', data)['vspp'].ann_file == 'train.txt'
 
 
@@ -161,7 +181,7 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
     assert config.model.backbone.some_setting == value
     assert type(config.model.backbone.some_setting) in (type(value), type(config.model.backbone))
     assert config.default_hooks.progress.file == str(tmp_path / 'the work, mine' / 'vspp' / 'progress.json')
-    assert config.train_dataloader.dataset.dataset.data_root == str(data)
+    assert config.train_dataloader.dataset.data_root == str(data)
 
 
 def test_an_option_for_all_reaches_every_stage_that_has_it_and_a_stages_own_wins():

@@ -39,9 +39,9 @@ def test_a_sound_config_passes():
             "custom_hooks.0.momentum: MomentumTeacherHook needs a number, but it is 'high'",
         ),
         (
-            f'{PIPELINE}.1.clip_len',
+            f'{PIPELINE}.sample.clip_len',
             'long',
-            f"{PIPELINE}.1.clip_len: SampleSegmentPace needs a number, but it is 'long'",
+            f"{PIPELINE}.sample.clip_len: SampleSegmentPace needs a number, but it is 'long'",
         ),
         (
             'default_hooks.checkpoint.interval',

@@ -26,7 +26,7 @@ from videossl.apis.running.check_training import (
     warn_of_missing_classes,
 )
 from videossl.compat import config_directory
-from videossl.datasets import VideoDataset
+from videossl.datasets import VideoDataset, pipeline_steps
 from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
 from videossl.errors import ConfigError
 from videossl.models import (
@@ -69,7 +69,7 @@ def warnings_to(found: list) -> SimpleNamespace:
 # -------------------------------------------------------------------------------------------------------------- labels
 def test_the_labels_of_a_sampler_are_known_without_a_video():
     sample = drawn(SEGMENT_PACE)
-    assert sample.labels == dict(gt_speed=3, gt_segment=3) and sample.packed == {'gt_speed', 'gt_segment'}
+    assert sample.labels == dict(gt_speed=3, gt_segment=3)
     assert sample.num_clips == 1 and sample.sampler == 'SampleSegmentPace'
     assert drawn(dict(SEGMENT_PACE, num_views=2)).num_clips == 2
     assert drawn(dict(type='SampleClipOrder', tuple_len=3)).labels == dict(gt_order=5)
@@ -116,13 +116,6 @@ def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label)
         sampler['type'],
     ]
     assert all(word in str(error.value) for word in words), error.value
-
-
-def test_a_label_that_is_drawn_but_not_packed_is_missing_too():
-    sample = drawn(SEGMENT_PACE, pack=dict(PACK, label_keys=('gt_speed',)))
-    check_labels(with_heads(speed=SpeedHead(8)), sample)
-    with pytest.raises(ConfigError, match='model.heads.segment'):
-        check_labels(with_heads(segment=SegmentHead(8)), sample)
 
 
 def test_a_head_with_fewer_classes_than_are_drawn():
@@ -186,7 +179,7 @@ def test_the_size_of_a_clip_is_known_without_a_video():
 def test_clips_for_which_there_is_no_memory_are_refused_before_decoding(monkeypatch, small_backbone):
     monkeypatch.setattr(module, 'device_memory', lambda: 2**30)
     model = Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4)))
-    draws = Draws('SampleSegmentPace', 1, 16, (112, 112), {}, set())
+    draws = Draws('SampleSegmentPace', 1, 16, (112, 112), {})
     check_memory(model, draws, batch_size=30)
     draws.clip_len = 5000
     with pytest.raises(
@@ -218,7 +211,7 @@ METHODS = [
 def test_a_config_of_each_method_passes(name):
     config = Config.fromfile(os.path.join(config_directory(), name))
     dataset = config.train_dataloader.dataset
-    sample = draw_labels(pipeline(*dataset.get('dataset', dataset).pipeline))
+    sample = draw_labels(pipeline(*pipeline_steps(dataset.pipeline)))
     heads = {key: MODELS.build(dict(head, _scope_='videossl')) for key, head in config.model.heads.items()}
     model = SimpleNamespace(heads=heads)
     if 'memory_bank' in config.model:

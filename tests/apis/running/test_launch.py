@@ -40,18 +40,19 @@ def test_options_reach_nested_keys_and_entries_of_lists():
         VSPP,
         {
             'model.backbone.base_channels': 4,
-            'train_dataloader.dataset.pipeline.1.num_speeds': 3,
-            'train_dataloader.dataset.pipeline.3.transforms.1.size': 32,
+            'train_dataloader.dataset.pipeline.sample.num_speeds': 3,
+            'train_dataloader.dataset.pipeline.clips.transforms.crop.size': 32,
             'param_scheduler.0.step_size': 2,
         },
     )
     plain = load_config(VSPP)
     pipeline, plain_pipeline = config.train_dataloader.dataset.pipeline, plain.train_dataloader.dataset.pipeline
     assert config.model.backbone.base_channels == 4 and config.model.backbone.type == 'R3D'
-    assert pipeline[1].num_speeds == 3 and pipeline[1].num_segments == plain_pipeline[1].num_segments
-    assert pipeline[3].transforms[1].size == 32 and plain_pipeline[3].transforms[1].size == 112
-    assert pipeline[3].transforms[0] == plain_pipeline[3].transforms[0]
-    assert [transform.type for transform in pipeline] == [transform.type for transform in plain_pipeline]
+    assert pipeline.sample == {**plain_pipeline.sample, 'num_speeds': 3}
+    transforms, plain_transforms = pipeline.clips.transforms, plain_pipeline.clips.transforms
+    assert transforms.crop['size'] == 32 and plain_transforms.crop['size'] == 112
+    assert transforms.resize == plain_transforms.resize
+    assert list(pipeline) == list(plain_pipeline)
     assert config.param_scheduler[0].step_size == 2
 
 
@@ -65,7 +66,7 @@ def test_options_reach_nested_keys_and_entries_of_lists():
         ('train_dataloader.batchsize', 'batch_size'),
         ('train_cfg.max_epoch', 'max_epochs'),
         ('train_dataloader.dataset.pipelin.1.num_speeds', 'pipeline'),
-        ('train_dataloader.dataset.pipeline.1.num_speed', 'num_speeds'),
+        ('train_dataloader.dataset.pipeline.sample.num_speed', 'num_speeds'),
         ('default_hooks.precison.precision', 'precision'),
         ('randomnes.seed', 'randomness'),
         ('work_dri', 'work_dir'),
@@ -81,8 +82,8 @@ def test_a_misspelt_option_is_refused_with_what_was_meant(option, suggestion):
 @pytest.mark.parametrize(
     'option, words',
     [
-        ('train_dataloader.dataset.pipeline.99.size', ['"train_dataloader.dataset.pipeline"', '99']),
-        ('train_dataloader.dataset.pipeline.DecodeClips.scale', ['"train_dataloader.dataset.pipeline"', 'DecodeClips']),
+        ('param_scheduler.99.gamma', ['"param_scheduler"', '99']),
+        ('train_dataloader.dataset.pipeline.xyzzy.scale', ['"train_dataloader.dataset.pipeline"', "'clips'"]),
         ('model.xyzzy.depth', ['"xyzzy"', '"model"', 'backbone']),
         ('model.backbone.depth.value', ['"model.backbone.depth"', 'no keys']),
         ('model.backbone.init_cfg.type', ['"init_cfg"', '"model.backbone"', 'depth']),
@@ -100,7 +101,7 @@ def test_an_option_whose_place_does_not_exist_is_refused_with_what_there_is(opti
     [
         ('model.backbone.frozen_stages', 1),
         ('train_dataloader.dataset.num_classes', 4),
-        ('train_dataloader.dataset.pipeline.0.num_threads', 2),
+        ('train_dataloader.dataset.pipeline.open.num_threads', 2),
         ('randomness.deterministic', True),
         ('auto_scale_lr.base_batch_size', 30),
         ('experiment_name', 'mine'),
@@ -115,11 +116,14 @@ def test_new_constructor_arguments_and_the_runners_own_keys_are_allowed(option, 
     assert place == value
 
 
-def test_an_option_of_a_name_that_was_copied_to_where_it_is_used_names_that_place():
+def test_an_option_of_a_name_that_was_copied_to_where_it_is_used_names_that_place(tmp_path):
+    (tmp_path / 'config.py').write_text(
+        "opener = dict(type='VideoReaderInit')\ntrain_dataloader = dict(dataset=dict(pipeline=dict(open=opener)))\n"
+    )
     with pytest.raises(ConfigError) as error:
-        load_config(VSPP, {'train_pipeline.0.backend': 'decord'})
+        load_config(str(tmp_path / 'config.py'), {'opener.backend': 'decord'})
     assert 'would change nothing' in str(error.value)
-    assert str(error.value).endswith('set train_dataloader.dataset.pipeline.0.backend=...')
+    assert str(error.value).endswith('set train_dataloader.dataset.pipeline.open.backend=...')
 
 
 def test_checking_an_option_does_not_change_the_config():

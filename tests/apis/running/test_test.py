@@ -38,7 +38,7 @@ def test_a_pretraining_config_tests_its_pretext_task_on_the_videos_named(checkpo
     loader = config.test_dataloader
     assert (loader.dataset.data_root, loader.dataset.ann_file) == ('mine', 'unseen.txt')
     assert loader.sampler.shuffle is False and loader.drop_last is False
-    assert loader.dataset.pipeline[1].type == 'SampleSegmentPace'
+    assert loader.dataset.pipeline.sample.type == 'SampleSegmentPace'
     with pytest.raises(ConfigError, match='--dump.*predictions'):
         config_from(VSPP, checkpoint, '--data-root', 'mine', '--dump', 'scores.pkl')
 

@@ -111,11 +111,11 @@ def test_options_come_before_the_other_arguments():
         '--cfg-options',
         'train_dataloader.batch_size=3',
         'train_dataloader.dataset.data_root=other',
-        'train_dataloader.dataset.pipeline.3.transforms.1.size=64',
+        'train_dataloader.dataset.pipeline.clips.transforms.crop.size=64',
     )
     assert config.train_dataloader.batch_size == 3
     assert config.train_dataloader.dataset.data_root == 'mine'
-    assert config.train_dataloader.dataset.pipeline[3].transforms[1].size == 64
+    assert config.train_dataloader.dataset.pipeline.clips.transforms.crop['size'] == 64
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'bf16'])

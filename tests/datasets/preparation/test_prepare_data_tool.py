@@ -76,9 +76,9 @@ def test_training_reads_the_lists_with_the_right_labels(ucf101, capsys):
     before = state(ucf101 / 'videos')
     run(capsys, 'ucf101', '--out', ucf101)
     assert state(ucf101 / 'videos') == before
-    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'ucf101.py'))
+    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'videos.py')).ucf101.train
     dataset = VideoDataset(
-        config.ann_file_train, PIPELINE, config.data_prefix, num_classes=2, data_root=str(ucf101), test_mode=True
+        config.ann_file, PIPELINE, config.data_prefix, num_classes=2, data_root=str(ucf101), test_mode=True
     )
     dataset.full_init()
     samples = [
@@ -212,8 +212,8 @@ def test_kinetics_100_by_the_list(kinetics400, tmp_path, capsys):
     # What is printed makes the config find the videos.
     link = next(line for line in printed.splitlines() if 'ln -s' in line).split('ln -s ')[1]
     os.symlink(*link.split())
-    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'kinetics100.py'))
-    dataset = VideoDataset(config.ann_file_train, [], config.data_prefix, num_classes=100, data_root=str(out))
+    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'videos.py')).kinetics100
+    dataset = VideoDataset(config.ann_file, [], config.data_prefix, num_classes=100, data_root=str(out))
     assert len(dataset) == 100 and os.path.exists(dataset.get_data_info(99)['filename'])
     again = run(capsys, 'kinetics100', '--kinetics400', kinetics400, '--out', out)
     assert 'videos_val: ln -s' in again and 'videos_train: ln -s' not in again
@@ -368,8 +368,9 @@ def test_check_names_what_cannot_be_read_and_leaves_it_in_the_list(ucf101, capsy
 
 @pytest.mark.parametrize('dataset', ['ucf101', 'hmdb51', 'kinetics100', 'kinetics400'])
 def test_lists_have_the_names_and_folders_that_the_configs_expect(dataset, tmp_path, capsys):
-    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', f'{dataset}.py'))
-    assert config.data_root == f'data/{dataset}'
+    config = Config.fromfile(os.path.join(config_directory(), '_base_', 'datasets', 'videos.py'))[dataset]
+    parts = [config[part] for part in ('train', 'test')] if 'train' in config else [config]
+    assert {part.data_root for part in parts} == {f'data/{dataset}'}
     if dataset.startswith('kinetics'):
         csv_file = write(tmp_path / 'k.csv', 'label,youtube_id\nyawning,A\n')
         run(capsys, dataset, '--train-csv', csv_file, '--no-videos', '--out', tmp_path / 'out')
@@ -383,8 +384,8 @@ def test_lists_have_the_names_and_folders_that_the_configs_expect(dataset, tmp_p
         for split in (1, 2, 3):
             write(tmp_path / 'a' / f'run_test_split{split}.txt', '1.avi 1\n2.avi 2\n')
         run(capsys, dataset, '--annotations', tmp_path / 'a', '--no-videos', '--out', tmp_path / 'out')
-    for name in ('ann_file_train', 'ann_file_test'):
-        assert name not in config or (tmp_path / 'out' / config[name]).exists()
+    for part in parts:
+        assert (tmp_path / 'out' / part.ann_file).exists()
 
 
 def test_the_tool_is_the_same_command(tmp_path, capsys, monkeypatch):

@@ -5,7 +5,7 @@ from mmaction.datasets.transforms import ThreeCrop
 from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
-from videossl.datasets.transforms.formatting import PackClips
+from videossl.datasets.transforms import PackClips, SamplePace
 from videossl.registry import MODELS
 
 V, T, H, W = 3, 4, 6, 8
@@ -60,7 +60,7 @@ def test_absent_labels_are_simply_absent():
 @pytest.mark.parametrize('label', [np.array([0, 1]), np.array(1), np.array([[0, 1, 2]])])
 def test_a_label_of_the_wrong_length_is_refused(label):
     with pytest.raises(ValueError, match='gt_speed needs one entry for each of the 3 clips'):
-        PackClips().transform(sample(gt_speed=label))
+        PackClips().transform(sample(gt_speed=label, clip_sampler=SamplePace()))
 
 
 def test_a_label_that_is_not_a_whole_number_is_refused():
@@ -68,10 +68,10 @@ def test_a_label_that_is_not_a_whole_number_is_refused():
         PackClips().transform(sample(gt_speed=np.array([0.0, 1.5, 2.0])))
 
 
-def test_own_labels_per_clip_and_per_sample_can_be_added():
-    pack = PackClips(label_keys=('gt_pair', 'gt_scene'), sample_label_keys=('gt_scene',))
-    data = pack.transform(sample(gt_pair=np.array([1, 0, 1]), gt_scene=np.array([7, 8])))['data_samples']
-    assert data.gt_pair.tolist() == [1, 0, 1] and data.gt_scene.tolist() == [7, 8]
+def test_every_label_is_packed_whoever_wrote_it_and_whatever_its_shape():
+    data = PackClips().transform(sample(gt_pair=np.array([1, 0, 1]), gt_scene=np.array([7, 8]), gt_none=None))
+    data = data['data_samples']
+    assert data.gt_pair.tolist() == [1, 0, 1] and data.gt_scene.tolist() == [7, 8] and 'gt_none' not in data
 
 
 @pytest.mark.parametrize('label, expected', [(4, [4]), ([1, 5], [1, 5])])

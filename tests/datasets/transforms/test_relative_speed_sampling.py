@@ -124,12 +124,12 @@ def test_frames_cannot_be_jittered_one_by_one_afterwards():
 @pytest.mark.parametrize('batch_size', [2, 6, 64])
 def test_a_balanced_batch_of_consecutive_turns_has_exactly_half_of_either_anchor_speed(first_turn, batch_size):
     sampler = SampleRelativeSpeed(balanced=True, speeds=(4, 2))
-    anchors = [draw(sampler, 80, draw_turn=first_turn + place)[1][0] for place in range(batch_size)]
+    anchors = [draw(sampler, 80, rank_position=first_turn + place)[1][0] for place in range(batch_size)]
     assert anchors.count(1) == batch_size // 2
 
 
 def test_balanced_without_the_number_of_the_draw_says_where_it_comes_from():
-    with pytest.raises(KeyError, match='draw_turn.*VideoDataset.*DrawSampler.*balanced=False'):
+    with pytest.raises(KeyError, match='rank_position.*VideoDataset.*DrawSampler.*balanced=False'):
         SampleRelativeSpeed(balanced=True)(dict(total_frames=50))
     SampleRelativeSpeed()(dict(total_frames=50))
 

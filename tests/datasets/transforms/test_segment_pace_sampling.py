@@ -26,28 +26,41 @@ def equation_4_clip(start, num_segments, segment, speed):
     return [*range(start, start + before), *range(begin, end + 1, speed), *range(end + 1, end + 1 + after)]
 
 
+# The released code's altered positions, both ends included, of a clip of 16 frames (position 16 does not exist).
+RELEASED_SEGMENTS = {
+    1: [(0, 16)],
+    2: [(0, 8), (8, 16)],
+    3: [(0, 5), (5, 10), (10, 16)],
+    4: [(0, 4), (4, 8), (8, 12), (12, 16)],
+}
+
+
 def altered_positions(num_segments, segment, inclusive_end):
-    """The positions reached by an altered step."""
+    """The positions of the altered segment."""
+    if inclusive_end:
+        first, last = RELEASED_SEGMENTS[num_segments][segment]
+        return range(first, last + 1)
     lengths = FRAMES_PER_SEGMENT[num_segments]
-    first, end = sum(lengths[:segment]), sum(lengths[: segment + 1])
-    return range(max(first, 1), end + 1) if inclusive_end else range(first, end)
+    return range(sum(lengths[:segment]), sum(lengths[: segment + 1]))
 
 
 def walk(start, num_segments, segment, speed, inclusive_end, total_frames=10**9, lookahead=1):
-    """Frame after frame as the released code goes, with its restarts; frames count from 1 in here."""
-    altered = altered_positions(num_segments, segment, inclusive_end)
+    """Frame after frame as the released code goes, with its restarts; frames count from 1 in here.
+
+    Whether the walk restarts behind a frame depends on the stride of that frame's own position. Where the next position's
+    stride would leave the video all the same (the released code then does leave it), ours restarts too.
+    """
+    strides = [speed if i in altered_positions(num_segments, segment, inclusive_end) else 1 for i in range(CLIP_LEN)]
     frame = start + 1
-    if 0 in altered:
-        frame += speed - 1
+    if not inclusive_end:  # Equation 4 reaches even the first frame with its stride
+        frame += strides[0] - 1
     if frame > total_frames:
         frame = 1
     frames = [frame]
-    while len(frames) < CLIP_LEN:
-        step = speed if len(frames) in altered else 1
-        if frame + lookahead * step > total_frames:
-            frame = 1
-        else:
-            frame += step
+    for position in range(CLIP_LEN - 1):
+        own, following = strides[position], strides[position + 1]
+        overruns = frame + lookahead * own > total_frames or frame + following > total_frames
+        frame = 1 if overruns else frame + following
         frames.append(frame)
     return [number - 1 for number in frames]
 
@@ -117,6 +130,14 @@ def test_inclusive_end_matches_the_released_walk_for_every_speed_and_segment():
             assert indices[0] == 7
 
 
+@pytest.mark.parametrize(
+    'segment, altered', [(0, range(1, 6)), (1, range(5, 11)), (2, range(10, 16))], ids=['first', 'second', 'third']
+)
+def test_three_released_segments_of_sixteen_frames_include_both_ends(segment, altered):
+    steps = segment_pace_steps(CLIP_LEN, 3, segment, speed=2, inclusive_end=True)
+    assert np.flatnonzero(steps == 2).tolist() == list(altered)
+
+
 def test_inclusive_end_has_four_or_five_altered_gaps_in_a_clip_of_four_segments():
     gaps = [np.diff(segment_pace_indices(0, CLIP_LEN, 4, segment, 3, inclusive_end=True)) for segment in range(4)]
     assert [int((gap == 3).sum()) for gap in gaps] == [4, 5, 5, 4]
@@ -178,10 +199,56 @@ def test_looped_walk_is_right_from_every_start(lookahead):
                     assert indices.tolist() == walk(start, 4, segment, speed, inclusive_end, 40, lookahead)
 
 
-def test_loop_restarts_at_the_first_frame_in_the_middle_of_the_fast_segment():
-    steps = segment_pace_steps(CLIP_LEN, 4, segment=1, speed=4)
-    assert looped_indices(0, steps, 14).tolist() == [0, 1, 2, 3, 7, 11, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-    assert looped_indices(0, steps, 14, lookahead=3).tolist() == [0, 1, 2, 3, 0, 4, 0, 4, 5, 6, 7, 8, 9, 10, 11, 0]
+def released(segment, speed):
+    return segment_pace_steps(CLIP_LEN, 4, segment, speed, inclusive_end=True)
+
+
+@pytest.mark.parametrize(
+    'start, segment, speed, total_frames, lookahead, frames',
+    [
+        # The last fast frame is 17 of 18: 17 + 4 would leave the video, so it restarts, though the next stride is 1.
+        (1, 0, 4, 18, 1, [1, 5, 9, 13, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        # One frame more changes nothing; with 21 frames 17 + 4 is the last frame, and the walk goes on.
+        (1, 0, 4, 20, 1, [1, 5, 9, 13, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (1, 0, 4, 21, 1, [1, 5, 9, 13, 17, 18, 19, 20, 21, 1, 2, 3, 4, 5, 6, 7]),
+        # In the middle of the fast segment; the frame after the restart is frame 1, and the next is fast again.
+        (4, 1, 4, 20, 1, [4, 5, 6, 7, 11, 15, 19, 1, 5, 6, 7, 8, 9, 10, 11, 12]),
+        # From a slow position into the fast segment: 14 + 1 is in the video of 24, and so is 14 + 3.
+        (7, 2, 3, 24, 1, [7, 8, 9, 10, 11, 12, 13, 14, 17, 20, 23, 1, 4, 5, 6, 7]),
+        # auxSKD's folder looks three strides ahead: 9 + 3 * 4 is beyond 20.
+        (1, 0, 4, 20, 3, [1, 5, 9, 1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+        # ... and at natural speed three frames before the end: 17 + 3 is in the video, 18 + 3 is not.
+        (4, 3, 1, 20, 3, [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 1]),
+    ],
+)
+def test_the_released_restarts_written_out_by_hand_counting_from_one(
+    start, segment, speed, total_frames, lookahead, frames
+):
+    indices = looped_indices(start - 1, released(segment, speed), total_frames, lookahead)
+    assert (indices + 1).tolist() == frames
+
+
+@pytest.mark.parametrize('lookahead, changed', [(1, 1150), (3, 3284)])
+def test_the_stride_that_decides_is_that_of_the_frame_just_taken(lookahead, changed):
+    """In videos of 17 to 105 frames so many of 64,080 walks differ from those where the next frame's stride decides."""
+
+    def by_the_next_stride(start, steps, total_frames):
+        frames = [start]
+        for step in steps[1:].tolist():
+            frames.append(frames[-1] + step if frames[-1] + lookahead * step < total_frames else 0)
+        return frames
+
+    differing = walks = 0
+    for segment in range(4):
+        for speed in SPEEDS:
+            steps = released(segment, speed)
+            for total_frames in range(17, 106):
+                for start in range(total_frames - 16):
+                    indices = looped_indices(start, steps, total_frames, lookahead)
+                    walks += 1
+                    differing += indices.tolist() != by_the_next_stride(start, steps, total_frames)
+                    assert indices.max() < total_frames
+    assert (walks, differing) == (64080, changed)
 
 
 @pytest.mark.parametrize('overrun', ['fit', 'loop'])

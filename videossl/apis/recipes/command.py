@@ -21,7 +21,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description='Run the stages of a recipe. What is done is not done again; a killed run goes on where it was.'
     )
     parser.add_argument('recipe', help='recipe file, e.g. configs/recipes/laptop.py')
-    parser.add_argument('--work-dir', help='folder for all stages; default: work_dirs/NAME_OF_RECIPE')
+    parser.add_argument('--net', help='for a recipe with several networks: which one, e.g. r3d-10; default: the first')
+    parser.add_argument(
+        '--work-dir',
+        help='folder for all stages; default: work_dirs/NAME_OF_RECIPE, with _NET behind it if it has several',
+    )
     parser.add_argument('--data-root', help='folder of videos for all stages; alone, it is scanned recursively')
     parser.add_argument(
         '--ann-file',

@@ -13,7 +13,7 @@ from videossl.errors import ConfigError
 from .stage import Stage
 
 STAGE_KEYS = {'config', 'ann_file', 'test_ann_file', 'init_from', 'init_epoch', 'options'}
-RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options'}
+RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options', 'nets'}
 
 
 def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
@@ -32,7 +32,8 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
         raise ConfigError(
             f'{path}: a recipe has the keys {sorted(RECIPE_KEYS)}, stages being required; unknown: {sorted(unknown)}'
         )
-    work_dir = Path(args.work_dir or Path('work_dirs') / path.stem)
+    net = choose_net(recipe, args.net, path)
+    work_dir = Path(args.work_dir or Path('work_dirs') / (path.stem if net is None else f'{path.stem}_{net}'))
     lists = dict(recipe.get('ann_files', {}))
     given = dict(_split(text, '--ann-file', 'NAME=LIST') for text in args.ann_file)
     for name in given:
@@ -101,6 +102,37 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
                 + '; '.join(dict.fromkeys(_why_not(stage.config, key) for stage in stages.values()))
             )
     return _select(stages, args.stage, path), recipe, work_dir
+
+
+def choose_net(recipe: Config, net: str | None, path: str | Path) -> str | None:
+    """Fill a network into a recipe that names several in ``nets``: ``{net}`` stands for its name in the configs of stages,
+    and for its words in the names of rows; ``cited`` is then a dict by network.
+
+    Args:
+        recipe: changed in place.
+        net: None: the first of ``nets``.
+        path: of the recipe, for messages.
+
+    Returns:
+        The network's name; None for a recipe without ``nets``.
+
+    Raises:
+        ConfigError: the recipe does not have this network.
+    """
+    nets = recipe.get('nets', {})
+    if net is not None and net not in nets:
+        raise ConfigError(f'--net {net}: {path} has ' + (f'the networks {list(nets)}' if nets else 'one network only'))
+    net = net or next(iter(nets), None)
+    if net is None:
+        return None
+    for entry in recipe.stages.values():
+        if 'config' in entry:
+            entry.config = entry.config.replace('{net}', net)
+    for row in recipe.get('table', {}).get('rows', []):
+        row.name = row.name.replace('{net}', nets[net])
+        if isinstance(row.get('cited'), dict):
+            row.cited = row.cited.get(net)
+    return net
 
 
 def _select(stages: dict[str, Stage], names: list[str] | None, path: Path) -> list[Stage]:

@@ -58,7 +58,7 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     # The accuracies that a recipe names in ``chance`` are those that have a meaning on their own.
     pretext = [name for name in pretext if name in chance] or pretext
     tested = list(dict.fromkeys(name for row in rows for name in metrics[row.name] if name in ('acc/top1', 'acc/top5')))
-    cited = any('cited' in row for row in rows)
+    cited = any(row.get('cited') for row in rows)
 
     def heading(name: str) -> str:
         title = {'acc/top1': 'top-1', 'acc/top5': 'top-5'}.get(name, name.removeprefix('acc_').replace('_', ' '))
@@ -72,7 +72,7 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
             f'{100 * accuracies[row.name][name]:.1f}' if name in accuracies[row.name] else '-' for name in pretext
         ]
         minutes = sum(by_name[name].read_state()['seconds'] for name in row.stages) / 60
-        table.append([row.name, *values, f'{minutes:.1f}', *([row.get('cited', '-')] if cited else [])])
+        table.append([row.name, *values, f'{minutes:.1f}', *([row.get('cited') or '-'] if cited else [])])
     return header, table
 
 

@@ -34,7 +34,6 @@ class Draws:
         clip_len: frames of a clip.
         size: (height, width) of a clip's frames; None: that of the video.
         labels: for each name the largest label that was drawn; None: not a number.
-        packed: names of the fields that a data sample has.
     """
 
     sampler: str
@@ -42,7 +41,6 @@ class Draws:
     clip_len: int
     size: tuple[int, int] | None
     labels: dict[str, int | None]
-    packed: set[str]
 
 
 def check_training(runner: Runner) -> None:
@@ -126,10 +124,8 @@ def draw_labels(dataset) -> Draws | None:
         size = clip_size(transforms[decoder + 1 :], num_clips)
     for transform in transforms[decoder:]:
         labels.update(dict.fromkeys(getattr(transform, 'fields_written', ())))
-    pack = next((transform for transform in transforms if hasattr(transform, 'label_keys')), None)
-    packed = {name for name in labels if pack is None or not name.startswith('gt_') or name in pack.label_keys}
     sampler = ', '.join(type(transform).__name__ for transform in samplers)
-    return Draws(sampler, num_clips, clip_len, size, labels, packed)
+    return Draws(sampler, num_clips, clip_len, size, labels)
 
 
 def clip_size(transforms: Sequence[Callable], num_clips: int) -> tuple[int, int] | None:
@@ -174,8 +170,8 @@ def check_labels(model: nn.Module, draws: Draws) -> None:
     for name, head in getattr(model, 'heads', {}).items():
         for wanted in getattr(head, 'labels_read', ()):
             alternatives = [wanted] if isinstance(wanted, str) else list(wanted)
-            if not draws.packed & set(alternatives):
-                written = sorted(draws.packed) or 'none'
+            if not draws.labels.keys() & set(alternatives):
+                written = sorted(draws.labels) or 'none'
                 raise ConfigError(
                     f'model.heads.{name}: {type(head).__name__} reads "{" or ".join(alternatives)}", but no '
                     f'transform of train_dataloader.dataset.pipeline writes it ({draws.sampler}: '

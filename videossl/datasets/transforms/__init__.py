@@ -1,4 +1,5 @@
 from .clip_order import SampleClipOrder
+from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .colour import RandomGray, VideoColorJitter
 from .decoding import DecodeClips, VideoReadError
 from .each_clip import EachClip
@@ -11,6 +12,8 @@ from .temporal_jitter import TemporalJitter
 from .video_reader import VideoReaderInit
 
 __all__ = [
+    'ClipLabel',
+    'ClipSampler',
     'DecodeClips',
     'EachClip',
     'LoadParsingMap',
@@ -25,4 +28,5 @@ __all__ = [
     'VideoColorJitter',
     'VideoReadError',
     'VideoReaderInit',
+    'draw_consecutive',
 ]

@@ -7,15 +7,15 @@ Video Clip Order Prediction", 2019.
 import functools
 import itertools
 import logging
+from collections.abc import Sequence
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from videossl.registry import TRANSFORMS
 
+from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels
 from .pace_indices import check_integer
-from .segment_pace import IGNORED_LABEL
 
 # 5! = 120 classes; six clips would make 720, of which a run sees each too seldom to learn it.
 MAX_TUPLE_LEN = 5
@@ -41,8 +41,8 @@ def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> 
 
     The tuple takes ``tuple_len * clip_len + (tuple_len - 1) * gap`` frames. In a shorter video the gap shrinks as far
     as it must, equally between all clips, at the least to 0. Where the clips do not fit side by side either, they
-    overlap: their starts are spread evenly over all places where a clip fits. In a video of at most ``clip_len`` frames
-    that is one place.
+    overlap: their starts are spread evenly over all starts where a clip fits. In a video of at most ``clip_len`` frames
+    there is one start.
 
     Args:
         total_frames: Frames in the video.
@@ -109,7 +109,7 @@ def warn_that_clips_have_no_order(tuple_len: int, clip_len: int) -> None:
 
 
 @TRANSFORMS.register_module()
-class SampleClipOrder(BaseTransform):
+class SampleClipOrder(ClipSampler):
     """Sample a tuple of clips that follow one another, shuffle it, and label it with its order.
 
     The start is uniform over every place where the tuple fits, the order uniform over all orders, both from NumPy's
@@ -129,15 +129,8 @@ class SampleClipOrder(BaseTransform):
     A ``TemporalJitter`` behind this sampler moves each clip by itself. The label stays true as long as
     ``2 * max_shift`` is below the distance of two starts, ``clip_len + gap`` but less in short videos.
 
-    Required keys: ``total_frames``, ``start_index`` (0 if absent).
-
-    Added keys:
-
-    * ``frame_inds``: int64 [V * T], clip after clip as shown, ``start_index`` included
-    * ``clip_len``: T
-    * ``num_clips``: V, which is ``tuple_len``, or K
-    * ``frame_interval``: 1
-    * ``gt_order``: int64 scalar, from 0 to ``tuple_len! - 1``, or -100; not with ``num_views``
+    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is ``tuple_len``, or K. The label is
+    ``gt_order``, an int64 scalar from 0 to ``tuple_len! - 1``, or -100; with ``num_views`` there is none.
 
     Args:
         tuple_len: Clips in a tuple, 2 to 5.
@@ -149,56 +142,52 @@ class SampleClipOrder(BaseTransform):
         ValueError: at build time, naming the parameter that does not make sense.
     """
 
+    labels = dict(gt_order=ClipLabel(lambda label: f'order {label + 1}', per_clip=False))
+
     def __init__(self, tuple_len: int = 3, clip_len: int = 16, gap: int = 8, num_views: int | None = None) -> None:
         check_integer('tuple_len', tuple_len, 2)
         if tuple_len > MAX_TUPLE_LEN:
             raise ValueError(
                 f'tuple_len must be at most {MAX_TUPLE_LEN}, since every order is a class, but is {tuple_len}'
             )
-        check_integer('clip_len', clip_len, 1)
         check_integer('gap', gap, 0)
-        if num_views is not None:
-            check_integer('num_views', num_views, 1)
+        super().__init__(clip_len, tuple_len if num_views is None else num_views)
         self.tuple_len = tuple_len
-        self.clip_len = clip_len
         self.gap = gap
         self.num_views = num_views
         self.orders = clip_orders(tuple_len)
 
-    def transform(self, results: dict) -> dict:
-        """Add the frame indices, and for a tuple the label, of a fresh draw to ``results``.
-
-        Raises:
-            ValueError: if the video has no frames.
-        """
-        total_frames = int(results['total_frames'])
-        if self.num_views is None:
-            clips, results['gt_order'] = self._shuffled_tuple(total_frames)
-        else:
-            clips = np.stack(
-                [self._draw_tuple(total_frames)[np.random.randint(self.tuple_len)] for _ in range(self.num_views)]
-            )
-        results['frame_inds'] = clips.reshape(-1) + results.get('start_index', 0)
-        results['clip_len'] = self.clip_len
-        results['num_clips'] = len(clips)
-        results['frame_interval'] = 1
-        return results
-
-    def _draw_tuple(self, total_frames: int) -> np.ndarray:
-        return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap)
-
-    def _shuffled_tuple(self, total_frames: int) -> tuple[np.ndarray, np.int64]:
-        """Clips [tuple_len, T] as shown, and the class of their order."""
+    def sample(self, total_frames: int, results: dict) -> tuple[Sequence[np.ndarray], dict[str, np.int64]]:
+        if self.num_views is not None:
+            tuples = (self._draw_tuple(total_frames) for _ in range(self.num_views))
+            return [clips[np.random.randint(self.tuple_len)] for clips in tuples], {}
         clips = self._draw_tuple(total_frames)
         order_class = np.random.randint(len(self.orders))
         shown = clips[self.orders[order_class]]
         if len(np.unique(clips[:, 0])) < self.tuple_len:
             warn_that_clips_have_no_order(self.tuple_len, self.clip_len)
             order_class = IGNORED_LABEL
-        return shown, np.int64(order_class)
+        return shown, dict(gt_order=np.int64(order_class))
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(tuple_len={self.tuple_len}, clip_len={self.clip_len}, gap={self.gap}, '
-            f'num_views={self.num_views})'
-        )
+    def _draw_tuple(self, total_frames: int) -> np.ndarray:
+        return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap)
+
+    def describe_clip(self, labels: Labels, view: int) -> str:
+        if 'gt_order' not in labels:
+            return ''
+        order_class = int(labels['gt_order'])
+        if order_class == IGNORED_LABEL:
+            return 'has no place in time of its own'
+        return f'{ordinal(self.orders[order_class][view] + 1)} in time'
+
+    def describe_label(self, name: str, label: int) -> str:
+        if name != 'gt_order' or label == IGNORED_LABEL:
+            return super().describe_label(name, label)
+        ranks = ', '.join(f'the {ordinal(rank + 1)}' for rank in self.orders[label])
+        return f'order {label + 1} of {len(self.orders)}: shown are {ranks} in time'
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``3rd``, ``4th`` ..."""
+    ending = 'th' if number % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')
+    return f'{number}{ending}'

@@ -15,12 +15,12 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of R, G, B
 _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
 
-# A turn of the hue by an angle is the first of these, and its cosine and its sine times the next two; the last gives grey.
+# A rotation of the hue by an angle is the first of these plus its cosine and its sine times the next two; the last gives grey.
 _PARTS = np.stack(
     [
         *(
-            (_YIQ_TO_RGB @ np.array(turn) @ _RGB_TO_YIQ).reshape(-1)
-            for turn in (
+            (_YIQ_TO_RGB @ np.array(rotation) @ _RGB_TO_YIQ).reshape(-1)
+            for rotation in (
                 [[1, 0, 0], [0, 0, 0], [0, 0, 0]],
                 [[0, 0, 0], [0, 1, 0], [0, 0, 1]],
                 [[0, 0, 0], [0, 0, -1], [0, 1, 0]],
@@ -49,7 +49,7 @@ def hue_matrix(shift: float) -> np.ndarray:
 def jitter_matrices(factors: np.ndarray, mean_colours: np.ndarray) -> np.ndarray:
     """Composes the four operations into one 3x4 matrix [A | b] for each of n pictures: colour -> A colour + b.
 
-    Their order changes nothing as long as values are not clipped in between: a change of saturation and a turn of the hue
+    Their order changes nothing as long as values are not clipped in between: a change of saturation and a rotation of the hue
     commute, since both leave grey, and the grey level of every colour, as they are. So what contrast blends with is the
     picture's mean grey level times the brightness, or is multiplied by it later.
 

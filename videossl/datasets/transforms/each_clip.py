@@ -8,6 +8,7 @@ import numpy as np
 from mmaction.datasets.transforms import ColorJitter
 from mmcv.transforms import BaseTransform, Compose
 
+from videossl.datasets.pipelines import Pipeline, build_pipeline
 from videossl.registry import TRANSFORMS
 
 Transform = Callable[[dict], dict | None]
@@ -37,7 +38,7 @@ class ClipGeometry:
     flip: bool = False
     vertical_flip: bool = False
 
-    def after(self, traces: dict, size: tuple[int, int]) -> 'ClipGeometry':
+    def after(self, traces: dict, size: Sequence[int]) -> 'ClipGeometry':
         """The geometry after one more transform.
 
         Args:
@@ -46,7 +47,7 @@ class ClipGeometry:
             size: (height, width) of the frames that it returned.
         """
         x, y, width, height = self._relative_crop(traces)
-        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its place.
+        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its position.
         if self.flip:
             x = 1 - x - width
         if self.vertical_flip:
@@ -57,18 +58,19 @@ class ClipGeometry:
         return ClipGeometry(
             crop_quadruple=(left + x * old_width, top + y * old_height, width * old_width, height * old_height),
             original_size=self.original_size,
-            size=tuple(int(side) for side in size),
+            size=(int(size[0]), int(size[1])),
             flip=self.flip ^ (flipped and not vertical),
             vertical_flip=self.vertical_flip ^ (flipped and vertical),
         )
 
     def _relative_crop(self, traces: dict) -> tuple[float, float, float, float]:
         if 'crop_quadruple' in traces:
-            return tuple(float(number) for number in traces['crop_quadruple'])
+            x, y, width, height = (float(number) for number in traces['crop_quadruple'])
+            return x, y, width, height
         if 'crop_bbox' in traces:
             left, top, right, bottom = (float(number) for number in traces['crop_bbox'])
-            height, width = self.size
-            return left / width, top / height, (right - left) / width, (bottom - top) / height
+            rows, columns = self.size
+            return left / columns, top / rows, (right - left) / columns, (bottom - top) / rows
         return 0.0, 0.0, 1.0, 1.0
 
     @property
@@ -129,7 +131,7 @@ class EachClip(BaseTransform):
     Transforms that warp frames without telling (imgaug, torchvision) cannot be recorded.
 
     Args:
-        transforms: Configs (built in scope videossl) or built transforms.
+        transforms: Pipeline of the transforms, named steps or a list: configs (built in scope videossl) or built transforms.
         groups: Clips that share a draw, e.g. ``[[0], [1, 2]]``; every clip stands in exactly one group. None: each clip
             on its own.
         keep_middle_frame: Keep frame ``clip_len // 2`` of each clip as it is before the first colour
@@ -142,15 +144,9 @@ class EachClip(BaseTransform):
     """
 
     def __init__(
-        self,
-        transforms: Sequence[dict | Transform],
-        groups: Sequence[Sequence[int]] | None = None,
-        keep_middle_frame: bool = False,
+        self, transforms: Pipeline, groups: Sequence[Sequence[int]] | None = None, keep_middle_frame: bool = False
     ) -> None:
-        self.transforms: list[Transform] = [
-            TRANSFORMS.build({'_scope_': 'videossl', **child}) if isinstance(child, dict) else child
-            for child in transforms
-        ]
+        self.transforms: list[Any] = build_pipeline(transforms)
         self.groups = None if groups is None else [list(group) for group in groups]
         self.keep_middle_frame = keep_middle_frame
         self._check_groups()
@@ -166,7 +162,7 @@ class EachClip(BaseTransform):
 
     @property
     def fields_written(self) -> tuple[str, ...]:
-        """The fields of a data sample that come of this."""
+        """Fields that this transform adds to the data sample."""
         return ('middle_frames',) if self.keep_middle_frame else ()
 
     def _check_groups(self) -> None:
@@ -183,7 +179,7 @@ class EachClip(BaseTransform):
             raise ValueError(f'groups {groups} are for {sum(map(len, groups))} clips, the sample has {len(clips)}')
 
         geometries = self._initial_geometries(results, clips)
-        middle_frames = [None] * len(clips)
+        middle_frames: list[Any] = [None] * len(clips)
         labels = []
         for group in groups:
             outcome = self._run_group(results, [clips[clip] for clip in group], [geometries[clip] for clip in group])
@@ -226,13 +222,16 @@ class EachClip(BaseTransform):
     def _initial_geometries(results: dict, clips: list[list[np.ndarray]]) -> list[ClipGeometry]:
         if len(results.get('clip_geometry', ())) == len(clips):
             return [ClipGeometry.from_dict(record) for record in results['clip_geometry']]
-        size = tuple(clips[0][0].shape[:2])
-        original_size = tuple(int(side) for side in results.get('original_shape', size))
+        size = clips[0][0].shape[:2]
+        height, width = results.get('original_shape', size)
+        original_size = (int(height), int(width))
         # Transforms before EachClip may have cropped and flipped all clips alike.
         traces = {key: results[key] for key in ('crop_quadruple', 'flip', 'flip_direction') if key in results}
         return [ClipGeometry((0.0, 0.0, 1.0, 1.0), original_size, original_size).after(traces, size)] * len(clips)
 
-    def _run_group(self, results: dict, clips: list[list[np.ndarray]], geometries: list[ClipGeometry]):
+    def _run_group(
+        self, results: dict, clips: list[list[np.ndarray]], geometries: list[ClipGeometry]
+    ) -> tuple[list[list[np.ndarray]], list[ClipGeometry], list[np.ndarray | None], Any] | None:
         """Runs one group: (its clips, their geometries, their middle frames, its label), or None if rejected."""
         clip_len = results['clip_len']
         group = {key: value for key, value in results.items() if key not in _TRACES}
@@ -244,12 +243,13 @@ class EachClip(BaseTransform):
             clip_len=clip_len * len(clips),
         )
         middle_frames = None
-        for place, child in enumerate(self.transforms):
-            if place == self._first_colour:
+        for index, child in enumerate(self.transforms):
+            if index == self._first_colour:
                 middle_frames = self._middle_frames(group, clip_len)
-            group = child(group)
-            if group is None:
+            transformed = child(group)
+            if transformed is None:
                 return None
+            group = transformed
             if len(group['imgs']) != clip_len * len(clips):
                 raise ValueError(f'{type(child).__name__} changed the number of frames: put it outside of EachClip')
             if 'lazy' not in group:  # a lazy transform announces the size before the frames have it
@@ -287,7 +287,7 @@ class EachClip(BaseTransform):
 
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The frames, each writable and none the same memory as one before it: mmaction2's Flip works in place."""
+    """The frames, each writable and in memory of its own: mmaction2's Flip works in place."""
     owned, addresses = [], set()
     for frame in frames:
         address = frame.__array_interface__['data'][0]

@@ -20,17 +20,15 @@ class PackClips(BaseTransform):
     ``ActionDataSample``, so that a batch goes into our pretrainers and into mmaction2's ``Recognizer3D`` alike. Pixels
     stay uint8: a quarter of the bytes to move to the device, where the data preprocessor converts and normalises them.
 
-    Reads: ``imgs`` (V * T uint8 arrays [H, W, 3], clip after clip), ``clip_len`` (T), ``label`` (the action
-    class or classes, becomes ``gt_label``), ``middle_frames`` ([V, H, W, 3], becomes a field of that name,
-    uint8 [V, 3, H, W]), ``parsing_logits`` ([V or 1, C, h, w], becomes a float32 field), ``parsing_mask`` ([V or 1, H,
-    W], becomes an int64 field), the labels and the meta keys; of these only ``imgs`` and ``clip_len`` must be there.
-    V is counted from the frames: after mmaction2's ``ThreeCrop`` it is the number of clips times the number of crops.
+    Reads: ``imgs`` (V * T uint8 arrays [H, W, 3], clip after clip), ``clip_len`` (T), every ``gt_*`` (a pretext label, becomes
+    a field of that name, int64), ``label`` (the action class or classes, becomes ``gt_label``), ``middle_frames`` ([V, H,
+    W, 3], becomes a field of that name, uint8 [V, 3, H, W]), ``parsing_logits`` ([V or 1, C, h, w], becomes a float32
+    field), ``parsing_mask`` ([V or 1, H, W], becomes an int64 field), ``clip_sampler`` (says which labels are per clip) and
+    the meta keys; of these only ``imgs`` and ``clip_len`` must be there. V is counted from the frames: after mmaction2's
+    ``ThreeCrop`` it is the number of clips times the number of crops.
 
     Args:
         meta_keys: What the data sample remembers as meta information, where it is known.
-        label_keys: Pretext labels, each a field of the data sample as an int64 tensor, where it is known.
-        sample_label_keys: Those of ``label_keys`` that describe the sample as a whole and keep their own shape; each of
-            the others has one entry per clip: [V] (or [V, ...]).
 
     Raises:
         ValueError: if the frames are not uint8, differ in size or are no multiple of the clip length, or a label
@@ -52,12 +50,8 @@ class PackClips(BaseTransform):
             'frame_inds',
             'clip_geometry',
         ),
-        label_keys: Sequence[str] = ('gt_speed', 'gt_segment', 'gt_order'),
-        sample_label_keys: Sequence[str] = ('gt_order',),
     ) -> None:
         self.meta_keys = tuple(meta_keys)
-        self.label_keys = tuple(label_keys)
-        self.sample_label_keys = tuple(sample_label_keys)
 
     def transform(self, results: dict) -> dict:
         inputs = _pack_frames(results['imgs'], results['clip_len'])
@@ -66,9 +60,11 @@ class PackClips(BaseTransform):
         sample = ActionDataSample()
         if 'label' in results:
             sample.set_gt_label(results['label'])
-        for key in self.label_keys:
-            if results.get(key) is not None:
-                sample.set_field(self._pack_label(key, results[key], num_clips), key)
+        known_labels = results['clip_sampler'].labels if 'clip_sampler' in results else {}
+        for key, label in results.items():
+            if key.startswith('gt_') and label is not None:
+                per_clip = key in known_labels and known_labels[key].per_clip
+                sample.set_field(_pack_label(key, label, num_clips if per_clip else None), key)
         if results.get('middle_frames') is not None:
             frames = np.ascontiguousarray(np.asarray(results['middle_frames']).transpose(0, 3, 1, 2))
             sample.set_field(torch.from_numpy(frames), 'middle_frames')
@@ -80,22 +76,21 @@ class PackClips(BaseTransform):
                 sample.set_field(results[key], key, field_type='metainfo')
         return dict(inputs=inputs, data_samples=sample)
 
-    def _pack_label(self, key: str, label: Any, num_clips: int) -> torch.Tensor:
-        label = np.asarray(label)
-        if not np.issubdtype(label.dtype, np.integer):
-            raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
-        if key not in self.sample_label_keys and label.shape[:1] != (num_clips,):
-            raise ValueError(
-                f'{key} needs one entry for each of the {num_clips} clips, got shape {label.shape}; if it '
-                f'describes the sample as a whole, name it in sample_label_keys'
-            )
-        return torch.from_numpy(label.astype(np.int64))  # astype copies: the tensor is the sample's own
-
     def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(meta_keys={self.meta_keys}, label_keys={self.label_keys}, '
-            f'sample_label_keys={self.sample_label_keys})'
+        return f'{type(self).__name__}(meta_keys={self.meta_keys})'
+
+
+def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:
+    """A label as a tensor of its own; ``num_clips``: one entry for each of so many clips is needed."""
+    label = np.asarray(label)
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
+    if num_clips is not None and label.shape[:1] != (num_clips,):
+        raise ValueError(
+            f'{key} needs one entry for each of the {num_clips} clips, got shape {label.shape}; if it '
+            f'describes the sample as a whole, its sampler must say so: ClipLabel(per_clip=False)'
         )
+    return torch.from_numpy(label.astype(np.int64))  # astype copies: the tensor is the sample's own
 
 
 def _pack_maps(key: str, maps: Any, dtype: type, num_axes: int, num_clips: int) -> torch.Tensor:
@@ -117,8 +112,8 @@ def _pack_frames(frames: Sequence[np.ndarray] | np.ndarray, clip_len: int) -> to
         raise ValueError(f'{len(frames)} frames are not a whole number of clips of {clip_len} frames')
     height, width = frames[0].shape[:2]
     packed = np.empty((len(frames) // clip_len, 3, clip_len, height, width), dtype=np.uint8)
-    # Writing each frame to its place moves every byte once; stacking first and transposing moves it twice.
-    for place, frame in enumerate(frames):
+    # Writing each frame where it belongs moves every byte once; stacking first and transposing moves it twice.
+    for index, frame in enumerate(frames):
         if frame.dtype != np.uint8:
             raise ValueError(f'frames must be uint8, got {frame.dtype}: the data preprocessor converts and normalises')
         if frame.shape != (height, width, 3):
@@ -126,15 +121,14 @@ def _pack_frames(frames: Sequence[np.ndarray] | np.ndarray, clip_len: int) -> to
                 f'frames must have one size, but {frame.shape} follows {(height, width, 3)}: add a Resize '
                 'or a crop of fixed size'
             )
-        planes = packed[place // clip_len, :, place % clip_len]
+        planes = packed[index // clip_len, :, index % clip_len]
         if not _split(frame, planes):
             planes[:] = frame.transpose(2, 0, 1)
     return torch.from_numpy(packed)
 
 
 def _split(frame: np.ndarray, planes: np.ndarray) -> bool:
-    """Write a frame [H, W, 3] to [3, H, W], in half of NumPy's time; whether it has been done."""
-    planes = list(planes)
-    # A view is copied first: row by row OpenCV takes ten times as long. It says by what it returns whether it has taken the
-    # memory it was given.
-    return cv2.split(np.ascontiguousarray(frame), planes)[0] is planes[0]
+    """Write a frame [H, W, 3] to [3, H, W], in half of NumPy's time. Returns whether OpenCV wrote to this memory."""
+    outputs = list(planes)
+    # A view is copied first: row by row OpenCV takes ten times as long. It returns the arrays that it has written to.
+    return cv2.split(np.ascontiguousarray(frame), outputs)[0] is outputs[0]

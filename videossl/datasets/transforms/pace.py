@@ -1,10 +1,10 @@
 """The sampler of pace prediction (VideoPace): the whole clip at one random speed."""
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
 
+from .clip_sampler import PaceSampler
 from .pace_indices import (
     check_distinct_views,
     check_integer,
@@ -16,7 +16,7 @@ from .pace_indices import (
 
 
 @TRANSFORMS.register_module()
-class SamplePace(BaseTransform):
+class SamplePace(PaceSampler):
     """Sample clips at one random speed each, with the speed as label.
 
     Speed ``s`` gives the frames ``start, start + s, ..., start + s (T - 1)``: a segment-pace clip of a single segment
@@ -28,15 +28,8 @@ class SamplePace(BaseTransform):
     released code: the start is any frame of the video, and the clip restarts at the first frame when it reaches the
     end. That is a visible cut which becomes likelier with the speed.
 
-    Required keys: ``total_frames``, ``start_index`` (0 if absent).
-
-    Added keys:
-
-    * ``frame_inds``: int64 [V * T], clip after clip, ``start_index`` included
-    * ``clip_len``: T
-    * ``num_clips``: V
-    * ``frame_interval``: 1, the interval at natural speed
-    * ``gt_speed``: int64 [V], the speed minus 1
+    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; the label is ``gt_speed``, int64 [V], the
+    speed minus 1.
 
     Args:
         clip_len: Frames per clip T.
@@ -59,47 +52,22 @@ class SamplePace(BaseTransform):
         lookahead: int = 1,
         distinct_views: bool = False,
     ) -> None:
-        check_integer('clip_len', clip_len, 1)
+        super().__init__(clip_len, num_views)
         check_integer('num_speeds', num_speeds, 1)
-        check_integer('num_views', num_views, 1)
         check_overrun(overrun, lookahead)
         if distinct_views:
             check_distinct_views(num_views, num_speeds=num_speeds)
-        self.clip_len = clip_len
         self.num_speeds = num_speeds
-        self.num_views = num_views
         self.overrun = overrun
         self.lookahead = lookahead
         self.distinct_views = distinct_views
 
-    def transform(self, results: dict) -> dict:
-        """Add the frame indices and labels of a fresh draw to ``results``.
-
-        Raises:
-            ValueError: if the video has no frames.
-        """
-        total_frames = int(results['total_frames'])
+    def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
         clips = []
         for speed_class in speed_classes.tolist():
             steps = segment_pace_steps(
                 self.clip_len, num_segments=1, segment=0, speed=speed_class + 1, inclusive_end=True
             )
-            clips.append(
-                draw_clip_indices(
-                    steps, total_frames, self.overrun, num_loop_starts=total_frames, lookahead=self.lookahead
-                )
-            )
-        results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
-        results['clip_len'] = self.clip_len
-        results['num_clips'] = self.num_views
-        results['frame_interval'] = 1
-        results['gt_speed'] = speed_classes
-        return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(clip_len={self.clip_len}, num_speeds={self.num_speeds}, '
-            f'num_views={self.num_views}, overrun={self.overrun!r}, lookahead={self.lookahead}, '
-            f'distinct_views={self.distinct_views})'
-        )
+            clips.append(draw_clip_indices(steps, total_frames, self.overrun, total_frames, self.lookahead))
+        return clips, dict(gt_speed=speed_classes)

@@ -44,8 +44,9 @@ def segment_pace_steps(
         speed: Stride inside the segment in frames, lambda in the paper; 1 is natural speed.
         inclusive_end: False gives Equation 4: exactly the segment's own frames are reached at stride ``speed``,
             even the clip's first frame where the first segment is altered. True gives the walk of the authors' released
-            code: one position more behind the segment, if there is one, is reached at stride ``speed``, and the clip
-            always begins at ``start`` itself.
+            code: positions ``floor(segment * K / Z)`` to ``floor((segment + 1) * K / Z)``, both ends included, are
+            reached at stride ``speed``, and the clip always begins at ``start`` itself. With 3 segments of 16 frames
+            these are positions 0-5, 5-10 and 10-15.
 
     Returns:
         int64 [clip_len]. The sum, which is the number of frames the clip needs, is K + n (speed - 1) in Equation 4,
@@ -66,10 +67,12 @@ def segment_pace_steps(
     if segment >= num_segments:
         raise ValueError(f'segment must be below num_segments={num_segments} (it counts from 0), but is {segment}')
 
-    in_segment = np.arange(clip_len) * num_segments // clip_len == segment
+    position = np.arange(clip_len)
     if inclusive_end:
-        in_segment[1:] |= in_segment[:-1].copy()
-        in_segment[0] = False
+        first, last = segment * clip_len // num_segments, (segment + 1) * clip_len // num_segments
+        in_segment = (position >= max(first, 1)) & (position <= last)
+    else:
+        in_segment = position * num_segments // clip_len == segment
     return np.where(in_segment, speed, 1).astype(np.int64)
 
 
@@ -101,27 +104,41 @@ def segment_pace_indices(
 def looped_indices(start: int, steps: np.ndarray, total_frames: int, lookahead: int = 1) -> np.ndarray:
     """Walk ``steps`` through a video and restart at its first frame whenever the walk would overrun the end.
 
-    This is what the released code does: the restart replaces one step, so the frame after it is frame 0 itself, and the
-    walk goes on with the steps of the positions that remain. It differs from indices modulo the length.
+    This is what the released code does. The walk restarts if the frame just taken, plus the stride of *its own* position,
+    would leave the video; the stride of the next position plays no part in that, which matters at the borders of
+    segments. The restart replaces one step: the frame after it is frame 0 itself, and the walk goes on with the steps of
+    the positions that remain. It differs from indices modulo the length.
+
+    The released walk itself leaves the video where a fast position follows a slow one near the end, which happens with 8
+    segments of 16 frames or more, or from a start that its sampler does not draw. Here such a step restarts too.
 
     Args:
         start: First of the frames the clip occupies, from 0.
-        steps: [T], from :func:`segment_pace_steps`.
+        steps: [T], from :func:`segment_pace_steps`: the stride of each position. That of the first is not in it where
+            the clip begins at ``start`` itself; the second's is taken.
         total_frames: Frames in the video, at least 1.
-        lookahead: The walk restarts if this many steps of the next stride would leave the video. 1 (the released VSPP
-            folder) restarts at the last possible moment, 3 (the released auxSKD folder) two steps earlier.
+        lookahead: The walk restarts if this many steps of the stride just taken would leave the video. 1 (the released
+            VSPP folder) restarts at the last possible moment, 3 (the released auxSKD folder) two steps earlier.
 
     Returns:
         int64 [T], each within ``0 .. total_frames - 1``.
+
+    Examples:
+        >>> steps = segment_pace_steps(16, num_segments=4, segment=0, speed=4, inclusive_end=True)
+        >>> looped_indices(0, steps, total_frames=18).tolist()
+        [0, 4, 8, 12, 16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     """
     indices = np.empty(len(steps), dtype=np.int64)
     # A first step of more than 1 (Equation 4, first segment) can itself overrun a very short video. No frame has been
     # taken before it, so it is not subject to the lookahead.
     current = start - 1 + int(steps[0])
     indices[0] = current = current if current < total_frames else 0
-    for position, step in enumerate(steps[1:].tolist(), start=1):
-        current = current + step if current + lookahead * step < total_frames else 0
+    strides = steps.tolist()
+    stride = strides[min(1, len(strides) - 1)]
+    for position, step in enumerate(strides[1:], start=1):
+        current = current + step if current + max(lookahead * stride, step) < total_frames else 0
         indices[position] = current
+        stride = step
     return indices
 
 

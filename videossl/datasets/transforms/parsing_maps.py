@@ -61,7 +61,9 @@ class LoadParsingMap(BaseTransform):
         self.folder = str(folder)
         self.view = _checked_view(view, type(self).__name__)
         self.size = _checked_size(size, type(self).__name__)
-        self.left_right_pairs = None if left_right_pairs is None else tuple(tuple(pair) for pair in left_right_pairs)
+        self.left_right_pairs = (
+            None if left_right_pairs is None else tuple((left, right) for left, right in left_right_pairs)
+        )
         self.data_root = data_root
         self._roots: list[tuple[str, ...]] = []  # of videos whose map was found
 

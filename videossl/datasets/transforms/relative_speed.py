@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
 
+from .clip_sampler import PaceSampler, draw_consecutive
 from .pace_indices import check_integer
 
 # The views of RSPNet: the query, the key at its speed, the key at the other speed.
@@ -14,7 +14,7 @@ NUM_VIEWS = 3
 
 
 @TRANSFORMS.register_module()
-class SampleRelativeSpeed(BaseTransform):
+class SampleRelativeSpeed(PaceSampler):
     """Sample a query clip from one window of a video, and from another two keys: one at the query's speed, one not.
 
     Source: Peihao Chen, Deng Huang, Dongliang He, Xiang Long, Runhao Zeng, Shilei Wen, Mingkui Tan, Chuang Gan,
@@ -37,19 +37,15 @@ class SampleRelativeSpeed(BaseTransform):
     ====  ======  ========================
 
     so that the two keys show the same scene and differ in speed alone. ``EachClip(groups=[[0], [1, 2]])`` lets them
-    share crop, flip and colours too. Starts, speeds and places are drawn from NumPy's global generator. The released
+    share crop, flip and colours too. Starts and speeds are drawn from NumPy's global generator. The released
     code draws the other speed once for a whole batch, here each sample draws its own; with its default of a single
     speed that is the same.
 
-    Required keys: ``total_frames``, ``start_index`` (0 if absent); ``draw_turn`` if ``balanced``.
+    With ``speeds=(4, 2)`` a window has 64 frames. The released code then takes every second frame of all 64, which is a clip
+    of 32 frames; here a clip has ``clip_len`` frames at any speed.
 
-    Added keys:
-
-    * ``frame_inds``: int64 [V * T], clip after clip, ``start_index`` included
-    * ``clip_len``: T
-    * ``num_clips``: V
-    * ``frame_interval``: 1, the interval at natural speed
-    * ``gt_speed``: int64 [V], the speed minus 1
+    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`, and ``rank_position`` is required if ``balanced``.
+    The label is ``gt_speed``, int64 [V], the speed minus 1.
 
     Args:
         clip_len: Frames per clip T.
@@ -67,7 +63,6 @@ class SampleRelativeSpeed(BaseTransform):
     def __init__(
         self, clip_len: int = 16, speeds: Sequence[int] = (2,), num_views: int | None = None, balanced: bool = False
     ) -> None:
-        check_integer('clip_len', clip_len, 1)
         check_speeds(speeds)
         if num_views not in (None, 2, NUM_VIEWS):
             raise ValueError(
@@ -79,9 +74,8 @@ class SampleRelativeSpeed(BaseTransform):
                 'balanced=True is about the speed of the query, but with num_views=2 each clip has a speed '
                 'of its own; set balanced=False'
             )
-        self.clip_len = clip_len
+        super().__init__(clip_len, NUM_VIEWS if num_views is None else num_views)
         self.speeds = tuple(speeds)
-        self.num_views = NUM_VIEWS if num_views is None else num_views
         self.balanced = balanced
 
     @property
@@ -89,27 +83,16 @@ class SampleRelativeSpeed(BaseTransform):
         """Frames of a window."""
         return self.clip_len * max(self.speeds)
 
-    def transform(self, results: dict) -> dict:
-        """Add the frame indices and labels of a fresh draw to ``results``.
-
-        Raises:
-            ValueError: if the video has no frames.
-            KeyError: if ``balanced`` and the draw has no number.
-        """
-        first, second = (draw_window(self.window, int(results['total_frames'])) for _ in range(2))
+    def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        first, second = (draw_consecutive(self.window, total_frames) for _ in range(2))
         if self.num_views == 2:
-            windows, speeds = (first, second), [self._draw_speed() for _ in range(2)]
+            windows, speeds = [first, second], [self._draw_speed() for _ in range(2)]
         else:
             other = int(np.random.choice(self.speeds))
             anchor, other = (1, other) if self._anchor_is_natural(results) else (other, 1)
-            windows, speeds = (first, second, second), [anchor, anchor, other]
+            windows, speeds = [first, second, second], [anchor, anchor, other]
         clips = [window[::speed][: self.clip_len] for window, speed in zip(windows, speeds)]
-        results['frame_inds'] = np.concatenate(clips) + results.get('start_index', 0)
-        results['clip_len'] = self.clip_len
-        results['num_clips'] = self.num_views
-        results['frame_interval'] = 1
-        results['gt_speed'] = np.array(speeds, dtype=np.int64) - 1
-        return results
+        return clips, dict(gt_speed=np.array(speeds, dtype=np.int64) - 1)
 
     def _draw_speed(self) -> int:
         return int(np.random.choice(self.speeds)) if np.random.randint(2) else 1
@@ -117,19 +100,13 @@ class SampleRelativeSpeed(BaseTransform):
     def _anchor_is_natural(self, results: dict) -> bool:
         if not self.balanced:
             return np.random.randint(2) == 0
-        if 'draw_turn' not in results:
+        if 'rank_position' not in results:
             raise KeyError(
-                'SampleRelativeSpeed(balanced=True) needs draw_turn, the number of the draw in its process. '
+                'SampleRelativeSpeed(balanced=True) needs rank_position, the number of the draw in its process. '
                 "VideoDataset writes it when the data loader has sampler=dict(type='DrawSampler'): use both, "
                 'or set balanced=False'
             )
-        return results['draw_turn'] % 2 == 0
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(clip_len={self.clip_len}, speeds={self.speeds}, num_views={self.num_views}, '
-            f'balanced={self.balanced})'
-        )
+        return results['rank_position'] % 2 == 0
 
 
 def check_speeds(speeds: Sequence[int]) -> None:
@@ -146,25 +123,3 @@ def check_speeds(speeds: Sequence[int]) -> None:
         )
     if len(set(speeds)) < len(speeds):
         raise ValueError(f'speeds={tuple(speeds)} names a speed twice; name each once')
-
-
-def draw_window(window: int, total_frames: int) -> np.ndarray:
-    """Consecutive frames from a random start, uniform over those where all fit; indices modulo the length, from frame 0,
-    where the video is no longer than the window.
-
-    Args:
-        window: Number of frames.
-        total_frames: Frames in the video, at least 1.
-
-    Returns:
-        int64 [window], each within ``0 .. total_frames - 1``.
-
-    Raises:
-        ValueError: if the video has no frames.
-    """
-    if total_frames < 1:
-        raise ValueError(
-            f'cannot sample a clip from a video with total_frames={total_frames}; leave it out of the list'
-        )
-    start = np.random.randint(max(total_frames - window + 1, 1))
-    return (start + np.arange(window, dtype=np.int64)) % total_frames

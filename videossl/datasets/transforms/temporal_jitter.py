@@ -7,9 +7,6 @@ from videossl.registry import TRANSFORMS
 
 from .pace_indices import check_integer
 
-# Labels that say how the frames of a clip are spaced.
-SPACING_LABELS = ('gt_speed', 'gt_segment')
-
 
 @TRANSFORMS.register_module()
 class TemporalJitter(BaseTransform):
@@ -19,22 +16,24 @@ class TemporalJitter(BaseTransform):
     keep all its frames inside the video, so strides, and with them speed and segment labels, stay as they are. A clip
     that touches both ends of the video, as one that goes round does, stays where it is.
 
-    Clips of one sample move independently, by up to ``2 * max_shift`` relative to each other. Where their places
+    Clips of one sample move independently, by up to ``2 * max_shift`` relative to each other. Where their positions
     relative to each other matter (the order of a tuple of clips, keys cut from one window), keep that below the gap
     between them.
 
-    The auxSKD paper's "temporal jittering" is not this: there it means ten fresh draws per video and epoch, which is a
-    repeated data set.
+    The auxSKD paper's "temporal jittering" is not this: there it means ten fresh draws per video and epoch, which is
+    ``DrawSampler(repeats=10)``.
 
-    Required keys: ``frame_inds`` (V * T), ``clip_len``, ``total_frames``, ``start_index`` (0 if absent).
+    Required keys: ``frame_inds`` (V * T), ``clip_len``, ``total_frames``, ``start_index`` (0 if absent),
+    ``clip_sampler`` (if a :class:`~.clip_sampler.ClipSampler` drew the clips).
 
     Modified keys: ``frame_inds``.
 
     Args:
         max_shift: Largest shift in frames, in either direction; 0 moves nothing.
-        per_frame: Whether every frame gets its own shift instead. Only for clips at natural speed: it is refused at the
-            first sample whose sampler wrote ``gt_speed`` or ``gt_segment``, since it would make these labels wrong.
-            Frames can change their order when ``2 * max_shift`` exceeds their interval.
+        per_frame: Whether every frame gets its own shift instead. It is refused at the first sample whose sampler wrote
+            a label of the frames' spacing (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``,
+            since it would make this label wrong. Frames can change their order when ``2 * max_shift`` exceeds their
+            interval.
 
     Raises:
         ValueError: at build time if ``max_shift`` is not an integer of at least 0.
@@ -51,8 +50,10 @@ class TemporalJitter(BaseTransform):
         Raises:
             ValueError: if a frame index lies outside the video, or for ``per_frame`` after a pace sampler.
         """
-        broken_labels = [label for label in SPACING_LABELS if label in results]
-        if self.per_frame and broken_labels:
+        sampler = results.get('clip_sampler')
+        labels = sampler.labels if self.per_frame and sampler is not None else {}
+        broken_labels = [name for name, label in labels.items() if label.of_spacing and name in results]
+        if broken_labels:
             raise ValueError(
                 f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '
                 'which describe the spacing of the frames; set per_frame=False to move each clip as a '

@@ -1,7 +1,0 @@
-_base_ = ['./classification.py', './hmdb51.py']
-train_dataloader = dict(
-    dataset=dict(data_root=_base_.data_root, data_prefix=_base_.data_prefix, ann_file=_base_.ann_file_train)
-)
-test_dataloader = dict(
-    dataset=dict(data_root=_base_.data_root, data_prefix=_base_.data_prefix, ann_file=_base_.ann_file_test)
-)

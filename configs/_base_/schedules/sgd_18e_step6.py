@@ -1,2 +1,0 @@
-_base_ = './sgd_20e_step6.py'
-train_cfg = dict(max_epochs=18)
