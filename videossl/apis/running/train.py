@@ -1,13 +1,18 @@
 """Train a model from a config file."""
 
 import argparse
+import os
 import os.path as osp
+import signal
 import sys
+from contextlib import nullcontext
 
 from mmengine.config import ConfigDict
 
 from videossl.apis.user_errors import building, run_command
 from videossl.errors import ConfigError
+from videossl.folder_lock import folder_lock
+from videossl.processes import end_with_parent
 from videossl.wrappers import innermost_dataset
 
 from .check_training import check_batches, check_training  # noqa: F401
@@ -88,7 +93,11 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
-    with building(config) as watch:
+    # One of several processes holds the lock for all of them.
+    lock = folder_lock(config.work_dir, 'training') if int(os.environ.get('RANK', 0)) == 0 else nullcontext()
+    if config.get('launcher') == 'pytorch':
+        end_with_parent(signal.SIGTERM)  # save and end where torchrun has been killed
+    with lock, building(config) as watch:
         runner = build_runner(config)
         watch(runner)
         check_training(runner)
