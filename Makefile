@@ -15,7 +15,7 @@ BENCHMARKS := $(sort $(shell grep -l '__main__' benchmarks/*.py))
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test faults bench wheel clean
+.PHONY: help env demo lint test faults bench wheel clean
 
 help: ## this list
 	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
@@ -32,6 +32,11 @@ env: $(STAMP) ## install videossl and all it needs into .venv
 
 demo: $(STAMP) ## pretrain, fine-tune and test on made-up videos, and print a table
 	@$(VENV)/bin/python tools/demo.py $(DEMO_ARGS)
+
+lint: $(STAMP) ## check style and types
+	@$(VENV)/bin/ruff format --check --quiet . || { echo 'not formatted; run: $(VENV)/bin/ruff format .'; exit 1; }
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
 
 test: $(STAMP) ## run the tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
@@ -52,7 +57,7 @@ wheel: $(STAMP) ## build dist/videossl-*.whl
 	@ls dist/videossl-*.whl
 
 clean: ## remove .venv and what was built; data/ and work_dirs/ stay
-	rm -rf $(VENV) build dist videossl.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist videossl.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An installation that was cut off may leave packages half-written which pip takes for whole, so it is begun anew; what
@@ -83,7 +88,7 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
 	@touch $(UNFINISHED); : > $(LOG)
 	@echo '[2/3] installing the requirements (some minutes; $(LOG) tells how far it is)'
 	@$(PIP) install $(PIP_OPTIONS) -c requirements/constraints.txt \
-	    -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt >>$(LOG) 2>&1 \
+	    -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt -r requirements/lint.txt >>$(LOG) 2>&1 \
 	  && $(PIP) install $(PIP_OPTIONS) --no-deps $(MMACTION) >>$(LOG) 2>&1 \
 	  || { tail -n 15 $(LOG); \
 	       echo; echo 'The installation failed: see above, or $(LOG) for all of it. Run make again when it is mended:'; \

@@ -46,7 +46,7 @@ class BuildWithConfigs(build_py):
 
 
 readme = ROOT / 'README.md'
-extras = {name: requirements(name) for name in ('optional', 'tests', 'docs')}
+extras = {name: requirements(name) for name in ('optional', 'tests', 'lint', 'docs')}
 
 setup(
     name='videossl',
@@ -57,6 +57,7 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['videossl', 'videossl.*']),
+    package_data={'videossl': ['py.typed']},
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require=dict(extras, all=sum(extras.values(), [])),
     entry_points=dict(

@@ -206,7 +206,7 @@ def test_every_requirement_has_a_release_in_the_constraints():
         lines = (re.match(r'[\w.-]+', line) for line in (ROOT / 'requirements' / file).read_text().splitlines())
         return {line.group().lower().replace('_', '-') for line in lines if line}
 
-    needed = names('mminstall.txt') | names('runtime.txt') | names('tests.txt')
+    needed = names('mminstall.txt') | names('runtime.txt') | names('tests.txt') | names('lint.txt')
     assert needed - names('constraints.txt') == set()
 
 

@@ -18,7 +18,7 @@ from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
 from videossl.datasets import VideoDataset
-from videossl.datasets.video_dataset import TransformRefusal, held_out_split
+from videossl.datasets.video_dataset import TransformRefusal, held_out_split, list_digest
 from videossl.engine import Draw, DrawSampler
 from videossl.errors import UserError
 from videossl.registry import DATASETS
@@ -621,3 +621,23 @@ def test_a_reader_of_ours_before_a_decoder_of_mmaction2_is_refused_when_built(tm
     with pytest.raises(ValueError, match='VideoReaderInit needs DecodeClips behind it, not DecordDecode'):
         build()
     build(backend='decord')  # opens with decord what mmaction2 reads with it
+
+
+def test_the_digest_of_a_list_tells_paths_order_labels_and_hold_out_but_not_the_folder():
+    def digest(names, folder='/data', labels=None):
+        videos = [dict(filename=f'{folder}/{name}') for name in names]
+        return list_digest([dict(video, label=1) for video in videos] if labels else videos, folder)
+
+    reference = digest(['a.mp4', 'b.mp4'])
+    assert digest(['a.mp4', 'b.mp4'], folder='/elsewhere') == reference
+    others = [digest(['b.mp4', 'a.mp4']), digest(['a.mp4', 'c.mp4']), digest(['a.mp4', 'b.mp4'], labels=True)]
+    assert len({reference, *others}) == 4
+
+
+def test_a_data_set_has_the_digest_of_the_videos_that_are_left_to_it(tmp_path):
+    for number in range(4):
+        (tmp_path / f'{number}.mp4').write_text('')
+    parts = [dict(number=2, seed=1, use=use) for use in ('train', 'held_out')]
+    whole, *halves = (VideoDataset(data_root=str(tmp_path), hold_out=part).list_digest for part in (None, *parts))
+    assert len({whole, *halves}) == 3
+    assert whole == list_digest([dict(filename=f'{number}.mp4') for number in range(4)], str(tmp_path))

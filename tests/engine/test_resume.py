@@ -419,6 +419,24 @@ def test_with_another_batch_size_the_epoch_begins_anew_and_the_log_says_so(build
     assert sorted(resumed.train_loop.dataloader.dataset.positions()) == list(range(8, 24))
 
 
+@pytest.mark.parametrize('loop', [BY_EPOCH, BY_ITERATION], ids=['epochs', 'iterations'])
+def test_with_another_list_of_the_same_length_the_epoch_begins_anew_and_the_log_says_so(build, monkeypatch, loop):
+    monkeypatch.setattr(CountedClips, 'list_digest', 'a', raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        build('run', kill_at=4, loop=loop).train()
+    same = build('run', resume=True, loop=loop)
+    assert not [text for text in warnings_of(same) if 'not the run that was stopped' in text]
+    monkeypatch.setattr(CountedClips, 'list_digest', 'b')
+    resumed = build('run', resume=True, loop=loop)
+    warnings = warnings_of(resumed)
+    resumed.train()
+    text = next(warning for warning in warnings if 'not the run that was stopped' in warning)
+    assert 'the list names other videos' in text
+    if loop is BY_EPOCH:
+        assert 'begins this epoch anew' in text
+        assert sorted(resumed.notes.positions()) == list(range(SAMPLES, EPOCHS * SAMPLES))
+
+
 def test_a_checkpoint_without_random_states_is_gone_on_from_with_a_warning(build, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         build('run', kill_at=4).train()

@@ -1,5 +1,6 @@
 """Videos, from a list or a folder."""
 
+import hashlib
 import os
 import os.path as osp
 import pickle
@@ -16,6 +17,7 @@ from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
 from videossl.errors import UserError
+from videossl.processes import end_with_parent
 from videossl.registry import DATASETS
 
 from .annotations import iterate_annotations, scan_videos
@@ -180,13 +182,14 @@ class VideoDataset(MMActionVideoDataset):
     def filter_data(self) -> list[dict]:
         """The videos of the list that are used, in the list's order: all, or the part that ``hold_out`` names."""
         videos = super().filter_data()
-        if self.hold_out is None:
-            return videos
-        try:
-            indices = held_out_split(len(videos), **self.hold_out)
-        except ValueError as error:
-            raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
-        return [videos[index] for index in indices]
+        if self.hold_out is not None:
+            try:
+                indices = held_out_split(len(videos), **self.hold_out)
+            except ValueError as error:
+                raise ValueError(f'{self.ann_file or self.data_root}: {error}') from None
+            videos = [videos[index] for index in indices]
+        self.list_digest = list_digest(videos, self.data_prefix['video'])
+        return videos
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         """What mmengine makes of the list, so that workers share it: pickles of its entries one behind the other, uint8,
@@ -219,9 +222,11 @@ class VideoDataset(MMActionVideoDataset):
                 f'{first[0]}; correct data_root (--data-root) or data_prefix'
             )
 
-    def prepare_data(self, idx: int) -> dict | None:
-        """One sample, through the pipeline. ``rank_position`` is the number of its draw in this process, where known."""
-        numbered = dict(rank_position=idx.rank_position) if hasattr(idx, 'rank_position') else {}
+    def prepare_data(self, idx: int) -> dict:
+        """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
+        if get_worker_info() is not None:
+            end_with_parent()
+        numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
         if not self.test_mode:
             self.broken.check_share(self.max_broken_share)
         index = int(idx)
@@ -322,6 +327,15 @@ def _refusal(error: AssertionError, transform: Callable, results: dict) -> Trans
         f'{results["filename"]} does not get through the pipeline: {refusing} refuses frames of '
         f'(width x height) {size}' + (f': {error}' if str(error) else '')
     )
+
+
+def list_digest(videos: Sequence[dict], folder: str) -> str:
+    """16 hexadecimal digits that change with the paths below ``folder``, their order and labels."""
+    digest, prefix = hashlib.sha256(), osp.join(folder, '')
+    for video in videos:
+        entry = f'{video["filename"].removeprefix(prefix)}\0{video.get("label")}\n'
+        digest.update(entry.encode(errors='surrogatepass'))
+    return digest.hexdigest()[:16]
 
 
 HOLD_OUT_USES = ('train', 'held_out')

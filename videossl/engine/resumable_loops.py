@@ -14,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, Sampler
 
 from videossl.random_states import kept_random_states
 from videossl.registry import LOOPS
+from videossl.wrappers import innermost_datasets
 
 from .samplers import DrawSampler
 
@@ -42,14 +43,16 @@ class ResumableLoop:
         finally:
             end_workers(self.dataloader)
 
-    def position(self) -> dict[str, int]:
+    def position(self) -> dict[str, int | str]:
         """What the numbers of epochs and iterations depend on; with another it is another sequence of batches."""
         loader = self.dataloader
+        digests = [getattr(dataset, 'list_digest', '') for dataset in innermost_datasets(loader.dataset)]
         return dict(
             batches=len(loader),
             batch_size=loader.batch_size or 0,
             samples=len(loader.dataset) * getattr(sampler_of(loader), 'repeats', 1),
             processes=get_world_size(),
+            videos=' '.join(digests),
         )
 
     def changed_position(self) -> str | None:
@@ -61,6 +64,8 @@ class ResumableLoop:
             for key, name in names.items()
             if before.get(key, now[key]) != now[key]
         ]
+        if before.get('videos', now['videos']) != now['videos']:
+            changes.append('the list names other videos, or has another order or hold-out')
         return ', '.join(changes) or None
 
     def batches(self, first: int) -> Iterator[dict]:

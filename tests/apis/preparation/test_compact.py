@@ -351,6 +351,16 @@ def test_a_dry_run_writes_nothing(source, tmp_path, capsys):
 
 
 # ------------------------------------------------------------------------------------------------- what goes wrong
+def test_links_that_lead_nowhere_or_in_circles_are_named_and_stop_nothing(source, tmp_path):
+    for name in ('circle', 'circle.mp4'):
+        (source / name).symlink_to(name)
+    (source / 'a' / 'dangling.mp4').symlink_to('nothing.mp4')
+    report = compact(source, tmp_path / 'out')
+    assert sorted(report.failed) == ['a/dangling.mp4', 'circle.mp4'] and len(report.written) == 2
+    failed = (tmp_path / 'out' / 'failed.txt').read_text().splitlines()
+    assert sorted(line.partition(':')[0] for line in failed) == ['a/dangling.mp4', 'circle.mp4']
+
+
 def test_videos_that_cannot_be_read_are_named_and_the_command_fails(source, tmp_path, capsys):
     (source / 'a' / 'text.mp4').write_text('this is no video\n' * 50)
     (source / 'a' / 'cut.avi').write_bytes((source / 'a' / 'one.avi').read_bytes()[:9000])

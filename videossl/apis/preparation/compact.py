@@ -164,7 +164,7 @@ def _check_folders(data_root: str, out: str) -> None:
 def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
     """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
     files that might have been meant as lists are none."""
-    folders = ['', *sorted(entry.name for entry in os.scandir(data_root) if entry.is_dir())]
+    folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
     lists, videos, left_out = [], [], []
     for name in ann_files:
         try:

@@ -4,12 +4,11 @@ import argparse
 import signal
 import sys
 import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 
-from videossl.errors import ConfigError, UserError
+from videossl.errors import UserError
+from videossl.folder_lock import folder_lock
 
 from .reader import read_recipe
 from .report import pretext_accuracies, report, warn_at_chance
@@ -47,23 +46,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-@contextmanager
-def only_one(work_dir: Path):
-    """Lock the folder against a second run."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with open(work_dir / 'recipe.lock', 'w') as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(f'another run works in {work_dir}; wait for it, or choose another --work-dir') from None
-        yield
-
-
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
     args = parse_args(argv)
@@ -74,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         stages, recipe, work_dir = read_recipe(args)
         chance = recipe.get('table', {}).get('chance', {})
-        with only_one(work_dir):
+        with folder_lock(work_dir, 'recipe'):
             for stage in stages:
                 stage.check()
             with display.bars:

@@ -1,14 +1,19 @@
 """Trains a model from a config file."""
 
 import argparse
+import os
 import os.path as osp
+import signal
 import sys
+from contextlib import nullcontext
 
 from mmengine.config import ConfigDict
 
 from videossl.apis.user_errors import building, run_command
 from videossl.config_files import load_config
 from videossl.errors import ConfigError
+from videossl.folder_lock import folder_lock
+from videossl.processes import end_with_parent
 from videossl.wrappers import innermost_dataset
 
 from .check_config import check_config
@@ -91,7 +96,11 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
-    with building(config):
+    # One of several processes holds the lock for all of them.
+    lock = folder_lock(config.work_dir, 'training') if int(os.environ.get('RANK', 0)) == 0 else nullcontext()
+    if config.get('launcher') == 'pytorch':
+        end_with_parent(signal.SIGTERM)  # save and end where torchrun has been killed
+    with lock, building(config):
         runner = build_runner(config)
         check_training(runner)
         check_first_shapes(runner, config)

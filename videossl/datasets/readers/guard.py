@@ -1,6 +1,5 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
 
-import ctypes
 import mmap
 import os
 import resource
@@ -16,10 +15,10 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from videossl.datasets.transforms.decoding import DecoderLost, VideoReadError, read_frames
+from videossl.processes import ask_for_signal
 
 LEAST_BYTES = 16 * 2**20  # of the memory that frames are handed over in
 PATIENCE = 5.0  # seconds for a killed process to end; one that waits for a dead disk does not
-PR_SET_PDEATHSIG = 1
 FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGILL)
 
 
@@ -215,11 +214,8 @@ def _detach(connection: int, memory: int, parent: int, in_main_thread: bool) -> 
     kept = sorted({0, 1, 2, connection, memory})
     for before, after in zip(kept, [*kept[1:], os.sysconf('SC_OPEN_MAX')]):
         os.closerange(before + 1, after)
-    if in_main_thread:  # Linux: end with the parent, even amid decoding; to be exact, with the thread that has forked
-        try:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        except (OSError, AttributeError):
-            pass
+    if in_main_thread:  # Linux's signal comes with the end of the thread that has forked
+        ask_for_signal(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
 

@@ -64,12 +64,25 @@ def check_file(filename: str, path: str) -> None:
     """
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
         raise VideoReadError(filename, 'it is a folder' if osp.isdir(path) else 'it is not a regular file')
-    with open(path, 'rb') as file:
-        head = file.read(12)
+    head = read_head(filename, path)
     if head.startswith(PLAYLISTS):
         raise VideoReadError(filename, 'it is a playlist of other files')
     if is_cut_avi(head, osp.getsize(path)):
         raise VideoReadError(filename, 'the file is cut off: it is shorter than its header says')
+
+
+def read_head(filename: str, path: str) -> bytes:
+    """The first 12 bytes of a file.
+
+    Raises:
+        VideoReadError: the file only passes for a regular one, as some in /proc do: its size is said to be 0 but it holds
+            something, or reading it blocks.
+    """
+    with open(os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)), 'rb', buffering=0) as file:
+        head = file.read(12)
+    if head is None or head and osp.getsize(path) == 0:
+        raise VideoReadError(filename, 'it is not a regular file')
+    return head
 
 
 def is_cut_avi(head: bytes, size: int) -> bool:
