@@ -85,6 +85,9 @@ class NoiseClips(torch.utils.data.Dataset):
                     data_samples=ActionDataSample(gt_speed=zero, gt_segment=zero))
 """
 
+# At a temperature of 0.02 the last digit of a similarity, 6e-8, is 3e-6 in a logit.
+ROUNDING = 3e-6
+
 
 def build(method: str) -> nn.Module:
     """The config's model at a sixteenth of its width, batch-norm statistics frozen, no dropout."""
@@ -175,6 +178,7 @@ def train(
     hooks: list[Hook] = [LossGuardHook()] if guard else []
     if hasattr(model, 'memory_bank'):
         hooks += [MomentumTeacherHook(0.7), MemoryBankHook()]
+    runner.hooks = hooks
     for hook in hooks:
         hook.before_train(runner)
     forward.train()
@@ -184,12 +188,13 @@ def train(
         spoil(model, runner.iter)
         for hook in hooks:
             hook.before_train_iter(runner, step, data)
+        if hasattr(model, 'teacher'):
+            teachers.append(next(model.teacher.parameters()).clone())
         log = forward.train_step(data, wrapper)
         for hook in hooks:
             hook.after_train_iter(runner, step, data, log)
         logs.append({name: float(value.detach()) for name, value in log.items()})
         if hasattr(model, 'teacher'):
-            teachers.append(next(model.teacher.parameters()).clone())
             pointers.append(int(model.memory_bank.pointer))
         runner.iter += 1
     return dict(
@@ -283,7 +288,7 @@ def test_two_processes_learn_as_one_with_the_joint_batch(found, method):
     for step in range(STEPS):
         for name, value in losses(alone['logs'][step]).items():
             mean = np.mean([process['logs'][step][name] for process in together])
-            assert mean == pytest.approx(value, abs=1e-6, rel=1e-6), (step, name)
+            assert mean == pytest.approx(value, abs=1e-6, rel=ROUNDING), (step, name)
     for process in together:
         assert_state(process['state'], alone['state'])
     for name, value in together[0]['state'].items():
@@ -299,7 +304,7 @@ def test_accumulated_gradients_are_the_large_batch(method):
     for step in range(STEPS):
         for name, value in losses(alone['logs'][step]).items():
             mean = np.mean([log[name] for log in parts['logs'][4 * step : 4 * step + 4]])
-            assert mean == pytest.approx(value, abs=1e-6, rel=1e-6), (step, name)
+            assert mean == pytest.approx(value, abs=1e-6, rel=ROUNDING), (step, name)
     if alone['pointers']:  # teacher and bank move once per step: the one before it, the other after it
         assert parts['pointers'] == [
             place
