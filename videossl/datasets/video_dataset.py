@@ -222,7 +222,7 @@ class VideoDataset(MMActionVideoDataset):
                 f'{first[0]}; correct data_root (--data-root) or data_prefix'
             )
 
-    def prepare_data(self, idx: int) -> dict:
+    def prepare_data(self, idx: int) -> dict | None:
         """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
         if get_worker_info() is not None:
             end_with_parent()

@@ -41,7 +41,7 @@ class PretextTestLoop(BaseLoop):
         self.runner.call_hook('before_test_epoch')
         model = unwrap(self.runner.model)
         model.eval()
-        sums: dict[str, torch.Tensor] = defaultdict(float)
+        sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
         count = torch.zeros((), dtype=torch.float64)
         for index, batch in enumerate(self.dataloader):
             self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)

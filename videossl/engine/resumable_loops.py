@@ -4,13 +4,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import IterTimerHook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
-from torch.utils.data import BatchSampler, DataLoader, Sampler
+from torch.utils.data import BatchSampler, DataLoader
 
 from videossl.random_states import kept_random_states
 from videossl.registry import LOOPS
@@ -19,7 +20,7 @@ from videossl.wrappers import innermost_datasets
 from .samplers import DrawSampler
 
 
-class ResumableLoop:
+class ResumableLoop(BaseLoop):
     """What both training loops share.
 
     :class:`~videossl.engine.ExactResumeHook` saves the random states and gives the loop what it needs to go on. The
@@ -31,6 +32,7 @@ class ResumableLoop:
     resumed: dict | None = None
     # The iteration after which the last validation was done.
     validated_iter: int | None = None
+    _iter: int
 
     def run(self):
         """Train; returns the model."""
@@ -267,7 +269,7 @@ class LaterBatches:
         self.first = first
 
     @property
-    def sampler(self) -> Sampler:
+    def sampler(self) -> Any:
         return self.whole.sampler
 
     def __len__(self) -> int:
@@ -296,11 +298,12 @@ def objects_shared_with_workers() -> Iterator[None]:
 
 def end_workers(loader: DataLoader) -> None:
     """End persistent workers. Left to the garbage collector, which closes their pipes first, each may take 5 s."""
-    iterator, loader._iterator = getattr(loader, '_iterator', None), None
+    iterator: Any = getattr(loader, '_iterator', None)
+    loader._iterator = None
     if hasattr(iterator, '_shutdown_workers'):
         iterator._shutdown_workers()
 
 
-def sampler_of(loader: DataLoader) -> Sampler:
+def sampler_of(loader: DataLoader) -> Any:
     """What draws a loader's indices; the loader's own ``sampler`` is a stand-in where it has a batch sampler."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)

@@ -56,14 +56,14 @@ def draw_embedding_map(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if labels is None:
-        axes.scatter(*points.T, s=12)
+        axes.scatter(points[:, 0], points[:, 1], s=12)
     else:
         classes = np.unique(labels)
         colours = matplotlib.colormaps['tab20' if len(classes) <= 20 else 'hsv']
         for number, label in enumerate(classes):
             colour = colours(number) if len(classes) <= 20 else colours(number / len(classes))
             name = class_names[label] if class_names is not None and 0 <= label < len(class_names) else str(label)
-            axes.scatter(*points[labels == label].T, s=12, color=colour, label=name)
+            axes.scatter(points[labels == label, 0], points[labels == label, 1], s=12, color=colour, label=name)
         if len(classes) <= 20:
             axes.legend(fontsize=8, loc='center left', bbox_to_anchor=(1, 0.5))
     axes.set_xticks([])

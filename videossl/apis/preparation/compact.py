@@ -128,12 +128,12 @@ def compact(
 
     began = time.monotonic()
     record.begin()
-    for video, error in _write_all(data_root, out, {video: names[video] for video in todo}, settings, number, timeout):
-        if error is None:
+    for video, reason in _write_all(data_root, out, {video: names[video] for video in todo}, settings, number, timeout):
+        if reason is None:
             record.add(video, names[video], data_root)
             report.written.append(video)
             continue
-        report.failed[video] = error
+        report.failed[video] = reason
         if shutil.disk_usage(out).free < LEAST_SPACE:
             raise ConfigError(f'the disk of {out} is full. Make room, then run the same command again to go on')
     report.seconds = time.monotonic() - began
@@ -215,7 +215,7 @@ def _check_space(
     number = min(PROBED_VIDEOS, len(todo))
     probed = [osp.join(data_root, todo[len(todo) * index // number]) for index in range(number)]
     sizes = {
-        path: outcome.frames
+        path: outcome.frames or 0
         for path, outcome in read_all(probed, workers, timeout, partial(estimate_size, settings=settings))
         if outcome.error is None
     }
@@ -362,9 +362,10 @@ def _copy_classes(data_root: str, out: str) -> None:
 
 def readable_time(seconds: float) -> str:
     """Seconds, minutes or hours."""
-    for limit, length, unit in ((120, 1, 'seconds'), (7200, 60, 'minutes'), (float('inf'), 3600, 'hours')):
+    for limit, length, unit in ((120, 1, 'seconds'), (7200, 60, 'minutes')):
         if seconds < limit:
             return f'{seconds / length:.1f} {unit}'
+    return f'{seconds / 3600:.1f} hours'
 
 
 # ----------------------------------------------------------------------------------------------------------- the command

@@ -107,34 +107,34 @@ def extract_parsing(
         if not isinstance(value, int) or value < 1:
             raise ConfigError(f'{name} must be an integer of at least 1, got {value!r}')
     videos = videos_to_parse(data_root, ann_file)
-    device = torch.device(device or get_device())
-    teacher = teacher.to(device).eval()
-    settings = dict(
-        class_names=tuple(teacher.class_names),
-        left_right_pairs=tuple(tuple(pair) for pair in teacher.left_right_pairs),
+    on_device = torch.device(device or get_device())
+    parser: Any = teacher.to(on_device).eval()
+    settings: dict[str, Any] = dict(
+        class_names=tuple(parser.class_names),
+        left_right_pairs=tuple(tuple(pair) for pair in parser.left_right_pairs),
         every=every,
         side=side,
         teacher=f'{teacher_name or type(teacher).__name__} (weights {digest_of(teacher)[:12]})',
     )
 
     report = ExtractionReport()
-    missing = []
+    missing: list[str] = []
     remove_temporaries(out, '*.npz', recursive=True)
     for video in track(videos, description='Looking for maps', disable=not osp.isdir(out)):
         (report.skipped if _is_stored(map_path(out, video), settings) else missing).append(video)
     print(
-        f'{len(videos)} videos, {len(report.skipped)} of them done; {settings["teacher"]} on {device}, frames 0, {every}, '
+        f'{len(videos)} videos, {len(report.skipped)} of them done; {settings["teacher"]} on {on_device}, frames 0, {every}, '
         f'{2 * every}, ...'
     )
     if missing:
-        print(estimate_size(teacher, [osp.join(data_root, video) for video in missing], every, side, device))
+        print(estimate_size(teacher, [osp.join(data_root, video) for video in missing], every, side, on_device))
     for video in track(missing, description='Parsing', disable=not missing):
         path = map_path(out, video)
         try:
             opened = OpenedVideo(osp.join(data_root, video))
             height, width = opened.frames([0]).shape[-2:]
             info = ParsingInfo(total_frames=opened.total_frames, original_size=(int(height), int(width)), **settings)
-            write_parsing(path, _parse(teacher, opened, info, device, batch_size), info)
+            write_parsing(path, _parse(teacher, opened, info, on_device, batch_size), info)
         except VideoReadError as error:
             report.unreadable.append(error)
             print(f'left out, as it cannot be read: {error}')
