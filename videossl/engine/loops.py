@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from videossl.registry import LOOPS
 from videossl.wrappers import unwrap
 
-# What the entries of a log begin with that have a meaning as an average over batches.
+# Prefixes of the log's entries whose average over batches has a meaning.
 AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
 
 
@@ -19,15 +19,14 @@ AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
 class PretextTestLoop(BaseLoop):
     """Tests a pretraining model on its own pretext task: losses and accuracies of unseen videos, by fresh draws.
 
-    The model is in eval mode, and nothing of it changes. Each sample counts alike (a mean IoU is taken over the pixels of
-    a batch, then averaged over the batches by their size); with several processes the last samples count twice where the
-    data set does not divide by their number. The candidates of a contrastive accuracy are
-    the rows of the memory bank as the checkpoint has it.
+    The model is in eval mode and does not change. Each sample has the same weight (a mean IoU is taken over the pixels of a
+    batch, then averaged over the batches by their size). Where the number of processes does not divide the data set, the
+    first samples count twice. The candidates of a contrastive accuracy are the rows of the checkpoint's memory bank.
 
     Args:
         runner: mmengine's runner.
         dataloader: of samples that the model's ``loss`` takes.
-        evaluator: unused; mmengine demands one.
+        evaluator: not used; mmengine requires one.
     """
 
     def __init__(self, runner, dataloader: DataLoader | dict, evaluator: Evaluator | dict | list | None = None) -> None:

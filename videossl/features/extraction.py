@@ -216,8 +216,9 @@ def finished_features(out: str | os.PathLike, record: dict) -> ClipFeatures | No
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into eval mode, and each of its modules back into its own mode."""
     modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
+        for module in modes:
+            module.training = False  # not eval(): a backbone's own train() also sets requires_grad
         yield
     finally:
         for module, mode in modes.items():

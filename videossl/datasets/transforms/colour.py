@@ -1,13 +1,14 @@
 """Colour transforms of clips: one 3x4 matrix a frame instead of a chain of picture operations.
 
-They expect RGB (decord's order), never write into the frames they are given, and carry ``changes_colour_only = True``,
-by which :class:`~videossl.datasets.transforms.each_clip.EachClip` knows that they leave the geometry alone.
+They expect RGB (decord's order) and never write into their input frames. Their attribute ``changes_colour_only = True``
+tells :class:`~videossl.datasets.transforms.each_clip.EachClip` that they leave the geometry alone.
 """
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from videossl.checks import check_share
 from videossl.registry import TRANSFORMS
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of R, G, B
@@ -121,7 +122,7 @@ class VideoColorJitter(BaseTransform):
             )
         if not 0 <= hue <= 0.5:
             raise ValueError(f'hue must lie in 0..0.5 (turns of the colour circle), got {hue}')
-        _check_probability(probability)
+        check_share('probability', probability)
         self.brightness = brightness
         self.contrast = contrast
         self.saturation = saturation
@@ -141,7 +142,7 @@ class VideoColorJitter(BaseTransform):
         """``count`` independent draws: (chosen or not [n], factors [n, 4])."""
         chosen = np.random.random(count) < self.probability
         factors = np.random.uniform(self._lowest, self._highest, size=(count, 4))
-        np.random.random((count, 4))  # stands for the order, so that seeds go on giving the clips that they have given
+        np.random.random((count, 4))  # earlier versions drew an order here; keeps the draws of a seed the same
         return chosen, factors
 
     def _jitter_each(self, frames: list[np.ndarray]) -> list[np.ndarray]:
@@ -185,7 +186,7 @@ class RandomGray(BaseTransform):
     changes_colour_only = True
 
     def __init__(self, probability: float = 0.2) -> None:
-        _check_probability(probability)
+        check_share('probability', probability)
         self.probability = probability
 
     def transform(self, results: dict) -> dict:
@@ -199,8 +200,3 @@ class RandomGray(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(probability={self.probability})'
-
-
-def _check_probability(probability: float) -> None:
-    if not 0 <= probability <= 1:
-        raise ValueError(f'probability must lie in 0..1, got {probability}')

@@ -18,7 +18,7 @@ from torch import nn
 from videossl.checkpoints.checkpoint_files import POINTER, iterations_in, newest_whole, read_pointer, write_pointer
 from videossl.checkpoints.reading import read_checkpoint
 from videossl.checkpoints.writing import plain_bytes
-from videossl.errors import CheckpointError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.files import remove_temporaries, whole_file
 from videossl.registry import HOOKS
 
@@ -59,12 +59,12 @@ class PlainCheckpointHook(CheckpointHook):
 
     def __init__(self, interval: int = -1, **arguments) -> None:
         if type(interval) is not int or interval < 1 and interval != -1:
-            raise ValueError(
+            raise ConfigError(
                 f'PlainCheckpointHook: interval must be a whole number of at least 1, or -1 for none, got {interval!r}'
             )
         super().__init__(interval, **arguments)
         for name in self.args:  # mmengine would only refuse it when the first checkpoint is saved
-            raise TypeError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
+            raise ConfigError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
 
     def before_run(self, runner) -> None:
         """Choose the checkpoint to resume from.
@@ -87,15 +87,14 @@ class PlainCheckpointHook(CheckpointHook):
         """Remove the temporary files of killed runs, and checkpoints that the run before was about to remove.
 
         Raises:
-            ValueError: ``out_dir`` is not on this machine's file system.
+            ConfigError: ``out_dir`` is not on this machine's file system.
         """
         super().before_train(runner)
         if not isinstance(self.file_backend, LocalBackend):
-            raise ValueError(
+            raise ConfigError(
                 f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) is not one'
             )
         if is_main_process():
-            # What the run that is gone on from was about to remove.
             self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
             for folder in {self.out_dir, runner.work_dir}:
                 removed = remove_temporaries(folder, '*.pth') + remove_temporaries(folder, POINTER)

@@ -53,8 +53,8 @@ def divergence_and_agreement(
 
 
 class _Divergence(torch.autograd.Function):
-    """The divergence, and at once its gradient (p_S - p_T) . anchors / (B gamma^S). Of the matrices [B, H], the largest
-    tensors there are with a large bank, none is kept for the backward pass, and none is computed twice."""
+    """The divergence and its gradient (p_S - p_T) . anchors / (B gamma^S) in one pass. No matrix [B, H], the largest tensors
+    with a large bank, is kept for the backward pass or computed twice."""
 
     @staticmethod
     def forward(
