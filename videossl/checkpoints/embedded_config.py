@@ -102,7 +102,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def read_embedded(content: Any, checkpoint: str) -> Config | None:
-    """The config in a checkpoint, as far as it is data; None: there is none.
+    """The config in a checkpoint, as far as it is data; None: no config.
 
     An imported or exported file describes its backbone and its pixels in ``meta``. These take the place of the training
     config's, which may have built more, such as several branches.

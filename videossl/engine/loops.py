@@ -1,6 +1,7 @@
 """Loops over data that mmengine has no loop for."""
 
 from collections import defaultdict
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
@@ -38,7 +39,7 @@ class PretextTestLoop(BaseLoop):
         ``pretext/``."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
-        model = unwrap(self.runner.model)
+        model: Any = unwrap(self.runner.model)
         model.eval()
         sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
         count = torch.zeros((), dtype=torch.float64)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from videossl.checks import check_integer
 from videossl.errors import ConfigError
 from videossl.features.clip_features import ClipFeatures
 
@@ -97,7 +96,6 @@ def average_text(average: str, center: bool) -> list[str]:
 
 def check_ks(name: str, ks: Sequence[int]) -> None:
     """Refuse anything but a list of integers of at least 1."""
-    if not isinstance(ks, Sequence) or isinstance(ks, str) or len(ks) == 0:
+    is_list = isinstance(ks, Sequence) and not isinstance(ks, str) and len(ks) > 0
+    if not is_list or not all(type(k) is int and k >= 1 for k in ks):
         raise ConfigError(f'{name} must be a list of integers of at least 1, got {ks!r}')
-    for k in ks:
-        check_integer(f'each of {name}', k)

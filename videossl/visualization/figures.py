@@ -15,7 +15,7 @@ def new_figure(width: float, height: float):
     return figure
 
 
-def show_frames(axes, picture: np.ndarray, columns: int, numbers: Sequence) -> None:
+def show_frames(axes, picture: np.ndarray, columns: int, numbers: Sequence | np.ndarray) -> None:
     """Show frames side by side on matplotlib axes, with their numbers below.
 
     Args:

@@ -335,7 +335,7 @@ def test_without_any_of_them_training_stops_too(build_aux_skd, build_runner):
 @pytest.mark.parametrize('hook', [MomentumTeacherHook(), MemoryBankHook()])
 def test_a_hook_with_a_model_it_does_not_fit_is_refused(build_vspp, build_runner, hook):
     with pytest.raises(
-        TypeError, match=f'{type(hook).__name__} needs a model with an averaged teacher, got Pretrainer'
+        ConfigError, match=f'{type(hook).__name__} needs a model with an averaged teacher, got Pretrainer'
     ):
         build_runner(build_vspp(), hooks=[hook]).train()
 

@@ -268,7 +268,7 @@ def test_an_impossible_number_of_shared_stages_is_refused(value):
         (dict(branches='human'), 'must be a list'),
         (dict(branches=['a.b']), 'must be a list of at least one name'),
         (dict(branches=['a', 'a']), 'a name of its own'),
-        (dict(output='sum'), "output must be 'concat'"),
+        (dict(output='sum'), 'output must be one of'),
         (dict(backbone=dict(SMALL, out_indices=[3])), r'remove out_indices=\[3\]'),
     ],
 )

@@ -117,8 +117,8 @@ def compact(
             f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
         )
     )
-    for reason in left_out:
-        print(printable(f'left out, as no list of these videos: {reason}'))
+    for file in left_out:
+        print(printable(f'left out, as no list of these videos: {file}'))
     number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
@@ -251,7 +251,7 @@ def _write_all(
     data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
 ) -> Iterator[tuple[str, str | None]]:
     """(video, reason for its failure or None), in the order in which they are done."""
-    jobs = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
+    jobs: dict[Any, str] = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
     with Progress(disable=not jobs) as progress:
         task = progress.add_task(f'Writing {len(jobs)} videos', total=len(jobs))
         for job, outcome in read_all(list(jobs), workers, timeout, partial(reencode_job, settings=settings)):
