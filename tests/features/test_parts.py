@@ -122,9 +122,7 @@ def half_done(run, interrupt, tmp_path):
     ],
 )
 def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, settings, message):
-    with pytest.raises(
-        ConfigError, match=f'features.npz.part .*{message}.*Go on with those.*--out.*remove that folder'
-    ):
+    with pytest.raises(ConfigError, match=f'features.npz.part .*{message}.*--out'):
         run(save_every=1, out=half_done, **settings)
     assert len(decoded) == 4, 'something was decoded before the refusal'
     assert list(half_done.with_name('features.npz.part').glob('*.npz'))
@@ -132,7 +130,7 @@ def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, set
 
 def test_another_list_and_other_weights_are_refused(run, videos, model, half_done, tmp_path):
     (tmp_path / 'other.txt').write_text(''.join(f'{name} {10 + number}\n' for number, name in enumerate(NAMES[::-1])))
-    with pytest.raises(ConfigError, match='other settings .*the list of videos, or their folder'):
+    with pytest.raises(ConfigError, match='the list of videos'):
         run(videos=tmp_path / 'other.txt', data_root=videos, save_every=1, out=half_done)
     with torch.no_grad():
         model.backbone.stem.conv.weight[0, 0, 0, 0, 0] += 1
@@ -157,9 +155,7 @@ def test_a_finished_file_is_neither_made_again_nor_overwritten(run, decoded, tmp
     again = run(out=out)
     assert not decoded
     np.testing.assert_array_equal(again.features, first.features)
-    with pytest.raises(
-        ConfigError, match='features.npz is there already, with other features .*size: 32 there, 16 wanted'
-    ):
+    with pytest.raises(ConfigError, match='features.npz .*size: 32 there, 16 wanted'):
         run(out=out, size=16)
     out.write_text('my diary')
     with pytest.raises(ConfigError, match='no whole file of features'):

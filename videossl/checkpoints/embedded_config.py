@@ -26,16 +26,10 @@ SCOPES = ('videossl', 'mmaction', 'mmengine')
 # files when it is built, as teachers and recognisers do.
 PACKAGES = ('videossl', 'mmaction', 'mmcv', 'mmengine', 'torch')
 PARTS = (
-    'videossl.models.backbones',
-    'videossl.models.data_preprocessor',
-    'mmaction.models.backbones',
-    'mmaction.models.common',
-    'mmaction.models.data_preprocessors',
-    'mmcv.cnn',
-    'mmcv.ops',
+    *('videossl.models.backbones', 'videossl.models.data_preprocessor', 'mmaction.models.backbones'),
+    *('mmaction.models.common', 'mmaction.models.data_preprocessors', 'mmcv.cnn', 'mmcv.ops', 'torch.nn.modules'),
     'mmengine.model.base_model.data_preprocessor',
     'mmengine.utils.dl_utils.parrots_wrapper',  # batch norm
-    'torch.nn.modules',
 )
 
 

@@ -452,15 +452,10 @@ def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Pa
 def _write_video(root: Path, shapes: MovingShapes, split: str, index: int) -> None:
     frames, masks, _ = shapes.render(index, split)
     video_path, masks_path = _paths(root, shapes, split, index)
-    with whole_file(masks_path) as path:
-        _save_masks(path, masks)
+    with whole_file(masks_path) as path, open(path, 'wb') as file:  # given a name, NumPy would append .npz to it
+        np.savez_compressed(file, bits=np.packbits(masks), shape=np.array(masks.shape))
     with whole_file(video_path) as path:
         _encode(path, frames, shapes.fps)
-
-
-def _save_masks(path: Path, masks: np.ndarray) -> None:
-    with open(path, 'wb') as file:  # given a name, NumPy would append .npz to it
-        np.savez_compressed(file, bits=np.packbits(masks), shape=np.array(masks.shape))
 
 
 def _encode(path: Path, frames: np.ndarray, fps: int) -> None:

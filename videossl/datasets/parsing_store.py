@@ -113,16 +113,6 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
             raise ValueError(f'{path}: frame {missing} is missing; stored are the frames {info.frames}')
 
 
-def read_info(path: str | os.PathLike) -> ParsingInfo:
-    """The record of a stored parsing.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ParsingStoreError: It is not whole, or not of this kind.
-    """
-    return _read(path)[0]
-
-
 def read_map(path: str | os.PathLike, frame: int) -> tuple[np.ndarray, ParsingInfo]:
     """The map that is nearest in time to a frame.
 

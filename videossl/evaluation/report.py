@@ -85,15 +85,8 @@ def percentages(result: Mapping) -> str:
 
 def report_table(results: Mapping[str, Mapping], title: str | None = None) -> Table:
     """The results as a table for the terminal; each row has the protocol of its numbers, the caption the notes."""
-    table = Table(
-        'evaluation',
-        'result',
-        'protocol',
-        title=title,
-        show_lines=True,
-        caption='\n'.join(all_notes(results)) or None,
-        caption_justify='left',
-    )
+    table = Table('evaluation', 'result', 'protocol', title=title, show_lines=True, caption_justify='left')
+    table.caption = '\n'.join(all_notes(results)) or None
     for name, result in results.items():
         table.add_row(TITLES.get(name, name), percentages(result).replace(', ', '\n'), result['protocol'])
     return table

@@ -72,15 +72,8 @@ def draw_confusion_matrix(
     axes.set_ylabel('true')
     if num_classes <= MOST_NUMBERS:
         for row, column in np.argwhere(counts):
-            axes.text(
-                column,
-                row,
-                str(counts[row, column]),
-                ha='center',
-                va='center',
-                fontsize=8,
-                color='white' if shares[row, column] > 0.5 else 'black',
-            )
+            color = 'white' if shares[row, column] > 0.5 else 'black'
+            axes.text(column, row, str(counts[row, column]), ha='center', va='center', fontsize=8, color=color)
     right = int(np.trace(counts))
     line = f'{right} of {total} right ({right / max(total, 1):.1%})'
     if unreadable:

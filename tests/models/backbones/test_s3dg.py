@@ -135,7 +135,7 @@ def test_a_gate_of_zeros_halves_the_map_and_a_large_bias_opens_it():
 
 
 def test_an_unknown_kind_of_gate_is_refused():
-    with pytest.raises(ValueError, match="layer must be one of 'conv', 'linear', got 'mlp'"):
+    with pytest.raises(ValueError, match="layer must be .*got 'mlp'"):
         FeatureGate(2, 'mlp')
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -162,8 +163,8 @@ def _check_folders(data_root: str, out: str) -> None:
 
 
 def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
-    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
-    files that might have been meant as lists are none."""
+    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
+    each other file that might be a list, the reason why it is not."""
     folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
     lists, videos, left_out = [], [], []
     for name in ann_files:

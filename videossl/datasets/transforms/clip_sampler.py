@@ -1,15 +1,15 @@
 """The base of the clip samplers: frame indices, pretext labels, and the meaning of the labels in words."""
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.checks import check_integer
+
+from .base import Transform
 
 # The label that torch.nn.functional.cross_entropy ignores unless told otherwise.
 IGNORED_LABEL = -100
@@ -33,7 +33,7 @@ class ClipLabel:
     of_spacing: bool = False
 
 
-class ClipSampler(BaseTransform):
+class ClipSampler(Transform):
     """Base of the samplers: draw clips of one video, and pretext labels for them, without opening the video.
 
     A subclass defines :meth:`sample` and, for its labels, :attr:`labels`.
@@ -125,10 +125,6 @@ class ClipSampler(BaseTransform):
     def altered_positions(self, labels: Labels, view: int) -> np.ndarray:
         """Which frames of a clip the pretext task has altered, bool [T]: a clip sheet highlights them."""
         return np.zeros(self.clip_len, dtype=bool)
-
-    def __repr__(self) -> str:
-        names = [name for name in inspect.signature(type(self).__init__).parameters if name != 'self']
-        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in names)})'
 
 
 class PaceSampler(ClipSampler):

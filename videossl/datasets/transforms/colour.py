@@ -6,10 +6,11 @@ tells :class:`~videossl.datasets.transforms.each_clip.EachClip` that they leave 
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.checks import check_share
 from videossl.registry import TRANSFORMS
+
+from .base import Transform
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of R, G, B
 
@@ -37,18 +38,11 @@ def saturation_matrix(factor: float) -> np.ndarray:
     return factor * np.eye(3) + (1 - factor) * np.tile(GREY_WEIGHTS, (3, 1))
 
 
-def hue_matrix(shift: float) -> np.ndarray:
-    """3x3 matrix that turns the hue by ``shift`` of a full circle (red towards green for a positive shift).
-
-    A rotation of the two chroma axes of YIQ: grey pixels and the luminance of every pixel stay as they are.
-    """
-    angle = -2 * np.pi * shift
-    rotation = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-    return _YIQ_TO_RGB @ rotation @ _RGB_TO_YIQ
-
-
 def jitter_matrices(factors: np.ndarray, mean_colours: np.ndarray) -> np.ndarray:
     """Composes the four operations into one 3x4 matrix [A | b] for each of n pictures: colour -> A colour + b.
+
+    The hue shift is in shares of a full circle, red towards green where it is positive: a rotation of the two chroma axes of
+    YIQ, which keeps grey pixels and the luminance of every pixel.
 
     Their order changes nothing as long as values are not clipped in between: a change of saturation and a rotation of the hue
     commute, since both leave grey, and the grey level of every colour, as they are. So what contrast blends with is the
@@ -78,7 +72,7 @@ def _split_into_clips(results: dict) -> list[list[np.ndarray]]:
 
 
 @TRANSFORMS.register_module()
-class VideoColorJitter(BaseTransform):
+class VideoColorJitter(Transform):
     """Random brightness, contrast, saturation and hue, per frame or per clip.
 
     Factors are uniform in [max(0, 1 - strength), 1 + strength], the hue shift in [-hue, hue] of the colour circle, as
@@ -164,16 +158,9 @@ class VideoColorJitter(BaseTransform):
         matrix = jitter_matrices(factors, np.array([cv2.mean(column)[:3]]))[0]
         return list(cv2.transform(column, matrix).reshape(clip.shape))
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
-            f'saturation={self.saturation}, hue={self.hue}, probability={self.probability}, '
-            f'consistent={self.consistent})'
-        )
-
 
 @TRANSFORMS.register_module()
-class RandomGray(BaseTransform):
+class RandomGray(Transform):
     """Turns whole clips grey at random; the three channels stay, with equal values.
 
     Reads and writes ``imgs`` (uint8 [H, W, 3], RGB); reads ``clip_len``. Inside ``EachClip`` a group counts as one
@@ -197,6 +184,3 @@ class RandomGray(BaseTransform):
             frames.extend(clip)
         results['imgs'] = frames
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(probability={self.probability})'

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from mmaction.datasets.transforms import ColorJitter
-from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms import Compose
 
 from videossl.datasets.pipelines import Pipeline, build_pipeline
 from videossl.registry import TRANSFORMS
+
+from .base import Transform
 
 # Keys in which mmaction2's transforms record crops and flips. Each child starts without them, so that a record found after
 # it is its own.
@@ -103,7 +105,7 @@ def changes_colour_only(transform: Any) -> bool:
 
 
 @TRANSFORMS.register_module()
-class EachClip(BaseTransform):
+class EachClip(Transform):
     """Runs spatial and colour transforms with a fresh random draw for each clip, or for each group of clips.
 
     The frames of a group run through the transforms as one long clip (``num_clips`` 1), so mmaction2's crops,
@@ -269,12 +271,6 @@ class EachClip(BaseTransform):
                 'share one draw, e.g. groups=[[0, 1]] for two clips'
             )
         results['label'] = labels[0]
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(transforms={self.transforms}, groups={self.groups}, '
-            f'keep_middle_frame={self.keep_middle_frame})'
-        )
 
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

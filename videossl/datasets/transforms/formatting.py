@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
-from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
+
+from .base import Transform
 
 META_KEYS = (
     *('filename', 'sample_idx', 'total_frames', 'avg_fps', 'original_shape', 'img_shape', 'num_clips', 'clip_len'),
@@ -18,7 +19,7 @@ META_KEYS = (
 
 
 @TRANSFORMS.register_module()
-class PackClips(BaseTransform):
+class PackClips(Transform):
     """Packs the clips of a sample and its labels; the last transform of a pipeline.
 
     Returns ``inputs``, a contiguous uint8 tensor [V, 3, T, H, W], and ``data_samples``, an mmaction2
@@ -65,9 +66,6 @@ class PackClips(BaseTransform):
             if key in results:  # set_metainfo would copy values that nothing else holds
                 sample.set_field(results[key], key, field_type='metainfo')
         return dict(inputs=inputs, data_samples=sample)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(meta_keys={self.meta_keys})'
 
 
 def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.checks import check_integer, checked_size
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.parsing_store import HOW_TO_MAKE, ParsingStoreError, map_path, read_map
 from videossl.registry import TRANSFORMS
 
+from .base import Transform
 from .decoding import VideoReadError
 
 
 @TRANSFORMS.register_module()
-class LoadParsingMap(BaseTransform):
+class LoadParsingMap(Transform):
     """Reads the stored human parsing of a clip's middle frame. It runs after ``EachClip``.
 
     The alternative to running the parsing network in training (Wang et al., Human-Centered Prior-Guided and
@@ -108,15 +108,9 @@ class LoadParsingMap(BaseTransform):
             f'{self.folder} has no parsing of it, such as {candidates[-1]}; to complete the folder: {HOW_TO_MAKE}',
         )
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(folder={self.folder!r}, view={self.view}, size={self.size}, '
-            f'left_right_pairs={self.left_right_pairs}, data_root={self.data_root!r})'
-        )
-
 
 @TRANSFORMS.register_module()
-class LoadShapeMask(BaseTransform):
+class LoadShapeMask(Transform):
     """Reads MovingShapes' mask of a clip's middle frame. It runs after ``EachClip``.
 
     Stands in for human parsing where there are no humans: class 1 is the moving shape, class 0 the background. The mask
@@ -155,9 +149,6 @@ class LoadShapeMask(BaseTransform):
             follow_clip(mask, geometry, self.size or geometry['size'], nearest=True)[None]
         )
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(view={self.view}, size={self.size})'
 
 
 def follow_clip(maps: np.ndarray, geometry: dict, size: Sequence[int], nearest: bool = False) -> np.ndarray:

@@ -87,15 +87,10 @@ class SampleSegmentPace(ClipSampler):
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
         segments = draw_classes(self.num_segments, self.num_views, self.distinct_views)
+        starts = total_frames - self.clip_len
         clips = [
-            draw_clip_indices(
-                self._steps(segment, speed_class),
-                total_frames,
-                self.overrun,
-                total_frames - self.clip_len,
-                self.lookahead,
-            )
-            for speed_class, segment in zip(speed_classes.tolist(), segments.tolist())
+            draw_clip_indices(self._steps(segment, speed), total_frames, self.overrun, starts, self.lookahead)
+            for speed, segment in zip(speed_classes.tolist(), segments.tolist())
         ]
         if self.ignore_segment_at_speed_one:
             segments[speed_classes == 0] = IGNORED_LABEL

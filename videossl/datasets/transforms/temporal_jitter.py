@@ -1,14 +1,15 @@
 """Small random shifts of clips in time."""
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
+from .base import Transform
+
 
 @TRANSFORMS.register_module()
-class TemporalJitter(BaseTransform):
+class TemporalJitter(Transform):
     """Move each clip as a whole by a random number of frames, within the video and without touching its labels.
 
     Goes after any sampler. For every clip one shift is drawn uniformly from those of at most ``max_shift`` frames that
@@ -73,6 +74,3 @@ class TemporalJitter(BaseTransform):
         shifts = np.random.randint(lowest_shift, highest_shift + 1)
         results['frame_inds'] = (clips + shifts).reshape(-1)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(max_shift={self.max_shift}, per_frame={self.per_frame})'

@@ -89,18 +89,9 @@ class FeatureEvaluationHook(Hook):
 
     def _evaluate(self, runner, epoch: int) -> None:
         model, protocol = unwrap(runner.model), self._protocol(runner)
-        gallery, queries = (
-            extract_features(
-                model,
-                split,
-                precision=getattr(model, 'autocast_precision', None),
-                progress=False,
-                batch_size=self.batch_size,
-                num_workers=self.num_workers,
-                **protocol.views(),
-            )
-            for split in self.splits
-        )
+        settings = dict(protocol.views(), batch_size=self.batch_size, num_workers=self.num_workers, progress=False)
+        precision = getattr(model, 'autocast_precision', None)
+        gallery, queries = (extract_features(model, split, precision=precision, **settings) for split in self.splits)
         retrieval = clip_retrieval(gallery, queries, self.ks, self.center)
         votes = knn(gallery, queries, self.k, self.temperature, self.center)
         metrics = {

@@ -107,15 +107,7 @@ class PlainCheckpointHook(CheckpointHook):
         hub = checkpoint.get('message_hub')
         if hub is not None:
             checkpoint['message_hub'] = dict(
-                log_scalars={
-                    key: buffer
-                    if isinstance(buffer, dict)
-                    # a second hook of this kind comes to the same
-                    else dict(
-                        log=[float(value) for value in buffer.data[0]], count=[float(value) for value in buffer.data[1]]
-                    )
-                    for key, buffer in hub['log_scalars'].items()
-                },
+                log_scalars={key: plain_history(buffer) for key, buffer in hub['log_scalars'].items()},
                 runtime_info=plain_entries(hub['runtime_info']),
                 resumed_keys=dict(hub['resumed_keys']),
             )
@@ -157,15 +149,7 @@ class PlainCheckpointHook(CheckpointHook):
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
         runner.message_hub.update_info('outdated_ckpts', outdated)
-        self._write(
-            runner,
-            path,
-            meta,
-            self.by_epoch,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            **self.args,
-        )
+        self._write(runner, path, meta, self.by_epoch, self.save_optimizer, self.save_param_scheduler)
         if is_main_process():
             write_pointer(runner.work_dir, path, what_is_safe(runner.work_dir))
             self._remove(outdated)
@@ -196,7 +180,7 @@ class PlainCheckpointHook(CheckpointHook):
                 self.best_ckpt_path_dict[key] = path
             hub.update_info(f'best_score{ending}', score)
             hub.update_info(f'best_ckpt{ending}', path)
-            self._write(runner, path, dict(meta), by_epoch=False, save_optimizer=False, save_param_scheduler=False)
+            self._write(runner, path, dict(meta), by_epoch=False)
             runner.logger.info(f'the best checkpoint by {key}, {float(score):.4f}, is {osp.basename(path)}')
             improved = True
         if not improved:
@@ -242,18 +226,14 @@ class PlainCheckpointHook(CheckpointHook):
         )
         return path, None
 
-    def _write(self, runner, path: str, meta: dict, by_epoch: bool, **arguments) -> None:
+    def _write(
+        self, runner, path: str, meta: dict, by_epoch: bool, optimizer: bool = False, schedules: bool = False
+    ) -> None:
         if not is_main_process():
             return
+        settings = dict(meta=meta, by_epoch=by_epoch, save_optimizer=optimizer, save_param_scheduler=schedules)
         with whole_file(path, flush=True, safe=what_is_safe(runner.work_dir)) as temporary:
-            runner.save_checkpoint(
-                str(temporary.parent),
-                temporary.name,
-                meta=meta,
-                by_epoch=by_epoch,
-                backend_args=self.backend_args,
-                **arguments,
-            )
+            runner.save_checkpoint(str(temporary.parent), temporary.name, backend_args=self.backend_args, **settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         for path in (osp.join(self.out_dir, name) for name in names):
@@ -267,6 +247,14 @@ def what_is_safe(work_dir: str) -> str:
     if not last or not osp.isfile(last):
         return 'No checkpoint was saved before it'
     return f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
+
+
+def plain_history(buffer: HistoryBuffer | dict) -> dict:
+    """A logged history as lists; a second hook of this kind finds a dict already."""
+    if isinstance(buffer, dict):
+        return buffer
+    log, count = (numbers.astype(float).tolist() for numbers in buffer.data)
+    return dict(log=log, count=count)
 
 
 def plain_entries(entries: dict) -> dict:

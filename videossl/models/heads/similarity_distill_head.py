@@ -43,13 +43,8 @@ def divergence_and_agreement(
     """:func:`similarity_distillation`, and the share of the batch in which student and teacher find the same anchor
     nearest."""
     with in_float32(student):
-        return _Divergence.apply(
-            student.float(),
-            teacher.detach().float(),
-            anchors.detach().float(),
-            student_temperature,
-            teacher_temperature,
-        )
+        tensors = student.float(), teacher.detach().float(), anchors.detach().float()
+        return _Divergence.apply(*tensors, student_temperature, teacher_temperature)
 
 
 class _Divergence(torch.autograd.Function):

@@ -40,19 +40,8 @@ DATASETS = {
         'exp-schp-201908301523-atr.pth',
         512,
         (
-            *(
-                'Background',
-                'Hat',
-                'Hair',
-                'Sunglasses',
-                'Upper-clothes',
-                'Skirt',
-                'Pants',
-                'Dress',
-                'Belt',
-                'Left-shoe',
-            ),
-            *('Right-shoe', 'Face', 'Left-leg', 'Right-leg', 'Left-arm', 'Right-arm', 'Bag', 'Scarf'),
+            *('Background', 'Hat', 'Hair', 'Sunglasses', 'Upper-clothes', 'Skirt', 'Pants', 'Dress', 'Belt'),
+            *('Left-shoe', 'Right-shoe', 'Face', 'Left-leg', 'Right-leg', 'Left-arm', 'Right-arm', 'Bag', 'Scarf'),
         ),
     ),
     'pascal-person-part': ParsingDataset(
