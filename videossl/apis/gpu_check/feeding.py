@@ -1,0 +1,61 @@
+"""How many samples the loader delivers, from files as they come and from compacted ones, with 1 to all cores; and how fast
+they get to the device."""
+
+import time
+
+import torch
+from torch.utils.data import DataLoader
+
+from videossl.apis.doctor_data import RateMeter, endless_loader
+
+from .methods import Method, Place, Training
+from .timing import milliseconds
+
+
+def worker_numbers(cores: int) -> list[int]:
+    """None, powers of two, and all cores."""
+    return sorted({0, cores, *(2**power for power in range(cores.bit_length()) if 2**power < cores)})
+
+
+def feeding(method: Method, place: Place, workers: list[int], seconds: float, batch: int) -> dict[int, float | None]:
+    """Samples/s by number of workers, with nothing else running; None: nothing steady came in time."""
+    training = Training(method, place, batch=batch)
+    loader: DataLoader = training.runner.train_loop.dataloader
+    found = {}
+    for number in workers:
+        context = dict(prefetch_factor=2, worker_init_fn=loader.worker_init_fn) if number else {}
+        plain = DataLoader(
+            loader.dataset,
+            batch,
+            sampler=loader.sampler,
+            num_workers=number,
+            collate_fn=loader.collate_fn,
+            pin_memory=place.device == 'cuda',
+            **context,
+        )
+        # Small batches: a rate is measured from the arrival of one to that of another.
+        meter, size = RateMeter(2 * number, seconds), min(4, batch)
+        for _ in endless_loader(plain, size):
+            meter.arrived(size, time.perf_counter())
+            if meter.done:
+                break
+        found[number] = meter.rate
+    return found
+
+
+def transfer(method: Method, place: Place, seconds: float) -> dict:
+    """Milliseconds that a batch of the method takes from host memory to normalised floats on the device.
+
+    Returns:
+        ``pinned`` and ``pageable``, each as :func:`~.timing.milliseconds`; ``mebibytes`` of the batch.
+    """
+    training = Training(method, place)
+    batch = training.batches(1)[0]
+    clips = [inputs.clone() for inputs in batch['inputs']]
+    preprocess = training.model.data_preprocessor
+    found: dict = dict(mebibytes=sum(clip.numel() for clip in clips) / 2**20, samples=len(clips))
+    for name in ('pinned', 'pageable') if torch.cuda.is_available() else ('pageable',):
+        held = [clip.pin_memory() for clip in clips] if name == 'pinned' else clips
+        data = dict(inputs=held, data_samples=batch['data_samples'])
+        found[name] = milliseconds(lambda: preprocess(data, True), place.device, seconds)
+    return found
