@@ -179,11 +179,11 @@ class MomentumPretrainer(Pretrainer):
             )
         if self.shuffle_teacher:
             check_equal_batches(inputs)
-        student = self.embed(inputs[:, self.student_views], self.embeddings_in_use)
+        student = self.embed(select_views(inputs, self.student_views), self.embeddings_in_use)
         for name, predictor in self.predictors.items():
             student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
         normalised = {name: F.normalize(student[name].float(), dim=2) for name in self.teacher_embeddings}
-        teacher = self.embed_with_teacher(inputs[:, self.teacher_views], self.teacher_embeddings)
+        teacher = self.embed_with_teacher(select_views(inputs, self.teacher_views), self.teacher_embeddings)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             compared = dict(student=student[head.embedding], teacher=None)
@@ -205,6 +205,11 @@ class MomentumPretrainer(Pretrainer):
                 + '; add them to custom_hooks in the config: '
                 + ', '.join(f"dict(type='{name}')" for name in missing)
             )
+
+
+def select_views(inputs: Tensor, views: Sequence[int]) -> Tensor:
+    """The named views of clips [B, V, ...]. An index that is a list would be copied to the device, and waited for."""
+    return torch.stack([inputs[:, view] for view in views], dim=1)
 
 
 def needs_teacher(head: nn.Module) -> bool:
