@@ -148,7 +148,7 @@ class Checks:
     def check_nets(self, found: dict) -> None:
         peaks = self.peaks()
         work: dict[str, float] = {}
-        settings = SETTINGS[:1] + SETTINGS[3:5] if self.small or self.place.quick else SETTINGS
+        settings = SETTINGS[:2] if self.small or self.place.quick else SETTINGS
         # Every net in one setting before the next setting: compiling, the longest, comes last.
         for setting in settings:
             for net in NETS[:1] if self.small else NETS:
@@ -161,7 +161,7 @@ class Checks:
                         self.say(f'  {net.name}: operations were not counted: {error}')
                         one = float('nan')
                     work[net.name] = one * net.batch
-                seconds = 0.1 if self.small else 0.5 if self.place.quick else 1.5
+                seconds = 0.1 if self.small else 0.5 if self.place.quick else 1.0
                 self.one(
                     found,
                     f'{net.name} | {setting_name(*setting)}',
@@ -177,10 +177,10 @@ class Checks:
     def check_steps(self, found: dict) -> None:
         place = self.place if self.small else replace(self.place, batch=30)
         for method in FULL_SIZE[:1] if self.small else FULL_SIZE:
-            self.one(found, method.name, steps, method, place, 0.2 if self.small else 1.0 if place.quick else 4.0)
+            self.one(found, method.name, steps, method, place, 0.2 if self.small else 1.0 if place.quick else 3.0)
 
     def check_feeding(self, found: dict) -> None:
-        place, seconds = self.place, 0.5 if self.small else 2.0 if self.place.quick else 6.0
+        place, seconds = self.place, 0.5 if self.small else 1.5 if self.place.quick else 3.0
         number, frames, size = (4, 40, 96) if self.small else (32, 300, 256)
         raw, small = Path(place.scratch, 'raw'), Path(place.scratch, 'compacted')
         write_moving_shapes(raw, num_train=number, num_test=1, size=size, num_frames=frames)
@@ -189,6 +189,8 @@ class Checks:
         for name, videos in (('raw', raw), ('compacted', small)):
             at = replace(place, videos=str(videos))
             self.one(found, name, feeding, FULL_SIZE[0], at, workers, seconds, 4 if self.small else 30)
+        at = replace(place, videos=str(raw))
+        self.one(found, 'ready', feeding, FULL_SIZE[0], at, workers, seconds, 4 if self.small else 30, ready=True)
         at = place if self.small else replace(place, batch=30)
         self.one(found, 'transfer', transfer, FULL_SIZE[0], at, 0.1 if self.small else 1.0)
 
@@ -204,8 +206,8 @@ CHECKS: dict[str, Callable[[Checks, dict], None]] = dict(
     curves=Checks.check_curves,
     waiting=Checks.check_waiting,
     resuming=Checks.check_resuming,
-    feeding=Checks.check_feeding,
     steps=Checks.check_steps,
+    feeding=Checks.check_feeding,
     nets=Checks.check_nets,
 )
 

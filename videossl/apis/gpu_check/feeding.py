@@ -4,7 +4,7 @@ they get to the device."""
 import time
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from videossl.apis.doctor_data import RateMeter, endless_loader
 
@@ -17,15 +17,37 @@ def worker_numbers(cores: int) -> list[int]:
     return sorted({0, cores, *(2**power for power in range(cores.bit_length()) if 2**power < cores)})
 
 
-def feeding(method: Method, place: Place, workers: list[int], seconds: float, batch: int) -> dict[int, float | None]:
-    """Samples/s by number of workers, with nothing else running; None: nothing steady came in time."""
+class Ready(Dataset):
+    """Each process makes one sample, and gives it again and again."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.sample = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index) -> dict:
+        self.sample = self.sample or self.dataset[index]
+        return dict(self.sample, inputs=self.sample['inputs'].clone())
+
+
+def feeding(
+    method: Method, place: Place, workers: list[int], seconds: float, batch: int, ready: bool = False
+) -> dict[int, float | None]:
+    """Samples/s by number of workers, with nothing else running; None: nothing steady came in time.
+
+    Args:
+        ready: of samples that are made before, see :class:`Ready`.
+    """
     training = Training(method, place, batch=batch)
     loader: DataLoader = training.runner.train_loop.dataloader
+    dataset = Ready(loader.dataset) if ready else loader.dataset
     found = {}
     for number in workers:
         context = dict(prefetch_factor=2, worker_init_fn=loader.worker_init_fn) if number else {}
         plain = DataLoader(
-            loader.dataset,
+            dataset,
             batch,
             sampler=loader.sampler,
             num_workers=number,
@@ -33,10 +55,9 @@ def feeding(method: Method, place: Place, workers: list[int], seconds: float, ba
             pin_memory=place.device == 'cuda',
             **context,
         )
-        # Small batches: a rate is measured from the arrival of one to that of another.
-        meter, size = RateMeter(2 * number, seconds), min(4, batch)
-        for _ in endless_loader(plain, size):
-            meter.arrived(size, time.perf_counter())
+        meter = RateMeter(2 * number, seconds)
+        for _ in endless_loader(plain, batch):
+            meter.arrived(batch, time.perf_counter())
             if meter.done:
                 break
         found[number] = meter.rate

@@ -131,9 +131,12 @@ class Training:
         place: where.
         options: further settings, as ``--cfg-options`` has them.
         batch: samples in a batch; None: that of ``place``.
+        search: let cuDNN try its algorithms out, as every config does. It takes minutes in fp32 without TF32.
     """
 
-    def __init__(self, method: Method, place: Place, options: dict | None = None, batch: int | None = None) -> None:
+    def __init__(
+        self, method: Method, place: Place, options: dict | None = None, batch: int | None = None, search: bool = False
+    ) -> None:
         path = osp.join(config_directory(), method.config)
         args = parse_args(
             [path, '--data-root', place.videos, '--ann-file', 'train.txt', '--no-validate', '--seed', '0']
@@ -141,6 +144,7 @@ class Training:
         args.cfg_options = {
             'train_dataloader.batch_size': batch or place.batch,
             'train_dataloader.num_workers': place.workers,
+            'env_cfg.cudnn_benchmark': search,
             **method.options,
             **(options or {}),
         }

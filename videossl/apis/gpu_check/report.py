@@ -86,7 +86,8 @@ def _ceilings(parts: dict) -> list[str]:
 
 def _agreement(parts: dict) -> list[str]:
     return [
-        "**Loss and gradients** in fp32 (TF32 off) against the CPU's, on the same weights and clips; relative errors.",
+        "**Loss and gradients** in fp32 (TF32 off) on the same weights and clips; relative errors: of losses to the CPU's, of "
+        'all gradients to those of a backbone in fp64, beside those of the CPU in fp32.',
         '',
         *table(
             (
@@ -163,12 +164,13 @@ def _resuming(parts: dict) -> list[str]:
 
 def _feeding(parts: dict) -> list[str]:
     parts = good(parts)
-    kinds = [name for name in ('raw', 'compacted') if name in parts]
+    kinds = [name for name in ('raw', 'compacted', 'ready') if name in parts]
     numbers = sorted({int(number) for kind in kinds for number in parts[kind]})
     by_number = {kind: {int(number): rate for number, rate in parts[kind].items()} for kind in kinds}
     lines = [
         "**Data feeding**: samples/s that VSPP's loader delivers (one clip of 16 x 112 x 112 from a file of 256 x 256, with "
-        'colour jitter), by number of workers, with nothing else running.',
+        'colour jitter), by number of workers, with nothing else running. "ready": samples that the workers have made before, so '
+        'that nothing but their way to the training process and into pinned memory is left.',
         '',
         *table(
             ('workers', *map(str, numbers)),
@@ -192,18 +194,18 @@ def _feeding(parts: dict) -> list[str]:
 
 def _steps(parts: dict) -> list[str]:
     return [
-        '**Training iterations** at the papers\' sizes, batches held in memory, with all hooks and the log; "model" is the '
-        'iteration without hooks and log.',
+        '**Training iterations** at the papers\' sizes, batches held in memory, with all hooks and the log; "busy" is the share '
+        'of the time in which the GPU computed.',
         '',
         *table(
-            ('method', 'samples/s', 'clips a sample', 'ms an iteration', 'model, ms', 'precision', 'memory, GiB'),
+            ('method', 'samples/s', 'clips a sample', 'ms an iteration', 'busy, %', 'precision', 'memory, GiB'),
             (
                 (
                     name,
                     r['samples_per_second'],
                     r['clips_per_sample'],
                     r['ms'],
-                    r['model_ms'],
+                    None if r['busy_ms'] is None else 100 * r['busy_ms'] / r['ms'],
                     r['precision'],
                     r['memory'],
                 )
@@ -215,16 +217,17 @@ def _steps(parts: dict) -> list[str]:
 
 def _nets(parts: dict) -> list[str]:
     rows = []
-    slowest: dict[str, float] = {}
-    for key, r in good(parts).items():
+    parts = good(parts)
+    order = list(dict.fromkeys(key.partition(' | ')[0] for key in parts))
+    for key, r in parts.items():
         net, _, setting = key.partition(' | ')
-        slowest.setdefault(net, r['clips_per_second'])
+        plain = parts.get(f'{net} | bf16', {}).get('clips_per_second')
         rows.append(
             (
                 net,
                 setting,
                 r['clips_per_second'],
-                r['clips_per_second'] / slowest[net],
+                None if plain is None else r['clips_per_second'] / plain,
                 r['ms'],
                 f'{r["least"]:.1f} to {r["most"]:.1f}',
                 2 * r['gmac_per_second'] / 1e3,
@@ -232,11 +235,20 @@ def _nets(parts: dict) -> list[str]:
                 r['memory'],
             )
         )
-    rows.sort(key=lambda row: list(slowest).index(row[0]))
-    head = ('net', 'setting', 'clips/s', 'gain', 'ms', 'least to most', 'TFLOP/s', 'share of peak, %', 'memory, GiB')
+    rows.sort(key=lambda row: order.index(row[0]))
+    head = (
+        'net',
+        'setting',
+        'clips/s',
+        'times bf16',
+        'ms',
+        'least to most',
+        'TFLOP/s',
+        'share of peak, %',
+        'memory, GiB',
+    )
     return [
-        '**Every net**, forward and backward pass; the share is of the matrix product in the same precision, the gain over '
-        'the first setting.',
+        '**Every net**, forward and backward pass; the share is of the matrix product in the same precision.',
         '',
         *table(head, rows),
     ]

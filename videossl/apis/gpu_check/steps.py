@@ -2,8 +2,9 @@
 
 import itertools
 import time
+from collections.abc import Iterator
 
-import torch
+from torch.profiler import ProfilerActivity, profile
 
 from .methods import Method, Place, Training
 from .timing import forget_peak, peak_gib, synchronise
@@ -13,11 +14,10 @@ def steps(method: Method, place: Place, seconds: float, options: dict | None = N
     """Train on batches that are held in pinned memory, in the precision and layout that training chooses here.
 
     Returns:
-        ``samples_per_second``, ``ms`` of an iteration, ``model_ms``: of these the device's own work from preprocessing to
-        the optimiser's step, by events; ``precision``; ``memory`` in GiB.
+        ``samples_per_second``, ``ms`` of an iteration, ``busy_ms`` of these; ``precision``; ``memory`` in GiB.
     """
     forget_peak(place.device)
-    training = Training(method, place, options)
+    training = Training(method, place, options, search=True)
     held = training.batches(2)
     training.begin()
     batches = itertools.cycle(held)
@@ -33,7 +33,7 @@ def steps(method: Method, place: Place, seconds: float, options: dict | None = N
     return dict(
         samples_per_second=count * size / spent,
         ms=1e3 * spent / count,
-        model_ms=_of_model(training, batches, place.device),
+        busy_ms=busy_ms(training, batches, place.device),
         batch=size,
         clips_per_sample=int(held[0]['inputs'][0].shape[0]),
         precision=getattr(training.model, 'autocast_precision', 'fp32'),
@@ -42,23 +42,11 @@ def steps(method: Method, place: Place, seconds: float, options: dict | None = N
     )
 
 
-def _of_model(training: Training, batches, device: str, number: int = 5) -> float:
-    """Milliseconds of ``train_step`` without the loop and its hooks."""
-    model, wrapper = training.model, training.runner.optim_wrapper
-    times = []
-    for batch in itertools.islice(batches, number):
+def busy_ms(training: Training, batches: Iterator[dict], device: str, number: int = 4) -> float | None:
+    """Milliseconds of an iteration in which the GPU computes or copies, by torch's profiler; None on a CPU."""
+    if device == 'cpu':
+        return None
+    with profile(activities=[ProfilerActivity.CUDA]) as watched:
+        training.iterate(itertools.islice(batches, number))
         synchronise(device)
-        if device == 'cuda':
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            begin.record()
-            model.train_step(batch, optim_wrapper=wrapper)
-            end.record()
-            end.synchronize()
-            times.append(begin.elapsed_time(end))
-        else:
-            began = time.perf_counter()
-            model.train_step(batch, optim_wrapper=wrapper)
-            times.append(1e3 * (time.perf_counter() - began))
-        if hasattr(model, 'pending_keys'):
-            model.pending_keys.clear()
-    return sorted(times)[len(times) // 2]
+    return sum(event.self_device_time_total for event in watched.key_averages()) / number / 1e3
