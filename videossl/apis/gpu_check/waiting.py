@@ -14,6 +14,7 @@ from .methods import Method, Place, Training
 
 READS = ('_local_scalar_dense', 'nonzero', 'masked_select', 'equal', 'bincount', 'repeat_interleave')
 OWN = {str(Path(__file__)), str(Path(__file__).with_name('methods.py'))}
+OUTSIDE = 'outside of an iteration'
 SKIPPED = ('/torch/', '/warnings.py', '/contextlib.py', '/functools.py')
 
 
@@ -41,7 +42,9 @@ def caller() -> str:
         if frame.filename not in OWN and not any(part in frame.filename for part in SKIPPED)
     ]
     names = [f'{_module(frame.filename)}:{frame.name}' for frame in frames]
-    loop = max((place for place, frame in enumerate(frames) if frame.name == 'run_iter'), default=-1)
+    loop = max((place for place, frame in enumerate(frames) if frame.name == 'run_iter'), default=None)
+    if loop is None:
+        return f'{OUTSIDE} > {names[-1]}'
     inside = names[loop + 1 :] or names[-1:]
     inside = [name for name in inside if not name.endswith((':call_hook', ':train_step', ':update_params'))] or inside
     return ' > '.join(dict.fromkeys([inside[0], inside[-1]]))
@@ -89,7 +92,7 @@ def waiting(method: Method, place: Place, iterations: int = 3) -> dict:
     training.iterate(batches[:2])
     with noting(place.device) as found:
         training.iterate(batches[2:])
-    waits = {name: count / iterations for name, count in found.most_common()}
+    waits = {name: count / iterations for name, count in found.most_common() if not name.startswith(OUTSIDE)}
     return dict(waits=waits, in_the_step={name: count for name, count in waits.items() if is_in_the_step(name)})
 
 
