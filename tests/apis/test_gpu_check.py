@@ -209,6 +209,12 @@ def test_nothing_begins_after_the_time_is_up(tmp_path):
     assert 'No time was left for: VSPP' in (tmp_path / 'check_gpu.md').read_text()
 
 
+def test_the_page_in_the_docs_is_what_its_figures_give():
+    figures = json.loads((ROOT / 'docs' / 'data' / 'check_gpu_h200.json').read_text())
+    assert report.markdown(figures) in (ROOT / 'docs' / 'devices.md').read_text()
+    assert report.failures(figures) == []
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_without_a_gpu_there_is_one_clear_line(tmp_path):
     ran = subprocess.run(

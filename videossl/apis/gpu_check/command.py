@@ -33,7 +33,7 @@ from .resuming import resuming
 from .steps import steps
 from .waiting import waiting
 
-MINUTES = 18.0
+MINUTES = 16.0
 MOST_WORKERS = 16
 
 

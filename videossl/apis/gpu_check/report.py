@@ -21,7 +21,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable]) -> list[str]:
     rows = [[shown(cell) for cell in row] for row in rows]
     head = list(head)
     if not rows:
-        return ['nothing was measured', '']
+        return ['Nothing was measured.', '']
     lines = [head, ['---'] * len(head), *rows]
     return ['| ' + ' | '.join(cells) + ' |' for cells in lines] + ['']
 
@@ -65,7 +65,7 @@ def markdown(report: dict) -> str:
             lines += [f'- **{part}** ended with an error: {report[name][part]["error"]}' for part in errors]
             lines += [''] if errors else []
     if report['left_out']:
-        lines += [f'No time was left for: {", ".join(report["left_out"])}.', '']
+        lines += [f'No time was left for: {"; ".join(report["left_out"])}.', '']
     return '\n'.join(lines).rstrip()
 
 
@@ -90,21 +90,14 @@ def _agreement(parts: dict) -> list[str]:
         'all gradients to those of a backbone in fp64, beside those of the CPU in fp32.',
         '',
         *table(
-            (
-                'method',
-                'loss',
-                'error of the losses',
-                'error of all gradients',
-                'worst parameter',
-                'its error',
-                'passed',
-            ),
+            ('method', 'loss', 'losses', 'gradients', 'gradients on the CPU', 'worst parameter', 'its error', 'passed'),
             (
                 (
                     name,
                     r['loss'],
                     r['loss_error'],
                     r['gradient_error'],
+                    r['cpu_gradient_error'],
                     f'`{r["worst_parameter"]}`',
                     r['worst_error'],
                     r['ok'],
