@@ -47,7 +47,7 @@ def agreement(method: Method, place: Place) -> dict:
         for name in names
         if exact_gradients[name].norm() > 1e-4 * largest
     }
-    worst = max(errors, key=errors.get)
+    worst = max(errors, key=errors.__getitem__)
     whole, cpu_whole = (
         relative(
             torch.cat([found[name].flatten() for name in names]),

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from mmengine.logging import MMLogger
 
-from videossl.apis.compact import compact
-from videossl.apis.doctor_machine import machine, versions
+from videossl.apis.doctor.machine import machine, versions
+from videossl.apis.preparation.compact import compact
 from videossl.apis.user_errors import run_command
 from videossl.cores import available_cores
 from videossl.datasets.moving_shapes import write_moving_shapes
-from videossl.whole_files import whole_file
+from videossl.files import whole_file
 
 from .agreement import agreement
 from .ceilings import ceilings

@@ -2,11 +2,12 @@
 they get to the device."""
 
 import time
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from videossl.apis.doctor_data import RateMeter, endless_loader
+from videossl.apis.doctor.data import RateMeter, endless_loader
 
 from .methods import Method, Place, Training
 from .timing import milliseconds
@@ -20,9 +21,9 @@ def worker_numbers(cores: int) -> list[int]:
 class Ready(Dataset):
     """Each process makes one sample, and gives it again and again."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
-        self.sample = None
+        self.sample: dict = {}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -45,7 +46,7 @@ def feeding(
     dataset = Ready(loader.dataset) if ready else loader.dataset
     found = {}
     for number in workers:
-        context = dict(prefetch_factor=2, worker_init_fn=loader.worker_init_fn) if number else {}
+        context: dict[str, Any] = dict(prefetch_factor=2, worker_init_fn=loader.worker_init_fn) if number else {}
         plain = DataLoader(
             dataset,
             batch,
@@ -73,7 +74,7 @@ def transfer(method: Method, place: Place, seconds: float) -> dict:
     training = Training(method, place)
     batch = training.batches(1)[0]
     clips = [inputs.clone() for inputs in batch['inputs']]
-    preprocess = training.model.data_preprocessor
+    preprocess: Any = training.model.data_preprocessor
     found: dict = dict(mebibytes=sum(clip.numel() for clip in clips) / 2**20, samples=len(clips))
     for name in ('pinned', 'pageable') if torch.cuda.is_available() else ('pageable',):
         held = [clip.pin_memory() for clip in clips] if name == 'pinned' else clips

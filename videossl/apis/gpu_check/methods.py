@@ -12,10 +12,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from videossl.apis.doctor import leave_no_trace
-from videossl.apis.doctor_data import endless_loader
-from videossl.apis.launch import build_runner
-from videossl.apis.train import config_for_training, parse_args
+from videossl.apis.doctor.command import leave_no_trace
+from videossl.apis.doctor.data import endless_loader
+from videossl.apis.running.launch import build_runner
+from videossl.apis.running.train import config_for_training, parse_args
 from videossl.compat import config_directory
 
 WIDTH = 64  # of the stem, in every config

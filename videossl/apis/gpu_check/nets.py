@@ -90,7 +90,9 @@ def measure_net(
     forget_peak(device)
     backbone = build_net(net, device)
     if channels_last:
-        backbone.to(memory_format=torch.channels_last_3d)
+        for module in backbone.modules():  # as training does
+            if isinstance(module, nn.Conv3d):
+                module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     forward = torch.compile(backbone, dynamic=False) if compiled else backbone
     clips = torch.randn(net.batch, 3, net.frames, net.size, net.size, device=device)
 

@@ -32,7 +32,7 @@ def command(method: Method, place: Place, folder: str, samples: int, *further: s
     return [
         sys.executable,
         '-c',
-        'from videossl.apis.train import command; command()',
+        'from videossl.apis.running.train import command; command()',
         osp.join(config_directory(), method.config),
         '--data-root',
         place.videos,
