@@ -1,7 +1,9 @@
 """What a study asks of a checkpoint's features, in a process of its own: probe, kNN, retrieval, and the probe with few labels."""
 
 import json
+import os
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +59,17 @@ def evaluate(job: dict) -> dict[str, dict]:
     return results
 
 
+def end_without(parent: int) -> None:
+    """End this process once the one that started it is gone, so that two never write to one folder."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main(path: str) -> None:
     """Do what a file says, and write the results where it says."""
     job = json.loads(Path(path).read_text())
+    threading.Thread(target=end_without, args=(job.pop('parent'),), daemon=True).start()
     keep_freed_memory()
     started = time.monotonic()
     results = evaluate(job)

@@ -155,6 +155,7 @@ class FeatureTask:
             features=str(folder / 'features'),
             out=str(self.path),
             fingerprint=self.fingerprint,
+            parent=os.getpid(),
         )
         job_file = folder / 'features_job.json'
         write_whole(job_file, json.dumps(job, indent=2))
