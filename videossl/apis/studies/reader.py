@@ -158,8 +158,8 @@ def read_study(args: argparse.Namespace) -> Study:
     )
     known: dict[tuple, Stage] = {}
     for point in study.points:
-        for seed in study.seeds:
-            study.runs.append(lay_out_run(study, path.parent / config.recipe, point, seed, args.cfg_options, known))
+        stages = read_stages(study, path.parent / config.recipe, point, args.cfg_options)
+        study.runs += [lay_out_run(study, stages, point, seed, known) for seed in study.seeds]
     return study
 
 
@@ -328,22 +328,29 @@ def useful_counts(counts: Sequence[int], train: Path) -> list[int]:
 
 
 # ------------------------------------------------------------------------------------------------------------- the runs
-def lay_out_run(
-    study: Study, recipe: Path, point: dict, seed: int, cfg_options: Sequence[str], known: dict[tuple, Stage]
-) -> Run:
-    """The stages of one seed at one grid point. A stage that the point does not change is that of the first point."""
-    folder = study.work_dir / point_name(point) / f'seed_{seed}'
+def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
+    """The recipe's stages at a grid point, by name, for a seed to be set."""
     options = {
         'all.model.cls_head.num_classes': study.num_classes,
         **study.config.get('options', {}),
         **{key: value for row in study.rows.values() for key, value in row.options.items()},
         **point,
-        'all.randomness.seed': seed,
     }
-    arguments = [str(recipe), '--work-dir', str(folder), '--data-root', study.data_root, '--ann-file']
+    arguments = [str(recipe), '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
     arguments += ['--cfg-options', *(f'{key}={_as_text(value, study.data_root)}' for key, value in options.items())]
-    all_stages = {stage.name: stage for stage in read_recipe(recipes.parse_args([*arguments, *cfg_options]))[0]}
+    return {stage.name: stage for stage in read_recipe(recipes.parse_args([*arguments, *cfg_options]))[0]}
+
+
+def lay_out_run(
+    study: Study, recipe_stages: dict[str, Stage], point: dict, seed: int, known: dict[tuple, Stage]
+) -> Run:
+    """The stages of one seed at one grid point. A stage that the point does not change is that of the first point."""
+    folder = study.work_dir / point_name(point) / f'seed_{seed}'
+    all_stages = {
+        name: replace(stage, folder=folder / name, options={**stage.options, 'randomness.seed': seed})
+        for name, stage in recipe_stages.items()
+    }
     run = Run(seed, point, folder, {}, {}, {})
 
     def wanted(name: str, row: Row) -> Stage:
@@ -417,4 +424,6 @@ def short(key: str) -> str:
 
 def _as_text(value, data_root: str) -> str:
     """A value as ``--cfg-options`` of a recipe reads it; ``{data_root}`` in a text stands for the folder of the videos."""
+    if isinstance(value, tuple):  # which JSON does not have
+        return f'({",".join(_as_text(entry, data_root) for entry in value)})'
     return json.dumps(value.replace('{data_root}', data_root) if isinstance(value, str) else value)

@@ -207,6 +207,12 @@ def selection_lines(results: dict) -> list[str]:
     ]
 
 
+def reason(message: str) -> str:
+    """The line of a failed step's message that says why."""
+    lines = message.splitlines()
+    return next((line for line in reversed(lines) if 'error' in line.lower()), lines[-1]).strip()
+
+
 def choices(results: dict) -> list[str]:
     """Which statistic was chosen where."""
     several = len(results['points']) > 1
@@ -251,12 +257,7 @@ def markdown(results: dict, tables: list) -> str:
     if results['notes']:
         lines += ['## Notes', '', *(f'- {note}' for note in results['notes']), '']
     if results['failed']:
-        lines += [
-            '## Failed',
-            '',
-            *(f'- {title}: {text.splitlines()[-1]}' for title, text in results['failed'].items()),
-            '',
-        ]
+        lines += ['## Failed', '', *(f'- {title}: {reason(text)}' for title, text in results['failed'].items()), '']
     lines += ['## How', '']
     lines += [f'- {name.replace("_", " ")}: {text}' for name, text in results['protocols'].items()]
     lines += [f'- seeds: {", ".join(map(str, results["seeds"]))}']

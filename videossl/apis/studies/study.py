@@ -16,7 +16,7 @@ from ..launch import ConfigError
 from ..recipe import only_one
 from ..recipe_stage import write_whole
 from .reader import COLUMNS, SPLITS, Study, read_study
-from .report import write_report
+from .report import reason, write_report
 from .results import collect
 from .tasks import FeatureTask, StageTask, Task, run_tasks
 
@@ -147,7 +147,7 @@ def main(argv: list[str] | None = None) -> None:
         if failed:
             say('\nthese steps failed; when the reason is removed, run the same command again to go on')
             for title, message in failed.items():
-                say(f'  {title}: {message.splitlines()[-1]}')
+                say(f'  {title}: {reason(message)}')
             raise SystemExit(1)
     except (ConfigError, PreparationError, RuntimeError) as error:
         say(str(error))
