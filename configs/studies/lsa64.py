@@ -5,7 +5,7 @@ ann_files = dict(pretrain='lsa64_train.txt', train='lsa64_train.txt', test='lsa6
 seeds = [0, 1, 2]
 group = r'_(\d+)_\d+\.'  # the signer
 held_out = 2 / 7
-options = {'all.train_cfg.max_epochs': 10, 'all.param_scheduler.0.milestones': [6, 9]}
+options = {'*.train_cfg.max_epochs': 10, '*.param_scheduler.0.milestones': [6, 9]}
 notes = [
     'The words were recorded in two sessions, so that the background alone tells some of them apart: compare with the random '
     'net, not with guessing.'

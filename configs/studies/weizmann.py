@@ -5,3 +5,9 @@ ann_files = dict(pretrain='weizmann_train.txt', train='weizmann_train.txt', test
 group = r'/([a-z]+)_'  # the actor
 held_out = 1 / 3
 few_labels = dict(counts=[1, 2, 5], finetune=[2])
+options = {
+    'aux*.train_cfg.max_epochs': 10,
+    'aux*.param_scheduler.0.milestones': [6, 9],
+    'finetune*.train_cfg.max_epochs': 6,
+    'finetune*.param_scheduler.0.milestones': [4, 5],
+}

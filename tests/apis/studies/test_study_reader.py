@@ -35,17 +35,21 @@ def test_every_ready_study_lays_out_all_rows_with_every_setting_in_its_place(nam
             [
                 str(Path(config_directory()) / 'studies' / name),
                 *('--data-root', str(videos), '--ann-file', *lists, '--work-dir', str(tmp_path), '--seeds', '7'),
+                *('--group', r'actor(\d)'),
             ]
         )
     )
-    assert {'random', 'scratch', 'vspp', 'aux_vspp'} <= set(study.rows)
+    assert {'random', 'scratch', 'vspp'} <= set(study.rows)
     assert (len(study.rows) == 13) == (name == 'moving_shapes.py')
-    (run,) = study.runs
-    for stage in run.stages.values():
-        assert stage.resolved_config.randomness.seed == 7, 'settings are merged without an error'
-        assert stage.resolved_config.get('model', {}).get('cls_head', {}).get('num_classes', 2) == 2
-    assert set(run.features) == set(study.rows) - {'scratch'}
-    assert {row for row, _ in run.finetuned} == set(study.rows) - {'random'}
+    assert (study.split == 'select') == (len(study.points) > 1) == ('select' in name), (
+        'a grid never meets the test split'
+    )
+    for run in study.runs:
+        for stage in run.stages.values():
+            assert stage.resolved_config.randomness.seed == 7, 'settings are merged without an error'
+            assert stage.resolved_config.get('model', {}).get('cls_head', {}).get('num_classes', 2) == 2
+        assert set(run.features) == set(study.rows) - {'scratch'}
+        assert {row for row, _ in run.finetuned} == set(study.rows) - {'random'}
 
 
 def test_rows_share_the_stages_that_they_have_in_common(read):
@@ -91,6 +95,15 @@ def test_a_grid_shares_what_its_points_do_not_change(read):
     assert first.stages['vspp'] is not second.stages['vspp']
     assert first.stages['vspp_after_aux'] is second.stages['vspp_after_aux']
     assert [run.stages['vspp'].resolved_config.optim_wrapper.optimizer.lr for run in study.runs] == [0.1, 0.2]
+
+
+def test_a_pattern_sets_every_stage_of_such_a_name(read):
+    (run,) = read('--seeds', '0', '--cfg-options', 'finetune*.train_cfg.max_epochs=3').runs
+    epochs = {name: stage.resolved_config.train_cfg.max_epochs for name, stage in run.stages.items()}
+    assert {number for name, number in epochs.items() if name.startswith('finetune')} == {3}
+    assert epochs['vspp'] == epochs['aux'] == 20
+    with pytest.raises(ConfigError, match='no stage is called like that'):
+        read('--cfg-options', 'fintune*.train_cfg.max_epochs=3')
 
 
 def test_a_row_without_its_maps_is_left_out_and_named(read, videos):

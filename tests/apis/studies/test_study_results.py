@@ -131,6 +131,19 @@ def test_a_verdict_looks_at_the_seeds_and_at_the_number_of_test_videos(mean, hal
     assert verdict_of(Interval(mean, half_width, 0.95, 3), error) == verdict
 
 
+def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path):
+    scalars = tmp_path / 'work' / 'seed_1' / 'vspp' / '20250101_000000' / 'vis_data' / 'scalars.json'
+    arguments = ['--seeds', '1', '3', '--rows', 'scratch', 'vspp', '--columns', 'probe', 'finetune']
+    _, _, results = run(*arguments)
+    assert results['warnings'][0].startswith('Two seeds give') and len(results['warnings']) == 2
+    assert results['warnings'][1].startswith('from scratch: fine-tuning gives 45.0, and guessing 50.0')
+    scalars.parent.mkdir(parents=True)
+    scalars.write_text('{"loss": 1.0, "acc_speed": 0.26, "acc_segment": 0.6, "epoch": 1, "step": 1}\n')
+    _, output, results = run(*arguments)
+    assert 'vspp: acc_speed is 0.26, and guessing gives 0.25: the pretext task was not learnt' in output
+    assert len(results['warnings']) == 3 and results['warnings'][1] in (tmp_path / 'work' / 'results.md').read_text()
+
+
 def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, cell):
     monkeypatch.setenv('FAIL', 'train vspp 1')
     status, output, results = run('--columns', 'probe', 'finetune')
@@ -198,7 +211,7 @@ def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
     assert chosen['row'] == 'vspp' and chosen['options'] in results['points']
     assert 'Best on the held-out training videos, linear probe, VSPP: lr 0.1' in output
     text = (tmp_path / 'work' / 'results.md').read_text()
-    assert 'training videos that were held out' in text and 'the test list was not read' in text
+    assert 'training videos that were held out' in text and 'no test video was used' in text
 
 
 def test_a_grid_on_the_test_split_shows_all_points_and_says_so(stand_in, run, tmp_path):

@@ -1,6 +1,7 @@
 """From a study file and command-line arguments to rows, lists of videos, and runs: a recipe at each seed and grid point."""
 
 import argparse
+import fnmatch
 import itertools
 import json
 import math
@@ -25,8 +26,8 @@ from ..recipe_stage import Stage
 from .few_labels import write_few_labels
 
 STUDY_KEYS = {
-    'recipe', 'rows', 'columns', 'baseline', 'seeds', 'ann_files', 'options', 'grid', 'few_labels', 'views', 'protocol',
-    'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned'
+    'recipe', 'rows', 'columns', 'baseline', 'seeds', 'split', 'ann_files', 'options', 'grid', 'few_labels', 'views',
+    'protocol', 'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned'
 }  # fmt: skip
 ROW_KEYS = {'title', 'features', 'untrained', 'finetune', 'against', 'needs', 'options'}
 COLUMNS = {'probe': 'linear probe', 'knn': 'kNN', 'R@1': 'R@1', 'R@5': 'R@5', 'finetune': 'fine-tuning'}
@@ -99,6 +100,7 @@ class Study:
     runs: list[Run]
     num_classes: int
     chance: float
+    pretext_chance: dict[str, float]
     notes: list[str]
 
     @property
@@ -125,13 +127,16 @@ def read_study(args: argparse.Namespace) -> Study:
             f'{path}: a study has the keys {sorted(STUDY_KEYS)}, recipe, rows and columns being required; unknown: '
             f'{sorted(unknown)}'
         )
-    suffix = '' if args.split == 'test' else f'_{args.split}'
-    work_dir = Path(args.work_dir or Path('work_dirs') / f'{path.stem}{suffix}')
+    split = args.split or config.get('split', 'test')
+    if split not in SPLITS:
+        raise ConfigError(f'{path}: split must be one of {SPLITS}, got {split!r}')
+    name = f'{path.stem}_select' if args.split == 'select' else path.stem
+    work_dir = Path(args.work_dir or Path('work_dirs') / name)
     recipe = load_config(str(path.parent / config.recipe))
     notes = list(config.get('notes', []))
     data_root = find_videos(config, args.data_root, work_dir)
     lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
-    if args.split == 'select':
+    if split == 'select':
         lists = hold_out(lists, config, args.group, work_dir, notes)
     num_classes, chance = check_lists(lists)
     rows = read_rows(config, args.rows, data_root, notes)
@@ -142,7 +147,7 @@ def read_study(args: argparse.Namespace) -> Study:
         config=config,
         work_dir=work_dir,
         data_root=data_root,
-        split=args.split,
+        split=split,
         lists=lists,
         rows=rows,
         columns=columns,
@@ -154,6 +159,7 @@ def read_study(args: argparse.Namespace) -> Study:
         runs=[],
         num_classes=num_classes,
         chance=chance,
+        pretext_chance=dict((recipe.get('table') or {}).get('chance', {})),
         notes=notes,
     )
     known: dict[tuple, Stage] = {}
@@ -275,7 +281,7 @@ def hold_out(
     )
     notes.append(
         f'Split "select": {len(held_out)} of the {len(entries)} training videos ({whose}) are held out of every training '
-        'and take the place of the test videos. The test list was not read.'
+        'and take the place of the test videos. No test video was used.'
     )
     test_videos = set()
     if lists['test'].is_file():  # by name alone, to keep them out of a longer list for pretraining
@@ -338,8 +344,20 @@ def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[s
     }
     arguments = [str(recipe), '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
-    arguments += ['--cfg-options', *(f'{key}={_as_text(value, study.data_root)}' for key, value in options.items())]
-    return {stage.name: stage for stage in read_recipe(recipes.parse_args([*arguments, *cfg_options]))[0]}
+    texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
+    texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(str(recipe)).stages)]
+    return {stage.name: stage for stage in read_recipe(recipes.parse_args([*arguments, '--cfg-options', *texts]))[0]}
+
+
+def each_stage(option: str, stages: Sequence[str]) -> list[str]:
+    """``finetune*.KEY=VALUE`` as one option for each stage of such a name."""
+    pattern, dot, rest = option.partition('.')
+    if '*' not in pattern:
+        return [option]
+    names = fnmatch.filter(stages, pattern)
+    if not names:
+        raise ConfigError(f'{option}: no stage is called like that; there are {list(stages)}')
+    return [f'{name}{dot}{rest}' for name in names]
 
 
 def lay_out_run(

@@ -36,7 +36,7 @@ def write_report(results: dict, folder: Path, console: Console | None = None) ->
         for row in rows:
             shown.add_row(*row)
         console.print(shown)
-    for line in [*answer_lines(results), *selection_lines(results)]:
+    for line in [*results['warnings'], *answer_lines(results), *selection_lines(results)]:
         console.print(line, soft_wrap=True)
     if results['cells']:
         draw(results, folder / 'results.png')
@@ -217,7 +217,7 @@ def choices(results: dict) -> list[str]:
     """Which statistic was chosen where."""
     several = len(results['points']) > 1
     if results['split'] == 'select':
-        grid = 'Settings: compared on held-out training videos; the test list was not read.'
+        grid = 'Settings: compared on held-out training videos; no test video was used.'
     elif several:
         grid = f'Settings: all {len(results["points"])} grid points are shown; none was selected on the test videos.'
     else:
@@ -249,6 +249,8 @@ def markdown(results: dict, tables: list) -> str:
     answered = answer_lines(results) + selection_lines(results)
     if answered:
         lines += ['## Answer', '', *(f'- {line}' for line in answered), '']
+    if results['warnings']:
+        lines += ['## Warnings', '', *(f'- {line}' for line in results['warnings']), '']
     for title, header, rows in tables:
         lines += [f'## {title}', '', *_markdown_table(header, rows), '']
     if results['cells']:

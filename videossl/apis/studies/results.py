@@ -16,6 +16,7 @@ from videossl.evaluation.statistics import (
 )
 from videossl.version import __version__
 
+from ..recipe_report import NEAR_CHANCE
 from ..recipe_stage import Stage
 from .reader import COLUMNS, Run, Study, short
 from .tasks import FeatureTask, StageTask, Task
@@ -68,6 +69,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         differences=differences(study, values),
         answers=answers(study, values),
         selected=selected(study, values),
+        warnings=warnings(study, tasks, values),
         minutes=minutes(study),
         protocols=protocols(tasks),
         chosen=study.config.get('chosen'),
@@ -223,6 +225,35 @@ def selected(study: Study, values: dict) -> list[dict]:
             continue
         best = max(means, key=lambda number: means[number].mean)
         found.append(dict(row=row, column=column, point=best, options=study.points[best], **_interval(means[best])))
+    return found
+
+
+def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
+    """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
+    beat guessing after fine-tuning."""
+    found = []
+    if len(study.seeds) == 2:
+        found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
+    learnt: dict[tuple[str, str], list[float]] = {}
+    for task in tasks:
+        if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
+            for name, accuracy in task.accuracies.items():
+                learnt.setdefault((task.stage.name, name), []).append(accuracy)
+    for (stage, name), accuracies in learnt.items():
+        mean, chance = sum(accuracies) / len(accuracies), study.pretext_chance.get(name)
+        if chance is not None and mean < chance + NEAR_CHANCE:
+            found.append(
+                f'{stage}: {name} is {mean:.2f}, and guessing gives {chance:.2f}: the pretext task was not learnt, so do '
+                'not expect its features to help. Train for longer or with a higher learning rate.'
+            )
+    for (row, number, column, labels), by_seed in values.items():
+        mean = sum(by_seed.values()) / len(by_seed)
+        if column == 'finetune' and labels == ALL and mean < study.chance + NEAR_CHANCE:
+            title = study.rows[row].title + (f', {point_title(study.points[number])}' if study.points[number] else '')
+            found.append(
+                f'{title}: fine-tuning gives {100 * mean:.1f}, and guessing {100 * study.chance:.1f}: the labels were not '
+                'learnt, so the comparison says nothing. Fine-tune for longer.'
+            )
     return found
 
 

@@ -48,9 +48,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--split',
         choices=SPLITS,
-        default='test',
         help='select: hold some groups of the training list out and test on those, to choose settings without the test '
-        'videos; default: test',
+        "videos; default: the study's, or test",
     )
     parser.add_argument(
         '--group', metavar='PATTERN', help='regular expression for the part of a path that names its actor or recording'
@@ -60,7 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='STAGE.KEY=VALUE',
-        help='override settings of a stage, or with "all." of every stage that has them',
+        help='override settings of a stage, of several ("finetune*."), or with "all." of every stage that has them',
     )
     parser.add_argument('--dry-run', action='store_true', help='check everything, list the steps, and run none')
     args = parser.parse_args(argv)

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ..launch import ConfigError
+from ..recipe_report import pretext_accuracies
 from ..recipe_runner import has_ended, run_stage, stop
 from ..recipe_stage import Stage, write_whole
 
@@ -81,6 +83,11 @@ class StageTask:
     def seconds(self) -> float:
         """Time that it took."""
         return self.stage.read_state()['seconds']
+
+    @cached_property
+    def accuracies(self) -> dict[str, float]:
+        """Accuracies on the training clips of the last epoch; to be asked for when it is done."""
+        return pretext_accuracies(self.stage)
 
     def check(self) -> None:
         """Find out before hours of other work what would stop it."""
