@@ -50,12 +50,12 @@ setup(
     extras_require=dict(extras, all=sum(extras.values(), [])),
     entry_points=dict(
         console_scripts=[
-            'videossl-train = videossl.apis.train:command',
-            'videossl-test = videossl.apis.test:command',
-            'videossl-recipe = videossl.apis.recipe:main',
-            'videossl-features = videossl.apis.feature_extraction:main',
-            'videossl-compact = videossl.apis.compact:main',
-            'videossl-doctor = videossl.apis.doctor:command',
+            'videossl-train = videossl.apis.running.train:command',
+            'videossl-test = videossl.apis.running.test:command',
+            'videossl-recipe = videossl.apis.recipes.command:main',
+            'videossl-features = videossl.features.extraction:main',
+            'videossl-compact = videossl.apis.preparation.compact:main',
+            'videossl-doctor = videossl.apis.doctor.command:command',
         ]
     ),
     cmdclass=dict(build_py=BuildWithConfigs),

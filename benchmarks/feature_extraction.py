@@ -26,7 +26,7 @@ from rendered_videos import compacted, given_or_rendered
 from torch.utils.data import DataLoader
 
 from videossl.apis import extract_features, init_model
-from videossl.apis.launch import keep_freed_memory, share_cores
+from videossl.apis.running.launch import keep_freed_memory, share_cores
 from videossl.compat import config_directory
 from videossl.datasets import scan_videos
 

@@ -36,7 +36,7 @@ from mmaction.datasets import VideoDataset as StockVideoDataset  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from rendered_videos import compacted, given_or_rendered  # noqa: E402
 
-from videossl.apis.launch import keep_freed_memory  # noqa: E402
+from videossl.apis.running.launch import keep_freed_memory  # noqa: E402
 from videossl.compat import config_directory  # noqa: E402
 from videossl.datasets import VideoDataset, scan_videos  # noqa: E402
 

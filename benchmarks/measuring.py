@@ -13,7 +13,7 @@ import decord
 import numpy as np
 import torch
 
-from videossl.apis.launch import set_allocator
+from videossl.apis.running.launch import set_allocator
 from videossl.engine.hooks.precision_hook import cpu_has_bf16
 
 
@@ -43,7 +43,7 @@ def ratios(slow: list[tuple[float, float]], fast: list[tuple[float, float]], whi
 
 
 def allocate_as_plain_scripts_do() -> None:
-    """Take back what ``videossl.apis.launch.keep_freed_memory`` has set in this process, so that others do not profit
+    """Take back what ``videossl.apis.running.launch.keep_freed_memory`` has set in this process, so that others do not profit
     from it: glibc's own thresholds, at what they grow to in a process that frees large pieces."""
     set_allocator(mmap_threshold=32 * 2**20, trim_threshold=64 * 2**20)
 

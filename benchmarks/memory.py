@@ -25,11 +25,12 @@ from mmengine.config import Config
 from mmengine.dataset import RepeatDataset
 from torch.utils.data import DataLoader
 
-from videossl.apis.launch import innermost_dataset, keep_freed_memory
+from videossl.apis.running.launch import keep_freed_memory
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset, write_moving_shapes
 from videossl.engine import DrawSampler
 from videossl.engine.resumable_loops import objects_shared_with_workers
+from videossl.wrappers import innermost_dataset
 
 CONFIG = 'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 VIDEOS, BATCH, MARKS = 40, 20, 10

@@ -16,11 +16,11 @@ import numpy as np
 from measuring import machine
 from mmengine.hooks import Hook
 
-from videossl.apis.launch import build_runner
-from videossl.apis.train import config_for_training, parse_args
+from videossl.apis.running.launch import build_runner
+from videossl.apis.running.train import config_for_training, parse_args
 from videossl.compat import config_directory
 from videossl.datasets import write_moving_shapes
-from videossl.whole_files import whole_file
+from videossl.files import whole_file
 
 CONFIG = 'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 PRECISIONS = {

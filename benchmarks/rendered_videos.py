@@ -6,7 +6,7 @@ import av
 import cv2
 import numpy as np
 
-from videossl.apis.compact import compact
+from videossl.apis.preparation.compact import compact
 
 
 def given_or_rendered(videos: Path | None, scratch: Path, few: tuple[int, int] | None = None) -> Path:

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from measuring import with_spread
 
-from videossl.apis.doctor import leave_no_trace
-from videossl.apis.doctor_data import endless_loader
-from videossl.apis.doctor_step import synchronise
-from videossl.apis.launch import build_runner, keep_freed_memory
-from videossl.apis.train import config_for_training, parse_args
+from videossl.apis.doctor.command import leave_no_trace
+from videossl.apis.doctor.data import endless_loader
+from videossl.apis.doctor.step import synchronise
+from videossl.apis.running.launch import build_runner, keep_freed_memory
+from videossl.apis.running.train import config_for_training, parse_args
 from videossl.compat import config_directory
-from videossl.engine.hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 NARROW = 4  # channels of the stem in a quick run
 PATIENCE = 300  # seconds

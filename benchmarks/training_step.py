@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from training_runs import NARROW, TrainingRun, clips_a_second, wait_for_workers
 
-from videossl.apis.doctor_step import synchronise
+from videossl.apis.doctor.step import synchronise
 from videossl.compat import config_directory
 from videossl.datasets import scan_videos
 from videossl.models import R3D, R2Plus1D

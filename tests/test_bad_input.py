@@ -12,8 +12,8 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.launch import ConfigError
-from videossl.apis.train import main
+from videossl.apis.running.train import main
+from videossl.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 CONFIG = str(ROOT / 'configs' / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from videossl.apis.recipe import main as run_recipe
+from videossl.apis.recipes.command import main as run_recipe
 from videossl.datasets.moving_shapes import write_moving_shapes
 
 NUM_TRAIN, NUM_LABELLED, NUM_TEST = 240, 120, 120

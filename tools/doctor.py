@@ -4,7 +4,7 @@
 import importlib.metadata
 
 try:
-    from videossl.apis.doctor import command
+    from videossl.apis.doctor.command import command
 except ImportError as error:  # then at least what is installed, for whoever is asked about it
     for name in (
         'torch',

@@ -13,9 +13,9 @@ import yaml
 from mmengine.config import Config
 
 import videossl.models  # noqa: F401  (what configs import)
-from videossl.apis.recipe import parse_args
-from videossl.apis.recipe_reader import read_recipe
-from videossl.models.conversion.import_backbone import BACKBONES, backbone_name
+from videossl.apis.recipes.command import parse_args
+from videossl.apis.recipes.reader import read_recipe
+from videossl.checkpoints.import_backbone import BACKBONES, backbone_name
 
 ROOT = Path(__file__).resolve().parents[1]
 AUX_SKD = (

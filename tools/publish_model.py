@@ -3,7 +3,7 @@ teacher, 8 digits of its SHA-256 in the name."""
 
 import argparse
 
-from videossl.models.conversion import ConversionError, publish_model
+from videossl.checkpoints import ConversionError, publish_model
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -1,6 +1,6 @@
 """Train: ``python tools/train.py CONFIG [--data-root FOLDER] ...``; ``--help`` lists the arguments."""
 
-from videossl.apis.train import command
+from videossl.apis.running.train import command
 
 if __name__ == '__main__':
     command()

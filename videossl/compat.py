@@ -195,7 +195,7 @@ def refuse_objects_in_checkpoints() -> bool:
 
     def load_from_local(filename: str, map_location=None):
         """The content of a file, of plain types alone; damage is noticed."""
-        from videossl.models.hand_off import read_plain
+        from videossl.checkpoints.hand_off import read_plain
 
         return read_plain(filename, map_location)
 

@@ -12,11 +12,11 @@ from mmengine.registry import DefaultScope
 
 from videossl.apis import evaluate_features as tool
 from videossl.apis import extract_features, load_backbone
-from videossl.apis import test as testing
-from videossl.apis.launch import ConfigError
+from videossl.apis.running import test as testing
+from videossl.checkpoints import export_backbone
+from videossl.checkpoints.hand_off import HandOffError
+from videossl.errors import ConfigError
 from videossl.evaluation import protocol_of
-from videossl.models.conversion import export_backbone
-from videossl.models.hand_off import HandOffError
 from videossl.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -205,9 +205,7 @@ def test_features_that_are_kept_are_found_again_and_those_of_other_weights_are_n
     tool.evaluate_model(other, *splits, **settings)
     assert len(list((tmp_path / 'kept').glob('*.npz'))) == 4
 
-    monkeypatch.setattr(
-        'videossl.apis.feature_extraction.extract_missing', lambda *args: pytest.fail('extracted again')
-    )
+    monkeypatch.setattr('videossl.features.extraction.extract_missing', lambda *args: pytest.fail('extracted again'))
     assert tool.evaluate_model(load_backbone(pretrained), *splits, **settings) == first
 
 

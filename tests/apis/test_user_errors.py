@@ -9,13 +9,14 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.launch import ConfigError, load_config
+from videossl.apis.running.launch import load_config
 from videossl.apis.user_errors import arguments_of, building, run_command
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.compat import config_directory
 from videossl.datasets.broken_videos import TooManyBroken
 from videossl.engine.hooks import TrainingStopped
+from videossl.errors import ConfigError
 from videossl.models import SpeedHead
-from videossl.models.hand_off import HandOffError
 from videossl.registry import DATASETS, HOOKS, MODELS, OPTIMIZERS
 
 VSPP, RSPNET, AUX_SKD = (

@@ -4,8 +4,8 @@ import pytest
 from config_reading import flat, read
 from mmengine.config import Config
 
-from videossl.apis.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 # The paper's numbers, section 4.2, written down here a second time.
 

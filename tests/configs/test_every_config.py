@@ -14,12 +14,12 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
-from videossl.apis import test as testing
-from videossl.apis import train as training
-from videossl.apis.launch import innermost_dataset
-from videossl.apis.recipe import parse_args
-from videossl.apis.recipe_reader import read_recipe
+from videossl.apis.recipes.command import parse_args
+from videossl.apis.recipes.reader import read_recipe
+from videossl.apis.running import test as testing
+from videossl.apis.running import train as training
 from videossl.registry import HOOKS, METRICS, MODELS
+from videossl.wrappers import innermost_dataset
 
 BASE_CHANNELS = 4  # of 64
 SMALL_SCHP = dict(checkpoint=None, allow_random=True, layers=(1, 1, 1, 1), width=1 / 16, input_size=33)

@@ -5,8 +5,8 @@ import re
 import pytest
 from config_reading import CONFIGS, flat, read
 
-from videossl.apis.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 R2PLUS1D, C3D = dict(net=('R2Plus1D', 10), lr=0.05), dict(net=('C3D', None), lr=0.1)
 LIP = dict(dataset='lip', checkpoint='checkpoints/exp-schp-201908261155-lip.pth')

@@ -10,8 +10,8 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
-from videossl.apis.launch import innermost_dataset
 from videossl.registry import HOOKS, MODELS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 PRETRAINING = dict(
     batch=64,

@@ -6,8 +6,8 @@ import pytest
 from config_reading import CONFIGS, read
 from mmengine.config import Config
 
-from videossl.apis.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 # VCOP's released code, written down here a second time.
 

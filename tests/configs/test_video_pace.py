@@ -4,8 +4,8 @@ import pytest
 from config_reading import flat, read
 from mmengine.config import Config
 
-from videossl.apis.launch import innermost_dataset
 from videossl.registry import MODELS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 PRETEXT = dict(
     batch=30,

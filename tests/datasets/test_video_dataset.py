@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from videossl.datasets import VideoDataset
 from videossl.datasets.video_dataset import TransformRefusal, divided
 from videossl.engine import Draw, DrawSampler
+from videossl.errors import UserError
 from videossl.registry import DATASETS
 
 TRAIN_PIPELINE = [
@@ -470,7 +471,7 @@ def test_a_transform_that_refuses_frames_is_named_with_the_video_and_their_size(
         r'of \(width x height\) 40 x 36',
     ) as error:
         next(iter(DataLoader(dataset, batch_size=1, num_workers=num_workers, collate_fn=list)))
-    assert error.value.for_users
+    assert isinstance(error.value, UserError)
 
 
 def test_a_missing_video_is_said_to_be_missing(tmp_path, good_videos):

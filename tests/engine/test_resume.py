@@ -18,11 +18,11 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import BatchSampler
 
-from videossl.apis.train import make_resumable
+from videossl.apis.running.train import make_resumable
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.engine import DrawSampler
-from videossl.engine.random_states import kept_random_states, random_states, set_random_states
 from videossl.models import MemoryBank
-from videossl.models.hand_off import HandOffError
+from videossl.random_states import kept_random_states, random_states, set_random_states
 
 SAMPLES, BATCH, EPOCHS = 8, 3, 3
 EACH_EPOCH = 3  # batches, the last of 2 samples

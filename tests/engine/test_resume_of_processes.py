@@ -15,8 +15,8 @@ from mmengine.runner import Runner
 from torch import distributed, nn
 
 import videossl  # noqa: F401  (registers everything, also in a process of its own)
-from videossl.engine.random_states import random_states
 from videossl.models import MemoryBank, MomentumPretrainer, PredictorNeck, ProjectionNeck, SimilarityDistillHead
+from videossl.random_states import random_states
 
 SAMPLES, EPOCHS = 11, 3  # six each, so that one is taken twice: batches of four and two
 EACH_EPOCH, KILL_AT = 2, 3  # the first iteration of the second epoch is done then, and nothing after it

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from videossl.evaluation.features import ClipFeatures
+from videossl.features.clip_features import ClipFeatures
 
 PROTOCOL = dict(
     clips=2,

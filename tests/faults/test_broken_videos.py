@@ -24,9 +24,10 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader
 
-from videossl.apis.train import main as train
-from videossl.datasets import VideoDataset, opening
+from videossl.apis.running.train import main as train
+from videossl.datasets import VideoDataset
 from videossl.datasets.broken_videos import BrokenVideos, add_line
+from videossl.datasets.readers import opening
 from videossl.engine import BrokenVideosHook, Draw, DrawSampler
 from videossl.engine.hooks.broken_videos_hook import accounts
 from videossl.engine.hooks.plain_checkpoint_hook import is_plain

@@ -23,8 +23,8 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
 
+from videossl.checkpoints.checkpoint_files import iterations_in, newest_whole
 from videossl.engine import PlainCheckpointHook
-from videossl.engine.checkpoint_files import iterations_in, newest_whole
 from videossl.models import HandOffError, load_backbone
 
 RUNS = itertools.count()

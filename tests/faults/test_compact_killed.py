@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from videossl.apis.compact import compact
+from videossl.apis.preparation.compact import compact
 from videossl.datasets.preparation.checking import read_video
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         [
             sys.executable,
             '-m',
-            'videossl.apis.compact',
+            'videossl.apis.preparation.compact',
             '--data-root',
             str(source),
             '--out',

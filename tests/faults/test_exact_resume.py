@@ -15,7 +15,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.train import main
+from videossl.apis.running.train import main
 from videossl.engine import SaveAndStopHook
 
 # Whole runs of tools/train.py; tests/engine/test_resume.py has the same in one process.
@@ -41,7 +41,7 @@ BY_ITERATION = ['default_hooks.checkpoint.by_epoch=False', 'default_hooks.checkp
 # The tool, with as many workers as it is told, whatever the machine has.
 WITH_WORKERS = [
     '-c',
-    'import os; os.sched_getaffinity = lambda process: range(64)\nfrom videossl.apis.train import main; main()',
+    'import os; os.sched_getaffinity = lambda process: range(64)\nfrom videossl.apis.running.train import main; main()',
 ]
 
 
@@ -204,7 +204,7 @@ def launcher(resume: bool = False) -> list[str]:
         '--nproc_per_node=2',
         '--standalone',
         '-m',
-        'videossl.apis.train',
+        'videossl.apis.running.train',
         '--launcher',
         'pytorch',
         *(['--resume=auto'] if resume else []),

@@ -17,7 +17,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.train import main
+from videossl.apis.running.train import main
 
 pytestmark = pytest.mark.slow
 

@@ -223,7 +223,7 @@ def uneven(rank: int) -> list[int]:
 
 
 def refusal_of_uneven() -> str:
-    from videossl.apis.check_training import check_ranks
+    from videossl.apis.running.check_training import check_ranks
 
     try:
         check_ranks(DataLoader(range(7), 3, sampler=Unpadded(range(7), seed=1)))

@@ -12,9 +12,9 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-from videossl.apis.launch import ConfigError
-from videossl.apis.train import main
+from videossl.apis.running.train import main
 from videossl.engine.hooks import TrainingStopped
+from videossl.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 AUX_SKD = str(ROOT / 'configs' / 'aux_skd' / 'aux-skd_r3d-10_16x1x1-20e_k100-rgb.py')

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from videossl.evaluation.features import ClipFeatures
+from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import (
     RetrievalRow,
     count_confusions,

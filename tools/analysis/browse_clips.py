@@ -10,11 +10,13 @@ import numpy as np
 from mmengine.config import DictAction
 
 import videossl  # noqa: F401  (registers everything)
-from videossl.apis.launch import ConfigError, innermost_dataset, load_config, point_at_data
+from videossl.apis.running.launch import load_config, point_at_data
 from videossl.apis.user_errors import run_command
 from videossl.engine.samplers import Draw
+from videossl.errors import ConfigError
 from videossl.registry import DATASETS
 from videossl.visualization import ClipSample, sampling_of, write_clip_sheets
+from videossl.wrappers import innermost_dataset
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

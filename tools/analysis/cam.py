@@ -15,14 +15,15 @@ from mmengine.config import Config, DictAction
 
 import videossl  # noqa: F401  (registers everything)
 from videossl.apis import init_model
-from videossl.apis.clip_protocol import ClipProtocol
-from videossl.apis.launch import ConfigError, load_config
+from videossl.apis.running.launch import load_config
 from videossl.apis.user_errors import run_command
+from videossl.checkpoints.hand_off import read_state_dict
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip
 from videossl.datasets.video_dataset import open_video
-from videossl.models.hand_off import read_state_dict
+from videossl.errors import ConfigError
+from videossl.features.clip_protocol import ClipProtocol
 from videossl.registry import TRANSFORMS
 from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, write_cam_video
 from videossl.visualization.cam import METHODS

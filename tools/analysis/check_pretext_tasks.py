@@ -21,9 +21,10 @@ import torch
 from mmengine.registry import DefaultScope
 from torch.nn import functional
 
-from videossl.apis.launch import innermost_dataset, load_config
+from videossl.apis.running.launch import load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.registry import DATASETS
+from videossl.wrappers import innermost_dataset
 
 ROOT = Path(__file__).parents[2]
 NUM_TRAIN, NUM_TEST = 320, 320

@@ -23,7 +23,8 @@ from mmengine.logging import MMLogger
 from rich.progress import track
 from torch.utils.data import DataLoader
 
-from videossl.datasets import VideoDataset, opening
+from videossl.datasets import VideoDataset
+from videossl.datasets.readers import opening
 from videossl.datasets.transforms.video_reader import BACKENDS
 from videossl.engine import DrawSampler
 

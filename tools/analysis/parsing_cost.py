@@ -22,9 +22,10 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
-from videossl.apis.launch import build_runner, innermost_dataset, load_config
+from videossl.apis.running.launch import build_runner, load_config
 from videossl.datasets.parsing_store import ParsingInfo, write_parsing
 from videossl.registry import DATASETS, TRANSFORMS
+from videossl.wrappers import innermost_dataset
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = {'teacher online': True, 'stored maps': False}

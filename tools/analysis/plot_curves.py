@@ -6,8 +6,8 @@ python tools/analysis/plot_curves.py plain=work_dirs/a aux=work_dirs/b --keys lo
 
 import argparse
 
-from videossl.apis.launch import ConfigError
 from videossl.apis.user_errors import run_command
+from videossl.errors import ConfigError
 from videossl.visualization import find_runs, plot_curves, read_scalars
 
 

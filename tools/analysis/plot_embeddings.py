@@ -8,7 +8,7 @@ from pathlib import Path
 
 from videossl.apis.user_errors import run_command
 from videossl.evaluation.feature_sets import AVERAGES, made_with, unit_videos
-from videossl.evaluation.features import ClipFeatures
+from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import draw_embedding_map, embed_in_plane
 
 

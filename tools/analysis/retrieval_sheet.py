@@ -11,7 +11,7 @@ import numpy as np
 
 from videossl.apis.user_errors import run_command
 from videossl.evaluation.feature_sets import AVERAGES, made_with, prepare, unit_videos
-from videossl.evaluation.features import ClipFeatures
+from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
 
 

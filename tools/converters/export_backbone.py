@@ -3,7 +3,7 @@ arguments."""
 
 import argparse
 
-from videossl.models.conversion import ConversionError, export_backbone
+from videossl.checkpoints import ConversionError, export_backbone
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

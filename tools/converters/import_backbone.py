@@ -3,8 +3,8 @@ lists the arguments."""
 
 import argparse
 
-from videossl.models.conversion import FAMILIES, ConversionError, import_backbone, write_weights
-from videossl.models.conversion.weight_files import check_format
+from videossl.checkpoints import FAMILIES, ConversionError, import_backbone, write_weights
+from videossl.checkpoints.weight_files import check_format
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

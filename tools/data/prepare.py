@@ -1,7 +1,7 @@
 """Make lists of videos from a data set: ``python tools/data/prepare.py ucf101 ...``; ``--help`` lists the data sets, ``DATASET
 --help`` the arguments."""
 
-from videossl.apis.prepare_data import main
+from videossl.apis.preparation.prepare import main
 
 if __name__ == '__main__':
     main()

@@ -12,9 +12,10 @@ from mmengine.device import get_device
 from rich.console import Console
 from torch import nn
 
-from videossl.engine.hooks.momentum_hooks import unwrap
+from videossl.checkpoints.hand_off import HandOffError
+from videossl.checkpoints.load_model import init_model, load_backbone
+from videossl.errors import ConfigError
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
-from videossl.evaluation.protocols import PROTOCOLS, Protocol, protocol_of
 from videossl.evaluation.report import (
     EVALUATIONS,
     check_evaluations,
@@ -23,13 +24,13 @@ from videossl.evaluation.report import (
     report_markdown,
     report_table,
 )
-from videossl.models.hand_off import HandOffError
+from videossl.features.clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
+from videossl.features.extraction import digest_of, extract_features, list_videos
+from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
+from videossl.features.video_list import VideoList
+from videossl.wrappers import unwrap
 
-from .clip_protocol import CROPS, POOLINGS, ClipProtocol, training_clips
-from .feature_extraction import digest_of, extract_features, list_videos
-from .inference import init_model, load_backbone
-from .launch import ConfigError, keep_freed_memory
-from .video_list import VideoList
+from .running.launch import keep_freed_memory
 
 REPORTS = dict(json=report_json, md=report_markdown)
 

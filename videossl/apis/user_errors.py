@@ -19,11 +19,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl import registry
-from videossl.engine.checkpoint_files import read_pointer
-from videossl.engine.hooks.momentum_hooks import unwrap
-from videossl.models.hand_off import HandOffError
-
-from .launch import ConfigError
+from videossl.checkpoints.checkpoint_files import read_pointer
+from videossl.errors import ConfigError, UserError
+from videossl.wrappers import unwrap
 
 DEBUG = 'VIDEOSSL_DEBUG'
 REGISTRIES = [part for part in vars(registry).values() if isinstance(part, Registry)]
@@ -42,7 +40,7 @@ IN_A_HOOK = re.compile(r' in <[\w.]*?(\w+) object at \w+>$')  # what mmengine ad
 def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
     """Call a tool's ``main()``; an error that is the user's to mend ends it with the message alone and status 1.
 
-    Those are a :class:`ConfigError`, a :class:`HandOffError`, any exception with a true attribute ``for_users``, and what
+    Those are every :class:`~videossl.errors.UserError`, any exception with a true attribute ``for_users``, and what
     :func:`building` makes of others; with ``own_errors``, for tools that train nothing, also a missing file, and a
     ``ValueError`` or ``ImportError`` that code of ours raised. With ``VIDEOSSL_DEBUG=1`` in the environment or ``--debug``
     all keep their traceback.
@@ -81,7 +79,7 @@ def debugging() -> bool:
 
 def is_for_users(error: BaseException) -> bool:
     """Whether the message of an error says all that helps."""
-    return isinstance(error, (ConfigError, HandOffError)) or getattr(error, 'for_users', False)
+    return isinstance(error, UserError) or getattr(error, 'for_users', False)
 
 
 def raised_by_us(error: BaseException) -> bool:

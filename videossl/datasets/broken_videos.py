@@ -12,6 +12,8 @@ from mmengine.dist import all_reduce
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
+from videossl.errors import UserError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -22,10 +24,8 @@ MAX_WORKERS = 512
 LEAST_TRIED = 100  # videos, before a share of them means anything
 
 
-class TooManyBroken(RuntimeError):
+class TooManyBroken(UserError, RuntimeError):
     """Training cannot go on with these videos; the message says why and what to do."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 class BrokenVideos:

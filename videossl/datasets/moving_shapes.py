@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from videossl.whole_files import whole_file
+from videossl.files import whole_file
 
 SPLITS = ('train', 'test')
 # Lengths below are in pixels of a frame of this side, and scale with the frame.

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from videossl.whole_files import whole_file
+from videossl.errors import UserError
+from videossl.files import whole_file
 
 FORMAT = 'videossl parsing'
 VERSION = 1
@@ -23,7 +24,7 @@ STEP = 1 / 16  # of the logarithm of a probability
 HOW_TO_MAKE = 'python tools/data/extract_parsing.py --data-root VIDEOS --out FOLDER --teacher SCHP --checkpoint FILE'
 
 
-class ParsingStoreError(ValueError):
+class ParsingStoreError(UserError, ValueError):
     """A stored parsing cannot be used; the message names the file and says how to make it."""
 
 

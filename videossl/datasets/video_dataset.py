@@ -14,11 +14,12 @@ from mmaction.datasets import VideoDataset as MMActionVideoDataset
 from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
+from videossl.errors import UserError
 from videossl.registry import DATASETS, TRANSFORMS
 
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
-from .opening import decode_video, decodes_video, open_video, opens_video, video_exists
+from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
 from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
 
 CHECKED_PATHS = 100
@@ -265,7 +266,7 @@ class VideoDataset(MMActionVideoDataset):
         if not self._is_guarded(transform):
             return open_video(transform, results)
         if self._guard is None:
-            from .guarded_reading import DecoderGuard  # needs a system that can fork
+            from .readers.guard import DecoderGuard  # needs a system that can fork
 
             transforms = self.pipeline.transforms
             self._guard = DecoderGuard(
@@ -298,10 +299,8 @@ class VideoDataset(MMActionVideoDataset):
         self.broken.name(index, error.filename, error.reason, consequence)
 
 
-class TransformRefusal(ValueError):
+class TransformRefusal(UserError, ValueError):
     """A transform cannot work on a sample as it is."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 def _applied(transform: Callable, results: dict) -> dict | None:

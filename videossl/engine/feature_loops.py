@@ -10,11 +10,10 @@ from mmengine.runner import BaseLoop
 from rich.console import Console
 from torch.utils.data import DataLoader
 
-from videossl.evaluation.protocols import protocol_of
 from videossl.evaluation.report import EVALUATIONS, check_evaluations, flat_metrics, report_markdown, report_table
+from videossl.features.protocols import protocol_of
 from videossl.registry import LOOPS
-
-from .hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @LOOPS.register_module()
@@ -92,7 +91,7 @@ class FeatureTestLoop(BaseLoop):
     def run(self) -> dict[str, float]:
         """All metrics, e.g. ``retrieval/R@1``, ``knn/top1``, ``linear_probe/top1``; ``results`` has their protocols."""
         from videossl.apis.evaluate_features import evaluate_model  # the APIs stand above the engine
-        from videossl.apis.inference import load_backbone
+        from videossl.checkpoints.load_model import load_backbone
 
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')

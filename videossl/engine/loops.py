@@ -9,8 +9,7 @@ from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader
 
 from videossl.registry import LOOPS
-
-from .hooks.momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 # What the entries of a log begin with that have a meaning as an average over batches.
 AVERAGED = ('loss', 'acc', 'miou_', 'kl_')

@@ -12,9 +12,9 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import BatchSampler, DataLoader, Sampler
 
+from videossl.random_states import kept_random_states
 from videossl.registry import LOOPS
 
-from .random_states import kept_random_states
 from .samplers import DrawSampler
 
 

@@ -1,7 +1,8 @@
-from .features import ClipFeatures
+from videossl.features.clip_features import ClipFeatures
+from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
+
 from .knn import knn
 from .linear_probe import PROBES, LinearProbe, linear_probe
-from .protocols import PROTOCOLS, Protocol, protocol_of
 from .report import evaluate_features, report_json, report_markdown, report_table
 from .retrieval import clip_retrieval
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .features import ClipFeatures
+    from videossl.features.clip_features import ClipFeatures
 
 AVERAGES = ('features', 'normalised')
 NAMED_VIDEOS = 5

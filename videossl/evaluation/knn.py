@@ -8,7 +8,7 @@ from .feature_sets import described, prepare, unit_videos
 from .retrieval import how_averaged
 
 if TYPE_CHECKING:
-    from .features import ClipFeatures
+    from videossl.features.clip_features import ClipFeatures
 
 
 def knn(

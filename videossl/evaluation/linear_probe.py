@@ -14,7 +14,7 @@ from .feature_sets import described, prepare, unit
 from .knn import top_k_accuracies
 
 if TYPE_CHECKING:
-    from .features import ClipFeatures
+    from videossl.features.clip_features import ClipFeatures
 
 SOLVERS = ('logistic', 'sgd')
 NORMALISATIONS = {

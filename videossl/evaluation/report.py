@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from videossl.features.protocols import Protocol, protocol_of
+
 from .knn import knn
 from .linear_probe import linear_probe
-from .protocols import Protocol, protocol_of
 from .retrieval import clip_retrieval
 
 if TYPE_CHECKING:
-    from .features import ClipFeatures
+    from videossl.features.clip_features import ClipFeatures
 
 EVALUATIONS = ('retrieval', 'knn', 'linear_probe')
 TITLES = dict(retrieval='clip retrieval', knn='kNN', linear_probe='linear probe')

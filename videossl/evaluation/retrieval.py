@@ -8,7 +8,7 @@ import numpy as np
 from .feature_sets import described, prepare, unit_videos
 
 if TYPE_CHECKING:
-    from .features import ClipFeatures
+    from videossl.features.clip_features import ClipFeatures
 
 ROWS_AT_ONCE = 512
 

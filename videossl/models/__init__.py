@@ -1,6 +1,7 @@
+from videossl.checkpoints.hand_off import HandOffError, HandOffReport, load_backbone, load_mapped
+
 from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
-from .hand_off import HandOffError, HandOffReport, load_backbone, load_mapped
 from .heads import (
     InfoNCEHead,
     NTXentHead,

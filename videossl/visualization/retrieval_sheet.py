@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from videossl.datasets.opening import open_as_training_does
+from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
 
 RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from videossl.apis.prepare_data import main
+from videossl.apis.preparation.prepare import main
 from videossl.compat import config_directory
 from videossl.datasets import VideoDataset, read_annotations
 from videossl.datasets.preparation import kinetics100

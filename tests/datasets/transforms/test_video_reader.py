@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from videossl.datasets.opening import opens_video
+from videossl.datasets.readers.opening import opens_video
 from videossl.datasets.transforms import DecodeClips, VideoReaderInit
+from videossl.errors import UserError
 from videossl.registry import TRANSFORMS
 
 NUM_FRAMES = 30
@@ -77,7 +78,7 @@ def test_a_missing_torchcodec_is_an_error_that_says_what_to_install(video, monke
     monkeypatch.setitem(sys.modules, 'torchcodec.decoders', None)
     with pytest.raises(ImportError, match=r'pip install "torchcodec==0\.X.*torch 2\.X.*backend=\'pyav\'') as error:
         VideoReaderInit(backend='torchcodec')(dict(filename=video))
-    assert error.value.for_users
+    assert isinstance(error.value, UserError)
 
 
 def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):

@@ -9,6 +9,7 @@ from torch import nn
 from videossl.engine import CompileHook, LossGuardHook
 from videossl.engine.hooks import compile_hook
 from videossl.engine.hooks.compile_hook import CannotCompile
+from videossl.errors import UserError
 
 MOMENTUM_HOOKS = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
 BF16 = dict(type='PrecisionHook', precision='bf16')
@@ -149,7 +150,7 @@ def test_a_machine_that_cannot_compile_is_told_before_any_video_is_read(train, r
         CannotCompile, match=r'(?s)no such file: g\+\+.*C\+\+ compiler.*leave out compile=True'
     ) as error:
         train(dict(backend=without_compiler))
-    assert error.value.for_users and not recorder.batches
+    assert isinstance(error.value, UserError) and not recorder.batches
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_generators_and_modes_are_put_back_also_after_an_error(build_runner, bui
         torch.rand(3), np.random.rand(3), random.random()
         raise OSError('the disk is gone')
 
-    monkeypatch.setattr('videossl.apis.feature_extraction.extract_features', fail)
+    monkeypatch.setattr('videossl.features.extraction.extract_features', fail)
     runner = build_runner(build_vspp(), hooks=[])
     evaluation = hook(videos)
     states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()

@@ -8,8 +8,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from videossl.checkpoints.hand_off import HandOffError, load_backbone, load_mapped
 from videossl.models.backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
-from videossl.models.hand_off import HandOffError, load_backbone, load_mapped
 from videossl.registry import MODELS
 
 SMALL = dict(type='R3D', base_channels=2)

@@ -9,8 +9,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.models.backbones import C3D, R3D, S3DG, R2Plus1D, ResNet3D
-from videossl.models.hand_off import HandOffError
 from videossl.registry import MODELS
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.models.backbones.base import Stage, VideoBackbone
-from videossl.models.hand_off import HandOffError
 
 
 def tiny_stage(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""From the files that come with a data set to lists of videos. Pure functions; ``videossl.apis.prepare_data`` runs them."""
+"""From the files that come with a data set to lists of videos. Pure functions; ``videossl.apis.preparation`` runs them."""
 
 from . import kinetics100, published
 from .checking import check_videos

@@ -15,9 +15,8 @@ import numpy as np
 from rich.progress import Progress
 
 from videossl.cores import available_cores
-
-from ..opening import open_as_training_does
-from ..transforms.decoding import DecodeClips
+from videossl.datasets.readers.opening import open_as_training_does
+from videossl.datasets.transforms.decoding import DecodeClips
 
 TIMEOUT = 120.0  # seconds for one video
 

@@ -8,7 +8,8 @@ import posixpath
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..annotations import PATH_COLUMNS, VIDEO_EXTENSIONS, read_annotations
+from videossl.datasets.annotations import PATH_COLUMNS, VIDEO_EXTENSIONS, read_annotations
+
 from .video_list import write_lines
 
 LIST_ENDINGS = ('.txt', '.csv', '.jsonl')

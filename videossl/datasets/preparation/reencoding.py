@@ -13,8 +13,9 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from ..opening import open_as_training_does
-from ..transforms.decoding import VideoReadError
+from videossl.datasets.readers.opening import open_as_training_does
+from videossl.datasets.transforms.decoding import VideoReadError
+
 from .checking import read_video
 
 PRESET = (

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from ..annotations import read_annotations
+from videossl.datasets.annotations import read_annotations
+from videossl.errors import UserError
 
 Entry = tuple[str, int | None]
 
 
-class PreparationError(ValueError):
+class PreparationError(UserError, ValueError):
     """A data set cannot be prepared as it lies there; the message names the file and says what to do."""
 
 

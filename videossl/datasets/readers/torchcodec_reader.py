@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videossl.errors import UserError
+
 INSTALL = (
     'VideoReaderInit(backend=\'torchcodec\') needs torchcodec: pip install "torchcodec==0.X.*" with the X of the '
     "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'"
 )
 
 
-class TorchCodecMissing(ImportError):
+class TorchCodecMissing(UserError, ImportError):
     """torchcodec is not installed, does not fit torch, or does not find FFmpeg."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 class TorchCodecReader:

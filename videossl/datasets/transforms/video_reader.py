@@ -5,11 +5,10 @@ from typing import Any
 
 from mmcv.transforms import BaseTransform
 
+from videossl.datasets.readers.decord_reader import open_with_decord
+from videossl.datasets.readers.pyav_reader import PyAVReader
+from videossl.datasets.readers.torchcodec_reader import TorchCodecReader
 from videossl.registry import TRANSFORMS
-
-from ..readers.decord_reader import open_with_decord
-from ..readers.pyav_reader import PyAVReader
-from ..readers.torchcodec_reader import TorchCodecReader
 
 BACKENDS = dict(pyav=PyAVReader, torchcodec=TorchCodecReader, decord=open_with_decord)
 

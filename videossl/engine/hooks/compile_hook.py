@@ -8,17 +8,15 @@ from mmengine.device import get_device
 from mmengine.hooks import Hook
 from torch import nn
 
+from videossl.errors import UserError
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 OPTIONS = tuple(name for name in inspect.signature(torch.compile).parameters if name not in ('model', 'disable'))
 
 
-class CannotCompile(RuntimeError):
+class CannotCompile(UserError, RuntimeError):
     """``torch.compile`` does not work on this machine; the message says why and what to do."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 @HOOKS.register_module()

@@ -4,13 +4,14 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
 
-from videossl.models.hand_off import HandOffError
+from videossl.checkpoints.hand_off import HandOffError
+from videossl.engine.param_schedules import adopt_ends, make_up_steps
+from videossl.engine.resumable_loops import ResumableLoop, sampler_of
+from videossl.random_states import random_states, set_random_states
 from videossl.registry import HOOKS
+from videossl.wrappers import unwrap
 
-from ..param_schedules import adopt_ends, make_up_steps
-from ..random_states import random_states, set_random_states
-from ..resumable_loops import ResumableLoop, sampler_of
-from .momentum_hooks import moving_statistics, unwrap
+from .momentum_hooks import moving_statistics
 from .whole_checkpoint_hook import misfits
 
 

@@ -14,8 +14,7 @@ from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -75,7 +74,7 @@ class FeatureEvaluationHook(Hook):
 
     def before_train(self, runner) -> None:
         """Refuse lists that are not there, or without labels, before anything is trained."""
-        from videossl.apis.feature_extraction import list_videos  # the APIs stand above the engine
+        from videossl.features.extraction import list_videos  # the APIs stand above the engine
 
         for split in self.splits:
             if list_videos(split).labels is None:
@@ -92,7 +91,7 @@ class FeatureEvaluationHook(Hook):
         barrier()
 
     def _evaluate(self, runner, epoch: int) -> None:
-        from videossl.apis.feature_extraction import extract_features
+        from videossl.features.extraction import extract_features
 
         model = unwrap(runner.model)
         views = {('num_clips' if name == 'clips' else name): value for name, value in self._protocol(runner).items()}
@@ -125,7 +124,7 @@ class FeatureEvaluationHook(Hook):
 
     def _protocol(self, runner) -> dict:
         """The views: those of the run's config, but for what the hook was told."""
-        from videossl.apis.clip_protocol import ClipProtocol
+        from videossl.features.clip_protocol import ClipProtocol
 
         return ClipProtocol.like(runner.cfg, **self.views).record()
 

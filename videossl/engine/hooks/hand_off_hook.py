@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 
-from videossl.models.hand_off import backbone_mapping, load_mapped, read_state_dict
+from videossl.checkpoints.hand_off import backbone_mapping, load_mapped, read_state_dict
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()

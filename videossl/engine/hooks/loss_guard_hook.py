@@ -7,15 +7,15 @@ from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
 from torch import Tensor
 
+from videossl.errors import UserError
 from videossl.registry import HOOKS
+from videossl.wrappers import unwrap
 
-from .momentum_hooks import moving_statistics, unwrap
+from .momentum_hooks import moving_statistics
 
 
-class TrainingStopped(RuntimeError):
+class TrainingStopped(UserError, RuntimeError):
     """Training cannot go on; the message says why and what to do."""
-
-    for_users = True  # the command-line tools print the message alone
 
 
 @HOOKS.register_module()

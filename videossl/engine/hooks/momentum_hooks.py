@@ -4,16 +4,11 @@ import torch
 from mmengine.dist import all_gather, broadcast, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from videossl.registry import HOOKS
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The model inside a distributed wrapper, or the model itself."""
-    return model.module if is_model_wrapper(model) else model
+from videossl.wrappers import unwrap
 
 
 def moving_statistics(model: nn.Module) -> dict[str, Tensor]:

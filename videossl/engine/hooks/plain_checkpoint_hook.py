@@ -13,11 +13,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from videossl.models.conversion.weight_files import file_sha256
-from videossl.models.hand_off import HandOffError, read_plain
-from videossl.registry import HOOKS
-
-from ..checkpoint_files import (
+from videossl.checkpoints.checkpoint_files import (
     POINTER,
     TEMPORARY,
     iterations_in,
@@ -27,6 +23,9 @@ from ..checkpoint_files import (
     remove_temporaries,
     write_pointer,
 )
+from videossl.checkpoints.hand_off import HandOffError, read_plain
+from videossl.checkpoints.weight_files import file_sha256
+from videossl.registry import HOOKS
 
 
 def not_finite(model: nn.Module) -> list[str]:
@@ -72,7 +71,7 @@ class PlainCheckpointHook(CheckpointHook):
         """Decide where a training goes on from.
 
         Raises:
-            videossl.models.hand_off.HandOffError: the checkpoint that was named, or every one there is, is of no use.
+            videossl.checkpoints.hand_off.HandOffError: the checkpoint that was named, or every one there is, is of no use.
         """
         if runner._train_loop is None or not runner._resume or runner._has_loaded:
             return

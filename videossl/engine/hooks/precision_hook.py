@@ -11,8 +11,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
 

@@ -3,10 +3,9 @@
 from mmengine.hooks import Hook
 from torch import nn
 
-from videossl.models.hand_off import HandOffError
+from videossl.checkpoints.hand_off import HandOffError
 from videossl.registry import HOOKS
-
-from .momentum_hooks import unwrap
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()

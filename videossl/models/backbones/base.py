@@ -32,7 +32,7 @@ class VideoBackbone(BaseModule):
         out_indices: Which stages' maps are returned, counted from the stem (0), ascending. None: the last stage's.
             The stages after the last one asked for are not run.
         init_cfg: mmengine's initialisation config. ``dict(type='Pretrained', checkpoint=..., prefix=...)`` goes through
-            :func:`videossl.models.hand_off.load_backbone`, which stops when nothing in the checkpoint matches; any
+            :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches; any
             other type is mmengine's affair.
 
     Attributes:
@@ -112,14 +112,14 @@ class VideoBackbone(BaseModule):
         """Initialise as ``init_cfg`` says; without one, the weights stay as PyTorch's constructors drew them.
 
         Raises:
-            videossl.models.hand_off.HandOffError: If a pretrained checkpoint has no parameter of this backbone.
+            videossl.checkpoints.hand_off.HandOffError: If a pretrained checkpoint has no parameter of this backbone.
         """
         pretrained_cfgs = self._pretrained_cfgs()
         if self.is_init or not pretrained_cfgs:
             super().init_weights()
             return
 
-        from videossl.models.hand_off import load_backbone  # here, so that a backbone can be used without it
+        from videossl.checkpoints.hand_off import load_backbone  # here, so that a backbone can be used without it
 
         # BaseModule would load with strict=False, and say nothing when no key matches. It does the other initialisers,
         # first, because pretrained weights overwrite them.

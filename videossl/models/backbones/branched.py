@@ -123,7 +123,7 @@ class BranchedBackbone(VideoBackbone):
     def hand_off_mapping(
         self, prefix: str = 'backbone.', source_prefix: str | None = None, from_plain: bool = True
     ) -> dict[str, list[str]]:
-        """What :func:`videossl.models.hand_off.load_mapped` needs to fill this backbone from a checkpoint.
+        """What :func:`videossl.checkpoints.hand_off.load_mapped` needs to fill this backbone from a checkpoint.
 
         Every stage is an entry, so that a hand-off stops if any of them finds nothing.
 

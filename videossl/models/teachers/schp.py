@@ -106,7 +106,7 @@ class SCHP(FrozenTeacher):
     Raises:
         ValueError: there is no checkpoint and ``allow_random`` is not set, or no such data set.
         FileNotFoundError: ``checkpoint`` is not a file.
-        videossl.models.hand_off.HandOffError: the file is not a checkpoint of this network.
+        videossl.checkpoints.hand_off.HandOffError: the file is not a checkpoint of this network.
 
     Shapes:
         in: frames [N, 3, H, W], RGB, 0..255, uint8 or float.

@@ -5,7 +5,7 @@ import re
 import torch
 from torch import Tensor, nn
 
-from videossl.models.hand_off import HandOffError, read_state_dict
+from videossl.checkpoints.hand_off import HandOffError, read_state_dict
 
 NESTED_NORM = re.compile(r'^((?:context_encoding|edge|decoder|fushion)\..+)\.bn\.(\w+)$')
 COUNTER = 'num_batches_tracked'
@@ -28,7 +28,7 @@ def load_schp(network: nn.Module, path: str) -> None:
         path: path of the checkpoint. Nothing but plain tensors is read from it.
 
     Raises:
-        videossl.models.hand_off.HandOffError: the file cannot be read as plain tensors, or a tensor is missing, too many
+        videossl.checkpoints.hand_off.HandOffError: the file cannot be read as plain tensors, or a tensor is missing, too many
             or of another shape. The network is as it was then.
     """
     weights, ordinary = _with_flat_names(read_state_dict(path), path)

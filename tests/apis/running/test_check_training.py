@@ -1,0 +1,334 @@
+"""Faults that only show when model, hooks and data come together are found before any video is decoded."""
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler, RepeatDataset
+from torch import nn
+from torch.utils.data import DataLoader
+
+from videossl.apis.running.check_training import (
+    check_batch_norm,
+    check_hooks,
+    check_labels,
+    check_training,
+    check_views,
+    draw_labels,
+    innermost_datasets,
+    warn_of_large_bank,
+    warn_of_missing_classes,
+)
+from videossl.compat import config_directory
+from videossl.datasets import VideoDataset
+from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
+from videossl.errors import ConfigError
+from videossl.models import (
+    MemoryBank,
+    MomentumPretrainer,
+    NTXentHead,
+    OrderHead,
+    PredictorNeck,
+    Pretrainer,
+    ProjectionNeck,
+    SegmentHead,
+    SimilarityDistillHead,
+    SpeedHead,
+)
+from videossl.registry import MODELS, TRANSFORMS
+
+PACK = dict(type='PackClips')
+DECODE = [dict(type='DecodeClips'), dict(type='EachClip', transforms=[])]
+SEGMENT_PACE = dict(type='SampleSegmentPace', clip_len=16, num_segments=4, num_speeds=4)
+
+
+def pipeline(*transforms) -> SimpleNamespace:
+    """A data set that has nothing but a pipeline."""
+    built = [TRANSFORMS.build(dict(transform, _scope_='videossl')) for transform in transforms]
+    return SimpleNamespace(pipeline=SimpleNamespace(transforms=built))
+
+
+def drawn(*sampler, pack=PACK) -> dict:
+    return draw_labels(pipeline(dict(type='DecordInit'), *sampler, *DECODE, pack))
+
+
+def with_heads(**heads) -> SimpleNamespace:
+    return SimpleNamespace(heads=heads)
+
+
+def warnings_to(found: list) -> SimpleNamespace:
+    return SimpleNamespace(logger=SimpleNamespace(warning=found.append))
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+def test_the_labels_of_a_sampler_are_known_without_a_video():
+    sample = drawn(SEGMENT_PACE)
+    assert sample['labels'] == dict(gt_speed=3, gt_segment=3) and sample['packed'] == {'gt_speed', 'gt_segment'}
+    assert sample['num_clips'] == 1 and sample['sampler'] == 'SampleSegmentPace'
+    assert drawn(dict(SEGMENT_PACE, num_views=2))['num_clips'] == 2
+    assert drawn(dict(type='SampleClipOrder', tuple_len=3))['labels'] == dict(gt_order=5)
+
+
+def test_looking_at_a_sampler_leaves_the_random_numbers_alone():
+    np.random.seed(3)
+    expected = np.random.rand()
+    np.random.seed(3)
+    drawn(SEGMENT_PACE)
+    assert np.random.rand() == expected
+
+
+def test_nothing_is_said_of_a_pipeline_that_reads_more_than_the_number_of_frames():
+    class NeedsFile:
+        def __call__(self, results):
+            return open(results['filename'])
+
+    dataset = pipeline(SEGMENT_PACE, *DECODE)
+    dataset.pipeline.transforms.insert(0, NeedsFile())
+    assert draw_labels(dataset) is None
+    assert draw_labels(SimpleNamespace()) is None
+    assert draw_labels(pipeline(PACK)) is None
+
+
+@pytest.mark.parametrize(
+    ('head', 'sampler', 'label'),
+    [
+        (OrderHead(8), SEGMENT_PACE, 'gt_order'),
+        (SegmentHead(8), dict(type='SamplePace', clip_len=16), 'gt_segment'),
+        (SpeedHead(8), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
+        (NTXentHead('same_pace'), dict(type='SampleClipOrder', tuple_len=3), 'gt_speed'),
+    ],
+)
+def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label):
+    sample = drawn(sampler)
+    with pytest.raises(ConfigError) as error:
+        check_labels(with_heads(mine=head), sample)
+    words = [
+        'model.heads.mine',
+        type(head).__name__,
+        f'"{label}"',
+        'train_dataloader.dataset.pipeline',
+        sampler['type'],
+    ]
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_label_that_is_drawn_but_not_packed_is_missing_too():
+    sample = drawn(SEGMENT_PACE, pack=dict(PACK, label_keys=('gt_speed',)))
+    check_labels(with_heads(speed=SpeedHead(8)), sample)
+    with pytest.raises(ConfigError, match='model.heads.segment'):
+        check_labels(with_heads(segment=SegmentHead(8)), sample)
+
+
+def test_a_head_with_fewer_classes_than_are_drawn():
+    sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
+    with pytest.raises(
+        ConfigError, match='model.heads.speed: SpeedHead has 4 classes, but SampleSegmentPace draws gt_speed up to 5'
+    ):
+        check_labels(with_heads(speed=SpeedHead(8, num_speeds=4)), sample)
+    check_labels(with_heads(speed=SpeedHead(8, num_speeds=6)), sample)
+
+
+@pytest.mark.parametrize(
+    ('transforms', 'teacher', 'missing'),
+    [
+        ([dict(type='EachClip', transforms=[])], True, 'middle_frames'),
+        ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], True, None),
+        ([dict(type='EachClip', transforms=[], keep_middle_frame=True)], False, 'parsing_logits or parsing_mask'),
+        ([dict(type='EachClip', transforms=[]), dict(type='LoadParsingMap', folder='maps')], False, None),
+        ([dict(type='EachClip', transforms=[]), dict(type='LoadShapeMask')], False, None),
+    ],
+)
+def test_the_parsing_head_needs_frames_for_its_teacher_or_maps(transforms, teacher, missing):
+    class Teacher(nn.Module):
+        num_classes, class_names, left_right_pairs = 2, ('background', 'person'), ()
+
+    head = MODELS.build(
+        dict(
+            type='ParsingDistillHead',
+            in_channels=8,
+            num_classes=2,
+            _scope_='videossl',
+            teacher=Teacher() if teacher else None,
+        )
+    )
+    sample = draw_labels(
+        pipeline(
+            dict(type='SampleRelativeSpeed', clip_len=16, speeds=(2,)), dict(type='DecodeClips'), *transforms, PACK
+        )
+    )
+    if missing is None:
+        check_labels(with_heads(parsing=head), sample)
+    else:
+        with pytest.raises(ConfigError, match=f'model.heads.parsing: ParsingDistillHead reads "{missing}"'):
+            check_labels(with_heads(parsing=head), sample)
+
+
+def test_too_few_clips_for_the_views():
+    model = SimpleNamespace(student_views=[0], teacher_views=[1])
+    check_views(model, drawn(dict(SEGMENT_PACE, num_views=2)))
+    with pytest.raises(ConfigError, match='need 2 clips of a sample, but SampleSegmentPace gives 1; set num_views'):
+        check_views(model, drawn(SEGMENT_PACE))
+
+
+METHODS = [
+    'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'video_pace/video-pace_r2plus1d-10_same-pace_16x1x1-18e_ucf101-rgb.py',
+    'laptop/vcop_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py',
+]
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_a_config_of_each_method_passes(name):
+    config = Config.fromfile(os.path.join(config_directory(), name))
+    dataset = config.train_dataloader.dataset
+    sample = draw_labels(pipeline(*dataset.get('dataset', dataset).pipeline))
+    heads = {key: MODELS.build(dict(head, _scope_='videossl')) for key, head in config.model.heads.items()}
+    model = SimpleNamespace(heads=heads)
+    if 'memory_bank' in config.model:
+        model.student_views, model.teacher_views = (
+            config.model.get('student_views', [0]),
+            config.model.get('teacher_views', [1]),
+        )
+    assert sample['num_clips'] >= 1
+    check_labels(model, sample)
+    check_views(model, sample)
+
+
+# --------------------------------------------------------------------------------------------------------------- hooks
+def test_a_hook_that_the_method_needs_is_named(small_backbone):
+    model = aux_skd(small_backbone)
+    with pytest.raises(ConfigError) as error:
+        check_hooks(model, [MomentumTeacherHook()])
+    words = ['custom_hooks: MomentumPretrainer needs MemoryBankHook; add', "dict(type='MemoryBankHook')", '_base_']
+    assert all(word in str(error.value) for word in words), error.value
+
+    class OwnBankHook(MemoryBankHook):
+        pass
+
+    check_hooks(model, [MomentumTeacherHook(), OwnBankHook()])
+    check_hooks(Pretrainer(small_backbone(), heads=dict(speed=SpeedHead(4))), [])
+
+
+def aux_skd(small_backbone, bank_size: int = 8) -> MomentumPretrainer:
+    return MomentumPretrainer(
+        small_backbone(),
+        heads=dict(distill=SimilarityDistillHead()),
+        necks=dict(projection=ProjectionNeck(4, 6)),
+        predictors=dict(projection=PredictorNeck(6, 8, 6)),
+        memory_bank=MemoryBank(bank_size, 6),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- batches of one
+def loader(samples: int, batch_size: int, drop_last: bool = False, sampler=DrawSampler) -> DataLoader:
+    data = range(samples)
+    return DataLoader(data, batch_size, drop_last=drop_last, sampler=sampler(data, seed=0))
+
+
+def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
+    model, found = aux_skd(small_backbone), []
+    with pytest.raises(
+        ConfigError,
+        match='a batch is of one sample, of which the batch norm '
+        r'model.predictors.projection.layers.1 .*set train_dataloader.batch_size$',
+    ):
+        check_batch_norm(warnings_to(found), model, loader(8, 1), num_clips=2)
+    with pytest.raises(ConfigError, match='9 samples in batches of 4 leave a last batch of one sample.*drop_last=True'):
+        check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=2)
+    check_batch_norm(warnings_to(found), model, loader(9, 4, drop_last=True), num_clips=2)
+    check_batch_norm(warnings_to(found), model, loader(8, 4), num_clips=2)
+    check_batch_norm(warnings_to(found), model, loader(9, 4, sampler=InfiniteSampler), num_clips=2)
+    assert found == []
+
+
+def test_what_is_refused_is_what_torch_refuses(small_backbone):
+    """A norm over the samples of a batch, and not one that has pixels or several clips as well."""
+    found = []
+    model = Pretrainer(nn.Sequential(small_backbone(), nn.BatchNorm3d(4)), heads=dict(speed=SpeedHead(4)))
+    check_batch_norm(warnings_to(found), model, loader(8, 1), num_clips=1)
+    assert len(found) == 1 and 'train_dataloader.batch_size=1' in found[0] and 'norm_eval' in found[0]
+    model.necks['pooled'].norm = nn.BatchNorm1d(4)
+    check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=2)
+    with pytest.raises(ConfigError, match='model.necks.pooled.norm'):
+        check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=1)
+
+
+# ----------------------------------------------------------------------------------------------------------- the videos
+@pytest.mark.parametrize(('size', 'videos', 'warned'), [(10, 10, False), (11, 10, True)])
+def test_a_bank_larger_than_the_data(size, videos, warned):
+    found = []
+    warn_of_large_bank(warnings_to(found), SimpleNamespace(memory_bank=MemoryBank(size, 4)), videos)
+    assert len(found) == warned
+    if warned:
+        assert 'model.memory_bank.size=11, but there are 10 videos' in found[0]
+        assert 'Set model.memory_bank.size=10 or less' in found[0]
+
+
+def test_a_video_that_is_repeated_is_one_video():
+    class Videos:
+        metainfo = {}
+
+        def __init__(self, size):
+            self.size = size
+
+        def full_init(self):
+            pass
+
+        def __len__(self):
+            return self.size
+
+    first, second = Videos(3), Videos(4)
+    joint = SimpleNamespace(datasets=[RepeatDataset.__new__(RepeatDataset), second])
+    joint.datasets[0].dataset = first
+    assert innermost_datasets(joint) == [first, second] and innermost_datasets(first) == [first]
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """A function from the lines of a list to a data set; the videos are empty files."""
+
+    def build(lines: str, **arguments) -> VideoDataset:
+        for line in lines.splitlines():
+            (tmp_path / line.split()[0]).touch()
+        (tmp_path / 'list.txt').write_text(lines)
+        return VideoDataset('list.txt', data_root=str(tmp_path), **arguments)
+
+    return build
+
+
+@pytest.mark.parametrize('arguments', [{}, dict(multi_class=True)])
+def test_a_class_without_a_video_is_named(labelled, arguments):
+    found = []
+    warn_of_missing_classes(warnings_to(found), labelled('a.mp4 0\nb.mp4 3\nc.mp4 0\n', num_classes=5, **arguments))
+    assert len(found) == 1 and 'list.txt: 3 of 5 classes have no video' in found[0] and ': 1, 2, 4. Classes' in found[0]
+    warn_of_missing_classes(warnings_to(found), labelled('a.mp4 0\nb.mp4 1\n', num_classes=2, **arguments))
+    assert len(found) == 1
+
+
+def test_a_list_without_labels_has_no_missing_class(labelled):
+    found = []
+    warn_of_missing_classes(warnings_to(found), labelled('a.mp4\n'))
+    assert found == []
+
+
+# -------------------------------------------------------------------------------------------------------- all of it
+def test_the_whole_check_finds_what_is_wrong_with_a_run(small_backbone, labelled):
+    dataset = labelled(
+        ''.join(f'{number}.mp4\n' for number in range(6)),
+        pipeline=[dict(type='DecordInit'), dict(SEGMENT_PACE, num_views=2), *DECODE, PACK],
+    )
+    found = []
+    runner = warnings_to(found)
+    runner.model, runner.hooks = aux_skd(small_backbone, bank_size=7), [MomentumTeacherHook(), MemoryBankHook()]
+    runner.train_loop = SimpleNamespace(dataloader=DataLoader(dataset, 2, sampler=DrawSampler(dataset, seed=0)))
+    check_training(runner)
+    assert len(found) == 1 and 'memory_bank.size=7' in found[0]
+    runner.hooks.pop()
+    with pytest.raises(ConfigError, match='MemoryBankHook'):
+        check_training(runner)

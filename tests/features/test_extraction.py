@@ -1,0 +1,647 @@
+"""Features of videos: the right numbers in the right places, whatever is broken, cut off or changed."""
+
+import os
+import runpy
+import signal
+from pathlib import Path
+
+import cv2
+import decord
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from videossl.apis import extract_features, init_model, load_backbone
+from videossl.datasets import VideoDataset
+from videossl.errors import ConfigError
+from videossl.features import extraction as feature_extraction
+from videossl.features.clip_encoder import ClipEncoder, pool
+from videossl.features.clip_features import ClipFeatures
+from videossl.features.extraction import main
+from videossl.features.video_list import list_videos
+
+ROOT = Path(__file__).parents[2]
+NAMES = ['0.mp4', '1.mp4', '2.mp4', '3.mp4', '4.mp4']
+LENGTHS = dict(zip(NAMES, (20, 31, 5, 24, 16)))
+WIDTH, HEIGHT = 64, 48
+MEAN, STD = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
+CONFIG = dict(
+    default_scope='videossl',
+    model=dict(
+        type='Pretrainer',
+        data_preprocessor=dict(type='ClipDataPreprocessor', mean=MEAN, std=STD, to_bgr=True),
+        backbone=dict(type='R3D', depth=10, base_channels=4),
+        heads=dict(speed=dict(type='SpeedHead', in_channels=32, num_speeds=4)),
+    ),
+    test_pipeline=[
+        dict(type='DecordInit'),
+        dict(type='SampleFrames', clip_len=4, frame_interval=2, num_clips=3, test_mode=True),
+        dict(type='DecodeClips'),
+        dict(type='Resize', scale=(48, 40), keep_ratio=False),
+        dict(type='CenterCrop', crop_size=32),
+        dict(type='PackClips'),
+    ],
+    default_hooks=dict(precision=dict(type='PrecisionHook', precision='fp32')),
+)
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    """Five videos of different lengths, and a list with their labels, 10 to 14."""
+    folder = tmp_path_factory.mktemp('videos')
+    for seed, (name, length) in enumerate(LENGTHS.items()):
+        blocks = np.random.default_rng(seed).integers(0, 256, (length, 6, 8, 3), dtype=np.uint8)
+        writer = cv2.VideoWriter(str(folder / name), cv2.VideoWriter_fourcc(*'mp4v'), 25, (WIDTH, HEIGHT))
+        for frame in blocks.repeat(8, axis=1).repeat(8, axis=2):
+            writer.write(frame)
+        writer.release()
+    (folder / 'list.txt').write_text(''.join(f'{name} {10 + number}\n' for number, name in enumerate(NAMES)))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def model():
+    torch.manual_seed(0)
+    model = init_model(Config(CONFIG), device='cpu')
+    for name, value in model.backbone.state_dict().items():
+        if name.endswith('running_mean'):
+            value.uniform_(-0.1, 0.1)
+        elif name.endswith('running_var'):
+            value.uniform_(0.1, 0.5)
+    return model
+
+
+@pytest.fixture
+def run(videos, model):
+    """A function that extracts from the list of five videos."""
+
+    def run(**settings):
+        return extract_features(model, **{**dict(videos=videos / 'list.txt', progress=False), **settings})
+
+    return run
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the videos that were opened, in order."""
+    opened = []
+    original = VideoDataset._run_pipeline
+
+    def spy(self, results, blank=False):
+        if not blank:
+            opened.append(os.path.basename(results['filename']))
+        return original(self, results, blank)
+
+    monkeypatch.setattr(VideoDataset, '_run_pipeline', spy)
+    return opened
+
+
+# --------------------------------------------------------------------------------------------------------- the numbers
+def clips_by_hand(path, clips, clip_len, interval, resize):
+    """RGB frames [clips, clip_len, h, w, 3] at even distances, a clip that is too long for the video going round."""
+    reader = decord.VideoReader(str(path))
+    last_start = max(len(reader) - ((clip_len - 1) * interval + 1), 0)
+    starts = [last_start // 2] if clips == 1 else [round(number * last_start / (clips - 1)) for number in range(clips)]
+    places = [[(start + interval * step) % len(reader) for step in range(clip_len)] for start in starts]
+    return [
+        [cv2.resize(reader[place].asnumpy(), resize, interpolation=cv2.INTER_LINEAR) for place in clip]
+        for clip in places
+    ]
+
+
+def encode_by_hand(backbone, frames, top, left, size, mirrored=False):
+    pixels = torch.from_numpy(np.stack(frames)[:, top : top + size, left : left + size]).double()
+    if mirrored:
+        pixels = pixels.flip(2)
+    blue_first = torch.stack([pixels[..., 2], pixels[..., 1], pixels[..., 0]])
+    normal = (blue_first - torch.tensor(MEAN).double().view(3, 1, 1, 1)) / torch.tensor(STD).double().view(3, 1, 1, 1)
+    with torch.no_grad():
+        return backbone(normal.float()[None])[0]
+
+
+def test_features_are_those_computed_by_hand(run, videos, model):
+    features = run()
+    assert features.features.shape == (5, 3, 32) and features.features.dtype == np.float32
+    for video, name in enumerate(NAMES):
+        for clip, frames in enumerate(clips_by_hand(videos / name, 3, 4, 2, (48, 40))):
+            expected = encode_by_hand(model.backbone, frames, 4, 8, 32).mean((1, 2, 3))
+            np.testing.assert_allclose(features.features[video, clip], expected, rtol=1e-4, atol=1e-5)
+    assert features.paths == NAMES and features.labels.tolist() == [10, 11, 12, 13, 14] and features.readable.all()
+    assert np.abs(features.features[0, 0] - features.features[1, 0]).max() > 0.01, 'the net does not tell videos apart'
+
+
+# 48 x 32 pixels: the two ends and the middle of the long side.
+THREE = [(0, 0, False), (0, 16, False), (0, 8, False)]
+# 48 x 40 pixels: four corners (mmaction2's steps are quarters, rounded down) and the centre, and their mirror images.
+FIVE = [(0, 0), (0, 16), (8, 0), (8, 16), (4, 8)]
+
+
+@pytest.mark.parametrize(
+    ('crops', 'resize', 'places'),
+    [
+        (3, (48, 32), THREE),
+        (5, (48, 40), [(*place, False) for place in FIVE]),
+        (10, (48, 40), [(*place, mirrored) for place in FIVE for mirrored in (False, True)]),
+    ],
+)
+def test_views_come_clip_after_clip_and_crop_after_crop(run, videos, model, crops, resize, places):
+    features = run(crops=crops, num_clips=2, resize=resize, batch_size=7)
+    assert features.features.shape == (5, 2 * crops, 32)
+    for clip, frames in enumerate(clips_by_hand(videos / '1.mp4', 2, 4, 2, resize)):
+        for crop, (top, left, mirrored) in enumerate(places):
+            expected = encode_by_hand(model.backbone, frames, top, left, 32, mirrored).mean((1, 2, 3))
+            np.testing.assert_allclose(features.features[1, clip * crops + crop], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_arguments_and_protocol_agree(run, model):
+    features = run(num_clips=1, clip_len=8, frame_interval=1, size=40, resize=44, pooling='max_1x2x2', split='split 1')
+    # 40 pixels, halved four times: 3 x 3; 8 frames, halved three times: 1; the maximum of 2 x 2 leaves one pixel.
+    assert features.features.shape == (5, 1, 32)
+    wanted = dict(
+        clips=1,
+        crops=1,
+        clip_len=8,
+        frame_interval=1,
+        size=40,
+        resize=44,
+        pooling='max_1x2x2',
+        split='split 1',
+        precision='fp32',
+        config=None,
+        checkpoint=None,
+        pixels=dict(type='ClipDataPreprocessor', mean=list(MEAN), std=list(STD), to_bgr=True),
+    )
+    assert {key: features.protocol[key] for key in wanted} == wanted
+    assert run().protocol['split'] == 'list.txt'
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 6, 9, 100])
+def test_neither_the_batch_size_nor_a_last_batch_that_is_short_changes_anything(run, batch_size):
+    np.testing.assert_allclose(run(batch_size=batch_size).features, run(batch_size=15).features, rtol=1e-4, atol=1e-6)
+
+
+def test_the_order_is_that_of_the_list_and_a_video_may_come_twice(run, videos, tmp_path):
+    order = [4, 1, 1, 0, 3]
+    (tmp_path / 'other.txt').write_text(''.join(f'{NAMES[number]} {number}\n' for number in order))
+    straight, mixed = run(), run(videos=tmp_path / 'other.txt', data_root=videos)
+    assert mixed.paths == [NAMES[number] for number in order] and mixed.labels.tolist() == order
+    np.testing.assert_allclose(mixed.features, straight.features[order], rtol=1e-4, atol=1e-6)
+
+
+def test_the_model_is_left_as_it_was(run, model):
+    model.train()
+    try:
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        layout = model.backbone.stem.conv.weight.stride()
+        run(precision='bf16')
+        assert model.training and model.backbone.training
+        assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+        assert model.backbone.stem.conv.weight.stride() == layout
+        assert model.eval().backbone(torch.zeros(1, 3, 4, 16, 16)).dtype == torch.float32
+    finally:
+        model.eval()
+
+
+def test_bf16_is_close_to_fp32_and_recorded(run):
+    exact, rough = run(precision='fp32'), run(precision='bf16')
+    assert rough.protocol['precision'] == 'bf16' and rough.features.dtype == np.float32
+    error = np.abs(exact.features - rough.features).max() / exact.features.std()
+    assert 1e-5 < error < 0.1
+
+
+def test_two_workers_give_the_same_and_tell_what_was_unreadable(run, videos, tmp_path, monkeypatch):
+    (tmp_path / 'broken.mp4').write_text('no video')
+    (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 1\nbroken.mp4 2\n{videos}/3.mp4 3\n{videos}/4.mp4 4\n')
+    alone = run(videos=tmp_path / 'list.txt', batch_size=3)
+    monkeypatch.setattr(feature_extraction, 'share_cores', lambda settings, name: None)
+    helped = run(videos=tmp_path / 'list.txt', batch_size=3, num_workers=2)
+    assert helped.readable.tolist() == alone.readable.tolist() == [True, False, True, True]
+    np.testing.assert_array_equal(helped.features, alone.features)
+
+
+# ------------------------------------------------------------------------------------------------------------- pooling
+def test_every_pooling_on_a_known_map():
+    counting = torch.arange(2 * 3 * 2 * 4 * 5.0).reshape(2, 3, 2, 4, 5)
+    flat = counting.reshape(2, 3, 40)
+    assert torch.equal(pool(counting, 'avg'), flat.mean(2)) and torch.equal(pool(counting, 'max'), flat[:, :, -1])
+    blocks = pool(counting, 'max_1x2x2')
+    # The largest of each 2x2 is its lower right one: rows 1 and 3, columns 1 and 3; the fifth column has no partner.
+    assert torch.equal(blocks, counting[:, :, :, 1::2, 1:4:2].reshape(2, -1)) and blocks.shape == (2, 3 * 2 * 2 * 2)
+
+
+def test_vcops_pooling_gives_9216_numbers_of_the_nets_of_512_channels():
+    assert pool(torch.zeros(1, 512, 2, 7, 7), 'max_1x2x2').shape == (1, 9216)
+
+
+@pytest.mark.parametrize('pooling', ['avg', 'max', 'max_1x2x2'])
+def test_maps_of_several_parts_are_pooled_each_and_joined(pooling):
+    human, contrast = torch.rand(2, 3, 2, 4, 4), torch.rand(2, 5, 2, 4, 4)
+    joined = pool(dict(human=human, contrast=contrast), pooling)
+    assert torch.equal(joined, torch.cat([pool(human, pooling), pool(contrast, pooling)], dim=1))
+    assert torch.equal(joined, pool((human, contrast), pooling))
+    assert torch.equal(joined, pool(torch.cat([human, contrast], dim=1), pooling))
+
+
+def test_pooling_is_exact_where_bf16_would_not_be():
+    ones = torch.ones(1, 1, 1, 1, 1001, dtype=torch.bfloat16)
+    ones[..., 0] = 3
+    assert pool(ones, 'avg').item() == pytest.approx(1003 / 1001, abs=1e-6) and pool(ones, 'avg').dtype == torch.float32
+
+
+def test_vectors_stay_as_they_are():
+    vectors = torch.rand(2, 7)
+    assert torch.equal(pool(vectors, 'avg'), vectors) and torch.equal(pool(vectors, 'max'), vectors)
+
+
+@pytest.mark.parametrize(
+    ('shape', 'pooling'),
+    [((1, 2, 3, 4), 'avg'), ((1, 2), 'max_1x2x2'), ((1, 2, 1, 1, 4), 'max_1x2x2'), ((1, 2), 'sum')],
+)
+def test_a_map_that_a_pooling_cannot_be_done_on_is_refused(shape, pooling):
+    with pytest.raises(ConfigError, match='pooling'):
+        pool(torch.zeros(shape), pooling)
+
+
+def test_branches_are_joined(run, videos):
+    branched = dict(type='BranchedBackbone', output='branches', backbone=CONFIG['model']['backbone'])
+    branches = init_model(Config(dict(CONFIG, model=dict(CONFIG['model'], backbone=branched))), device='cpu')
+    features = extract_features(branches, videos / 'list.txt', num_clips=1, progress=False)
+    assert features.features.shape == (5, 1, 64)
+    (frames,) = clips_by_hand(videos / '3.mp4', 1, 4, 2, (48, 40))
+    expected = torch.cat(
+        [
+            part.mean((1, 2, 3))
+            for part in (
+                encode_by_hand(lambda clip: branches.backbone(clip)[name], frames, 4, 8, 32)
+                for name in ('human', 'contrast')
+            )
+        ]
+    )
+    np.testing.assert_allclose(features.features[3, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------- models of other kinds
+def test_a_backbone_from_a_checkpoint_alone_gives_the_same(run, videos, model, tmp_path):
+    config = Config(CONFIG)
+    torch.save(dict(meta=dict(cfg=config.pretty_text), state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
+    backbone = load_backbone(tmp_path / 'epoch_1.pth')
+    features = extract_features(backbone, videos / 'list.txt', progress=False)
+    np.testing.assert_array_equal(features.features, run().features)
+    assert features.protocol['checkpoint'] == str(tmp_path / 'epoch_1.pth')
+    assert features.protocol['weights_sha256'] == run().protocol['weights_sha256']
+
+
+def test_a_stock_recognizer_of_mmaction2_is_served(videos):
+    config = Config(
+        dict(
+            default_scope='mmaction',
+            model=dict(
+                type='Recognizer3D',
+                backbone=dict(type='videossl.R3D', depth=10, base_channels=4),
+                cls_head=dict(type='I3DHead', in_channels=32, num_classes=3),
+                data_preprocessor=dict(
+                    type='ActionDataPreprocessor', mean=MEAN, std=STD, to_rgb=True, format_shape='NCTHW'
+                ),
+            ),
+        )
+    )
+    stock = init_model(config, device='cpu')
+    features = extract_features(
+        stock,
+        videos / 'list.txt',
+        num_clips=2,
+        clip_len=4,
+        frame_interval=2,
+        size=32,
+        resize=(48, 40),
+        precision='fp32',
+        progress=False,
+    )
+    frames = clips_by_hand(videos / '3.mp4', 2, 4, 2, (48, 40))[1]
+    expected = encode_by_hand(stock.backbone, frames, 4, 8, 32).mean((1, 2, 3))  # to_rgb swaps, from RGB to BGR here
+    np.testing.assert_allclose(features.features[3, 1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_any_backbone_does(videos):
+    net = nn.Sequential(nn.Conv3d(3, 2, 3), nn.ReLU())
+    features = extract_features(net, [videos / '0.mp4'], num_clips=2, size=16, progress=False)
+    assert features.features.shape == (1, 2, 2) and features.protocol['pixels']['mean'] == [123.675, 116.28, 103.53]
+    assert net.training
+
+
+# ------------------------------------------------------------------------------------------------- what the videos are
+def test_videos_may_be_named_in_many_ways(run, videos, monkeypatch):
+    whole = run()
+    for named in (videos, str(videos), [videos / name for name in NAMES], tuple(str(videos / name) for name in NAMES)):
+        features = run(videos=named)
+        np.testing.assert_array_equal(features.features, whole.features)
+        assert features.labels is None
+    assert run(videos=videos).paths == NAMES and run(videos=videos).protocol['split'] == videos.name
+    assert run(videos=NAMES, data_root=videos).paths == NAMES
+    single = run(videos=videos / '1.mp4')
+    assert single.paths == [str(videos / '1.mp4')]
+    np.testing.assert_allclose(single.features[0], whole.features[1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_data_set_and_the_config_of_one_give_paths_and_labels(run, videos):
+    wrapped = dict(
+        type='RepeatDataset',
+        times=3,
+        dataset=dict(
+            type='VideoDataset',
+            ann_file='list.txt',
+            data_root=str(videos),
+            num_classes=20,
+            pipeline=[dict(type='Unknown')],
+            hold_out=dict(number=2, seed=0, use='held_out'),
+        ),
+    )
+    held_out = run(videos=wrapped)
+    assert len(held_out) == 2 and set(held_out.paths) < set(NAMES)
+    assert held_out.labels.tolist() == [10 + NAMES.index(path) for path in held_out.paths]
+    assert held_out.protocol['split'] == 'list.txt'
+    dataset = VideoDataset('list.txt', data_root=str(videos))
+    np.testing.assert_array_equal(run(videos=dataset).features, run().features)
+    assert run(videos=dataset).labels.tolist() == [10, 11, 12, 13, 14]
+
+
+@pytest.mark.parametrize(
+    ('named', 'message'),
+    [
+        ([], 'there are no videos'),
+        (['no.mp4', 'neither.mp4'], 'none of the first 2 videos exists, the first being no.mp4'),
+        ('no.mp4', 'none of the first 1 videos exists'),
+        ('no.txt', 'no.txt does not exist'),
+    ],
+)
+def test_videos_that_are_not_there_are_named_before_anything_starts(named, message):
+    with pytest.raises(ConfigError, match=message):
+        list_videos(named)
+
+
+def test_an_empty_list_and_a_folder_without_videos_are_refused(tmp_path):
+    (tmp_path / 'empty.txt').write_text('\n')
+    with pytest.raises(ConfigError, match='lists no video'):
+        list_videos(tmp_path / 'empty.txt')
+    with pytest.raises(ConfigError, match='no video was found below'):
+        list_videos(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(batch_size=0), 'batch_size must be'),
+        (dict(num_workers=-1), 'num_workers must be'),
+        (dict(save_every=0), 'save_every must be'),
+        (dict(precision='fp8'), 'precision must be one of'),
+        (dict(precision='fp16'), 'precision fp16 is for GPUs'),
+        (dict(pooling='sum'), 'pooling must be one of'),
+        (dict(size=64), None),
+        (dict(out='features.csv'), 'npz or .parquet'),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_decoded(run, decoded, settings, message):
+    if message is None:
+        run(**settings)
+        assert decoded, 'the test would not have noticed'
+        return
+    with pytest.raises(ConfigError, match=message):
+        run(**settings)
+    assert not decoded
+
+
+# ------------------------------------------------------------------------------------------------------- broken videos
+def test_a_broken_video_in_the_middle_keeps_its_place_and_label(run, videos, tmp_path):
+    whole = (videos / '1.mp4').read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(whole[: len(whole) // 2])
+    (tmp_path / 'text.mp4').write_text('no video')
+    (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 5\ncut.mp4 6\n{videos}/3.mp4 7\nmissing.mp4 8\ntext.mp4 9\n')
+    features = run(videos=tmp_path / 'list.txt', batch_size=6)
+    assert features.readable.tolist() == [True, False, True, False, False]
+    assert features.labels.tolist() == [5, 6, 7, 8, 9] and features.unreadable == ['cut.mp4', 'missing.mp4', 'text.mp4']
+    assert not features.features[~features.readable].any()
+    np.testing.assert_allclose(features.features[[0, 2]], run().features[[0, 3]], rtol=1e-4, atol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------------------- resumption
+@pytest.fixture
+def interrupt(monkeypatch):
+    """A function that lets the encoder stop the process in its n-th batch from now on."""
+
+    def interrupt(after, how):
+        original, calls = ClipEncoder._encode, []
+
+        def encode(self, views):
+            calls.append(1)
+            if len(calls) > after:
+                how()
+            return original(self, views)
+
+        monkeypatch.setattr(ClipEncoder, '_encode', encode)
+        return lambda: monkeypatch.setattr(ClipEncoder, '_encode', original)
+
+    return interrupt
+
+
+def press_ctrl_c():
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_extraction_goes_on_and_decodes_nothing_twice(run, decoded, interrupt, tmp_path):
+    settings = dict(save_every=2, batch_size=3)  # one video at once, two to a part
+    run(**settings, out=tmp_path / 'uninterrupted.npz')
+    assert decoded == NAMES
+    decoded.clear()
+    go_on = interrupt(after=3, how=press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run(**settings, out=tmp_path / 'features.npz')
+    assert not (tmp_path / 'features.npz').exists()
+    go_on()
+    before = len(decoded)
+    features = run(**settings, out=tmp_path / 'features.npz')
+    assert decoded[before:] == ['2.mp4', '3.mp4', '4.mp4'], 'the first part was finished'
+    assert (tmp_path / 'features.npz').read_bytes() == (tmp_path / 'uninterrupted.npz').read_bytes()
+    np.testing.assert_array_equal(features.features, run().features)
+    assert sorted(os.listdir(tmp_path)) == ['features.npz', 'uninterrupted.npz'], 'the parts were left'
+
+
+def test_a_killed_extraction_leaves_what_the_next_one_needs(run, interrupt, decoded, tmp_path):
+    settings = dict(save_every=1, batch_size=3, out=tmp_path / 'features.npz')
+    child = os.fork()
+    if child == 0:  # another process, which dies without a word
+        interrupt(after=2, how=lambda: os.kill(os.getpid(), signal.SIGKILL))
+        run(**settings)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    folder = tmp_path / 'features.npz.part'
+    assert sorted(path.name for path in folder.glob('*.npz')) == ['0000000-0000001.npz', '0000001-0000002.npz']
+    (folder / '0000002-0000003.npz.123.tmp').write_bytes(b'PK half of it')
+    features = run(**settings)
+    assert decoded == NAMES[2:]
+    np.testing.assert_array_equal(features.features, run(batch_size=3).features)
+    assert os.listdir(tmp_path) == ['features.npz']
+
+
+def test_a_damaged_part_is_made_again(run, decoded, interrupt, tmp_path):
+    settings = dict(save_every=1, batch_size=3, out=tmp_path / 'features.npz')
+    go_on = interrupt(after=3, how=press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run(**settings)
+    go_on()
+    part = tmp_path / 'features.npz.part' / '0000001-0000002.npz'
+    part.write_bytes(part.read_bytes()[:-50])
+    decoded.clear()
+    run(**settings)
+    assert decoded == ['1.mp4', '3.mp4', '4.mp4']
+
+
+@pytest.fixture
+def half_done(run, interrupt, tmp_path):
+    """An extraction that was interrupted."""
+    go_on = interrupt(after=3, how=press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run(save_every=1, batch_size=3, out=tmp_path / 'features.npz')
+    go_on()
+    return tmp_path / 'features.npz'
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(num_clips=2), 'clips: 3 there, 2 wanted'),
+        (dict(pooling='max'), 'pooling: avg there, max wanted'),
+        (dict(precision='bf16'), 'precision: fp32 there, bf16 wanted'),
+    ],
+)
+def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, settings, message):
+    with pytest.raises(
+        ConfigError, match=f'features.npz.part .*{message}.*Go on with those.*--out.*remove that folder'
+    ):
+        run(save_every=1, out=half_done, **settings)
+    assert len(decoded) == 4, 'something was decoded before the refusal'
+    assert list(half_done.with_name('features.npz.part').glob('*.npz'))
+
+
+def test_another_list_and_other_weights_are_refused(run, videos, model, half_done, tmp_path):
+    (tmp_path / 'other.txt').write_text(''.join(f'{name} {10 + number}\n' for number, name in enumerate(NAMES[::-1])))
+    with pytest.raises(ConfigError, match='other settings .*the list of videos, or their folder'):
+        run(videos=tmp_path / 'other.txt', data_root=videos, save_every=1, out=half_done)
+    with torch.no_grad():
+        model.backbone.stem.conv.weight[0, 0, 0, 0, 0] += 1
+    try:
+        with pytest.raises(ConfigError, match='the weights'):
+            run(save_every=1, out=half_done)
+    finally:
+        with torch.no_grad():
+            model.backbone.stem.conv.weight[0, 0, 0, 0, 0] -= 1
+
+
+def test_a_smaller_batch_may_go_on(run, decoded, half_done):
+    decoded.clear()
+    run(save_every=1, batch_size=1, out=half_done)
+    assert decoded == NAMES[3:]
+
+
+def test_a_finished_file_is_neither_made_again_nor_overwritten(run, decoded, tmp_path):
+    out = tmp_path / 'features.npz'
+    first = run(out=out)
+    decoded.clear()
+    again = run(out=out)
+    assert not decoded
+    np.testing.assert_array_equal(again.features, first.features)
+    with pytest.raises(
+        ConfigError, match='features.npz is there already, with other features .*size: 32 there, 16 wanted'
+    ):
+        run(out=out, size=16)
+    out.write_text('my diary')
+    with pytest.raises(ConfigError, match='no whole file of features'):
+        run(out=out)
+    assert out.read_text() == 'my diary'
+
+
+def test_a_folder_of_somebody_else_is_not_touched(run, tmp_path):
+    folder = tmp_path / 'features.npz.part'
+    folder.mkdir()
+    (folder / 'diary.txt').write_text('dear')
+    with pytest.raises(ConfigError, match='no unfinished extraction'):
+        run(out=tmp_path / 'features.npz')
+    assert os.listdir(folder) == ['diary.txt']
+
+
+# ------------------------------------------------------------------------------------------------------------ the tool
+@pytest.fixture
+def trained(model, tmp_path):
+    """Config and checkpoint files."""
+    config = Config(CONFIG)
+    config.dump(tmp_path / 'tiny.py')
+    torch.save(dict(meta=dict(cfg=config.pretty_text), state_dict=model.state_dict()), tmp_path / 'epoch_1.pth')
+    return [str(tmp_path / 'tiny.py'), str(tmp_path / 'epoch_1.pth'), '--device', 'cpu']
+
+
+def test_the_tool_writes_the_file_and_says_what_is_in_it(trained, run, videos, tmp_path, capsys):
+    (tmp_path / 'list.txt').write_text(f'{videos}/0.mp4 5\nmissing.mp4 6\n')
+    main(
+        [
+            *trained,
+            '--ann-file',
+            str(tmp_path / 'list.txt'),
+            '--out',
+            str(tmp_path / 'out.npz'),
+            '--num-clips',
+            '2',
+            '--resize',
+            '40',
+        ]
+    )
+    printed = capsys.readouterr().out
+    for part in (
+        '2 videos of list.txt, 2 views each, 32 numbers a view',
+        '2 clips x 1 crop of 4 frames at interval 2',
+        'resized to 40, cropped to 32 px, avg pooling, fp32',
+        '1 could not be read',
+        'missing.mp4',
+    ):
+        assert part in printed
+    features = ClipFeatures.load(tmp_path / 'out.npz')
+    assert features.protocol['config'] == 'tiny.py' and features.labels.tolist() == [5, 6]
+    expected = run(videos=[videos / '0.mp4'], num_clips=2, resize=40).features[0]
+    np.testing.assert_allclose(features.features[0], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'named', [['--data-root', '{0}'], ['--data-root', '{0}', '--ann-file', 'list.txt'], ['--ann-file', '{0}/list.txt']]
+)
+def test_the_tool_takes_a_folder_a_list_or_both(trained, run, videos, tmp_path, named):
+    main([*trained, *(argument.format(videos) for argument in named), '--out', str(tmp_path / 'out.npz')])
+    np.testing.assert_array_equal(ClipFeatures.load(tmp_path / 'out.npz').features, run().features)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--out', 'a.npz'], 'name the videos: --data-root FOLDER, --ann-file LIST'),
+        (['--out', 'a.npz', '--data-root', 'nowhere'], 'nowhere does not exist'),
+        (['--out', 'a.txt', '--data-root', '.'], '.npz or .parquet'),
+        (['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'modle.backbone.depth=18'], 'did you mean "model"'),
+        (
+            ['--out', 'a.npz', '--data-root', '.', '--cfg-options', 'model.backbone.depth=18'],
+            'not of this backbone, R3D',
+        ),
+    ],
+)
+def test_the_tool_ends_with_a_sentence(trained, videos, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(videos)
+    with pytest.raises(SystemExit, match=message):
+        main([*trained, *arguments])
+
+
+def test_the_tool_can_be_interrupted(trained, videos, tmp_path, interrupt):
+    interrupt(after=0, how=press_ctrl_c)
+    with pytest.raises(SystemExit, match='run the same command again'):
+        main([*trained, '--data-root', str(videos), '--out', str(tmp_path / 'out.npz')])
+
+
+def test_the_script_is_this_tool():
+    assert runpy.run_path(str(ROOT / 'tools' / 'extract_features.py'), run_name='script')['main'] is main

@@ -1,0 +1,1 @@
+"""What holds training back on this machine, and what to change."""

@@ -1,0 +1,431 @@
+"""From a data set as it is handed out to one that is read several times faster: small frames, key frames close together."""
+
+import argparse
+import json
+import os
+import os.path as osp
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from rich.progress import Progress
+
+from videossl.cores import available_cores
+from videossl.datasets.annotations import scan_videos
+from videossl.datasets.preparation.checking import read_all
+from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joined, new_names
+from videossl.datasets.preparation.reencoding import Reencoding, estimate_size, reencode, remove_unfinished
+from videossl.datasets.preparation.video_list import write_lines
+from videossl.datasets.video_dataset import video_exists
+from videossl.errors import ConfigError
+
+from .extract_parsing import readable_size
+from .report import CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE, printable
+
+RECORD_FILE, FAILED_FILE = 'compacted.jsonl', 'failed.txt'
+TIMEOUT = 600.0  # seconds for one video
+PROBED_VIDEOS = 8  # whose first frames are encoded to estimate the size
+SHOWN = 10  # failed videos in the summary
+LEAST_SPACE = 20_000_000  # bytes; with less on the disk a failure is taken for a full disk
+NO_LISTS = {RECORD_FILE, FAILED_FILE, CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE}
+
+
+@dataclass
+class CompactReport:
+    """What became of a data set.
+
+    Attributes:
+        written: videos that were written anew.
+        skipped: videos that had been written before.
+        failed: the reason, by the path, for each video that was not.
+        lists: that were written.
+        before: bytes of the videos that are written now, at their source.
+        after: bytes of what was made of them.
+        seconds: that the work took.
+    """
+
+    written: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)
+    before: int = 0
+    after: int = 0
+    seconds: float = 0
+
+    def __str__(self) -> str:
+        lines = [
+            f'{len(self.written)} videos written in {readable_time(self.seconds)} '
+            f'({len(self.written) / max(self.seconds, 1e-9):.1f} a second), {len(self.skipped)} were there already, '
+            f'{len(self.failed)} failed'
+        ]
+        if self.before:
+            lines.append(
+                f'{readable_size(self.before)} before, {readable_size(self.after)} after: '
+                f'{self.after / self.before:.2f} of it'
+            )
+        lines += [f'list written: {name}' for name in self.lists]
+        lines += [f'  {video}: {reason}' for video, reason in list(self.failed.items())[:SHOWN]]
+        if len(self.failed) > SHOWN:
+            lines.append(f'  and {len(self.failed) - SHOWN} more, all named in {FAILED_FILE}')
+        return printable('\n'.join(lines))
+
+
+def compact(
+    data_root: str,
+    out: str,
+    ann_files: Sequence[str] = (),
+    settings: Reencoding | None = None,
+    workers: int | None = None,
+    timeout: float = TIMEOUT,
+    dry_run: bool = False,
+) -> CompactReport:
+    """Write the videos of a data set anew into another folder, and its lists with the new names.
+
+    Paths stay the same but for their ending, which becomes ``.mp4``. What was written before is left alone unless its source
+    has changed, so the same call goes on with what was cut off. Sources are only read.
+
+    Args:
+        data_root: folder of the videos.
+        out: folder for the new ones; empty, missing, or of an earlier call with the same settings.
+        ann_files: lists, relative to ``data_root``, of the videos to write. Empty: all videos below the folder, and the lists
+            that lie in it.
+        settings: size and quality; None: those of ``Reencoding()``.
+        workers: processes; None: one per processor.
+        timeout: seconds after which a video counts as failed.
+        dry_run: look, estimate, and write nothing.
+
+    Raises:
+        ConfigError: an argument cannot be meant, or the disk is full or too small.
+    """
+    settings = settings or Reencoding()
+    _check_folders(data_root, out)
+    lists, videos, left_out = _find(data_root, ann_files)
+    try:
+        names = new_names(videos)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    record = _Record(out, settings)
+    report = CompactReport(skipped=[video for video in videos if record.is_done(video, names[video], data_root)])
+    done = set(report.skipped)
+    todo = [video for video in videos if video not in done]
+    print(
+        printable(
+            f'{len(videos)} videos below {data_root}, {len(done)} of them done; lists: '
+            f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
+        )
+    )
+    for reason in left_out:
+        print(printable(f'left out, as no list of these videos: {reason}'))
+    number = workers or available_cores()
+    if todo:
+        _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
+    if dry_run:
+        print(f'nothing was written to {out} (--dry-run)')
+        return report
+
+    began = time.monotonic()
+    record.begin()
+    for video, error in _write_all(data_root, out, {video: names[video] for video in todo}, settings, number, timeout):
+        if error is None:
+            record.add(video, names[video], data_root)
+            report.written.append(video)
+            continue
+        report.failed[video] = error
+        if shutil.disk_usage(out).free < LEAST_SPACE:
+            raise ConfigError(f'the disk of {out} is full. Make room, then run the same command again to go on')
+    report.seconds = time.monotonic() - began
+    report.before, report.after = record.sizes(videos)
+    report.lists = [_write_list(file, prefix, names, data_root, out) for file, prefix in lists]
+    _copy_classes(data_root, out)
+    failed = [printable(f'{video}: {reason}'.replace('\n', ' ')) for video, reason in report.failed.items()]
+    if failed:
+        write_lines(Path(out, FAILED_FILE), failed)
+    else:
+        Path(out, FAILED_FILE).unlink(missing_ok=True)
+    return report
+
+
+# --------------------------------------------------------------------------------------------------------- what is there
+def _check_folders(data_root: str, out: str) -> None:
+    if not osp.isdir(data_root):
+        raise ConfigError(f'there is no folder {data_root}; name the folder of the videos with --data-root')
+    source, target = osp.realpath(data_root), osp.realpath(out)
+    if osp.commonpath([source, target]) in (source, target):
+        raise ConfigError(
+            f'--out must not be {data_root}, nor lie in it or around it, got {out}; choose a folder beside it'
+        )
+    if osp.isdir(out) and os.listdir(out) and not osp.isfile(osp.join(out, RECORD_FILE)):
+        raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
+
+
+def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
+    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
+    files that might have been meant as lists are none."""
+    folders = ['', *sorted(entry.name for entry in os.scandir(data_root) if entry.is_dir())]
+    lists, videos, left_out = [], [], []
+    for name in ann_files:
+        try:
+            file = ListFile(osp.join(data_root, name))
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(error)) from None
+        folder, found = file.prefix(folders, lambda path: video_exists(osp.join(data_root, path)))
+        if not found:
+            raise ConfigError(
+                f'none of the first videos of {file.path} exists below {data_root}, the first being '
+                f'{file.paths[0]}; correct --data-root'
+            )
+        paths = [joined(folder, path) for path in file.paths]
+        outside = next((path for path in paths if path.startswith(('/', '../')) or osp.isabs(path)), None)
+        if outside is not None:
+            raise ConfigError(f'{file.path}: {outside} is no path below {data_root}, and could not lie below --out')
+        lists.append((file, folder))
+        videos += [
+            f'{path}.mp4' if not osp.splitext(path)[1] and osp.isfile(osp.join(data_root, f'{path}.mp4')) else path
+            for path in paths
+        ]
+    if ann_files:
+        return lists, list(dict.fromkeys(videos)), []
+    try:
+        videos = [Path(video).as_posix() for video in scan_videos(data_root)]
+    except FileNotFoundError as error:
+        raise ConfigError(str(error)) from None
+    known = set(videos)
+    for name in sorted(os.listdir(data_root)):
+        if name.lower().endswith(LIST_ENDINGS) and name not in NO_LISTS and osp.isfile(osp.join(data_root, name)):
+            try:
+                file = ListFile(osp.join(data_root, name))
+            except (OSError, ValueError) as error:
+                left_out.append(str(error))
+                continue
+            folder, found = file.prefix(folders, lambda path: path in known or f'{path}.mp4' in known)
+            if found:
+                lists.append((file, folder))
+            else:
+                left_out.append(f'{file.path}: there is no {file.paths[0]}, for example')
+    return lists, videos, left_out
+
+
+def _check_space(
+    data_root: str, out: str, todo: Sequence[str], settings: Reencoding, workers: int, timeout: float, refuse: bool
+) -> None:
+    """Say how much space the videos will take and how much there is."""
+    number = min(PROBED_VIDEOS, len(todo))
+    probed = [osp.join(data_root, todo[len(todo) * index // number]) for index in range(number)]
+    sizes = {
+        path: outcome.frames
+        for path, outcome in read_all(probed, workers, timeout, partial(estimate_size, settings=settings))
+        if outcome.error is None
+    }
+    place = osp.realpath(out)
+    while not osp.isdir(place):
+        place = osp.dirname(place)
+    free = shutil.disk_usage(place).free
+    if not sizes:
+        print(f'none of the {number} videos that were looked at can be read, so the size is not known')
+        return
+    total = sum(_size(osp.join(data_root, video)) for video in todo)
+    needed = total * sum(sizes.values()) / max(1, sum(_size(path) for path in sizes))
+    print(
+        f'{readable_size(total)} will become about {readable_size(needed)}, judging by {len(sizes)} videos; '
+        f'{readable_size(free)} are free'
+    )
+    if needed > free and refuse:
+        raise ConfigError(
+            f'{out} has room for {readable_size(free)}, but about {readable_size(needed)} are needed. Make room, '
+            'or choose another --out, a smaller --short-side or a higher --crf'
+        )
+
+
+def _size(path: str) -> int:
+    try:
+        return osp.getsize(path)
+    except OSError:
+        return 0
+
+
+# -------------------------------------------------------------------------------------------------------------- the work
+def _write_all(
+    data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
+) -> Iterator[tuple[str, str | None]]:
+    """(video, reason for its failure or None), in the order in which they are done."""
+    jobs = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
+    with Progress(disable=not jobs) as progress:
+        task = progress.add_task(f'Writing {len(jobs)} videos', total=len(jobs))
+        for job, outcome in read_all(list(jobs), workers, timeout, partial(reencode_job, settings=settings)):
+            if outcome.process_lost:
+                remove_unfinished(job[1])
+            error = outcome.error
+            if error is None and not osp.isfile(job[1]):
+                error = f'{job[1]} is not there, although it was written'
+            progress.advance(task)
+            yield jobs[job], error
+
+
+def reencode_job(job: tuple[str, str], settings: Reencoding) -> int:
+    """:func:`~videossl.datasets.preparation.reencoding.reencode` of a (source, target)."""
+    return reencode(*job, settings)
+
+
+class _Record:
+    """The file that says which videos were written, from which sources, with which settings."""
+
+    def __init__(self, out: str, settings: Reencoding) -> None:
+        self.out = out
+        self.path = Path(out, RECORD_FILE)
+        self.settings = asdict(settings)
+        self.entries: dict[str, dict] = {}
+        if self.path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        found = None
+        for line in self.path.read_text(encoding='utf-8', errors='replace').split('\n'):
+            try:
+                entry = json.loads(line)
+                if 'settings' in entry:
+                    found = entry['settings']
+                else:
+                    self.entries[entry['path']] = {
+                        key: entry[key] for key in ('size', 'mtime', 'target', 'target_size')
+                    }
+            except (ValueError, TypeError, KeyError):  # cut off in the middle of a line
+                continue
+        differing = [
+            f'{name}: {(found or {}).get(name)} there, {value} wanted'
+            for name, value in self.settings.items()
+            if found is not None and found.get(name) != value
+        ]
+        if differing:
+            raise ConfigError(
+                f'{self.out} was written with other settings ({"; ".join(differing)}). Choose another folder '
+                '(--out), or the settings that are there'
+            )
+
+    def begin(self) -> None:
+        """Write the settings down."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._append(dict(settings=self.settings))
+
+    def _append(self, entry: dict) -> None:
+        with open(self.path, 'a', encoding='utf-8') as file:
+            # A line of its own, also where the one before was cut off.
+            file.write(f'\n{json.dumps(entry)}' if file.tell() else json.dumps(entry))
+
+    def add(self, video: str, name: str, data_root: str) -> None:
+        """Note that a video is written."""
+        status = os.stat(osp.join(data_root, video))
+        entry = dict(
+            size=status.st_size, mtime=status.st_mtime_ns, target=name, target_size=_size(osp.join(self.out, name))
+        )
+        self.entries[video] = entry
+        self._append(dict(path=video, **entry))
+
+    def is_done(self, video: str, name: str, data_root: str) -> bool:
+        """Whether a video was written, is there as it was then, and its source has not changed since."""
+        entry = self.entries.get(video)
+        if entry is None:
+            return False
+        try:
+            status = os.stat(osp.join(data_root, video))
+        except OSError:
+            return False
+        return entry == dict(
+            size=status.st_size, mtime=status.st_mtime_ns, target=name, target_size=_size(osp.join(self.out, name))
+        )
+
+    def sizes(self, videos: Sequence[str]) -> tuple[int, int]:
+        """Bytes of those of the videos that are written, before and after."""
+        entries = [self.entries[video] for video in videos if video in self.entries]
+        return sum(entry['size'] for entry in entries), sum(entry['target_size'] for entry in entries)
+
+
+def _write_list(file: ListFile, prefix: str, names: dict[str, str], data_root: str, out: str) -> str:
+    def rename(path: str) -> str:
+        name = names.get(joined(prefix, path))
+        if name is None:  # a name without ending, or a video that is not there
+            return path
+        return path[: len(path) - len(osp.basename(path))] + osp.basename(name)
+
+    place = osp.relpath(osp.abspath(file.path), osp.abspath(data_root))
+    target = osp.join(out, osp.basename(place) if place.startswith(os.pardir) else place)
+    file.write(target, rename)
+    return target
+
+
+def _copy_classes(data_root: str, out: str) -> None:
+    if osp.isfile(osp.join(data_root, CLASSES_FILE)):
+        shutil.copyfile(osp.join(data_root, CLASSES_FILE), osp.join(out, CLASSES_FILE))
+
+
+def readable_time(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    for limit, length, unit in ((120, 1, 'seconds'), (7200, 60, 'minutes'), (float('inf'), 3600, 'hours')):
+        if seconds < limit:
+            return f'{seconds / length:.1f} {unit}'
+
+
+# ----------------------------------------------------------------------------------------------------------- the command
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Write the videos of a data set anew, once, so that training reads them several times faster: small '
+        'frames, key frames close together, H.264 that is quick to decode, no sound, in MP4 files. The number of frames and '
+        'their times stay. Lists are written with the new names. The same command goes on with what was cut off; nothing is '
+        'done to the source.'
+    )
+    parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
+    parser.add_argument('--out', required=True, help='folder for the new videos and lists, beside the other one')
+    parser.add_argument(
+        '--ann-file',
+        nargs='+',
+        default=[],
+        metavar='LIST',
+        help='lists, relative to --data-root, of the '
+        'videos to write; default: all videos, and the lists that lie in --data-root',
+    )
+    parser.add_argument(
+        '--short-side',
+        type=int,
+        default=128,
+        help='pixels of the short side; smaller videos keep their size; default: 128',
+    )
+    parser.add_argument(
+        '--keyframe-interval', type=int, default=12, help='frames from one key frame to the next, at most; default: 12'
+    )
+    parser.add_argument('--crf', type=int, default=23, help="x264's quality, lower is better and larger; default: 23")
+    parser.add_argument('--workers', type=int, help='processes; default: one per processor')
+    parser.add_argument(
+        '--timeout',
+        type=float,
+        default=TIMEOUT,
+        help=f'seconds after which a video counts as failed; default: {TIMEOUT:g}',
+    )
+    parser.add_argument('--dry-run', action='store_true', help='count, estimate the size, and write nothing')
+    args = parser.parse_args(argv)
+    if args.workers is not None and args.workers < 1:
+        parser.error(f'--workers must be at least 1, got {args.workers}')
+    if not args.timeout > 0:
+        parser.error(f'--timeout must be positive, got {args.timeout}')
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``tools/data/compact.py``."""
+    args = parse_args(argv)
+    try:
+        settings = Reencoding(args.short_side, args.keyframe_interval, args.crf)
+        report = compact(args.data_root, args.out, args.ann_file, settings, args.workers, args.timeout, args.dry_run)
+    except (ValueError, OSError) as error:  # ConfigError is a ValueError; also a full disk
+        raise SystemExit(printable(str(error))) from None
+    except KeyboardInterrupt:
+        raise SystemExit('\nstopped; run the same command again to go on') from None
+    if not args.dry_run:
+        print(report)
+    if report.failed:
+        raise SystemExit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""Recipes: named stages one after another, each a config."""

@@ -1,0 +1,161 @@
+"""From a recipe file and command-line arguments to stages: lists of videos, overrides, and which stages are wanted."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+from videossl.apis.running.launch import check_option, load_config
+from videossl.errors import ConfigError
+
+from .stage import Stage
+
+STAGE_KEYS = {'config', 'ann_file', 'test_ann_file', 'init_from', 'init_epoch', 'options'}
+RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options'}
+
+
+def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
+    """The stages in the order of the recipe, the recipe, and its work folder.
+
+    Raises:
+        ConfigError: an unknown key, stage, list or config.
+    """
+    path = Path(args.recipe)
+    recipe = load_config(str(path))
+    unknown = {key for key in recipe if not key.startswith('_')} - RECIPE_KEYS
+    if unknown or 'stages' not in recipe:
+        raise ConfigError(
+            f'{path}: a recipe has the keys {sorted(RECIPE_KEYS)}, stages being required; unknown: {sorted(unknown)}'
+        )
+    work_dir = Path(args.work_dir or Path('work_dirs') / path.stem)
+    lists = dict(recipe.get('ann_files', {}))
+    given = dict(_split(text, '--ann-file', 'NAME=LIST') for text in args.ann_file)
+    for name in given:
+        if name not in lists and name.removesuffix('.test') not in recipe.stages:
+            raise ConfigError(
+                f'--ann-file {name}=...: {path} has no list and no stage of this name; its lists are '
+                f'{sorted(lists)}, its stages {list(recipe.stages)}'
+            )
+    lists.update(given)
+    options: dict[str, dict] = {}
+    for text in args.cfg_options:
+        key, value = _split(text, '--cfg-options', 'STAGE.KEY=VALUE')
+        stage, _, key = key.partition('.')
+        if stage != 'all' and stage not in recipe.stages:
+            raise ConfigError(
+                f'--cfg-options {text}: {path} has no stage "{stage}"; use "all" or one of {list(recipe.stages)}'
+            )
+        options.setdefault(stage, {})[key] = _parse(text, value)
+    data_root = args.data_root and os.path.normpath(args.data_root)
+    if data_root is not None and not Path(data_root).is_dir():
+        raise ConfigError(f'--data-root {args.data_root}: there is no such folder')
+    # A folder alone is scanned; then the lists that the recipe names are not meant.
+    scan = data_root is not None and not given and not any((Path(data_root) / name).exists() for name in lists.values())
+    stages: dict[str, Stage] = {}
+    for name, entry in recipe.stages.items():
+        if set(entry) - STAGE_KEYS or 'config' not in entry:
+            raise ConfigError(
+                f'{path}: stage {name}: a stage has the keys {sorted(STAGE_KEYS)}, config being '
+                f'required; unknown: {sorted(set(entry) - STAGE_KEYS)}'
+            )
+        if '.' in name:
+            raise ConfigError(f'{path}: stage {name}: a name of a stage has no dot')
+        source = entry.get('init_from')
+        if source is not None and source not in stages:
+            raise ConfigError(f'{path}: stage {name} starts from "{source}", which is no stage before it')
+
+        def find_list(key: str) -> str | None:
+            label = entry.get(key)
+            if label is None or scan:
+                return None
+            if label not in lists:
+                raise ConfigError(f'{path}: stage {name}: {key}="{label}" is none of the lists {sorted(lists)}')
+            return lists[label]
+
+        config = os.path.normpath(path.parent / entry.config)
+        stages[name] = Stage(
+            name=name,
+            config=config,
+            folder=work_dir / name,
+            data_root=data_root,
+            ann_file=given.get(name, find_list('ann_file')),
+            test_ann_file=given.get(f'{name}.test', find_list('test_ann_file')),
+            init_from=stages.get(source),
+            init_epoch=entry.get('init_epoch'),
+            options={
+                **_fitting(recipe.get('options', {}), config),
+                **entry.get('options', {}),
+                **_fitting(options.get('all', {}), config),
+                **options.get(name, {}),
+            },
+        )
+    for key in options.get('all', {}):
+        if not any(key in stage.options for stage in stages.values()):
+            raise ConfigError(
+                f'--cfg-options all.{key}: no stage has a place for it. '
+                + '; '.join(dict.fromkeys(_why_not(stage.config, key) for stage in stages.values()))
+            )
+    return _select(stages, args.stage, path), recipe, work_dir
+
+
+def _select(stages: dict[str, Stage], names: list[str] | None, path: Path) -> list[Stage]:
+    if not names:
+        return list(stages.values())
+    wanted: set[str] = set()
+    for name in names:
+        if name not in stages:
+            raise ConfigError(f'--stage {name}: {path} has no such stage; it has {list(stages)}')
+        stage = stages[name]
+        while stage is not None:
+            wanted.add(stage.name)
+            stage = stage.init_from
+    return [stage for stage in stages.values() if stage.name in wanted]
+
+
+def _split(text: str, argument: str, form: str) -> tuple[str, str]:
+    name, equals, value = text.partition('=')
+    if not equals:
+        raise ConfigError(f'{argument} {text}: expected {form}')
+    return name, value
+
+
+def _parse(text: str, value: str):
+    """A value as ``tools/train.py --cfg-options`` understands it, or as JSON, whose strings may hold anything."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    if ',' not in value and not value.startswith(('[', '(')):
+        return DictAction._parse_int_float_bool(value)
+    try:
+        return DictAction._parse_iterable(value)
+    except AssertionError as error:
+        raise ConfigError(f'--cfg-options {text}: {error}') from None
+
+
+def _why_not(config_path: str, key: str) -> str:
+    """Why a config has no place for an override."""
+    try:
+        check_option(load_config(config_path), key)
+    except ConfigError as error:
+        return f'{config_path}: {error}'
+    return f'{config_path} has no {key.partition(".")[0]}'
+
+
+def _fitting(options: dict, config_path: str) -> dict:
+    """Those overrides that a config has a place for."""
+    if not options:
+        return {}
+    config = load_config(config_path)
+    fitting = {}
+    for key, value in options.items():
+        try:
+            check_option(config, key)
+        except ConfigError:
+            continue
+        first, dot, _ = key.partition('.')
+        if not dot or config.get(first) is not None:  # pretraining, say, has no test_dataloader to set the size of
+            fitting[key] = value
+    return fitting

@@ -1,0 +1,95 @@
+"""What came out of a recipe's stages: accuracies, a warning where they are at chance, the table and the curves."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.table import Table
+
+from videossl.visualization import plot_curves, read_scalars
+
+from .runner import Display
+from .stage import Stage, write_whole
+
+NEAR_CHANCE = 0.05
+
+
+def pretext_accuracies(stage: Stage) -> dict[str, float]:
+    """Mean of each training accuracy over the last epoch; every clip is a fresh draw."""
+    scalars = read_scalars(stage.folder)
+    values: dict[str, list[float]] = {}
+    for entry in scalars:
+        if entry.get('epoch') == scalars[-1].get('epoch'):
+            for name in entry:
+                if name.startswith('acc_'):
+                    values.setdefault(name, []).append(entry[name])
+    return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
+
+
+def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> None:
+    """Say so when a pretext task was not learnt: its features are then worth nothing."""
+    for name, accuracy in pretext_accuracies(stage).items():
+        if name in chance and accuracy < chance[name] + NEAR_CHANCE:
+            display.say(
+                f'{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the pretext '
+                'task was not learnt, so do not expect its features to help. Train for longer, at a smaller '
+                'input or with a higher learning rate, or on videos with more motion.',
+                style='yellow',
+            )
+
+
+def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the recipe's table; a row whose stages were not all run is left out."""
+    by_name = {stage.name: stage for stage in stages}
+    chance = recipe.table.get('chance', {})
+    rows = [row for row in recipe.table.get('rows', []) if all(name in by_name for name in row.stages)]
+    accuracies = {
+        row.name: {name: value for stage in row.stages for name, value in pretext_accuracies(by_name[stage]).items()}
+        for row in rows
+    }
+    metrics = {
+        row.name: {
+            name: value
+            for stage in row.stages
+            for name, value in by_name[stage].read_state().get('metrics', {}).items()
+        }
+        for row in rows
+    }
+    pretext = list(dict.fromkeys(name for row in rows for name in accuracies[row.name]))
+    # Where a recipe says what guessing gives, it says which accuracies have a meaning of their own.
+    pretext = [name for name in pretext if name in chance] or pretext
+    tested = list(dict.fromkeys(name for row in rows for name in metrics[row.name] if name in ('acc/top1', 'acc/top5')))
+    cited = any('cited' in row for row in rows)
+
+    def heading(name: str) -> str:
+        title = {'acc/top1': 'top-1', 'acc/top5': 'top-5'}.get(name, name.removeprefix('acc_').replace('_', ' '))
+        return f'{title} (chance {100 * chance[name]:.1f})' if name in chance else title
+
+    header = ['', *map(heading, tested), *map(heading, pretext), 'minutes', *(['cited'] if cited else [])]
+    table = []
+    for row in rows:
+        values = [f'{100 * metrics[row.name][name]:.1f}' if name in metrics[row.name] else '-' for name in tested]
+        values += [
+            f'{100 * accuracies[row.name][name]:.1f}' if name in accuracies[row.name] else '-' for name in pretext
+        ]
+        minutes = sum(by_name[name].read_state()['seconds'] for name in row.stages) / 60
+        table.append([row.name, *values, f'{minutes:.1f}', *([row.get('cited', '-')] if cited else [])])
+    return header, table
+
+
+def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display) -> None:
+    """Print the table, and write it and a picture of the curves."""
+    header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
+    if rows:
+        table = Table(title='accuracies in per cent; test: 10 clips, centre crop')
+        for number, title in enumerate(header):
+            table.add_column(title, justify='right' if number else 'left')
+        for row in rows:
+            table.add_row(*row)
+        display.console.print(table)
+        lines = [header, ['---'] * len(header), *rows]
+        write_whole(work_dir / 'table.md', ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines))
+        display.say(f'table: {work_dir / "table.md"}')
+    picture = work_dir / 'curves.png'
+    chance = recipe.get('table', {}).get('chance', {})
+    plot_curves({stage.name: read_scalars(stage.folder) for stage in stages}, picture, chance)
+    display.say(f'curves: {picture}')

@@ -1,0 +1,178 @@
+"""Runs a stage: training and test as processes of their own, and how far they are on the screen."""
+
+import json
+import os
+import pprint
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .stage import Stage, write_whole
+
+LINE_SECONDS = 30  # between two lines of progress where the output goes to a file
+STOP_SECONDS = 10  # for a command to end by itself when the run is stopped
+
+
+class Display:
+    """Shows how far the run is: bars on a terminal; where the output goes to a file, a line from time to time.
+
+    Args:
+        console: where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.narrow = console.is_terminal and console.width < 110
+        columns = (
+            TextColumn('{task.description}', markup=False),
+            BarColumn(bar_width=8 if self.narrow else 20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn('{task.fields[note]}', markup=False),
+        )
+        self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print a line whole: paths are not to be broken."""
+        self.console.print(text, style=style, soft_wrap=True)
+
+    def begin(self, title: str, log: Path) -> None:
+        """A command starts."""
+        self.title = title
+        self.bar = self.bars.add_task(title, total=None, note='starting')
+        self.first: tuple[float, int] | None = None
+        self.last_line = float('-inf')
+        if not self.console.is_terminal:
+            self.say(f'{title}: starting; everything it prints goes to {log}')
+
+    def update(self, progress_file: Path) -> None:
+        """Show what the command has written about itself."""
+        if not progress_file.exists():
+            return
+        state = json.loads(progress_file.read_text())
+        done, total = state['done'], state['total']
+        # Where there is little room, the accuracies say more than the loss.
+        names = [name for name in state['metrics'] if not name.startswith('loss' if self.narrow else 'loss_')]
+        note = '  '.join(f'{name.removeprefix("acc_")} {state["metrics"][name]:.2f}' for name in names)
+        now = time.monotonic()
+        if self.first is None:
+            # A resumed stage has much behind it that took no time now.
+            self.first = (now, done)
+            self.bars.reset(self.bar, total=total, completed=done)
+        self.bars.update(self.bar, completed=done, total=total, note=note)
+        if not self.console.is_terminal and now - self.last_line >= LINE_SECONDS:
+            self.last_line = now
+            seconds, steps = now - self.first[0], done - self.first[1]
+            left = f'  {(total - done) * seconds / steps / 60:.1f} minutes left' if steps else ''
+            self.say(f'{self.title}: {done}/{total}{left}  {note}'.rstrip())
+
+
+def run_stage(stage: Stage, display: Display) -> None:
+    """Train a stage, and test it where its config has a test, unless that is done."""
+    stage.check()
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    state = stage.read_state()
+    if state.get('fingerprint', stage.fingerprint) != stage.fingerprint:
+        # It never came to a checkpoint: a try with a wrong option. Only its curves could be mistaken for the new ones.
+        for scalars in stage.folder.glob('*/vis_data/scalars.json'):
+            scalars.unlink()
+        state = dict(seconds=0.0)
+    if 'fingerprint' not in state:
+        state['fingerprint'] = stage.fingerprint
+        stage.write_state(state)
+    if not state.get('trained'):
+        arguments = ['--resume']
+        if stage.init_from is not None:
+            arguments += ['--init-from', stage.init_from.checkpoint(stage.init_epoch)]
+        _run('train', arguments, stage, state, 'training', display)
+        state['trained'] = True
+        stage.write_state(state)
+    if stage.has_test and 'metrics' not in state:
+        metrics_file = stage.folder / 'metrics.json'
+        _run('test', [stage.checkpoint(), '--metrics-file', str(metrics_file)], stage, state, 'test', display)
+        state['metrics'] = json.loads(metrics_file.read_text())
+        stage.write_state(state)
+
+
+def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, display: Display) -> None:
+    """Run training or test as a process of its own, showing its progress, its output going to a log file."""
+    progress_file = stage.folder / 'progress.json'
+    progress_file.unlink(missing_ok=True)
+    # A config of its own: as arguments, strings with spaces or commas would not arrive as they are.
+    config = stage.resolved_config.to_dict()
+    hooks = config.get('default_hooks') or {}
+    config['default_hooks'] = dict(
+        hooks, progress=dict(type='videossl.ProgressHook', file=str(progress_file), parent=os.getpid())
+    )
+    config_file = stage.folder / f'{stage.name}.py'
+    write_whole(
+        config_file,
+        ''.join(f'{key} = {pprint.pformat(value, width=110, sort_dicts=False)}\n' for key, value in config.items()),
+    )
+    log = stage.folder / 'output.log'
+    display.begin(f'{stage.name}: {what}', log)
+    with open(log, 'a') as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                '-m',
+                f'videossl.apis.running.{tool}',
+                str(config_file),
+                *arguments,
+                '--work-dir',
+                str(stage.folder),
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        before, started = state['seconds'], time.monotonic()
+        written = 0.0
+        try:
+            while not has_ended(process, seconds=0.25):
+                spent = time.monotonic() - started
+                state['seconds'] = before + spent
+                if spent - written >= 1:
+                    written = spent
+                    stage.write_state(state)
+                display.update(progress_file)
+        finally:
+            stop(process)
+    display.update(progress_file)
+    if process.returncode != 0:
+        how = (
+            f'failed with status {process.returncode}'
+            if process.returncode > 0
+            else (
+                f'was ended by signal {-process.returncode}'
+                + (', as the system does when memory runs out' if process.returncode == -9 else '')
+            )
+        )
+        tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
+        raise RuntimeError(
+            f'the end of {log}:\n{tail}\n\nstage "{stage.name}", {what}, {how}; see above. When the '
+            'reason is removed, run the same command again to go on'
+        )
+
+
+def has_ended(process: subprocess.Popen, seconds: float) -> bool:
+    """Whether a process ends within so many seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a process, if it has not ended, and wait until it is gone."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    if not has_ended(process, STOP_SECONDS):
+        process.kill()
+        process.wait()

@@ -1,0 +1,191 @@
+"""A stage of a recipe: what it runs, where, what is done of it, and whether it can run."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mmengine.config import Config
+
+from videossl.apis.running.launch import load_config, point_at_data, point_at_validation
+from videossl.checkpoints.checkpoint_files import numbered_checkpoints
+from videossl.checkpoints.hand_off import damage
+from videossl.datasets import scan_videos
+from videossl.errors import ConfigError
+from videossl.wrappers import innermost_dataset
+
+
+@dataclass
+class Stage:
+    """One stage of a recipe.
+
+    Attributes:
+        name: its key in the recipe; also its folder's name.
+        config: path of its config.
+        folder: where it works.
+        data_root: folder of videos, or None for what the config says.
+        ann_file: list of videos to train on. None: what the config says, or with a ``data_root`` all videos in it.
+        test_ann_file: the same for the test.
+        init_from: the stage whose checkpoint it starts from.
+        init_epoch: which of that stage's epochs; None: its last.
+        options: overrides of its config.
+    """
+
+    name: str
+    config: str
+    folder: Path
+    data_root: str | None = None
+    ann_file: str | None = None
+    test_ann_file: str | None = None
+    init_from: 'Stage | None' = None
+    init_epoch: int | None = None
+    options: dict = field(default_factory=dict)
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / 'stage.json'
+
+    def read_state(self) -> dict:
+        """What is done: ``fingerprint``, ``seconds``, ``trained``, ``metrics``.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        if not self.state_file.exists():
+            return dict(seconds=0.0)
+        try:
+            state = json.loads(self.state_file.read_bytes())
+            if not isinstance(state, dict):
+                raise ValueError('it is no object')
+        except ValueError as error:
+            raise ConfigError(
+                f'{self.state_file} is damaged ({error}). Delete it: the stage goes on from its newest checkpoint'
+            ) from None
+        return dict(dict(seconds=0.0), **state)
+
+    def write_state(self, state: dict) -> None:
+        write_whole(self.state_file, json.dumps(state, indent=2))
+
+    def has_checkpoint(self) -> bool:
+        return (self.folder / 'last_checkpoint').exists() or any(numbered_checkpoints(str(self.folder)))
+
+    def checkpoint(self, epoch: int | None = None) -> str:
+        """Path of the checkpoint after an epoch, or of the last.
+
+        Raises:
+            ConfigError: it is not there, or damaged.
+        """
+        if epoch is not None:
+            name = f'epoch_{epoch}.pth'
+        else:
+            # By its name alone: the folder may have been moved since, with all that is in it.
+            pointer = self.folder / 'last_checkpoint'
+            name = Path(pointer.read_text().strip()).name if pointer.exists() else 'last_checkpoint'
+        path = self.folder / name
+        if not path.exists():
+            raise ConfigError(
+                f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
+                'the whole folder to run the stage anew. Or the stage does not keep this epoch; see '
+                'max_keep_ckpts and interval in default_hooks.checkpoint'
+            )
+        reason = damage(path)
+        if reason is not None:
+            raise ConfigError(
+                f'stage {self.name}: its checkpoint {path} cannot be used: {reason}. Put a good copy in its '
+                f'place; or delete {self.state_file}, and the stage goes on from the newest checkpoint '
+                'that is whole'
+            )
+        return str(path)
+
+    @cached_property
+    def resolved_config(self) -> Config:
+        """The config as the stage runs it: overrides and data are in it."""
+        try:
+            config = load_config(self.config, dict(self.options))
+            if config.get('train_dataloader') is None:
+                raise ConfigError('it has no train_dataloader, so there is nothing to train')
+            point_at_data(config.train_dataloader, self.data_root, self.ann_file)
+            for name in ('val_dataloader', 'test_dataloader'):
+                if config.get(name) is None:
+                    continue
+                if 'dataset' not in config[name]:
+                    raise ConfigError(f'its {name} has no dataset: settings were given for what the config has not')
+                if name == 'val_dataloader':
+                    point_at_validation(config[name], self.data_root, self.ann_file, self.test_ann_file)
+                else:
+                    point_at_data(config[name], self.data_root, self.test_ann_file)
+        except ConfigError as error:
+            raise ConfigError(f'stage {self.name}, {self.config}: {error}') from None
+        return config
+
+    @property
+    def has_test(self) -> bool:
+        return self.resolved_config.get('test_dataloader') is not None
+
+    def lists(self) -> list[Path]:
+        """The lists of videos that it reads."""
+        paths = []
+        for name in ('train_dataloader', 'test_dataloader'):
+            loader = self.resolved_config.get(name)
+            dataset = innermost_dataset(loader.dataset) if loader is not None else {}
+            if dataset.get('ann_file'):
+                paths.append(Path(dataset.get('data_root') or '') / dataset.ann_file)
+        return paths
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with everything that the stage's result depends on, except what is inside the videos."""
+        parts = [self.resolved_config.to_dict(), self.init_epoch, self.init_from and self.init_from.fingerprint]
+        parts += [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in self.lists()]
+        if self.data_root is not None and self.ann_file is None:
+            try:
+                parts.append(scan_videos(self.data_root))
+            except FileNotFoundError:  # for whoever reads the data to say
+                parts.append(None)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def check(self) -> None:
+        """Find out before hours of other stages what would stop this one.
+
+        Raises:
+            ConfigError: its config cannot be, its data are not there, or its folder holds something else.
+        """
+        state = self.read_state()
+        fingerprint = self.fingerprint
+        if state.get('fingerprint', fingerprint) != fingerprint and self.has_checkpoint():
+            raise ConfigError(
+                f'{self.folder} holds stage "{self.name}" of other settings (config, data or a stage '
+                'before it differ). Choose another --work-dir, or delete that folder to run the stage '
+                'anew'
+            )
+        if state.get('trained') and ('metrics' in state or not self.has_test):
+            return
+        for path in self.lists():
+            if not path.is_file() and '://' not in str(path):
+                raise ConfigError(
+                    f'stage {self.name}: there is no list {path}; name the folder of the videos with '
+                    '--data-root, and lists below it with --ann-file NAME=LIST'
+                )
+        learns_labels = 'cls_head' in self.resolved_config.get('model', {})
+        if (
+            self.data_root is not None
+            and learns_labels
+            and not (self.ann_file and (self.test_ann_file or not self.has_test))
+        ):
+            raise ConfigError(
+                f'stage {self.name} learns labels, and a folder has none: give its lists with --ann-file '
+                f'(for training and test; by the names of the recipe, or {self.name}=LIST '
+                f'{self.name}.test=LIST), or choose stages without labels with --stage'
+            )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + '.part')
+    with temporary.open('w') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,1 @@
+"""Features of videos: extraction, the file that holds them, and the papers' protocols under names."""
