@@ -123,7 +123,7 @@ def nested_subsets(labels: Sequence[int], counts: Iterable[int], seed: int) -> d
     counts = sorted(set(counts))
     if not all(type(count) is int and count >= 1 for count in counts):
         raise ValueError(f'counts must be integers of at least 1, got {counts!r}')
-    labels = np.asarray(labels)
+    classes = np.asarray(labels)
     generator = np.random.RandomState(seed)
-    orders = [generator.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    orders = [generator.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
     return {count: sorted(int(place) for order in orders for place in order[:count]) for count in counts}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from videossl.apis.launch import ConfigError
 from videossl.apis.studies.reader import read_study
 from videossl.apis.studies.study import parse_args
 from videossl.compat import config_directory
 from videossl.datasets.annotations import read_annotations
+from videossl.errors import ConfigError
 
 STUDIES = sorted(path.name for path in (Path(config_directory()) / 'studies').glob('*.py'))
 

@@ -10,7 +10,7 @@ import time
 import cv2
 import pytest
 
-from videossl.apis.recipe import only_one
+from videossl.apis.recipes.command import only_one
 from videossl.apis.studies.results import verdict_of
 from videossl.cores import available_cores
 from videossl.evaluation.statistics import Interval, t_interval

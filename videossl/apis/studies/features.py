@@ -12,11 +12,10 @@ from mmengine.device import get_device
 
 from videossl.evaluation import ClipFeatures, evaluate_features, protocol_of
 from videossl.evaluation.statistics import nested_subsets
-from videossl.whole_files import whole_file
+from videossl.files import whole_file
 
-from ..feature_extraction import extract_features
-from ..inference import load_backbone
-from ..launch import keep_freed_memory
+from .. import extract_features, load_backbone
+from ..running.launch import keep_freed_memory
 
 ALL = 'all'
 
@@ -26,7 +25,7 @@ def subset(features: ClipFeatures, places: list[int]) -> ClipFeatures:
     return replace(
         features,
         features=features.features[places],
-        labels=features.labels[places],
+        labels=None if features.labels is None else features.labels[places],
         paths=[features.paths[place] for place in places],
         readable=features.readable[places],
     )
@@ -54,7 +53,8 @@ def evaluate(job: dict) -> dict[str, dict]:
         for split in ('train', 'test')
     )
     results = {ALL: evaluate_features(train, test, protocol)}
-    for count, places in nested_subsets(train.labels, job['counts'], job['seed']).items():
+    labels = [] if train.labels is None else train.labels.tolist()
+    for count, places in nested_subsets(labels, job['counts'], job['seed']).items():
         results[str(count)] = evaluate_features(subset(train, places), test, protocol, ['linear_probe'])
     return results
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from videossl.datasets.annotations import read_annotations
-from videossl.datasets.preparation.video_list import PreparationError, write_list
+from videossl.datasets.preparation.video_list import write_list
 from videossl.evaluation.statistics import nested_subsets
 
 
@@ -25,9 +25,10 @@ def write_few_labels(path: str | Path, counts: Sequence[int], seed: int, folder:
         ValueError: the list has no labels, or a count is not a positive integer.
     """
     entries = read_annotations(str(path))
-    if any(label is None for _, label in entries):
+    labels = [label for _, label in entries if label is not None]
+    if len(labels) < len(entries):
         raise ValueError(f'{path} has no labels, so that there is nothing to choose by')
-    subsets = nested_subsets([label for _, label in entries], counts, seed)
+    subsets = nested_subsets(labels, counts, seed)
     return {
         count: write_list(
             [entries[place] for place in places], folder, f'{Path(path).stem}_{count}_per_class_seed_{seed}'
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         lists = write_few_labels(args.list, args.per_class, args.seed, args.out or Path(args.list).parent)
-    except (OSError, ValueError, PreparationError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from None
     for count, path in lists.items():
         print(f'{path}: {len(read_annotations(str(path)))} videos, up to {count} of each class')

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -18,11 +18,12 @@ from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
 from videossl.datasets.preparation.video_list import write_lines, write_list
+from videossl.errors import ConfigError
 
-from .. import recipe as recipes
-from ..launch import ConfigError, load_config
-from ..recipe_reader import read_recipe
-from ..recipe_stage import Stage
+from ..recipes.command import parse_args
+from ..recipes.reader import read_recipe
+from ..recipes.stage import Stage
+from ..running.launch import load_config
 from .few_labels import write_few_labels
 
 STUDY_KEYS = {
@@ -169,7 +170,7 @@ def read_study(args: argparse.Namespace) -> Study:
     return study
 
 
-def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], known: Sequence[str]) -> list[str]:
+def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], known: Collection[str]) -> list[str]:
     """Names that were asked for, in the order of the study.
 
     Raises:
@@ -321,7 +322,7 @@ def check_lists(lists: dict[str, Path]) -> tuple[int, float]:
                 f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
                 'that nothing was trained on'
             )
-    labels = [label for name in ('train', 'test') for _, label in entries[name]]
+    labels = [label for name in ('train', 'test') for _, label in entries[name] if label is not None]
     commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
     chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])
     return max(labels) + 1, max(chance, 1 / len(set(labels)))
@@ -346,7 +347,7 @@ def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[s
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
     texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
     texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(str(recipe)).stages)]
-    return {stage.name: stage for stage in read_recipe(recipes.parse_args([*arguments, '--cfg-options', *texts]))[0]}
+    return {stage.name: stage for stage in read_recipe(parse_args([*arguments, '--cfg-options', *texts]))[0]}
 
 
 def each_stage(option: str, stages: Sequence[str]) -> list[str]:
@@ -421,7 +422,7 @@ def few_label_stages(study: Study, stage: Stage, run: Run) -> list[Stage]:
     for count, path in lists.items():
         times = math.ceil(repeats * everything / len(read_annotations(str(path))))
         name = f'{stage.name}_{count}'
-        options = {**stage.options, few.repeats: times}
+        options = {**stage.options, few['repeats']: times}
         stages.append(
             replace(stage, name=name, folder=run.folder / name, ann_file=str(path.resolve()), options=options)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ..recipe_stage import write_whole
+from ..recipes.stage import write_whole
 from .results import ALL, point_title
 
 VERDICTS = {
@@ -279,7 +279,7 @@ def draw(results: dict, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from videossl.whole_files import whole_file
+    from videossl.files import whole_file
 
     rows = entries(results)
     curves = [
@@ -334,8 +334,12 @@ def _draw_bars(axes, results: dict, column: str, rows: list[tuple[str, int]], la
 def _draw_curve(axes, results: dict, column: str, rows: list[tuple[str, int]]) -> None:
     labels = [*map(str, results['label_counts']), ALL]
     for place, (row, point) in enumerate(rows):
-        found = [(x, cell_of(results, row, point, column, count)) for x, count in enumerate(labels)]
-        found = [(x + 0.04 * (place - len(rows) / 2), cell) for x, cell in found if cell is not None]
+        shift = 0.04 * (place - len(rows) / 2)  # so that the bars do not hide each other
+        found = [
+            (x + shift, cell)
+            for x, count in enumerate(labels)
+            if (cell := cell_of(results, row, point, column, count)) is not None
+        ]
         if len(found) < 2:
             continue
         halves = [0 if cell['low'] is None else 100 * (cell['high'] - cell['mean']) for _, cell in found]

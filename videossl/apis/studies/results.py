@@ -16,8 +16,8 @@ from videossl.evaluation.statistics import (
 )
 from videossl.version import __version__
 
-from ..recipe_report import NEAR_CHANCE
-from ..recipe_stage import Stage
+from ..recipes.report import NEAR_CHANCE
+from ..recipes.stage import Stage
 from .reader import COLUMNS, Run, Study, short
 from .tasks import FeatureTask, StageTask, Task
 
@@ -107,8 +107,9 @@ def measured(study: Study, tasks: Sequence[Task]) -> dict[tuple, dict[int, float
 def _value(run: Run, row: str, column: str, labels: str, evaluated: dict, tested: dict) -> float | None:
     if column == 'finetune':
         stage = run.finetuned.get((row, labels))
-        done = stage is not None and tested[id(stage)].done()
-        return stage.read_state()['metrics']['acc/top1'] if done else None
+        if stage is None or not tested[id(stage)].done():
+            return None
+        return stage.read_state()['metrics']['acc/top1']
     results = evaluated.get(id(run.features.get(row))) or {}
     name, metric = METRICS[column]
     return results.get(labels, {}).get(name, {}).get(metric)
@@ -129,13 +130,15 @@ def difference(
     None where there is nothing to compare with."""
     row, *rest = key
     first, second = values.get(key), values.get((against, *rest))
-    interval = (
-        None if against in (None, row) or not first or not second else paired_difference(first, second, confidence)
-    )
+    if against in (None, row) or first is None or second is None:
+        return None
+    interval = paired_difference(first, second, confidence)
     if interval is None:
         return None
-    means = [sum(entries.values()) / len(entries) for entries in (first, second)]
-    return interval, difference_standard_error(*means, study.test_videos)
+    error = difference_standard_error(
+        sum(first.values()) / len(first), sum(second.values()) / len(second), study.test_videos
+    )
+    return interval, error
 
 
 def differences(study: Study, values: dict) -> list[dict]:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from videossl.datasets.preparation.video_list import PreparationError
+from videossl.errors import UserError
 
-from ..launch import ConfigError
-from ..recipe import only_one
-from ..recipe_stage import write_whole
+from ..recipes.command import only_one
+from ..recipes.stage import write_whole
 from .reader import COLUMNS, SPLITS, Study, read_study
 from .report import reason, write_report
 from .results import collect
@@ -148,7 +147,7 @@ def main(argv: list[str] | None = None) -> None:
             for title, message in failed.items():
                 say(f'  {title}: {reason(message)}')
             raise SystemExit(1)
-    except (ConfigError, PreparationError, RuntimeError) as error:
+    except (UserError, RuntimeError) as error:
         say(str(error))
         raise SystemExit(1) from None
     except KeyboardInterrupt:

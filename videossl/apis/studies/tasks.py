@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ..launch import ConfigError
-from ..recipe_report import pretext_accuracies
-from ..recipe_runner import has_ended, run_stage, stop
-from ..recipe_stage import Stage, write_whole
+from videossl.errors import ConfigError
+
+from ..recipes.report import pretext_accuracies
+from ..recipes.runner import Display, has_ended, run_stage, stop
+from ..recipes.stage import Stage, write_whole
 
 STATUS_SECONDS = 60  # between two lines that say how far the running tasks are
 
@@ -26,10 +27,12 @@ class Stopped(Exception):
     """The study was stopped while a task ran."""
 
 
-class TaskDisplay:
+class TaskDisplay(Display):
     """What a stage reports its progress to; it ends the stage when the study is stopped."""
 
-    def __init__(self, stopping: threading.Event) -> None:
+    def __init__(
+        self, stopping: threading.Event
+    ) -> None:  # without a console: several at a time would draw over each other
         self.stopping = stopping
         self.progress = ''
 
