@@ -11,7 +11,7 @@ ROOT = Path(config_directory())
 CONFIGS = sorted(
     str(path.relative_to(ROOT))
     for path in ROOT.glob('*/**/*.py')
-    if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes')
+    if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes', 'studies')
 )
 RECIPES = sorted(path.name for path in (ROOT / 'recipes').glob('*.py'))
 

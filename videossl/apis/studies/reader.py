@@ -30,7 +30,7 @@ STUDY_KEYS = {
     'recipe', 'rows', 'columns', 'baseline', 'seeds', 'split', 'ann_files', 'options', 'grid', 'few_labels', 'views',
     'protocol', 'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned'
 }  # fmt: skip
-ROW_KEYS = {'title', 'features', 'untrained', 'finetune', 'against', 'needs', 'options'}
+ROW_KEYS = {'title', 'features', 'untrained', 'finetune', 'against', 'needs'}
 COLUMNS = {'probe': 'linear probe', 'knn': 'kNN', 'R@1': 'R@1', 'R@5': 'R@5', 'finetune': 'fine-tuning'}
 # Batch norm measures the videos, the weights stay as they are drawn.
 UNTRAINED = {'optim_wrapper.optimizer.lr': 0.0, 'train_cfg.max_epochs': 1}
@@ -49,7 +49,6 @@ class Row:
         finetune: the stage that is fine-tuned and tested; None: none is.
         against: rows that it is compared with, beside the baseline.
         needs: folder below the data root without which the row is left out.
-        options: overrides of its stages, by ``STAGE.KEY``.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Row:
     finetune: str | None = None
     against: list[str] = field(default_factory=list)
     needs: str | None = None
-    options: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -337,12 +335,7 @@ def useful_counts(counts: Sequence[int], train: Path) -> list[int]:
 # ------------------------------------------------------------------------------------------------------------- the runs
 def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
     """The recipe's stages at a grid point, by name, for a seed to be set."""
-    options = {
-        'all.model.cls_head.num_classes': study.num_classes,
-        **study.config.get('options', {}),
-        **{key: value for row in study.rows.values() for key, value in row.options.items()},
-        **point,
-    }
+    options = {'all.model.cls_head.num_classes': study.num_classes, **study.config.get('options', {}), **point}
     arguments = [str(recipe), '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
     texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
