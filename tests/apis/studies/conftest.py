@@ -37,6 +37,10 @@ if os.environ.get('FAIL') == f'{module} {stage} {seed}':
 if os.environ.get('SLOW') == f'{module} {stage} {seed}':
     time.sleep(60)
 gain = 0.1 * ('vspp' in stage and 'untrained' not in stage) + 0.2 * ('aux' in stage) + 0.01 * seed * seed
+# A higher learning rate of this or of pretraining shows in the result.
+place = os.path.dirname(os.path.dirname(folder))
+gain += 0.02 * ('vspp.lr=0.2' in place and 'vspp' in stage and 'untrained' not in stage)
+gain += 0.01 * ('lr=0.4' in place and 'finetune' in stage)
 if module == 'train':
     for name in ('epoch_1.pth', 'last_checkpoint'):
         open(os.path.join(folder, name), 'w').write('/a/folder/of/before/epoch_1.pth')
@@ -95,10 +99,9 @@ def run(videos, write_study, tmp_path, capsys):
 
     def run(*arguments, more: str = ''):
         status = 0
+        where = ['--data-root', str(videos), '--work-dir', str(tmp_path / 'work')]
         try:
-            studies.main(
-                [str(write_study(more)), '--data-root', str(videos), '--work-dir', str(tmp_path / 'work'), *arguments]
-            )
+            studies.main([str(write_study(more)), *where, '--jobs', '4', *arguments])
         except SystemExit as error:
             status = error.code
         results = tmp_path / 'work' / 'results.json'

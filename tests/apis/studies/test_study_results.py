@@ -104,7 +104,8 @@ def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_
 
 
 def test_a_question_is_answered_in_words_with_how_sure_it_is(stand_in, run):
-    _, output, results = run(more=QUESTION)
+    arguments = ['--rows', 'scratch', 'vspp', 'aux_vspp', '--columns', 'finetune']
+    _, output, results = run(*arguments, more=QUESTION)
     assert [(answer['row'], answer['labels']) for answer in results['answers']] == [
         ('vspp', 'all'), ('aux_vspp', 'all'), ('vspp', '1'), ('aux_vspp', '1')
     ]  # fmt: skip
@@ -112,7 +113,7 @@ def test_a_question_is_answered_in_words_with_how_sure_it_is(stand_in, run):
     line = next(line for line in output.splitlines() if 'VSPP against from scratch' in line)
     assert line.startswith('Probably, it pays: ') and '+10.0 ± 0.0 points' in line
     assert '3 seeds; the interval allows for 4 comparisons' in line and '6 test videos' in line
-    _, output, _ = run('--seeds', '0', more=QUESTION)
+    _, output, _ = run('--seeds', '0', *arguments, more=QUESTION)
     assert 'One seed decides nothing' in output
 
 
@@ -146,13 +147,13 @@ def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path):
 
 def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, cell):
     monkeypatch.setenv('FAIL', 'train vspp 1')
-    status, output, results = run('--columns', 'probe', 'finetune')
+    status, output, results = run('--columns', 'probe')
     assert status == 1 and 'ValueError: made to fail' in output
     assert {title.partition(',')[0] for title in results['failed']} == {'seed 1'}
     assert cell(row='vspp', column='probe')['number'] == 2 and cell(row='aux_vspp', column='probe')['number'] == 3
     assert '(2 of 3 seeds)' in output
     monkeypatch.delenv('FAIL')
-    status, _, results = run('--columns', 'probe', 'finetune')
+    status, _, results = run('--columns', 'probe')
     assert status == 0 and not results['failed'] and cell(row='vspp', column='probe')['number'] == 3
 
 
@@ -201,15 +202,21 @@ def test_jobs_share_the_cores(stand_in, run, monkeypatch):
     assert {call['cores'] for call in stand_in()} == {1}
     assert available_cores() >= 1
     before = len(stand_in())
-    run('--seeds', '1', '--rows', 'scratch')
+    run('--seeds', '1', '--rows', 'scratch', '--jobs', '1')
     assert {call['cores'] for call in stand_in()[before:]} == {available_cores()}
 
 
 def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
-    _, output, results = run('--columns', 'probe', '--rows', 'vspp', '--seeds', '0', '--split', 'select', more=GRID)
-    (chosen,) = results['selected']
-    assert chosen['row'] == 'vspp' and chosen['options'] in results['points']
-    assert 'Best on the held-out training videos, linear probe, VSPP: lr 0.1' in output
+    grid = "grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2], 'finetune*.optim_wrapper.optimizer.lr': [0.3, 0.4]}"
+    arguments = ['--columns', 'probe', 'finetune', '--rows', 'random', 'scratch', 'vspp', '--seeds', '0']
+    _, output, results = run(*arguments, '--split', 'select', more=grid)
+    assert [(entry['row'], entry['column']) for entry in results['selected']] == [
+        ('scratch', 'finetune'), ('vspp', 'probe'), ('vspp', 'finetune')
+    ]  # fmt: skip
+    best = {(entry['row'], entry['column']): list(entry['options'].values()) for entry in results['selected']}
+    assert best['scratch', 'finetune'][1] == 0.4 and best['vspp', 'probe'][0] == 0.2
+    assert best['vspp', 'finetune'] == [0.2, 0.4]
+    assert 'Best on the held-out training videos, fine-tuning, VSPP: vspp.lr 0.2, finetune*.lr 0.4' in output
     text = (tmp_path / 'work' / 'results.md').read_text()
     assert 'training videos that were held out' in text and 'no test video was used' in text
 

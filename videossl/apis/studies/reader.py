@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 from mmengine.config import Config
@@ -102,8 +102,9 @@ class Study:
     pretext_chance: dict[str, float]
     notes: list[str]
 
-    @property
+    @cached_property
     def test_videos(self) -> int:
+        """Number of videos that accuracies are measured on."""
         return len(read_annotations(str(self.lists['test'])))
 
     def baseline(self, column: str) -> str | None:

@@ -1,5 +1,6 @@
 """The numbers of a study: cells with intervals, differences with intervals, and the answer."""
 
+import itertools
 import os
 import platform
 from collections.abc import Sequence
@@ -213,21 +214,21 @@ def verdict_of(interval: Interval, standard_error: float) -> str:
 
 
 def selected(study: Study, values: dict) -> list[dict]:
-    """On the ``select`` split, the grid point with the highest mean for each row; on the test split nothing."""
+    """On the ``select`` split, the grid point with the highest mean for each row, by the linear probe and by fine-tuning;
+    on the test split nothing."""
     if study.split != 'select' or len(study.points) < 2:
         return []
-    column = 'probe' if 'probe' in study.columns else study.columns[0]
     found = []
-    for row in study.rows:
+    for row, column in itertools.product(study.rows, [name for name in ('probe', 'finetune') if name in study.columns]):
         means = {
             number: t_interval(list(values[row, number, column, ALL].values()))
             for number in range(len(study.points))
             if (row, number, column, ALL) in values
         }
-        if not means:
-            continue
-        best = max(means, key=lambda number: means[number].mean)
-        found.append(dict(row=row, column=column, point=best, options=study.points[best], **_interval(means[best])))
+        # Points that share the stages of a row share its values: nothing was compared.
+        if len({tuple(values[row, number, column, ALL].items()) for number in means}) > 1:
+            best = max(means, key=lambda number: means[number].mean)
+            found.append(dict(row=row, column=column, point=best, options=study.points[best], **_interval(means[best])))
     return found
 
 
@@ -291,8 +292,11 @@ def protocols(tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def point_title(point: dict) -> str:
-    """``lr 0.01``, for a table."""
-    return ', '.join(f'{short(key).rpartition(".")[2]} {value}' for key, value in point.items())
+    """``lr 0.01``, for a table; with the stage where several options are called alike."""
+    names = [short(key).rpartition('.')[2] for key in point]
+    return ', '.join(
+        f'{name if names.count(name) == 1 else short(key)} {value}' for name, (key, value) in zip(names, point.items())
+    )
 
 
 def versions() -> dict[str, str]:
