@@ -250,14 +250,17 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
                 f'{stage}: {name} is {mean:.2f}, and guessing gives {chance:.2f}: the pretext task was not learnt, so do '
                 'not expect its features to help. Train for longer or with a higher learning rate.'
             )
+    guessing = []
     for (row, number, column, labels), by_seed in values.items():
         mean = sum(by_seed.values()) / len(by_seed)
         if column == 'finetune' and labels == ALL and mean < study.chance + NEAR_CHANCE:
-            title = study.rows[row].title + (f', {point_title(study.points[number])}' if study.points[number] else '')
-            found.append(
-                f'{title}: fine-tuning gives {100 * mean:.1f}, and guessing {100 * study.chance:.1f}: the labels were not '
-                'learnt, so the comparison says nothing. Fine-tune for longer.'
-            )
+            point = f'; {point_title(study.points[number])}' if study.points[number] else ''
+            guessing.append(f'{study.rows[row].title}{point} ({100 * mean:.1f})')
+    if guessing:
+        found.append(
+            f'Fine-tuning does not beat guessing ({100 * study.chance:.1f}): {", ".join(guessing)}. The labels were not '
+            'learnt, so the comparison says nothing. Fine-tune for longer.'
+        )
     return found
 
 
