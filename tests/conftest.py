@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,6 +11,17 @@ from mmengine.logging import MMLogger
 from torch import nn
 
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def cache_folder(tmp_path_factory):
+    """Frame indices of the tests' videos are kept in a folder that is removed."""
+    before = os.environ.get('VIDEOSSL_CACHE')
+    os.environ['VIDEOSSL_CACHE'] = str(tmp_path_factory.mktemp('cache'))
+    yield
+    os.environ.pop('VIDEOSSL_CACHE')
+    if before is not None:
+        os.environ['VIDEOSSL_CACHE'] = before
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from videossl.datasets.readers.opening import open_as_training_does
-from videossl.datasets.transforms.decoding import VideoReadError
+from videossl.datasets.readers import VideoReadError
 
 from .checking import read_video
 

@@ -1,6 +1,7 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
 
 import ctypes
+import logging
 import mmap
 import os
 import resource
@@ -15,7 +16,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from videossl.datasets.transforms.decoding import DecoderLost, VideoReadError, read_frames
+from .errors import DecoderLost, VideoReadError
+from .other_readers import read_frames, warn_once
 
 LEAST_BYTES = 16 * 2**20  # of the memory that frames are handed over in
 PATIENCE = 5.0  # seconds for a killed process to end; one that waits for a dead disk does not
@@ -56,6 +58,8 @@ class DecoderGuard:
         if self.process is None:
             self._start()
         found = self._ask(filename, 'open', place, filename)
+        for doubt in found.pop('doubts'):
+            warn_once(doubt)
         return dict(found, video_reader=GuardedReader(self, filename, found.pop('length')))
 
     def read(self, filename: str, indices: list[int]) -> list[np.ndarray]:
@@ -178,6 +182,7 @@ class _SharedMemory:
 
 def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[int, str], dict]) -> None:
     """The child's life."""
+    logging.disable()  # the log's files are closed here
     reader = filename = None
     while True:
         try:
@@ -189,7 +194,7 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
                 reader, filename = None, request[1]
                 found = dict(open_video(*request))
                 reader = found.pop('video_reader')
-                answer = True, dict(found, length=len(reader))
+                answer = True, dict(found, length=len(reader), doubts=getattr(reader, 'doubts', []))
             else:
                 frames = read_frames(reader, *request)
                 shape = (len(frames), *frames[0].shape)

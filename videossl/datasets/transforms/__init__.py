@@ -1,6 +1,9 @@
+from videossl.datasets.readers import VideoReadError
+from videossl.datasets.readers.opening import VideoReaderInit
+
 from .clip_order import SampleClipOrder
 from .colour import RandomGray, VideoColorJitter
-from .decoding import DecodeClips, VideoReadError
+from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
 from .pace import SamplePace
@@ -8,7 +11,6 @@ from .parsing_maps import LoadParsingMap, LoadShapeMask
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
-from .video_reader import VideoReaderInit
 
 __all__ = [
     'DecodeClips',

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from videossl.datasets import DecodeClips, VideoReaderInit, VideoReadError
 from videossl.datasets.readers.opening import opens_video
-from videossl.datasets.transforms import DecodeClips, VideoReaderInit
 from videossl.errors import UserError
 from videossl.registry import TRANSFORMS
 
@@ -56,7 +56,7 @@ def test_mmaction2s_transforms_that_open_still_work(video):
 
 def test_a_path_without_an_ending_means_mp4_as_in_mmaction2(video):
     assert VideoReaderInit()(dict(filename=video.removesuffix('.mp4')))['total_frames'] == NUM_FRAMES
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(VideoReadError, match='the file does not exist'):
         VideoReaderInit()(dict(filename=f'{video}.gone'))
 
 
