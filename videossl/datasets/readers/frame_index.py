@@ -148,7 +148,7 @@ def build_index(path: str) -> FrameIndex:
         OSError: it cannot be read.
     """
     with closing(Decoder(path)) as decoder:
-        index, packets, checksums = _decode_whole(decoder)
+        index, packets, checksums = _noted(decoder)
         proof, best = _Proof(index, checksums, _candidates(index, packets)), index
         skips = decoder.codec in SKIPPING
         for quick, skip in dict.fromkeys([(True, skips), (False, skips), (False, False)]):
@@ -163,28 +163,58 @@ def build_index(path: str) -> FrameIndex:
         return best
 
 
-def _decode_whole(decoder: Decoder) -> tuple[FrameIndex, list[Any], list[int]]:
-    """An index without seek points; (is a key frame, position, timestamps to try) of each packet; each frame's checksum."""
-    packets: list[Any] = []
-    numbers, checksums, picture = [], [], None
+class Packet(NamedTuple):
+    """What a container says of a packet."""
+
+    is_key: bool
+    position: int | None
+    dts: int | None
+    pts: int | None
+
+
+def decode_whole(decoder: Decoder, packets: list[Packet]) -> Numbered:
+    """Decode a whole file that must not be damaged.
+
+    Args:
+        decoder: of the file.
+        packets: all packets are appended to it as they are decoded.
+
+    Yields:
+        (number of the packet that the frame comes from; None if the decoder does not say; frame).
+
+    Raises:
+        ValueError: the file is cut off or damaged, or has no frames.
+    """
     # Packets of a transport stream count as corrupt where a recording begins.
     may_be_corrupt = 'mpegts' in decoder.container.format.name
+    count = 0
 
     def watch(packet: Any) -> None:
         if packet.is_corrupt and not may_be_corrupt:
-            raise ValueError(f'it is cut off or damaged behind frame {len(numbers)}')
-        packets.append((packet.is_keyframe, packet.pos, dict.fromkeys((packet.dts, packet.pts))))
+            raise ValueError(f'it is cut off or damaged: {count} frames are whole')
+        packets.append(Packet(packet.is_keyframe, packet.pos, packet.dts, packet.pts))
 
     with closing(decoder.decode_start(watch=watch)) as delivered:
+        for numbered in delivered:
+            count += 1
+            yield numbered
+    expected = len(decoder.stream.index_entries) if 'mov' in decoder.container.format.name else 0
+    if expected > len(packets):
+        raise ValueError(f'it is cut off: {len(packets)} of {expected} packets are there')
+    if count == 0:
+        raise ValueError('it has no frames')
+
+
+def _noted(decoder: Decoder) -> tuple[FrameIndex, list[Packet], list[int]]:
+    """An index without seek points, all packets, and each frame's checksum."""
+    packets: list[Packet] = []
+    numbers, checksums = [], []
+    with closing(decode_whole(decoder, packets)) as delivered:
         for packet, frame in delivered:
-            picture = picture or Picture.like(frame)
+            if not numbers:
+                picture = Picture.like(frame)
             numbers.append(-1 if packet is None else packet)
             checksums.append(checksum(picture(frame)))
-    if picture is None:
-        raise ValueError('it has no frames')
-    expected = len(decoder.stream.index_entries)
-    if 'mov' in decoder.container.format.name and expected > len(packets):
-        raise ValueError(f'it is cut off: {len(packets)} of {expected} packets are there')
     rate = decoder.stream.average_rate or decoder.stream.guessed_rate
     index = FrameIndex(
         np.array(numbers, np.int64),
@@ -197,16 +227,16 @@ def _decode_whole(decoder: Decoder) -> tuple[FrameIndex, list[Any], list[int]]:
     return index, packets, checksums
 
 
-def _candidates(index: FrameIndex, packets: Sequence[Any]) -> list[tuple[int, int, int, list[int]]]:
-    """(frame, packet, position, timestamps to try) of each key frame, ascending."""
-    positions = [position for _, position, _ in packets]
-    if not index.is_identified or None in positions or min(positions) < 0 or len(set(positions)) < len(positions):
+def _candidates(index: FrameIndex, packets: Sequence[Packet]) -> list[tuple[int, int, Packet]]:
+    """(frame, number of the packet, packet) of each key frame, ascending."""
+    positions = [packet.position for packet in packets]
+    if not index.is_identified or len(set(positions)) < len(positions) or any(p is None or p < 0 for p in positions):
         return []
-    found: list[tuple[int, int, int, list[int]]] = []
-    for number, (is_key, position, times) in enumerate(packets):
-        frame = index.frame_of.get(number, -1) if is_key else -1
+    found: list[tuple[int, int, Packet]] = []
+    for number, packet in enumerate(packets):
+        frame = index.frame_of.get(number, -1) if packet.is_key else -1
         if frame > (found[-1][0] if found else -1):
-            found.append((frame, number, position, [time for time in times if time is not None]))
+            found.append((frame, number, packet))
     return found
 
 
@@ -222,7 +252,7 @@ class _Proof:
 
     index: FrameIndex
     checksums: Sequence[int]
-    candidates: Sequence[tuple[int, int, int, list[int]]]
+    candidates: Sequence[tuple[int, int, Packet]]
 
     def of(self, decoder: Decoder, skip: bool) -> FrameIndex | None:
         """The index with the seek points that are proven; None if not even the beginning of the file is one.
@@ -233,11 +263,13 @@ class _Proof:
         """
         begins = [frame for frame, *_ in self.candidates] + [len(self.index)]
         proven = []
-        for (frame, packet, position, times), end in zip(self.candidates, begins[1:]):
-            target = next((time for time in times if decoder.lands(time, position)), None)
-            point = SeekPoint(frame, packet, target or 0, position, self.checksums[frame])
-            if target is not None and self.holds(decoder, point, range(frame, end), skip):
-                proven.append((point, end))
+        for (frame, number, packet), end in zip(self.candidates, begins[1:]):
+            times = [time for time in dict.fromkeys((packet.dts, packet.pts)) if time is not None]
+            target = next((time for time in times if decoder.lands(time, packet.position)), None)
+            if target is not None:
+                point = SeekPoint(frame, number, target, packet.position, self.checksums[frame])
+                if self.holds(decoder, point, range(frame, end), skip):
+                    proven.append((point, end))
         points: list[SeekPoint] = []
         end, refused = len(self.index), 0
         for point, proven_end in reversed(proven):
@@ -282,9 +314,9 @@ def compact_index(decoder: Decoder) -> FrameIndex | None:
         decoder: quickly opened, and not used yet.
     """
     comment = decoder.container.metadata.get('comment', '')
-    if not comment.startswith(MARK[:17]):
+    if not comment.startswith(MARK[:17]) or len(decoder.container.streams) > 1:
         return None
-    entries = np.array([(e.is_keyframe, e.timestamp, e.pos) for e in decoder.stream.index_entries], np.int64)
+    entries = _entries(decoder)
     if comment != MARK.format(layout_of(entries)):
         return None
     points = [
@@ -312,20 +344,28 @@ def layout_of(entries: np.ndarray) -> int:
     return zlib.crc32(np.concatenate([[len(entries)], keys, entries[keys, 2] - entries[:1, 2]]).astype('<i8'))
 
 
-def mark_compact(path: str) -> bool:
-    """Mark a file, whose comment is ``MARK.format(0)``, as one that needs no index; False if it does need one.
+def mark_compact(path: str) -> int:
+    """Mark a file, whose comment is ``MARK.format(0)``, as one that needs no index. It stays unmarked if it does need one.
+
+    Returns:
+        The number of its frames, all of which were read.
 
     Raises:
         ValueError: the file is damaged.
     """
     index = build_index(path)
-    with closing(Decoder(path, quick=True)) as decoder:
-        entries = np.array([(e.is_keyframe, e.timestamp, e.pos) for e in decoder.stream.index_entries], np.int64)
+    entries = _entries(Decoder(path, quick=True))
     keys = np.flatnonzero(entries[:, 0]).tolist() if len(entries) == len(index) else []
-    if not index.quick or index.packets.tolist() != list(range(len(index))) or keys != [p.frame for p in index.points]:
-        return False
-    placeholder = MARK.format(0).encode()
-    with open(path, 'r+b') as file, mmap.mmap(file.fileno(), 0) as content:
-        place = content.rfind(placeholder)
-        content[place : place + len(placeholder)] = MARK.format(layout_of(entries)).encode()
-    return True
+    in_order = np.array_equal(index.packets, np.arange(len(index)))
+    if index.quick and in_order and keys == [point.frame for point in index.points]:
+        placeholder = MARK.format(0).encode()
+        with open(path, 'r+b') as file, mmap.mmap(file.fileno(), 0) as content:
+            begin = content.rfind(placeholder)
+            content[begin : begin + len(placeholder)] = MARK.format(layout_of(entries)).encode()
+    return len(index)
+
+
+def _entries(decoder: Decoder) -> np.ndarray:
+    """int64 [N, 3], of each packet in the container's table: whether it is a key frame, timestamp, byte position."""
+    entries = [(entry.is_keyframe, entry.timestamp, entry.pos) for entry in decoder.stream.index_entries]
+    return np.array(entries, np.int64).reshape(-1, 3)

@@ -53,7 +53,7 @@ class VideoReaderInit(BaseTransform):
     def transform(self, results: dict) -> dict:
         filename = results['filename']
         with reading(filename):
-            reader = BACKENDS[self.backend](_checked_path(filename), num_threads=self.num_threads)
+            reader = BACKENDS[self.backend](checked_path(filename), num_threads=self.num_threads)
         for doubt in getattr(reader, 'doubts', ()):
             warn_once(doubt)
         if len(reader) < 1:
@@ -116,7 +116,7 @@ def open_video(transform: Callable, results: dict) -> dict:
     with reading(filename):
         if isinstance(transform, VideoReaderInit):
             return transform(results)
-        path = _checked_path(filename)
+        path = checked_path(filename)
         if isinstance(transform, DecordInit) and transform.io_backend in ('disk', 'local'):
             results = open_by_path(transform, results, path)
         else:
@@ -150,7 +150,7 @@ def decode_video(transform: Callable, results: dict) -> dict:
     return results
 
 
-def _checked_path(filename: str) -> str:
+def checked_path(filename: str) -> str:
     """The path of a video, of which mmaction2 reads ``name.mp4`` too where ``name`` does not exist.
 
     Raises:
