@@ -30,17 +30,18 @@ ENCODINGS: dict[str, tuple[str, dict[str, str], int | None]] = {
     'h264': ('libx264', dict(preset='ultrafast', g='12', bf='0'), None),
     'h264_b': ('libx264', dict(preset='medium', g='12', bf='3', b_adapt='0'), None),
     'h264_long': ('libx264', dict(preset='medium', g='250', bf='3', b_adapt='0'), None),
-    'h264_open': ('libx264', {'preset': 'medium', 'g': '10', 'bf': '3', 'b_adapt': '0', 'x264-params': 'open-gop=1'}, None),
+    'h264_open': (
+        'libx264',
+        {'preset': 'medium', 'g': '10', 'bf': '3', 'b_adapt': '0', 'x264-params': 'open-gop=1'},
+        None,
+    ),
     'h264_refresh': ('libx264', {'preset': 'medium', 'g': '10', 'intra-refresh': '1'}, None),
     'h264_interlaced': ('libx264', dict(preset='medium', g='12', bf='2', b_adapt='0', flags='+ildct+ilme'), None),
     'hevc': ('libx265', {'preset': 'ultrafast', 'x265-params': 'log-level=none:keyint=12:bframes=0'}, None),
     'hevc_b': ('libx265', {'preset': 'ultrafast', 'x265-params': 'log-level=none:keyint=12:bframes=3:b-adapt=0'}, None),
     'hevc_open': (
         'libx265',
-        {
-            'preset': 'ultrafast',
-            'x265-params': 'log-level=none:keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0',
-        },
+        {'preset': 'ultrafast', 'x265-params': 'log-level=none:keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0'},
         None,
     ),
     'vp8': ('libvpx', dict(REALTIME, g='12'), None),
@@ -95,6 +96,7 @@ def encode(
     matrix: tuple[int, int, int, int] | None = None,
     late_b: bool = False,
     seed: int = 0,
+    frames: int = FRAMES,
 ) -> Path:
     """Write a video of :func:`pictures`."""
     codec, options, b_frames = ENCODINGS[encoding]
@@ -111,7 +113,7 @@ def encode(
             stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         if milliseconds is not None:
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        for index, picture in enumerate(pictures(FRAMES, *size, seed=seed)):
+        for index, picture in enumerate(pictures(frames, *size, seed=seed)):
             frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
             if milliseconds is not None:
                 frame.pts, frame.time_base = int(milliseconds[index]), Fraction(1, 1000)
@@ -122,12 +124,11 @@ def encode(
     return path
 
 
-def copy(source: Path, target: Path, first: int = 0, muxing: dict | None = None, container: str | None = None) -> Path:
-    """Copy the packets from ``first`` on, without decoding; the first one gets time 0."""
-    with (
-        av.open(str(source)) as original,
-        av.open(str(target), 'w', options=muxing or {}, format=container) as output,
-    ):
+def copy(source: Path, target: Path, first: int = 0, comment: bool = False) -> Path:
+    """Copy the packets from ``first`` on, without decoding; the first one gets time 0. The container's comment comes along."""
+    with av.open(str(source)) as original, av.open(str(target), 'w') as output:
+        if comment:
+            output.metadata['comment'] = original.metadata['comment']
         stream = original.streams.video[0]
         new, start, last = output.add_stream_from_template(stream), None, None
         for number, packet in enumerate(packet for packet in original.demux(stream) if packet.size):
@@ -278,7 +279,13 @@ def files(folder: Path) -> Iterator[tuple[str, str, Callable[[], Path]]]:
         for encoding in ENCODINGS:
             if encoding.partition('_')[0] in codecs:
                 yield case(f'{container}', f'{container}_{encoding}.{ending}', encode, encoding, muxing=muxing)
-    for encoding, ending in (('h264_b', 'h264'), ('hevc_b', 'hevc'), ('mpeg4_b', 'm4v'), ('mpeg2_b', 'm2v'), ('vp9', 'ivf')):
+    for encoding, ending in (
+        ('h264_b', 'h264'),
+        ('hevc_b', 'hevc'),
+        ('mpeg4_b', 'm4v'),
+        ('mpeg2_b', 'm2v'),
+        ('vp9', 'ivf'),
+    ):
         yield case('bare stream', f'bare_{encoding}.{ending}', encode, encoding)
     for encoding, ending in itertools.product(('h264', 'h264_b', 'hevc_b', 'mpeg4', 'vp9'), ('mp4', 'mkv')):
         yield case('varying frame rate', f'vfr_{encoding}.{ending}', encode, encoding, milliseconds=UNEVEN)
@@ -307,17 +314,32 @@ def files(folder: Path) -> Iterator[tuple[str, str, Callable[[], Path]]]:
     yield case('cover and video', 'cover_video.mp4', write_cover, video=True)
     yield case('cover only', 'cover.mp4', write_cover, video=False)
     yield case('sound only', 'sound.mp4', write_sound)
-    for encoding, ending in (('h264_b', 'mp4'), ('hevc_b', 'mkv'), ('mpeg4_b', 'avi'), ('vp9', 'webm'), ('mjpeg', 'avi')):
+    for encoding, ending in (
+        ('h264_b', 'mp4'),
+        ('hevc_b', 'mkv'),
+        ('mpeg4_b', 'avi'),
+        ('vp9', 'webm'),
+        ('mjpeg', 'avi'),
+    ):
         pixels = 'yuv444p' if encoding.startswith('h') else 'yuv420p'
         yield case('odd size', f'odd_{encoding}.{ending}', encode, encoding, size=(101, 75), pixels=pixels)
-    for encoding, ending in (('h264_b', 'mp4'), ('hevc_b', 'mkv'), ('vp9', 'webm'), ('av1', 'mp4')):
+    for encoding, ending in (('h264_b', 'mp4'), ('hevc_b', 'mkv'), ('av1', 'mp4')):
         yield case('10 bits', f'ten_{encoding}.{ending}', encode, encoding, pixels='yuv420p10le')
     for encoding, ending in (('h264_b', 'mp4'), ('hevc', 'mkv')):
         yield case('4:4:4', f'full_{encoding}.{ending}', encode, encoding, pixels='yuv444p')
     sizes = [(WIDTH, HEIGHT), (96, 64)]
-    for encoding, ending in (('h264_b', 'h264'), ('h264', 'ts'), ('h264', 'mkv'), ('h264', 'mp4'), ('hevc', 'hevc'), ('mpeg4', 'avi')):
+    for encoding, ending in (
+        ('h264_b', 'h264'),
+        ('h264', 'ts'),
+        ('h264', 'mkv'),
+        ('h264', 'mp4'),
+        ('hevc', 'hevc'),
+        ('mpeg4', 'avi'),
+    ):
         yield case('size changes', f'sizes_{encoding}.{ending}', write_joined, [encoding, encoding], sizes)
-    for encodings, ending in itertools.product((['h264', 'h264_b'], ['h264_b', 'h264_open', 'h264']), ('mkv', 'mp4', 'ts')):
+    for encodings, ending in itertools.product(
+        (['h264', 'h264_b'], ['h264_b', 'h264_open', 'h264']), ('mkv', 'mp4', 'ts')
+    ):
         yield case('joined streams', f'joined_{len(encodings)}.{ending}', write_joined, encodings)
     for encoding in ('mjpeg', 'mpeg4'):
         yield case('AVI from a pipe', f'pipe_{encoding}.avi', write_pipe, encoding)

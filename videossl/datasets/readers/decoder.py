@@ -1,9 +1,9 @@
 """One opened video file and the state of its decoder."""
 
 import os
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
-from itertools import takewhile
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import av
@@ -31,6 +31,9 @@ class Decoder:
     Each pass has a decoder of its own: FFmpeg's keep parameter sets of the stream even when they are flushed, so that what
     was decoded before would change the pictures.
 
+    Attributes:
+        keeps_decoder: flush the decoder instead of making another, for files whose parameters are known to stay the same.
+
     Args:
         path: a file's path, never a URL.
         num_threads: threads of the decoder; 0: as many as FFmpeg likes.
@@ -49,23 +52,26 @@ class Decoder:
         self.num_threads = num_threads
         self.stream_index = stream
         self.quick = quick
+        self.keeps_decoder = False
         self._open()
 
     def _open(self) -> None:
         self.close()
         options = dict(OPTIONS, codec_whitelist='none') if self.quick else OPTIONS
-        self.container = av.open(
-            self.path, options=dict(options), metadata_errors='ignore'
-        )  # XviD's titles are not UTF-8
+        # XviD's titles are not UTF-8.
+        self.container = av.open(self.path, options=dict(options), metadata_errors='ignore')
         self.stream = _best(self.container) if self.stream_index is None else self.container.streams[self.stream_index]
         self.stream_index = self.stream.index
         self.codec = self.stream.codec_context.codec.canonical_name
         self._is_fresh = True
 
     def _new_context(self) -> Any:
-        """A decoder that has decoded nothing."""
+        """A decoder that has decoded nothing, or with ``keeps_decoder`` one that was flushed."""
         context = self.stream.codec_context
-        if self.quick:
+        if self.keeps_decoder and context.is_open:
+            context.flush_buffers()
+            return context
+        if self.quick and not self.keeps_decoder:
             given, context = context, av.CodecContext.create(context.codec, 'r')
             context.codec_tag = given.codec_tag
             if given.extradata:
@@ -95,7 +101,7 @@ class Decoder:
         """
         if not self._is_fresh:  # seek(0) does not arrive at the first packet of every file
             self._open()
-        return self._decode(self._until(end, self._packets()), needed, watch, from_start=True)
+        return self._decode(0, end, needed, watch)
 
     def decode_from(
         self, target: int, position: int, number: int, end: int | None, needed: Collection[int] | None = None
@@ -115,55 +121,47 @@ class Decoder:
         """
         if not (self._is_fresh or self.quick):
             self._open()
-        return self._decode(self._until(end, self._packets_from(target, position, number)), needed)
+        self.container.seek(target, stream=self.stream, backward=True)
+        return self._decode(number, end, needed, position=position)
 
     def lands(self, target: int, position: int) -> bool:
         """Whether seeking a timestamp reaches the packet at a byte position."""
-        try:
-            with closing(self._packets_from(target, position, 0)) as packets:
-                return next(packets, None) is not None
-        except (ValueError, OSError):
-            return False
-
-    def _packets(self) -> Numbered:
         self._is_fresh = False
-        # PyAV leaves memory behind with a demuxing iterator that is dropped before its end, unless it is closed.
-        with closing(self.container.demux(self.stream)) as packets:
-            yield from enumerate(packet for packet in packets if packet.size)
-
-    def _packets_from(self, target: int, position: int, number: int) -> Numbered:
         self.container.seek(target, stream=self.stream, backward=True)
-        with closing(self._packets()) as packets:
-            for passed, packet in packets:
-                if packet.pos == position:
-                    break
-                if passed == LANDING_PACKETS:
-                    raise ValueError('a packet is not where it was')
-            else:
-                raise ValueError('a packet is not where it was')
-            yield number, packet
-            yield from ((number - passed + later, packet) for later, packet in packets)
-
-    def _until(self, end: int | None, packets: Numbered) -> Numbered:
-        with closing(packets):
-            yield from packets if end is None else takewhile(lambda numbered: numbered[0] < end, packets)
+        with closing(self.container.demux(self.stream)) as packets:
+            return _landed(packets, position) is not None
 
     def _decode(
         self,
-        packets: Numbered,
-        needed: Collection[int] | None = None,
+        number: int,
+        end: int | None,
+        needed: Collection[int] | None,
         watch: Callable[[Any], None] | None = None,
-        from_start: bool = False,
+        position: int | None = None,
     ) -> Numbered:
-        context, may_fail, skipping = self._new_context(), from_start, False
-        try:
-            for number, packet in packets:
+        """Decode the packets from ``number`` on. Each packet of each pass comes through this loop."""
+        self._is_fresh = False
+        context, may_fail, skipping = self._new_context(), position is None, False
+        # PyAV leaves memory behind with a demuxing iterator that is dropped before its end, unless it is closed.
+        with closing(self.container.demux(self.stream)) as demuxed:
+            packets = demuxed
+            if position is not None:
+                first = _landed(demuxed, position)
+                if first is None:
+                    raise ValueError('a packet is not where it was')
+                packets = chain((first,), demuxed)
+            for packet in packets:
+                if not packet.size:  # at the end of the file
+                    continue
+                if number == end:
+                    break
                 if watch is not None:
                     watch(packet)
                 if needed is not None and skipping is (number in needed):
                     skipping = not skipping
                     context.skip_frame = 'NONREF' if skipping else 'DEFAULT'
                 packet.pts = number
+                number += 1
                 try:
                     frames = context.decode(packet)
                 except av.error.InvalidDataError:
@@ -173,11 +171,9 @@ class Decoder:
                 for frame in frames:
                     may_fail = False
                     yield frame.pts, frame
-            context.skip_frame = 'DEFAULT'
-            for frame in context.decode(None):  # frames that the decoder holds back to put them in order
-                yield frame.pts, frame
-        finally:
-            packets.close()
+        context.skip_frame = 'DEFAULT'
+        for frame in context.decode(None):  # frames that the decoder holds back to put them in order
+            yield frame.pts, frame
 
     def close(self) -> None:
         """Close the file."""
@@ -187,6 +183,11 @@ class Decoder:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _landed(packets: Iterator[Any], position: int) -> Any:
+    """The packet at a byte position, if it is one of the next packets."""
+    return next((packet for packet in islice(packets, LANDING_PACKETS) if packet.size and packet.pos == position), None)
 
 
 def _best(container: Any) -> Any:
@@ -233,10 +234,10 @@ class Picture:
 
     Args:
         size: (width, height) of the frames before they are turned. A stream may change it; its later frames are scaled.
-        orientation: of the frames that have no display matrix of their own.
+        orientation: of the frames that have no display matrix of their own; None: no frame has one.
     """
 
-    def __init__(self, size: tuple[int, int], orientation: Orientation) -> None:
+    def __init__(self, size: tuple[int, int], orientation: Orientation | None) -> None:
         self.size = size
         self.orientation = orientation
         self.reformatter = VideoReformatter()
@@ -249,5 +250,7 @@ class Picture:
     def __call__(self, frame: Any) -> np.ndarray:
         # The rows may lie apart, which OpenCV and NumPy take as they are.
         picture = self.reformatter.reformat(frame, *self.size, format='rgb24', threads=1).to_ndarray()
+        if self.orientation is None:
+            return picture
         orientation = Orientation.of(frame) or self.orientation
         return picture if orientation == (False, 1, 1) else np.ascontiguousarray(orientation(picture))

@@ -26,7 +26,7 @@ class SeekPoint(NamedTuple):
         packet: number of the packet.
         target: timestamp that a seek to it is given.
         position: byte position of the packet in the file.
-        checksum: of that frame's picture; -1: unknown.
+        checksum: of that frame's picture; -1 in files of ``tools/data/compact.py``.
     """
 
     frame: int
@@ -47,20 +47,22 @@ class FrameIndex:
             point from the beginning of the file.
         stream: index of the stream in the container.
         size: (width, height) of the first frame as it is stored.
-        orientation: of the first frame.
+        orientation: of the first frame; None: no frame has a display matrix.
         rate: average frames per second; 0: unknown.
         quick: see :class:`Decoder`.
         skips: frames that no other frame refers to may be left out of decoding.
+        continues: decoding may go on behind the next seek point.
     """
 
     packets: np.ndarray
     points: Sequence[SeekPoint]
     stream: int
     size: tuple[int, int]
-    orientation: Orientation
+    orientation: Orientation | None
     rate: float
     quick: bool = False
     skips: bool = False
+    continues: bool = False
 
     def __len__(self) -> int:
         return len(self.packets)
@@ -93,9 +95,10 @@ class FrameIndex:
         return (np.searchsorted(self._first_frames, frames, side='right') - 1).tolist()
 
     def frames_of(self, point: int) -> range:
-        """Numbers of the frames that are read from a seek point, or from the beginning (-1)."""
+        """Numbers of the frames that may be read from a seek point, or from the beginning (-1)."""
         first = self.points[point].frame if point >= 0 else 0
-        return range(first, self.points[point + 1].frame if point + 1 < len(self.points) else len(self))
+        is_last = self.continues or point + 1 == len(self.points)
+        return range(first, len(self) if is_last else self.points[point + 1].frame)
 
     def decode(self, decoder: Decoder, point: SeekPoint | None, wanted: Sequence[int], skip: bool = False) -> Numbered:
         """Decode from a seek point, or from the beginning of the file, until all wanted frames are there.
@@ -328,9 +331,10 @@ def compact_index(decoder: Decoder) -> FrameIndex | None:
         points,
         decoder.stream.index,
         (context.width, context.height),
-        Orientation(),
+        None,
         float(rate) if rate else 0.0,
         quick=True,
+        continues=True,
     )
 
 

@@ -1,12 +1,11 @@
 """Videos read with PyAV, which is FFmpeg: each frame is the one that decoding the whole file in order gives."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 
 from .decoder import Decoder, Numbered
-from .frame_index import FrameIndex, build_index, checksum, compact_index
+from .frame_index import FrameIndex, SeekPoint, build_index, checksum, compact_index
 from .index_store import load_index, save_index
 
 
@@ -29,7 +28,7 @@ class PyAVReader:
     def __init__(self, path: str, num_threads: int = 1) -> None:
         self.path, self.num_threads = path, num_threads
         self._last = -1  # number of the frame that was read last
-        self._pass: tuple[int, Numbered] | None = None  # number of a seek point, and decoding from it
+        self._pass: tuple[SeekPoint | None, Numbered] | None = None  # where it began, and what it delivers
         decoder = Decoder(path, num_threads, quick=True) if _is_mp4(path) else None
         index = compact_index(decoder) if decoder is not None else None
         self._use(index or load_index(path) or _built(path), decoder)
@@ -38,6 +37,8 @@ class PyAVReader:
         if decoder is None or (decoder.stream_index, decoder.quick) != (index.stream, index.quick):
             decoder = Decoder(self.path, self.num_threads, index.stream, index.quick)
         self.decoder, self.index, self.picture = decoder, index, index.picture()
+        self._is_unproven = not index.continues
+        decoder.keeps_decoder = index.continues
         self._skips = index.skips and self.num_threads == 1
         self.avg_fps = index.rate
 
@@ -68,42 +69,60 @@ class PyAVReader:
         found: dict[int, np.ndarray] = {}
         # A video that is read piece by piece is decoded in one pass, in which nothing is left out.
         goes_on = bool(indices) and indices[0] > self._last >= 0
-        for point, run in groupby(zip(self.index.points_of(indices), indices), key=lambda pair: pair[0]):
-            self._read_run(point, {number for _, number in run}, goes_on, found)
+        if not goes_on:
+            self._end_pass()
+        for start, wanted in self._runs(indices):
+            missing = set(wanted)
+            if start is None:
+                self._take(missing, found)
+            if missing:
+                start = self.index.points_of([min(missing)])[0] if start is None else start
+                self._begin_pass(start, None if goes_on else wanted)
+                self._take(missing, found)
+            if missing:
+                raise ValueError(f'frame {min(missing)} cannot be decoded')
+        if not goes_on:
+            self._end_pass()
         self._last = indices[-1] if indices else self._last
         return found
 
-    def _read_run(self, point: int, missing: set[int], goes_on: bool, found: dict[int, np.ndarray]) -> None:
-        """Read frames that have one seek point."""
-        if goes_on and self._pass is not None and self._pass[0] == point:
-            self._take(missing, found)
-        if missing:
-            self._end_pass()
-            start = self.index.points[point] if point >= 0 else None
-            self._pass = (
-                point,
-                (
-                    self.index.decode(self.decoder, start, self.index.frames_of(point))
-                    if goes_on
-                    else self.index.decode(self.decoder, start, sorted(missing), self._skips)
-                ),
-            )
-            self._take(missing, found)
-        if missing:
-            raise ValueError(f'frame {min(missing)} cannot be decoded')
-        if not goes_on:
-            self._end_pass()
+    def _runs(self, indices: list[int]) -> list[tuple[int | None, list[int]]]:
+        """(number of the seek point to begin at, or None to go on in the pass that is open; frames)."""
+        runs: list[tuple[int | None, list[int]]] = []
+        last = self._last if self._pass is not None else -2
+        current = self.index.points_of([last])[0] if last >= 0 else None
+        for point, index in zip(self.index.points_of(indices), indices):
+            # A seek to the very next frame would save nothing.
+            goes_on = self.index.continues and point >= 0 and self.index.points[point].frame <= last + 1
+            if current is None or point != current and not goes_on:
+                runs.append((point, []))
+            elif not runs:
+                runs.append((None, []))
+            runs[-1][1].append(index)
+            current, last = point, index
+        return runs
+
+    def _begin_pass(self, point: int, wanted: list[int] | None) -> None:
+        """Decode from a seek point; ``wanted``: these frames only, else all that may be read in this pass."""
+        self._end_pass()
+        start = self.index.points[point] if point >= 0 else None
+        frames = wanted or self.index.frames_of(point)
+        delivered = self.index.decode(self.decoder, start, frames, self._skips and wanted is not None)
+        self._pass = start, delivered
 
     def _take(self, missing: set[int], found: dict[int, np.ndarray]) -> None:
-        """Move frames from the decoder to ``found``, until none is missing."""
-        point, delivered = self._pass
-        proof = self.index.points[point] if point >= 0 else None
+        """Move frames from the open pass to ``found``, until none is missing."""
+        assert self._pass is not None
+        start, delivered = self._pass
+        # The first pass from a seek point shows whether file and index still belong together.
+        proof = start if start is not None and self._is_unproven else None
         for number, frame in delivered:
-            is_proof = proof is not None and number == proof.frame and proof.checksum >= 0
-            if number in missing or is_proof:
+            if number in missing or proof is not None and number == proof.frame:
                 picture = self.picture(frame)
-                if is_proof and checksum(picture) != proof.checksum:
-                    raise ValueError(f'frame {number} is not the one that its index knows')
+                if proof is not None and number == proof.frame:
+                    if checksum(picture) != proof.checksum:
+                        raise ValueError(f'frame {number} is not the one that its index knows')
+                    self._is_unproven, proof = False, None
                 if number in missing:
                     missing.remove(number)
                     found[number] = picture
