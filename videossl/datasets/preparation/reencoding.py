@@ -64,7 +64,8 @@ def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     """
 
     def scaled(scale: float) -> tuple[int, int]:
-        return tuple(max(2, min(2 * round(side * scale / 2), side // 2 * 2)) for side in (width, height))
+        new_width, new_height = (max(2, min(2 * round(side * scale / 2), side // 2 * 2)) for side in (width, height))
+        return new_width, new_height
 
     size = scaled(min(1.0, short_side / min(width, height)))
     if is_delivered(size[0]):
@@ -246,7 +247,8 @@ class _Times:
         self.base = stream.time_base if stream.time_base and not self.is_guessed else 1 / Fraction(self.rate)
         self.slots = iter(slots or ())
         self.step = max(1, round(1 / Fraction(self.rate) / self.base))
-        self.first = self.last = None
+        self.first = 0
+        self.last: int | None = None
 
     def __call__(self, time: int | None) -> int:
         time = next(self.slots, None if self.is_guessed else time)

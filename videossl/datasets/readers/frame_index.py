@@ -136,7 +136,7 @@ class FrameIndex:
 
 def checksum(picture: np.ndarray) -> int:
     """CRC-32 of a picture's pixels."""
-    return zlib.crc32(np.ascontiguousarray(picture))
+    return zlib.crc32(np.ascontiguousarray(picture).data)
 
 
 def build_index(path: str) -> FrameIndex:
@@ -170,7 +170,7 @@ class Packet(NamedTuple):
     """What a container says of a packet."""
 
     is_key: bool
-    position: int | None
+    position: int  # -1: unknown
     dts: int | None
     pts: int | None
 
@@ -195,7 +195,7 @@ def decode_whole(decoder: Decoder, packets: list[Packet]) -> Numbered:
     def watch(packet: Any) -> None:
         if packet.is_corrupt and not may_be_corrupt:
             raise ValueError(f'it is cut off or damaged: {count} frames are whole')
-        packets.append(Packet(packet.is_keyframe, packet.pos, packet.dts, packet.pts))
+        packets.append(Packet(packet.is_keyframe, -1 if packet.pos is None else packet.pos, packet.dts, packet.pts))
 
     with closing(decoder.decode_start(watch=watch)) as delivered:
         for numbered in delivered:
@@ -211,7 +211,8 @@ def decode_whole(decoder: Decoder, packets: list[Packet]) -> Numbered:
 def _noted(decoder: Decoder) -> tuple[FrameIndex, list[Packet], list[int]]:
     """An index without seek points, all packets, and each frame's checksum."""
     packets: list[Packet] = []
-    numbers, checksums = [], []
+    numbers: list[int] = []
+    checksums: list[int] = []
     with closing(decode_whole(decoder, packets)) as delivered:
         for packet, frame in delivered:
             if not numbers:
@@ -233,7 +234,7 @@ def _noted(decoder: Decoder) -> tuple[FrameIndex, list[Packet], list[int]]:
 def _candidates(index: FrameIndex, packets: Sequence[Packet]) -> list[tuple[int, int, Packet]]:
     """(frame, number of the packet, packet) of each key frame, ascending."""
     positions = [packet.position for packet in packets]
-    if not index.is_identified or len(set(positions)) < len(positions) or any(p is None or p < 0 for p in positions):
+    if not index.is_identified or len(set(positions)) < len(positions) or min(positions) < 0:
         return []
     found: list[tuple[int, int, Packet]] = []
     for number, packet in enumerate(packets):
@@ -322,8 +323,10 @@ def compact_index(decoder: Decoder) -> FrameIndex | None:
     entries = _entries(decoder)
     if comment != MARK.format(layout_of(entries)):
         return None
+    keys = np.flatnonzero(entries[:, 0])
     points = [
-        SeekPoint(frame, frame, *entries[frame, 1:].tolist(), -1) for frame in np.flatnonzero(entries[:, 0]).tolist()
+        SeekPoint(key, key, time, position, -1)
+        for key, (_, time, position) in zip(keys.tolist(), entries[keys].tolist())
     ]
     context, rate = decoder.stream.codec_context, decoder.stream.average_rate
     return FrameIndex(
@@ -345,7 +348,7 @@ def layout_of(entries: np.ndarray) -> int:
         entries: int64 [N, 3]: is a key frame, timestamp, byte position.
     """
     keys = np.flatnonzero(entries[:, 0])
-    return zlib.crc32(np.concatenate([[len(entries)], keys, entries[keys, 2] - entries[:1, 2]]).astype('<i8'))
+    return zlib.crc32(np.concatenate([[len(entries)], keys, entries[keys, 2] - entries[:1, 2]]).astype('<i8').tobytes())
 
 
 def mark_compact(path: str) -> int:

@@ -16,7 +16,7 @@ from .errors import VideoReadError
 from .other_readers import DecordReader, TorchCodecReader, open_with_decord, warn_once
 from .pyav_reader import PyAVReader
 
-BACKENDS = dict(pyav=PyAVReader, torchcodec=TorchCodecReader, decord=DecordReader)
+BACKENDS: dict[str, Callable[..., Any]] = dict(pyav=PyAVReader, torchcodec=TorchCodecReader, decord=DecordReader)
 PLAYLISTS = (b'#EXTM3U', b'ffconcat')  # how they begin
 
 

@@ -121,7 +121,7 @@ def read_frames(reader: Any, indices: list[int]) -> Sequence[np.ndarray]:
         return _read_in_runs(reader, indices)
     batch = _to_numpy(reader.get_batch(indices))
     # A stand-in may spread one picture over all frames (np.broadcast_to): give each frame its own memory.
-    return batch if batch.flags.writeable and batch.flags.c_contiguous else batch.copy()
+    return list(batch if batch.flags.writeable and batch.flags.c_contiguous else batch.copy())
 
 
 def _read_in_runs(reader: Any, indices: list[int]) -> list[np.ndarray]:
