@@ -130,17 +130,13 @@ def copy(source: Path, target: Path, first: int = 0, comment: bool = False) -> P
         if comment:
             output.metadata['comment'] = original.metadata['comment']
         stream = original.streams.video[0]
-        new, start, last = output.add_stream_from_template(stream), None, None
+        new, start = output.add_stream_from_template(stream), None
         for number, packet in enumerate(packet for packet in original.demux(stream) if packet.size):
             if number < first:
                 continue
             if start is None:
-                start = packet.dts if packet.pts is None else packet.pts
-            packet.pts = None if packet.pts is None else packet.pts - start
-            packet.dts = packet.dts if packet.dts is None or start is None else packet.dts - start
-            if last is not None and packet.dts is not None and packet.dts <= last:
-                packet.dts = last + 1
-            last = packet.dts
+                start = packet.pts
+            packet.pts, packet.dts = packet.pts - start, packet.dts - start
             packet.stream = new
             output.mux(packet)
     return target
@@ -345,7 +341,7 @@ def files(folder: Path) -> Iterator[tuple[str, str, Callable[[], Path]]]:
 
 
 def write_cut(path: Path, encoding: str, first: int) -> Path:
-    source = path.with_name(f'source_{encoding}.mkv')
+    source = path.with_name(f'source_{encoding}.mp4')
     if not source.exists():
         encode(source, encoding)
     return copy(source, path, first)
