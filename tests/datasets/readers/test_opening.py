@@ -5,9 +5,11 @@ import av
 import numpy as np
 import pytest
 import torch
+from conformance import MATRICES, encode, reference
 
-from videossl.datasets import DecodeClips, VideoReaderInit, VideoReadError
-from videossl.datasets.readers.opening import opens_video
+from videossl.datasets import DecodeClips, VideoDataset, VideoReaderInit, VideoReadError
+from videossl.datasets.readers.opening import is_cut_avi, opens_video
+from videossl.datasets.readers.other_readers import warn_once
 from videossl.errors import UserError
 from videossl.registry import TRANSFORMS
 
@@ -107,3 +109,37 @@ def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):
     assert asked == [[2, 9]] and all(
         np.array_equal(frames[index], frame) for index, frame in zip([9, 2, 9], results['imgs'])
     )
+
+
+@pytest.mark.parametrize('guard', ['never', 'always'])
+def test_a_back_end_that_is_wrong_in_some_files_of_a_kind_says_so_once(tmp_path, monkeypatch, guard):
+    pytest.importorskip('decord')
+    said = []
+    monkeypatch.setattr('videossl.datasets.readers.other_readers.print_log', lambda text, **kwargs: said.append(text))
+    warn_once.cache_clear()
+    for name in ('a.avi', 'b.avi', 'c.mkv'):
+        encode(tmp_path / name, 'h264' if name == 'c.mkv' else 'mpeg4')
+    pipeline = [
+        dict(type='VideoReaderInit', backend='decord'),
+        lambda results: dict(results, frame_inds=[3]),
+        DecodeClips(),
+    ]
+    dataset = VideoDataset(data_root=str(tmp_path), pipeline=pipeline, guard=guard)
+    assert all(len(dataset[index]['imgs']) == 1 for index in (0, 1, 2, 0))
+    assert [text.partition(' files')[0].rpartition(' ')[2] for text in said] == ['avi', 'mpeg4']
+
+
+@pytest.mark.parametrize('matrix', MATRICES)
+def test_decord_turns_and_mirrors_pictures_too(tmp_path, matrix):
+    pytest.importorskip('decord')
+    path = encode(tmp_path / 'video.mp4', 'h264', (128, 96), matrix=matrix)  # decord fails at some narrow widths
+    frames = VideoReaderInit(backend='decord')(dict(filename=str(path)))['video_reader'].read_frames([4, 20])
+    expected = reference(path)
+    for frame, wanted in zip(frames, (expected[4], expected[20])):
+        assert frame.shape == wanted.shape and np.abs(frame.astype(int) - wanted).mean() < 4
+
+
+def test_an_avi_file_from_a_pipe_is_not_cut_off():
+    assert not is_cut_avi(b'RIFF' + b'\xff' * 4 + b'AVI ', 1000)
+    assert is_cut_avi(b'RIFF' + (1000).to_bytes(4, 'little') + b'AVI ', 1000)
+    assert not is_cut_avi(b'RIFF' + (992).to_bytes(4, 'little') + b'AVI ', 1000)

@@ -19,7 +19,9 @@ INSTALL = (
     "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'"
 )
 # Containers and codecs, by FFmpeg's names, in which a back end was seen to give wrong frames (tests/datasets/readers).
-WRONG_IN: dict[str, tuple[str, ...]] = dict(decord=(), torchcodec=())
+WRONG_IN: dict[str, tuple[str, ...]] = dict(
+    decord=('avi', 'hevc', 'mpeg', 'mpeg2video', 'mpeg4', 'mpegts'), torchcodec=('avi', 'mpeg', 'mpegts', 'mpegvideo')
+)
 
 
 class TorchCodecMissing(UserError, ImportError):
