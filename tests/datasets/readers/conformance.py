@@ -368,6 +368,8 @@ def reference(path: Path) -> list[np.ndarray]:
             for frame in frames:
                 size = size or (frame.width, frame.height)
                 found.append(upright(frame.reformat(*size, format='rgb24').to_ndarray(), frame))
+    if not found:
+        raise ValueError('no frames')
     return found
 
 
