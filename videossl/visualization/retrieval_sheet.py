@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from videossl.datasets.readers.opening import open_as_training_does
-from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
+from videossl.datasets.transforms import DecodeClips, VideoReadError
 
 RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'
 FRAME_WIDTH = 4  # pixels

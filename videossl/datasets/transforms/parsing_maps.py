@@ -9,9 +9,8 @@ from mmcv.transforms import BaseTransform
 
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.parsing_store import HOW_TO_MAKE, ParsingStoreError, map_path, read_map
+from videossl.datasets.readers import VideoReadError
 from videossl.registry import TRANSFORMS
-
-from .decoding import VideoReadError
 
 
 @TRANSFORMS.register_module()
