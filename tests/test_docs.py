@@ -296,7 +296,7 @@ def anchors_of(path: Path) -> set[str]:
     return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
 
 
-@pytest.mark.parametrize('page', PAGES)
+@pytest.mark.parametrize('page', [*PAGES, 'CHANGELOG.md'])
 def test_the_links_of_a_page_lead_somewhere(page):
     for link in re.findall(r'\]\(([^)\s]+)\)', (ROOT / page).read_text()):
         if '://' in link:
@@ -325,6 +325,15 @@ def test_the_files_that_a_page_names_exist(page):
             for pattern in alternatives(word):
                 found = [*ROOT.glob(pattern), *ROOT.glob(f'{pattern}.py')]
                 assert found or inside and any(ROOT.glob(f'videossl/**/{pattern}')), word
+
+
+def test_the_page_on_the_layout_names_every_room_and_every_file_of_the_ground_floor():
+    page = inline_code('docs/architecture.md')
+    for path in (ROOT / 'videossl').iterdir():
+        if path.suffix == '.py' and path.stem != '__init__':
+            assert path.name in page
+        elif (path / '__init__.py').exists():
+            assert f'{path.name}/' in page
 
 
 def find_class(name: str) -> type | None:
