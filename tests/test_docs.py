@@ -29,14 +29,13 @@ from videossl import registry
 from videossl.apis import init_model
 from videossl.apis.recipes.command import parse_args as parse_recipe_args
 from videossl.apis.recipes.reader import choose_net, read_recipe
-from videossl.apis.running.check_config import TOP_KINDS, check_config, check_parts
+from videossl.apis.running.check_config import check_config, check_parts
 from videossl.apis.running.config_parts import parameters_of
 from videossl.checkpoints import export_backbone
 from videossl.config_files import RUNNER_KEYS, check_option, load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.errors import ConfigError
 from videossl.models import R3D
-from videossl.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -110,8 +109,7 @@ def folder(tmp_path_factory) -> Path:
     for head in config.model.heads.values():
         head.in_channels = 16
     trained = dict(
-        meta=dict(cfg=config.pretty_text, epoch=20, iter=200),
-        state_dict=init_model(config, device='cpu').state_dict(),
+        meta=dict(cfg=config.pretty_text, epoch=20, iter=200), state_dict=init_model(config, device='cpu').state_dict()
     )
     for name in ('work_dirs/laptop/vspp_after_aux/epoch_20.pth', 'work_dirs/demo/vspp/epoch_3.pth', 'epoch_20.pth'):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -251,7 +249,10 @@ def test_the_command_lines_of_a_page_are_understood(page, folder, monkeypatch, s
     targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
     configs, recipes, fragments = [], [], []
     for words in commands_of(page):
-        words = [word.strip('[]') if word.startswith('[') or word.endswith(']') and '[' not in word else word for word in words]
+        words = [
+            word.strip('[]') if word.startswith('[') or word.endswith(']') and '[' not in word else word
+            for word in words
+        ]
         if words[0] == 'python' and words[1] != '-m':
             words = [words[1].removeprefix('PATH_TO_VIDEOSSL/'), *words[2:]]
             assert Path(words[0]).is_file(), words
