@@ -201,7 +201,7 @@ def silence_file_client() -> bool:
 
 def refuse_objects_in_checkpoints() -> bool:
     """mmengine 0.10.7 downloads checkpoints with ``weights_only=False``, so that they may run code. Let it read plain types
-    alone. (Files on the disk are read by :mod:`videossl.checkpoints.reading`, whoever asks.) Not needed once mmengine's
+    alone. (:mod:`videossl.checkpoints.reading` reads all files on the disk.) Not needed once mmengine's
     loaders say ``weights_only=True``."""
     from mmengine.runner import checkpoint
 

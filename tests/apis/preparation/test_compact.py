@@ -503,7 +503,7 @@ def test_lists_that_cannot_be_meant_are_refused(source, tmp_path):
 
 def test_a_disk_without_room_is_noticed_before_the_work(source, tmp_path, monkeypatch):
     monkeypatch.setattr(api.shutil, 'disk_usage', lambda path: namedtuple('Usage', 'total used free')(10, 0, 10))
-    with pytest.raises(ConfigError, match='has room for 10 bytes, but about .* are needed'):
+    with pytest.raises(ConfigError, match='room for 10 bytes'):
         compact(source, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 

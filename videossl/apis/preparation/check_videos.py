@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
             read_every_frame if args.every_frame else read_video,
         )
         write_broken(file, unreadable)
-    except (ValueError, OSError) as error:  # a list that is none, a full disk
+    except (ValueError, OSError) as error:  # an invalid list, a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped; run the same command again to go on') from None

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -117,8 +118,8 @@ def compact(
             f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
         )
     )
-    for reason in left_out:
-        print(printable(f'left out, as no list of these videos: {reason}'))
+    for file in left_out:
+        print(printable(f'left out, as no list of these videos: {file}'))
     number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
@@ -162,8 +163,8 @@ def _check_folders(data_root: str, out: str) -> None:
 
 
 def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
-    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
-    files that might have been meant as lists are none."""
+    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
+    each other file that might be a list, the reason why it is not."""
     folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
     lists, videos, left_out = [], [], []
     for name in ann_files:
@@ -251,7 +252,7 @@ def _write_all(
     data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
 ) -> Iterator[tuple[str, str | None]]:
     """(video, reason for its failure or None), in the order in which they are done."""
-    jobs = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
+    jobs: dict[Any, str] = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
     with Progress(disable=not jobs) as progress:
         task = progress.add_task(f'Writing {len(jobs)} videos', total=len(jobs))
         for job, outcome in read_all(list(jobs), workers, timeout, partial(reencode_job, settings=settings)):
