@@ -1,8 +1,13 @@
 """What all tests share."""
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+# Many compare with values computed on the CPU, to the bit. Before torch looks for one: tools/check_gpu.py is for GPUs.
+if 'VIDEOSSL_TESTS_ON_GPU' not in os.environ:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 import pytest
 import torch
@@ -10,6 +15,17 @@ from mmengine.logging import MMLogger
 from torch import nn
 
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def cache_folder(tmp_path_factory):
+    """Frame indices of the tests' videos are kept in a folder that is removed."""
+    before = os.environ.get('VIDEOSSL_CACHE')
+    os.environ['VIDEOSSL_CACHE'] = str(tmp_path_factory.mktemp('cache'))
+    yield
+    os.environ.pop('VIDEOSSL_CACHE')
+    if before is not None:
+        os.environ['VIDEOSSL_CACHE'] = before
 
 
 @pytest.fixture(autouse=True)

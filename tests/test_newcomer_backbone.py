@@ -1,4 +1,4 @@
-"""A backbone of somebody else's, in one file outside of videossl: the file and the config that docs/extend_backbone.md shows."""
+"""A backbone of somebody else's, in one file outside of videossl: the file and the config that docs/extend.md shows."""
 
 import importlib
 import os
@@ -15,16 +15,16 @@ from videossl.models import BranchedBackbone
 from videossl.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / 'docs' / 'extend_backbone.md'
+PAGE = ROOT / 'docs' / 'extend.md'
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory) -> Path:
     """A folder with the files of the page under the names in their first lines."""
     folder = tmp_path_factory.mktemp('newcomer')
-    for block in re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL):
-        name = re.match(r'# (\w+\.py)\n', block)[1]
-        (folder / name).write_text(block)
+    _, section = PAGE.read_text().split('\n## Add a backbone\n')
+    for name, text in re.findall(r'```python\n# (\w+\.py)\n(.*?)```', section, re.DOTALL):
+        (folder / name).write_text(f'# {name}\n{text}')
     return folder
 
 

@@ -22,8 +22,9 @@ PAGE = ROOT / 'docs' / 'extend.md'
 def folder(tmp_path_factory) -> Path:
     """A folder with the files of the page under the names in their first lines, and videos."""
     folder = tmp_path_factory.mktemp('newcomer')
-    for block in re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL):
-        (folder / re.match(r'# (\w+\.py)\n', block)[1]).write_text(block)
+    section, _ = PAGE.read_text().split('\n## Add a backbone\n')
+    for name, text in re.findall(r'```python\n# (\w+\.py)\n(.*?)```', section, re.DOTALL):
+        (folder / name).write_text(f'# {name}\n{text}')
     write_moving_shapes(folder / 'shapes', num_train=2, num_test=0, num_frames=24, workers=1)
     return folder
 

@@ -111,7 +111,7 @@ class BrokenVideos:
         if the data set has another length."""
         if state['length'] != len(self.named):
             return
-        self.tried |= torch.from_numpy(np.unpackbits(state['tried'].numpy(), count=len(self.tried)).astype(bool))
+        self.tried |= torch.from_numpy(np.unpackbits(state['tried'].cpu().numpy(), count=len(self.tried)).astype(bool))
         for index, path, is_excluded, stamp in state['videos']:
             if filename_of(index) == path and stamp_of(path) == stamp:
                 self.named[index] = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from mmaction.datasets import VideoDataset as MMActionVideoDataset
+from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
@@ -24,8 +25,9 @@ from videossl.registry import DATASETS
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
 from .pipelines import Pipeline, build_pipeline
-from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
-from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
+from .readers import DecoderLost, VideoReadError
+from .readers.opening import VideoReaderInit, decode_video, decodes_video, open_video, opens_video, video_exists
+from .transforms.decoding import DecodeClips
 
 if TYPE_CHECKING:
     from .readers.guard import DecoderGuard  # needs a system that can fork
@@ -127,9 +129,8 @@ class VideoDataset(MMActionVideoDataset):
             (type(transform).__name__ for transform in self.pipeline.transforms if decodes_video(transform)), None
         )
         if stock and any(
-            getattr(transform, 'backend', 'decord') != 'decord'
+            isinstance(transform, VideoReaderInit) and transform.backend != 'decord'
             for transform in self.pipeline.transforms
-            if type(transform).__name__ == 'VideoReaderInit'
         ):
             raise ValueError(
                 f'VideoReaderInit needs DecodeClips behind it, not {stock}, which reads what the "Init" of the same '
@@ -281,10 +282,10 @@ class VideoDataset(MMActionVideoDataset):
     def _is_guarded(self, transform: Callable) -> bool:
         return (
             hasattr(os, 'fork')
-            and type(transform).__name__ in ('VideoReaderInit', 'DecordInit')
+            and isinstance(transform, (VideoReaderInit, DecordInit))
             and (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None)
             and all(
-                type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
+                isinstance(other, DecordDecode) and other.mode == 'accurate'
                 for other in self.pipeline.transforms
                 if decodes_video(other)
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 from videossl.checks import check_integer
 from videossl.datasets.readers.opening import open_as_training_does
-from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
+from videossl.datasets.transforms import DecodeClips, VideoReadError
 
 from .clip_sheet import thumbnail_row
 from .figures import new_figure

@@ -9,10 +9,10 @@ import numpy as np
 from videossl.checks import check_integer, checked_size
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.parsing_store import HOW_TO_MAKE, ParsingStoreError, map_path, read_map
+from videossl.datasets.readers import VideoReadError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
-from .decoding import VideoReadError
 
 
 @TRANSFORMS.register_module()

@@ -71,10 +71,11 @@ class OrderHead(PretextHead):
                 f'{tuple(embedding.shape)}; give the sampler (SampleClipOrder) the same tuple_len, and no '
                 'num_views'
             )
-        first, second = (list(clips) for clips in zip(*self.pairs))
         with in_float32(embedding):
-            embedding = embedding.float()
-            pairs = torch.cat([embedding[:, first], embedding[:, second]], dim=2)
+            clips = embedding.float().unbind(1)  # an index that is a list would be copied to the device, and waited for
+            pairs = torch.stack(
+                [torch.cat([clips[first], clips[second]], dim=1) for first, second in self.pairs], dim=1
+            )
             relations = F.relu(self.relation(pairs))
             return self.classifier(self.dropout(relations.flatten(1)))
 

@@ -219,11 +219,11 @@ class MomentumPretrainer(Pretrainer):
             )
         if self.shuffle_teacher:
             check_equal_batches(inputs)
-        student = self.embed(inputs[:, self.student_views], self.embeddings_in_use)
+        student = self.embed(select_views(inputs, self.student_views), self.embeddings_in_use)
         for name, predictor in self.predictors.items():
             student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
         normalised = {name: F.normalize(student[name].float(), dim=2) for name in self.teacher_embeddings}
-        teacher = self.embed_with_teacher(inputs[:, self.teacher_views], self.teacher_embeddings)
+        teacher = self.embed_with_teacher(select_views(inputs, self.teacher_views), self.teacher_embeddings)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             compares, read = needs(head, 'teacher'), head.embedding_name
@@ -254,6 +254,11 @@ class MomentumPretrainer(Pretrainer):
 def begins_step(optim_wrapper: OptimWrapper) -> bool:
     """Whether the coming iteration is the first of those whose gradients one optimiser step accumulates."""
     return optim_wrapper._inner_count % optim_wrapper._accumulative_counts == 0
+
+
+def select_views(inputs: Tensor, views: Sequence[int]) -> Tensor:
+    """The named views of clips [B, V, ...]. An index that is a list would be copied to the device, and waited for."""
+    return torch.stack([inputs[:, view] for view in views], dim=1)
 
 
 def missing_hooks(model: nn.Module, missing: Sequence[str]) -> str:
