@@ -157,17 +157,8 @@ class Checks:
                 if net.name not in work:
                     work[net.name] = multiplications(net)
                 seconds = 0.1 if self.small else 0.5 if self.place.quick else 1.0
-                self.one(
-                    found,
-                    f'{net.name} | {setting_name(*setting)}',
-                    measure_net,
-                    net,
-                    setting,
-                    self.place.device,
-                    peaks,
-                    work[net.name],
-                    seconds,
-                )
+                arguments = net, setting, self.place.device, peaks, work[net.name], seconds
+                self.one(found, f'{net.name} | {setting_name(*setting)}', measure_net, *arguments)
 
     def check_steps(self, found: dict) -> None:
         place = self.place if self.small else replace(self.place, batch=30)

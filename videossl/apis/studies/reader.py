@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from videossl.checks import check_choice
 from videossl.config_files import load_config
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
@@ -128,8 +129,7 @@ def read_study(args: argparse.Namespace) -> Study:
             f'{sorted(unknown)}'
         )
     split = args.split or config.get('split', 'test')
-    if split not in SPLITS:
-        raise ConfigError(f'{path}: split must be one of {SPLITS}, got {split!r}')
+    check_choice(f'{path}: split', split, SPLITS)
     name = f'{path.stem}_select' if args.split == 'select' else path.stem
     work_dir = Path(args.work_dir or Path('work_dirs') / name)
     recipe = load_config(str(path.parent / config.recipe))
