@@ -1,4 +1,4 @@
-"""The page that ``tools/check_gpu.py`` writes, from what its checks found."""
+"""The page that ``tools/check_gpu.py`` writes."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ def failures(report: dict) -> list[str]:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable]) -> list[str]:
-    """A Markdown table; nothing without rows."""
+    """A Markdown table; a sentence without rows."""
     rows = [[shown(cell) for cell in row] for row in rows]
     head = list(head)
     if not rows:
