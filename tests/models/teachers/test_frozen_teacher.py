@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from videossl.models import ModuleTeacher
-from videossl.registry import MODELS
 
 
 class Identity(nn.Module):
@@ -21,7 +20,6 @@ class Identity(nn.Module):
         return self.wrap(images)
 
 
-@MODELS.register_module(name='TeacherOfTheTests')
 class SmallNet(nn.Module):
     """A convolution, a batch norm and dropout: everything that would behave differently in training."""
 

@@ -44,7 +44,6 @@ def evaluate(job: dict) -> dict[str, dict]:
     """
     protocol = protocol_of(job['protocol'], **job['views'])
     views = protocol.views()
-    views['num_clips'] = views.pop('clips')
     model = load_backbone(job['checkpoint'], device=get_device())
     train, test = (
         extract_features(
