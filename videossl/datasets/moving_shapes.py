@@ -463,7 +463,7 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     av = _import_av()
     with av.open(str(path), 'w', format='mp4') as container:
         # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does.
-        # One thread, as the videos are small and several are written at a time.
+        # One thread, as the videos are small and are written in parallel.
         # Without mbtree, which sometimes encodes the same frames differently: files are to be the same every time.
         options = {'crf': '18', 'preset': 'veryfast', 'g': '12', 'bf': '0', 'threads': '1', 'x264-params': 'mbtree=0'}
         stream = container.add_stream('libx264', rate=fps, options=options)

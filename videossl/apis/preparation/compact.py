@@ -1,4 +1,4 @@
-"""From a data set as it is handed out to one that is read several times faster: small frames, key frames close together."""
+"""Rewrite the videos of a data set so that they are read faster: small frames, key frames close together."""
 
 import argparse
 import json
@@ -83,10 +83,10 @@ def compact(
     timeout: float = TIMEOUT,
     dry_run: bool = False,
 ) -> CompactReport:
-    """Write the videos of a data set anew into another folder, and its lists with the new names.
+    """Write the videos of a data set again into another folder, and its lists with the new names.
 
-    Paths stay the same but for their ending, which becomes ``.mp4``. What was written before is left alone unless its source
-    has changed, so the same call goes on with what was cut off. Sources are only read.
+    Paths stay the same except for their ending, which becomes ``.mp4``. Videos that were written before are kept unless their
+    source has changed, so that the same call continues an interrupted one. Sources are only read.
 
     Args:
         data_root: folder of the videos.
@@ -99,7 +99,7 @@ def compact(
         dry_run: look, estimate, and write nothing.
 
     Raises:
-        ConfigError: an argument cannot be meant, or the disk is full or too small.
+        ConfigError: an argument is invalid, or the disk is full or too small.
     """
     settings = settings or Reencoding()
     _check_folders(data_root, out)

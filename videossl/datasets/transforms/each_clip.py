@@ -1,4 +1,4 @@
-"""Spatial and colour transforms with a draw of their own for every clip, and a record of what was done."""
+"""Spatial and colour transforms with a separate draw for every clip, and a record of crops and flips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

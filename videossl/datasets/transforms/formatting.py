@@ -69,7 +69,7 @@ class PackClips(Transform):
 
 
 def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:
-    """A label as a tensor of its own; ``num_clips``: one entry for each of so many clips is needed."""
+    """A copy of a label as a tensor; with ``num_clips`` it must have one entry for each clip."""
     label = np.asarray(label)
     if not np.issubdtype(label.dtype, np.integer):
         raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
@@ -82,7 +82,7 @@ def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:
 
 
 def _pack_maps(key: str, maps: Any, dtype: type, num_axes: int, num_clips: int) -> torch.Tensor:
-    """Maps of each clip, or of one of them, as a tensor of their own."""
+    """A copy of the maps of each clip, or of one clip, as a tensor."""
     maps = np.asarray(maps)
     if maps.ndim != num_axes or len(maps) not in (1, num_clips):
         raise ValueError(

@@ -41,7 +41,7 @@ class PretextHead(BaseModule):
         self.loss_weight = loss_weight
 
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
-        """[B, 1, D] to [B, D]; raise a ValueError where there are several views."""
+        """[B, 1, D] to [B, D]; refuse more than one view."""
         if embedding.shape[1] != 1:
             raise ValueError(
                 f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
