@@ -42,7 +42,7 @@ test: $(STAMP) ## run the tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 faults: $(STAMP) ## run all fault-injection tests, the slow ones too
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults tests/datasets/readers
 
 # Figures to compare need a machine that does nothing else meanwhile.
 bench: $(STAMP) ## run the benchmarks one after another, most of an hour

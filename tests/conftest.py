@@ -17,6 +17,17 @@ from torch import nn
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def cache_folder(tmp_path_factory):
+    """Frame indices of the tests' videos are kept in a folder that is removed."""
+    before = os.environ.get('VIDEOSSL_CACHE')
+    os.environ['VIDEOSSL_CACHE'] = str(tmp_path_factory.mktemp('cache'))
+    yield
+    os.environ.pop('VIDEOSSL_CACHE')
+    if before is not None:
+        os.environ['VIDEOSSL_CACHE'] = before
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """Tiny nets lose more to waiting for each other's threads than they gain: one thread is up to ten times faster."""

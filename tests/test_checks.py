@@ -2,7 +2,7 @@
 
 import pytest
 
-from videossl.checks import check_choice, check_integer, check_positive, check_share
+from videossl.checks import check_choice, check_integer, check_positive, check_share, checked_size
 from videossl.errors import ConfigError
 
 
@@ -28,3 +28,13 @@ def test_the_least_integer_can_be_another_one():
     check_integer('gap', 0, 0)
     with pytest.raises(ValueError, match='at least 2'):
         check_integer('tuple_len', 1, 2)
+
+
+def test_a_size_is_a_pair_one_number_for_both_or_none():
+    assert [checked_size('size', size) for size in (56, (7, 9), [7, 9], None)] == [(56, 56), (7, 9), (7, 9), None]
+
+
+@pytest.mark.parametrize('size', [1, (2,), (2, 1), (2, 2.5), (2, 3, 4), 'ab'])
+def test_other_sizes_are_refused_by_name(size):
+    with pytest.raises(ConfigError, match='^input_size must be .*at least 2'):
+        checked_size('input_size', size, minimum=2)

@@ -1,6 +1,6 @@
 """videossl: self-supervised pretraining of video encoders, as a plugin of mmaction2 and mmengine.
 
-Importing this package repairs what is known to be broken in the packages it stands on (:mod:`videossl.compat`) and
+Importing this package repairs known faults of the packages that it builds on (:mod:`videossl.compat`) and
 registers every part, so ``custom_imports = dict(imports=['videossl'])`` is all that another project's config needs.
 """
 

@@ -1,6 +1,6 @@
 """Checks of arguments. Each raises a ConfigError, which is a ValueError, that names the argument and the value."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,3 +29,15 @@ def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
     """Refuse a value that is not among the choices."""
     if value not in choices:
         raise ConfigError(f'{name} must be one of {", ".join(map(repr, choices))}, got {value!r}')
+
+
+def checked_size(name: str, size: int | Sequence[int] | None, minimum: int = 1) -> tuple[int, int] | None:
+    """(height, width) of integers of at least ``minimum``, from a pair or one number for both; None stays None."""
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side >= minimum for side in pair):
+        raise ConfigError(
+            f'{name} must be (height, width) or one number for both, of at least {minimum}, or None, got {size!r}'
+        )
+    return pair

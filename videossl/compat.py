@@ -1,4 +1,4 @@
-"""Repairs of third-party packages, each with the version it is for and how to tell that it is no longer needed.
+"""Repairs of third-party packages, each with its version and the condition under which it is no longer needed.
 
 :func:`apply` runs once, when videossl is imported. Every repair tests for the fault before it touches anything, where
 that can be told, so with a mended release it does nothing; :data:`applied` lists what was done, for the log.
@@ -201,7 +201,7 @@ def silence_file_client() -> bool:
 
 def refuse_objects_in_checkpoints() -> bool:
     """mmengine 0.10.7 downloads checkpoints with ``weights_only=False``, so that they may run code. Let it read plain types
-    alone. (Files on the disk are read by :mod:`videossl.checkpoints.reading`, whoever asks.) Not needed once mmengine's
+    alone. (:mod:`videossl.checkpoints.reading` reads all files on the disk.) Not needed once mmengine's
     loaders say ``weights_only=True``."""
     from mmengine.runner import checkpoint
 
@@ -234,11 +234,10 @@ def run_no_config_in_checkpoints() -> bool:
 
 
 def leave_inherited_objects_alone() -> bool:
-    """When a video reader of decord 0.6.0 is dropped it waits for threads of its own. A process that is forked, as loader
-    workers are, inherits readers without their threads: one that its parent had left to the garbage collector let it wait
-    for ever. So the collector of a forked process leaves alone whatever it has inherited, which also keeps that memory
-    shared. It depends on what those threads were doing, so it cannot be looked for here; the tests do. Not needed once such a
-    reader can be dropped there."""
+    """A video reader of decord 0.6.0 waits for its threads when it is freed. A forked process, such as a loader worker,
+    inherits readers without their threads, and waits for ever if its garbage collector frees one. Freeze the objects that a
+    forked process inherits, which also keeps their memory shared. The fault depends on timing, so it is not detected here but
+    in the tests. Not needed once such a reader can be freed in a forked process."""
     if not hasattr(os, 'register_at_fork'):
         return False
     os.register_at_fork(after_in_child=gc.freeze)

@@ -15,18 +15,8 @@ from mmengine.utils import import_modules_from_strings
 from videossl.errors import ConfigError
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
-    'custom_imports',
-    'env_cfg',
-    'log_level',
-    'launcher',
-    'compile',
-    'activation_checkpointing',
-    'runner_type',
-    'efficient_conv_bn_eval',
-    'model_wrapper_cfg',
-    'sync_bn',
-    'find_unused_parameters',
-    'resource_limit',
+    *('custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type'),
+    *('efficient_conv_bn_eval', 'model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'resource_limit'),
 }
 
 

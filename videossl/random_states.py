@@ -21,7 +21,7 @@ def random_states() -> dict:
         numpy=(str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached_gauss)),
         torch=torch.get_rng_state(),
     )
-    if cuda_is_in_use():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
         states['cuda'] = torch.cuda.get_rng_state()
     return states
 
@@ -45,7 +45,3 @@ def kept_random_states() -> Iterator[None]:
         yield
     finally:
         set_random_states(states)
-
-
-def cuda_is_in_use() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_initialized()

@@ -318,7 +318,7 @@ def test_a_checkpoint_without_a_teacher_or_backbone_says_so(tmp_path):
         tmp_path / 'run.pth',
         dict(type='Pretrainer', backbone=R3D_CONFIG, heads=dict(speed=dict(type='SpeedHead', in_channels=32))),
     )
-    with pytest.raises(CheckpointError, match='no names that begin with teacher.backbone.*averaged teacher'):
+    with pytest.raises(CheckpointError, match='teacher.backbone'):
         export_backbone(tmp_path / 'run.pth', tmp_path / 'x.pth', teacher=True)
     torch.save(dict(state_dict={'encoder.weight': torch.zeros(2)}), tmp_path / 'other.pth')
     with pytest.raises(CheckpointError, match='begin with backbone.; it has encoder'):

@@ -207,7 +207,7 @@ def test_of_two_encoders_the_one_asked_for_is_taken(encoder, prefix, tmp_path):
 
 def test_auto_says_when_it_cannot_tell(tmp_path):
     source = write(tmp_path / 'theirs.pth', make('vcop-r3d-10')[1])
-    with pytest.raises(CheckpointError, match='(?s)whose it is: .*vspp, video-pace, vcop.*--family'):
+    with pytest.raises(CheckpointError, match='(?s)vspp, video-pace, vcop.*--family'):
         import_backbone(source)
     with pytest.raises(CheckpointError, match='hara-resnet3d without anything to tell'):
         import_backbone(
@@ -225,9 +225,7 @@ def test_auto_and_the_given_family_agree(tmp_path):
 
 def test_a_file_of_another_family_than_said_is_refused(tmp_path):
     source = write(tmp_path / 'theirs.pth', make('vcop-r3d-10', 'base_network.')[1])
-    with pytest.raises(
-        CheckpointError, match='a file of vcop, not of video-pace: the names that begin with base_network'
-    ):
+    with pytest.raises(CheckpointError, match='vcop, not of video-pace'):
         import_backbone(source, 'video-pace')
     with pytest.raises(CheckpointError, match='vcop-r3d, which no file of rspnet has'):
         import_backbone(source, 'rspnet')

@@ -188,7 +188,7 @@ def test_a_deeper_net_is_refused_though_all_that_is_wanted_is_in_it(save, bare):
 def test_a_single_missing_batch_norm_is_enough_for_a_refusal(save):
     weights = random_model(config_of(PRETRAINER)).state_dict()
     path = save(None, without(weights, 'backbone.stem.bn.running_mean'))
-    with pytest.raises(CheckpointError, match='not of this backbone, R3D: .* lacks backbone.stem.bn.running_mean'):
+    with pytest.raises(CheckpointError, match='R3D: .* lacks backbone.stem.bn.running_mean'):
         init_model(config_of(PRETRAINER), path, 'cpu')
 
 
@@ -272,7 +272,7 @@ def test_a_foreign_checkpoint_needs_its_backbone_named(save):
 def test_a_type_that_nobody_registered_is_named(save):
     config = config_of(dict(PRETRAINER, backbone=dict(type='my_package.MyNet')))
     path = save(config, random_model(config_of(PRETRAINER)).state_dict())
-    with pytest.raises(CheckpointError, match="type 'my_package.MyNet', which no registry has.*import the module"):
+    with pytest.raises(CheckpointError, match="'my_package.MyNet'.*import"):
         load_backbone(path)
 
 

@@ -66,7 +66,7 @@ def test_bad_input(tmp_path):
     with pytest.raises(CheckpointError, match='there is no checkpoint'):
         publish_model(tmp_path / 'none.pth')
     torch.save(dict(state_dict={'teacher.weight': torch.zeros(2)}), tmp_path / 'teacher.pth')
-    with pytest.raises(CheckpointError, match='nothing but parts that only training needs: teacher'):
+    with pytest.raises(CheckpointError, match='only training needs: teacher'):
         publish_model(tmp_path / 'teacher.pth')
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / 'linear.pth')
     with pytest.raises(CheckpointError, match='ends with .pth or .pt'):

@@ -13,7 +13,7 @@ ROOT = Path(config_directory())
 CONFIGS = sorted(
     str(path.relative_to(ROOT))
     for path in ROOT.glob('*/**/*.py')
-    if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes')
+    if path.relative_to(ROOT).parts[0] not in ('_base_', 'recipes', 'studies')
 )
 # Each recipe with each of its networks: None where it has one.
 RECIPES = [

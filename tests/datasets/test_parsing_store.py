@@ -12,7 +12,6 @@ from videossl.datasets.parsing_store import (
     dequantise,
     map_path,
     quantise,
-    read_info,
     read_map,
     verify,
     write_parsing,
@@ -116,11 +115,11 @@ def test_another_number_of_classes_is_refused(tmp_path):
 
 
 def test_a_whole_file_is_verified(stored):
-    assert verify(stored[0]) == read_info(stored[0]) == INFO
+    assert verify(stored[0]) == INFO
 
 
 @pytest.mark.parametrize('length', [0, 1, 100, -1, -30])
-@pytest.mark.parametrize('read', [verify, read_info, lambda path: read_map(path, 4)])
+@pytest.mark.parametrize('read', [verify, lambda path: read_map(path, 4)])
 def test_a_file_that_is_cut_off_is_named_with_the_way_to_make_it(stored, length, read):
     path, _ = stored
     path.write_bytes(path.read_bytes()[:length])
@@ -165,7 +164,7 @@ def rewrite(path, **changes):
 def test_a_file_of_another_kind_is_named(stored, changes, message):
     rewrite(stored[0], **changes)
     with pytest.raises(ParsingStoreError, match=message):
-        read_info(stored[0])
+        verify(stored[0])
 
 
 def test_a_frame_that_is_missing_is_found(stored):

@@ -246,13 +246,13 @@ def test_samples_replacements_and_scanned_folders_keep_to_the_part(tmp_path, goo
 @pytest.mark.parametrize(
     'changed, named',
     [
-        (dict(number=0), 'number must be an integer of at least 1, but is 0'),
+        (dict(number=0), 'number must be an integer of at least 1'),
         (dict(number=2.5), 'number must be'),
         (dict(number=True), 'number must be'),
         (dict(seed=-1), 'seed must be an integer of at least 0'),
         (dict(seed=None), 'seed must be'),
-        (dict(use='test'), r"use must be one of \('train', 'held_out'\), but is 'test'"),
-        (dict(fraction=0.1), 'hold_out must be a dict of number, seed and use'),
+        (dict(use='test'), 'use must be one of'),
+        (dict(fraction=0.1), 'hold_out must be a dict'),
         (dict(number=40), 'list.txt: hold_out: number=40 of 40 videos leaves none to train on'),
         (dict(number=800), 'list.txt: hold_out: number=800 of 40 videos'),
     ],
@@ -264,7 +264,7 @@ def test_a_senseless_division_is_refused(forty_videos, changed, named):
 
 @pytest.mark.parametrize('hold_out', [800, 'held_out', {}, dict(number=5, use='train')])
 def test_a_division_that_is_not_said_in_full_is_refused(forty_videos, hold_out):
-    with pytest.raises(ValueError, match='hold_out must be a dict of number, seed and use'):
+    with pytest.raises(ValueError, match='hold_out must be a dict'):
         VideoDataset(**forty_videos, hold_out=hold_out)
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import random
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +24,6 @@ from videossl.engine import DrawSampler
 from videossl.engine.resumable_loops import ResumableLoop
 from videossl.errors import CheckpointError
 from videossl.models import MemoryBank
-from videossl.random_states import kept_random_states, random_states, set_random_states
 
 SAMPLES, BATCH, EPOCHS = 8, 3, 3
 EACH_EPOCH = 3  # batches, the last of 2 samples
@@ -462,26 +460,6 @@ def test_a_checkpoint_of_another_model_is_refused_before_anything_of_it_is_taken
     ):
         resumed.train()
     assert all(torch.equal(value, before[name]) for name, value in resumed.model.state_dict().items())
-
-
-# --------------------------------------------------------------------------------------------------------- the parts
-def test_random_states_are_plain_and_come_back(tmp_path):
-    torch.save(random_states(), tmp_path / 'states.pth')
-    states = torch.load(tmp_path / 'states.pth', weights_only=True)
-    expected = [random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), float(torch.rand(1))]
-    set_random_states(states)
-    drawn = [random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), float(torch.rand(1))]
-    assert drawn == expected
-
-
-def test_random_states_are_kept_also_over_an_error():
-    torch.manual_seed(5)
-    expected = float(torch.rand(1))
-    torch.manual_seed(5)
-    with pytest.raises(ValueError), kept_random_states():
-        torch.rand(3)
-        raise ValueError
-    assert float(torch.rand(1)) == expected
 
 
 @pytest.mark.parametrize('world_size', [1, 2])

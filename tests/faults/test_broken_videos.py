@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from hostile_files import NUM_FRAMES, cut, pictures, read_with_pyav, write_rotated, write_sound, write_video
+from mmaction.datasets import transforms
 from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
@@ -26,7 +27,7 @@ from torch.utils.data import DataLoader
 
 from videossl.apis.running.train import main as train
 from videossl.datasets import VideoDataset
-from videossl.datasets.broken_videos import BrokenVideos, add_line
+from videossl.datasets.broken_videos import BrokenVideos
 from videossl.datasets.readers import opening
 from videossl.engine import BrokenVideosHook, Draw, DrawSampler
 from videossl.engine.hooks.broken_videos_hook import records
@@ -63,10 +64,11 @@ class Facts:
         )
 
 
-class DecordInit:
+class DecordInit(transforms.DecordInit):
     """Stands in for mmaction2's: what becomes of a file is said by its name. Also logs which files are opened."""
 
-    io_backend = 'none'
+    def __init__(self):
+        super().__init__(io_backend='none')
 
     def __call__(self, results):
         path = results['filename']
@@ -325,7 +327,8 @@ def test_a_file_without_permission_is_named_as_such(tmp_path):
     finally:
         os.seteuid(0)
     assert os.path.basename(sample['filename']) == 'good.mp4'
-    assert len(named) == 1 and 'PermissionError' in named[0] and 'secret.mp4' in named[0], named
+    (named,) = [line for line in named if line.startswith('cannot read')]  # nor can somebody else write to the cache
+    assert 'PermissionError' in named and 'secret.mp4' in named
 
 
 @contextmanager
@@ -368,9 +371,7 @@ def test_a_decoder_that_raises_or_gives_fewer_frames_than_promised(tmp_path, nam
 
 def test_mmaction2s_own_decoding_that_gives_fewer_frames_is_noticed(tmp_path):
 
-    class DecordDecode:
-        mode = 'accurate'
-
+    class DecordDecode(transforms.DecordDecode):
         def __call__(self, results):
             return dict(results, imgs=list(results['video_reader'].get_batch(results['frame_inds'])))
 
@@ -560,54 +561,6 @@ def test_a_run_stops_when_too_large_a_share_is_broken(tmp_path):
             dataset[Draw(0, 10, 0)]
         words = ['3 of the 10 videos', 'share of 0.2', 'data_root', 'check_videos.py', 'max_broken_share']
         assert all(word in str(error.value) for word in words), error.value
-
-
-def test_the_share_of_a_large_data_set_is_judged_after_a_hundred_videos():
-    broken = BrokenVideos(1000)
-    broken.tried[:99] = broken.named[:99] = True
-    broken.check_share(0.5)
-    broken.tried[99] = True
-    with pytest.raises(RuntimeError, match='99 of the 100 videos'):
-        broken.check_share(0.5)
-    broken.tried[100:199] = True
-    broken.check_share(0.5)  # 99 of 199
-
-
-def add_lines(file, start):
-    for number in range(50):
-        add_line(file, f'{(start + number) % 50}.mp4', 'bad')
-
-
-def test_processes_that_write_to_the_list_at_once_lose_and_repeat_nothing(tmp_path):
-    file = str(tmp_path / 'work' / 'broken_videos.txt')
-    processes = [get_context('fork').Process(target=add_lines, args=(file, 12 * number)) for number in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
-    lines = (tmp_path / 'work' / 'broken_videos.txt').read_text().splitlines()
-    assert sorted(lines) == sorted(f'{number}.mp4\tbad' for number in range(50))
-
-
-def test_names_with_line_breaks_stay_on_one_line_and_a_torn_line_is_closed(tmp_path):
-    file = tmp_path / 'broken_videos.txt'
-    file.write_text('torn of')
-    for _ in range(2):
-        add_line(str(file), 'a\nb\tc\\d \udcff.mp4', 'two\nlines')
-        add_line(str(file), 'd \udcff.mp4', 'other')
-    assert file.read_bytes() == b'torn of\na\\nb\\tc\\\\d \xff.mp4\ttwo lines\nd \xff.mp4\tother\n'
-
-
-def test_half_a_character_in_a_name_is_written_as_in_python(tmp_path):
-    file = tmp_path / 'broken_videos.txt'
-    for _ in range(2):
-        add_line(str(file), '\ud800.mp4', 'not \udfff')
-    assert file.read_text() == '\\ud800.mp4\tnot \\udfff\n'
-    broken = BrokenVideos(1)
-    broken.file = file
-    with log_file_in_memory() as messages:
-        broken.record(0, 'a\nb \ud800 \udcff.mp4', 'gone', 'it stays')
-    assert messages == ['cannot read a\\nb \\ud800 \\udcff.mp4: gone; it stays']
 
 
 def test_a_list_that_cannot_be_written_ends_nothing(tmp_path):

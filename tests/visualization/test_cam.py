@@ -2,7 +2,6 @@
 
 import copy
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 from videossl.compat import config_directory
 from videossl.datasets import SamplePace, SampleSegmentPace
 from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
-from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, overlay, write_cam_video
+from videossl.visualization import cam_maps, means_on_masks
 from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_positions
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
@@ -228,35 +227,6 @@ def test_means_on_masks_are_those_of_the_pixels():
             means_on_masks(maps, bad)
 
 
-def test_an_overlay_goes_from_blue_to_red():
-    mixed = overlay(np.full((1, 1, 2, 3), 100, np.uint8), np.array([[[0.0, 1.0]]]), strength=0.5)
-    assert mixed.tolist() == [[[[50, 50, 114], [114, 50, 50]]]]  # JET ends in dark blue and dark red, 128
-    with pytest.raises(ValueError, match='does not go'):
-        overlay(np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 3, 2)))
-
-
-def test_a_video_has_all_frames_of_all_clips_with_the_map_to_the_right(tmp_path):
-    clips, maps = np.full((2, 5, 40, 60, 3), 128, np.uint8), np.zeros((2, 5, 40, 60))
-    write_cam_video(tmp_path / 'cam.mp4', clips, maps)
-    with av.open(str(tmp_path / 'cam.mp4')) as container:
-        frames = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
-    assert len(frames) == 10 and frames[0].shape == (240, 720, 3)
-    left, right = frames[0][:, :350].mean((0, 1)), frames[0][:, 370:].mean((0, 1))
-    assert np.abs(left - 128).max() < 6 and right[2] > right[0] + 30
-    assert [path.name for path in tmp_path.iterdir()] == ['cam.mp4']
-
-
-def test_a_contact_sheet_has_a_row_a_clip_that_says_what_is_shown(pixels):
-    figure = draw_cam_sheet(
-        np.zeros((2, 16, 8, 8, 3), np.uint8), np.zeros((2, 16, 8, 8)), ['this', 'that'], 'video.mp4'
-    )
-    assert [axes.get_title(loc='left') for axes in figure.axes] == ['this', 'that']
-    assert figure.axes[0].images[0].get_array().shape == (2 * 12, 8 * 12, 3)
-    assert pixels(figure).std() > 0
-    with pytest.raises(ValueError, match='equally many'):
-        draw_cam_sheet(np.zeros((2, 16, 8, 8, 3), np.uint8), np.zeros((1, 16, 8, 8)), ['this'])
-
-
 def test_the_tool_measures_moving_shapes_and_goes_on_after_a_broken_video(analysis_tool, tmp_path, capsys):
     from videossl.datasets.moving_shapes import write_moving_shapes
 
@@ -315,13 +285,3 @@ def test_the_tool_names_the_heads_there_are(analysis_tool, small_pretrainer, tmp
         analysis_tool('cam').main(
             [CONFIG, str(tmp_path / 'vspp.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'), '--head', 'order']
         )
-
-
-def test_numbers_of_the_frames_shown_stand_below_them():
-    clips, maps = np.zeros((1, 16, 8, 8, 3), np.uint8), np.zeros((1, 16, 8, 8))
-    figure = draw_cam_sheet(clips, maps, ['this'], frame_inds=100 + 2 * np.arange(16)[None])
-    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert len(shown) == 8 and shown[0] == '100' and shown[-1] == '130'
-    assert not draw_cam_sheet(clips, maps, ['this']).axes[0].get_xticklabels()
-    with pytest.raises(ValueError, match='frame numbers'):
-        draw_cam_sheet(clips, maps, ['this'], frame_inds=np.arange(16))

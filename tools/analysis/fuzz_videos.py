@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from videossl.datasets import VideoDataset
 from videossl.datasets.readers import opening
-from videossl.datasets.transforms.video_reader import BACKENDS
+from videossl.datasets.readers.opening import BACKENDS
 from videossl.engine import DrawSampler
 
 # ending, codec

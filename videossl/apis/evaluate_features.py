@@ -18,6 +18,10 @@ from videossl.files import whole_file
 
 from .running.launch import keep_freed_memory
 
+# Arguments of the command that evaluate_model has too.
+SETTINGS = (
+    *('evaluations', 'ks', 'k', 'temperature', 'probe', 'train_on', 'features_dir', 'batch_size', 'num_workers'),
+)
 REPORTS = dict(json=report_json, md=report_markdown)
 
 
@@ -111,22 +115,8 @@ def main(argv: list[str] | None = None) -> None:
             else init_model(args.config, args.checkpoint, device)
         )
         train, test = (osp.join(args.data_root, name) for name in (args.train_list, args.test_list))
-        results = evaluate_model(
-            model,
-            train,
-            test,
-            args.data_root,
-            protocol=protocol,
-            evaluations=args.evaluations,
-            ks=args.ks,
-            k=args.k,
-            temperature=args.temperature,
-            probe=args.probe,
-            train_on=args.train_on,
-            features_dir=args.features_dir,
-            batch_size=args.batch_size,
-            num_workers=args.num_workers,
-        )
+        settings = {name: getattr(args, name) for name in SETTINGS}
+        results = evaluate_model(model, train, test, args.data_root, protocol=protocol, **settings)
         Console().print(report_table(results, title=osp.basename(args.checkpoint)))
         for path in args.out:
             write_report(results, path)

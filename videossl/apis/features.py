@@ -16,6 +16,11 @@ from videossl.precision import PRECISIONS
 
 from .running.launch import keep_freed_memory
 
+# Arguments of the command that extract_features has too.
+SETTINGS = (
+    *('num_clips', 'crops', 'clip_len', 'frame_interval', 'size', 'pooling', 'batch_size', 'num_workers'),
+    *('precision', 'out'),
+)
 SHOWN_VIDEOS = 10  # unreadable videos in the summary
 
 
@@ -92,17 +97,8 @@ def main(argv: list[str] | None = None) -> None:
             init_model(config, args.checkpoint, args.device),
             videos,
             data_root,
-            num_clips=args.num_clips,
-            crops=args.crops,
-            clip_len=args.clip_len,
-            frame_interval=args.frame_interval,
-            size=args.size,
             resize=resize,
-            pooling=args.pooling,
-            batch_size=args.batch_size,
-            num_workers=args.num_workers,
-            precision=args.precision,
-            out=args.out,
+            **{name: getattr(args, name) for name in SETTINGS},
         )
     except (UserError, ImportError, OSError) as error:  # also a full disk
         raise SystemExit(str(error)) from None

@@ -26,16 +26,10 @@ SCOPES = ('videossl', 'mmaction', 'mmengine')
 # files when it is built, as teachers and recognisers do.
 PACKAGES = ('videossl', 'mmaction', 'mmcv', 'mmengine', 'torch')
 PARTS = (
-    'videossl.models.backbones',
-    'videossl.models.data_preprocessor',
-    'mmaction.models.backbones',
-    'mmaction.models.common',
-    'mmaction.models.data_preprocessors',
-    'mmcv.cnn',
-    'mmcv.ops',
+    *('videossl.models.backbones', 'videossl.models.data_preprocessor', 'mmaction.models.backbones'),
+    *('mmaction.models.common', 'mmaction.models.data_preprocessors', 'mmcv.cnn', 'mmcv.ops', 'torch.nn.modules'),
     'mmengine.model.base_model.data_preprocessor',
     'mmengine.utils.dl_utils.parrots_wrapper',  # batch norm
-    'torch.nn.modules',
 )
 
 
@@ -102,7 +96,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def read_embedded(content: Any, checkpoint: str) -> Config | None:
-    """The config in a checkpoint, as far as it is data; None: there is none.
+    """The config in a checkpoint, as far as it is data; None: no config.
 
     An imported or exported file describes its backbone and its pixels in ``meta``. These take the place of the training
     config's, which may have built more, such as several branches.

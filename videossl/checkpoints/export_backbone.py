@@ -18,7 +18,7 @@ from .writing import check_format, versions, weights_sha256, write_weights
 
 LICENCE = (
     'Made with videossl (MIT licence). The data that these weights were trained on may have terms of its own; '
-    'whoever trained them says which.'
+    'the authors of the weights say which.'
 )
 # How a backbone is trained, not what it is.
 NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')

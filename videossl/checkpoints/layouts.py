@@ -109,16 +109,8 @@ def torchvision_residual(name: str) -> str:
         >>> torchvision_residual('stage1.1.bn2.weight')
         'layer1.1.conv2.1.weight'
     """
-    layers = {
-        'conv': '0',
-        'bn': '1',
-        'conv1': 'conv1.0',
-        'bn1': 'conv1.1',
-        'conv2': 'conv2.0',
-        'bn2': 'conv2.1',
-        'shortcut.conv': 'downsample.0',
-        'shortcut.bn': 'downsample.1',
-    }
+    layers = {'conv': '0', 'bn': '1', 'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
+    layers |= {'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1'}
     return _renamed_residual(name, layers)
 
 

@@ -94,7 +94,7 @@ def load_backbone(
             :class:`~videossl.models.ClipDataPreprocessor` unless ``type`` names another.
 
     Returns:
-        The backbone, with the config as ``backbone.cfg`` (None if there is none), whose ``model.data_preprocessor`` says
+        The backbone, with the config as ``backbone.cfg`` (None without a config), whose ``model.data_preprocessor`` says
         which pixels :func:`~videossl.apis.extract_features` gives it, and the path as ``backbone.checkpoint``.
 
     Raises:

@@ -110,7 +110,7 @@ def split_weights(content: Any, path: str | os.PathLike) -> tuple[dict[str, Tens
     ``net``.
 
     Raises:
-        CheckpointError: there are none.
+        CheckpointError: the checkpoint has no weights.
     """
     weights, beside = content, {}
     if isinstance(content, dict):
@@ -130,7 +130,7 @@ def split_weights(content: Any, path: str | os.PathLike) -> tuple[dict[str, Tens
 
 
 def meta_of(content: Any) -> dict[str, Any]:
-    """The entry ``meta`` of a checkpoint; empty where there is none."""
+    """The entry ``meta`` of a checkpoint; empty if it is missing."""
     meta = content.get('meta') if isinstance(content, dict) else None
     return meta if isinstance(meta, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint found their place in a model."""
+"""Comparison of the tensors of a checkpoint with those of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

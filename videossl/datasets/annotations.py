@@ -30,7 +30,7 @@ SEPARATORS = {',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'vertical bar
 _VIDEO = rf'.*(?:{"|".join(map(re.escape, VIDEO_EXTENSIONS))})'
 #: A path with the ending of a video, and a label after any of the separators.
 LABELLED_LINE = re.compile(rf'({_VIDEO})\s*[\t ,;|]\s*(-?[0-9]{{1,{LABEL_DIGITS}}})', re.IGNORECASE)
-_SEVERAL_COLUMNS = re.compile(rf'{_VIDEO}"?\s*([\t,;|])', re.IGNORECASE)
+_COLUMNS = re.compile(rf'{_VIDEO}"?\s*([\t,;|])', re.IGNORECASE)
 
 Entry = tuple[str, int | None]
 
@@ -96,7 +96,7 @@ def with_slashes(path: str) -> str:
 
 def _check_columns(path: str, where: str, expected: str) -> None:
     """Refuse a path that looks like several columns."""
-    found = None if path.lower().endswith(VIDEO_EXTENSIONS) else _SEVERAL_COLUMNS.match(path)
+    found = None if path.lower().endswith(VIDEO_EXTENSIONS) else _COLUMNS.match(path)
     if found:
         raise ValueError(
             f'{where}: "{path[:80]}" looks like several columns separated by {SEPARATORS[found[1]]}; expected is a path '

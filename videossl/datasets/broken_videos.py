@@ -3,7 +3,6 @@
 import logging
 import os
 import os.path as osp
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +12,8 @@ from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
 from videossl.errors import UserError
+
+from .annotations import HALF_CHARACTER
 
 try:
     import fcntl
@@ -38,8 +39,8 @@ class BrokenVideos:
 
     Attributes:
         named: bool [length], videos that could not be read and are in the log.
-        tried: bool [length], videos that were opened, or should have been.
-        excluded: bool [length], videos that ended a decoder's process or kept it too long. They are not opened again.
+        tried: bool [length], videos that were opened or excluded.
+        excluded: bool [length], videos that crashed or blocked a decoder. They are not opened again.
     """
 
     def __init__(self, length: int) -> None:
@@ -83,14 +84,13 @@ class BrokenVideos:
         if self.named[index]:
             return
         self.named[index] = True
-        shown = (
-            escaped(f'{filename}: {reason}').encode('utf-8', 'backslashreplace').decode()
-        )  # whatever the log's encoding
+        # Printable in any encoding of the log.
+        shown = escaped(f'{filename}: {reason}').encode('utf-8', 'backslashreplace').decode()
         print_log(f'cannot read {shown}; {consequence}', logger='current', level=logging.WARNING)
         if self.file is not None:
             try:
                 add_line(self.file, filename, reason)
-            except OSError as error:  # no reason to end a run
+            except OSError as error:  # the run goes on
                 print_log(f'{self.file} lacks {shown}: {error}', logger='current', level=logging.WARNING)
 
     def state(self, filename_of: Callable[[int], str]) -> dict:
@@ -107,8 +107,8 @@ class BrokenVideos:
         )
 
     def restore(self, state: dict, filename_of: Callable[[int], str]) -> None:
-        """Take over a record from :meth:`state`. A video whose file has changed since is tried again; so are all videos where
-        the data set has another length."""
+        """Restore a record from :meth:`state`. A video whose file has changed since is tried again. All videos are tried again
+        if the data set has another length."""
         if state['length'] != len(self.named):
             return
         self.tried |= torch.from_numpy(np.unpackbits(state['tried'].cpu().numpy(), count=len(self.tried)).astype(bool))
@@ -122,7 +122,7 @@ class BrokenVideos:
         for own in (self.named, self.tried, self.excluded):
             everyones = own.to(torch.uint8)
             all_reduce(everyones, 'max')
-            own[everyones.bool()] = True  # nothing is written that workers may be changing
+            own[everyones.bool()] = True  # leaves alone the elements that workers may be changing
 
     def check_share(self, share: float) -> None:
         """Raise :class:`TooManyBroken` if more than a share of the videos that were tried are broken.
@@ -160,7 +160,7 @@ def escaped(text: str) -> str:
     """A text on one line that can be written to a file: line breaks, and surrogates that stand for no byte of a file name,
     are escaped as in Python."""
     text = text.replace('\n', '\\n').replace('\r', '\\r')
-    return re.sub('[\ud800-\udc7f\udd00-\udfff]', lambda half: f'\\u{ord(half[0]):04x}', text)
+    return HALF_CHARACTER.sub(lambda half: f'\\u{ord(half[0]):04x}', text)
 
 
 def add_line(file: str, filename: str, reason: str) -> None:

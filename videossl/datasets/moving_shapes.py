@@ -1,19 +1,18 @@
 """MovingShapes: a small set of made-up videos whose classes differ in motion alone.
 
-A shape swims over a still background along a loop; the form of the loop (circle, square, figure eight, ...) is the
-class. The set renders in seconds and is small enough to pretrain and fine-tune on without an accelerator, and it
-rewards only what a video network is meant to learn: all but the form of the loop is the same for all classes.
+A shape moves over a still background along a loop; the form of the loop (circle, square, figure eight, ...) is the class.
+The set renders in seconds and is small enough to pretrain and fine-tune on without an accelerator. Everything but the form
+of the loop is distributed alike for all classes.
 
-* **Appearance** (kind of shape, colour, texture, size, background) is drawn without a look at the class. It varies less
-  than it could: with rich backgrounds a small network learns 160 videos by heart long before it sees any motion. Strong
-  colour jitter hides the motion in the same way, so leave it out or keep it weak when training on this set.
-* **Position**: where the loop lies is drawn so that the position in a frame has the same mean and the same variance
-  along each axis, whatever the class. Averaged over a class, frames look alike.
-* **Speed** (pixels per frame, averaged over the video) has one narrow distribution, and so has the length of the loop:
-  a natural clip has a known tempo, and a clip sampled faster stands out (pace prediction).
-* **The arrow of time**: the shape moves in strokes. At each stroke its speed and size leap up, then die down until the
-  next one. Played backwards it would swell slowly and stop dead. It also shrinks a little from the first frame to the
-  last, by which clips of one video can be put in order.
+* **Appearance** (kind of shape, colour, texture, size, background) is independent of the class. It varies little: with rich
+  backgrounds a small network memorises 160 videos long before it learns any motion. Strong colour jitter hides the motion
+  in the same way, so omit it or keep it weak when training on this set.
+* **Position**: the loop's position is drawn so that the position in a frame has the same mean and variance on each axis for
+  every class. Averaged over a class, frames look alike.
+* **Speed** (pixels per frame, averaged over the video) and the length of the loop have one narrow distribution each. A
+  natural clip has a known tempo, and a clip sampled faster stands out (pace prediction).
+* **The arrow of time**: the shape moves in strokes. At each stroke its speed and size jump up, then decay until the next
+  stroke. It also shrinks a little from the first frame to the last, so that clips of one video can be ordered.
 * **Mirroring**: every class is its own mirror image (circles run in both senses), so random flips keep labels true.
 """
 
@@ -30,6 +29,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from videossl.checks import check_choice, check_integer
+from videossl.errors import ConfigError
 from videossl.files import whole_file
 
 SPLITS = ('train', 'test')
@@ -37,22 +38,22 @@ SPLITS = ('train', 'test')
 REFERENCE_SIZE = 80
 SHAPE_RADIUS = (8.5, 9.5)  # of the circle around the shape at its mean size, in the first frame
 SHRINKAGE = 0.25  # share of its radius that a shape loses over the video
-STROKE_SIZE = 0.04  # the radius swings between 1 + 0.04 and 1 - 0.04 times its mean within a stroke
-STROKE_SPEED = 0.3  # the same for the speed: weak enough that a segment at double pace still stands out
+STROKE_SIZE = 0.04  # the radius varies between 1 + 0.04 and 1 - 0.04 times its mean within a stroke
+STROKE_SPEED = 0.3  # the same for the speed; low enough that a segment at double pace still stands out
 STROKE_PERIOD = (7.5, 8.5)  # frames
 SPEED = (4.2, 4.4)  # pixels per frame, mean over the video
 LOOP_LENGTH = (66.0, 74.0)  # pixels: 16 to 19 frames, so that a clip of 16 natural frames sees most of a loop
-MARGIN = 1.5  # pixels that stay free between shape and border
+MARGIN = 1.5  # pixels between shape and border
 POSITION_STD = 10.5  # of the shape's centre along either axis, over the frames of all videos
-# Levels below are out of 255. The background is quiet and near the mean colour that is usually subtracted (ImageNet's,
-# about 116), and every shape is brighter: what is left of a clip is mostly what moves.
+# Levels below are out of 255. The background has low contrast and is near the mean colour that is usually subtracted
+# (ImageNet's, about 116); every shape is brighter.
 BACKGROUND_LEVEL = (108, 124)
-BACKGROUND_CONTRAST = 6  # of its smooth texture, either way
+BACKGROUND_CONTRAST = 6  # amplitude of its smooth texture
 SHAPE_LEVEL = 225  # mean over the channels of a shape's colour
 DARK_TONE = 0.85  # share of its colour that a shape's second tone has
 
 RECORD_NAME = 'moving_shapes.json'
-# Raised whenever the same parameters give other frames than before, so that old and new videos are never mixed.
+# Increased when the same parameters give other frames than before, so that old and new videos are never mixed.
 GENERATOR_VERSION = 1
 
 
@@ -68,9 +69,9 @@ def _curve(x: Callable, y: Callable) -> np.ndarray:
     return np.stack([x(angle), y(angle)], axis=1)
 
 
-# Class name -> closed polyline (x to the right, y down), of any scale: loops are used at a common length. A loop that
-# runs back on itself is a shuttle. Each video may mirror its loop along either axis and run it in either sense, which
-# must leave the class what it is; the first eight are the default classes.
+# Class name -> closed polyline (x to the right, y down), of any scale: loops are used at a common length. Each video may
+# mirror its loop on either axis and run it in either sense, which must not change the class. The first eight are the default
+# classes.
 LOOPS: dict[str, np.ndarray] = dict(
     horizontal=_through((-1, 0), (1, 0)),
     vertical=_through((0, -1), (0, 1)),
@@ -95,7 +96,7 @@ def _points_along(loop: np.ndarray, fraction: np.ndarray) -> np.ndarray:
 
 # ----------------------------------------------------------------------------------------------------------- the shapes
 # Each kind gives the signed distance (about; negative inside) of points to a shape that fits in a circle of ``radius``.
-# All have about the same area, so that some kinds do not speak louder than others.
+# All have about the same area.
 def _disc(x, y, radius):
     return np.hypot(x, y) - 0.8 * radius
 
@@ -120,7 +121,7 @@ def _cross(x, y, radius):
 
 
 SHAPE_KINDS: tuple[Callable, ...] = (_disc, _ring, _square, _pentagon, _cross)
-# Where a shape wears its second, darker tone; x and y are in radii, so that it moves and swells with the shape.
+# Where a shape has its second, darker tone; x and y are in radii, so that the texture moves and scales with the shape.
 TEXTURES: tuple[Callable, ...] = (
     lambda x, y: np.zeros(np.broadcast(x, y).shape, dtype=bool),  # plain
     lambda x, y: np.sin(8 * x) > 0,  # stripes
@@ -136,11 +137,11 @@ class _Look(NamedTuple):
     texture: int
     colour: np.ndarray  # RGB, 0..255
     dark_colour: np.ndarray
-    rotation: float  # radians, fixed: a turning shape would be a second motion
+    rotation: float  # radians, fixed: a rotating shape would be a second motion
 
 
 class Trajectory(NamedTuple):
-    """Where the moving shape is, and how large, in each frame."""
+    """Position and size of the moving shape in each frame."""
 
     centres: np.ndarray  # [T, 2] (x, y) in pixels; (0, 0) is the middle of the top left pixel
     radii: np.ndarray  # [T] in pixels, of the circle around the shape
@@ -154,13 +155,13 @@ class MovingShapes:
     A video is a function of these parameters, its split and its index alone.
 
     Args:
-        num_classes: The first so many of ``LOOPS``, 2 to 10.
+        num_classes: Number of classes, 2 to 10: the first of ``LOOPS``.
         size: Height and width of a frame in pixels; a multiple of 16 from 64 on.
         num_frames: Frames per video.
         fps: Frames per second that the file states; it does not change the frames.
         seed: Another seed gives another set.
-        still_shapes: Shapes of the same kinds that lie about in every video and never move. With one or more, a single
-            frame cannot even tell which shape is the moving one, and learning takes longer.
+        still_shapes: Number of shapes of the same kinds in every video that never move. With one or more, a single frame
+            does not show which shape moves, and learning takes longer.
 
     Examples:
         >>> frames, masks, label = MovingShapes(num_frames=16).render(3, split='test')
@@ -177,19 +178,15 @@ class MovingShapes:
 
     def __post_init__(self) -> None:
         if not 2 <= self.num_classes <= len(LOOPS):
-            raise ValueError(f'num_classes must be 2 to {len(LOOPS)}, got {self.num_classes}')
+            raise ConfigError(f'num_classes must be 2 to {len(LOOPS)}, got {self.num_classes}')
         # Not only for the encoder's blocks: decord 0.6.0 fails to decode to widths of 33 to 48 and 65 to 72 pixels. It
         # pads a row to a multiple of 32 pixels, and takes one padded by a third or more for a row of 4 bytes a pixel.
         if self.size < 64 or self.size % 16:
-            raise ValueError(f'size must be a multiple of 16 and at least 64, got {self.size}')
-        if self.num_frames < 2:
-            raise ValueError(f'num_frames must be at least 2 for anything to move, got {self.num_frames}')
-        if self.fps < 1:
-            raise ValueError(f'fps must be at least 1, got {self.fps}')
-        if self.seed < 0:
-            raise ValueError(f'seed must not be negative, got {self.seed}')
-        if self.still_shapes < 0:
-            raise ValueError(f'still_shapes must not be negative, got {self.still_shapes}')
+            raise ConfigError(f'size must be a multiple of 16 and at least 64, got {self.size}')
+        check_integer('num_frames', self.num_frames, 2)
+        check_integer('fps', self.fps)
+        check_integer('seed', self.seed, 0)
+        check_integer('still_shapes', self.still_shapes, 0)
 
     @property
     def class_names(self) -> list[str]:
@@ -197,7 +194,7 @@ class MovingShapes:
         return list(LOOPS)[: self.num_classes]
 
     def label(self, index: int) -> int:
-        """Class of a video: classes take turns, so that any number of videos is balanced to within one."""
+        """Class of a video. Classes alternate, so that any number of videos is balanced to within one."""
         return index % self.num_classes
 
     def trajectory(self, index: int, split: str = 'train') -> Trajectory:
@@ -223,10 +220,8 @@ class MovingShapes:
         return frames, masks, label
 
     def _generator(self, index: int, split: str) -> np.random.Generator:
-        if split not in SPLITS:
-            raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
-        if index < 0:
-            raise ValueError(f'index must not be negative, got {index}')
+        check_choice('split', split, SPLITS)
+        check_integer('index', index, 0)
         return np.random.default_rng([self.seed, SPLITS.index(split), index])
 
     def _trajectory(self, generator: np.random.Generator, label: int) -> Trajectory:
@@ -241,14 +236,14 @@ class MovingShapes:
         middle = generator.uniform(-1, 1, size=2)
 
         time = np.arange(self.num_frames)
-        # 1 at the leap of a stroke, falling to -1 right before the next one.
+        # 1 at the start of a stroke, falling to -1 right before the next one.
         stroke = 1 - 2 * ((time / stroke_period + first_stroke) % 1.0)
         advance = 1 + STROKE_SPEED * stroke[:-1]
         radii = first_radius * (1 - SHRINKAGE * time / (self.num_frames - 1)) * (1 + STROKE_SIZE * stroke)
 
-        # Where a step leads around a corner, it shows less displacement than was travelled, which would make loops with
-        # corners look slower. So the travel is the one, of some up to 15 % longer, that shows the drawn speed best.
-        # (To solve for it by iteration fails: a little more travel moves all later frames to other places of the loop.)
+        # A step around a corner shows less displacement than was travelled, so loops with corners would look slower. The
+        # travel is therefore the candidate, up to 15 % longer, that shows the drawn speed best. (Solving by iteration fails:
+        # a little more travel moves all later frames to other points of the loop.)
         loop = LOOPS[self.class_names[label]] * (mirror_x, mirror_y)
         travelled = np.concatenate([[0], np.cumsum(advance / advance.mean())]) * speed / loop_length
         candidates = [
@@ -259,9 +254,9 @@ class MovingShapes:
         offsets = candidates[np.abs(np.array(shown) - speed).argmin()]
         offsets -= offsets.mean(axis=0)
 
-        # Loops differ in how far they spread along x and y; the middle of the loop is spread by what is missing, so
-        # that the position in a frame has the same variance for every class. Room is kept for the largest shape
-        # whatever this one's size, or else position would tell the size.
+        # Loops differ in their variance in x and y. The middle of the loop has the missing variance, so that the position
+        # in a frame has the same variance for every class. Room is kept for the largest shape whatever the size of this
+        # one; otherwise the position would depend on the size.
         largest_radius = SHAPE_RADIUS[1] * (1 + STROKE_SIZE) * scale
         reach = self.size / 2 - MARGIN * scale - largest_radius - np.abs(offsets).max(axis=0)
         wanted = np.sqrt(3 * np.maximum((POSITION_STD * scale) ** 2 - offsets.var(axis=0), 0))
@@ -279,7 +274,7 @@ class MovingShapes:
         reach = self.size / 2 - (MARGIN + SHAPE_RADIUS[1]) * scale - 1
         for _ in range(self.still_shapes):
             centre = (self.size - 1) / 2 + generator.uniform(-reach, reach, size=(1, 2))
-            # As large as the moving shape may be at some time or other.
+            # As large as the moving shape may be at any time.
             radius = generator.uniform(*SHAPE_RADIUS, size=1) * generator.uniform(1 - SHRINKAGE, 1) * scale
             _paint(background[None], _draw_look(generator), centre, radius)
         return background, moving_look
@@ -345,8 +340,8 @@ def write_moving_shapes(
     ``classes.txt``, ``videos/<split>/<name>.mp4``, ``masks/<split>/<name>.npz`` (see :func:`load_masks`) and
     ``moving_shapes.json``, the parameters. Names do not tell the class.
 
-    A set that is there already is left alone, and one that was cut off is completed: every file appears under its name
-    only when it is whole, so even two processes may write the same set.
+    An existing set is left alone, and an interrupted one is completed: every file gets its name only when it is whole, so
+    that two processes may write the same set.
 
     Args:
         root: Folder of the set; made when missing.
@@ -362,8 +357,8 @@ def write_moving_shapes(
         FileExistsError: The folder holds a set with other parameters, or something else of the same names.
         ImportError: PyAV is not installed.
     """
-    if num_train < 0 or num_test < 0:
-        raise ValueError(f'num_train and num_test must not be negative, got {num_train} and {num_test}')
+    check_integer('num_train', num_train, 0)
+    check_integer('num_test', num_test, 0)
     root = Path(root)
     shapes = MovingShapes(num_classes, size, num_frames, fps, seed, still_shapes)
     counts = dict(train=num_train, test=num_test)
@@ -379,8 +374,8 @@ def write_moving_shapes(
     if missing:
         _import_av()  # before any work is done
         print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
-        # Threads suffice, as NumPy and the encoder do much of their work outside of Python's lock; and unlike processes
-        # they need not import everything again, nor do they mind what the caller has running.
+        # Threads suffice: NumPy and the encoder do much of their work outside of Python's lock, and threads do not import
+        # everything again.
         with ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8)) as pool:
             jobs = [pool.submit(_write_video, root, shapes, split, index) for split, index in missing]
             try:
@@ -421,9 +416,9 @@ def load_masks(path: str | os.PathLike) -> np.ndarray:
 
 
 def _claim_folder(root: Path, record: dict) -> None:
-    """Record the parameters of the set in its folder, or make sure that they are the ones recorded there."""
+    """Record the parameters of the set in its folder, or check that the folder records the same parameters."""
     record_path = root / RECORD_NAME
-    # Looked at before the record, which another process may be about to write together with the rest.
+    # Read before the record, which another process may write at this moment, followed by the other files.
     taken = [name for name in ('videos', 'masks', 'train.txt', 'test.txt', 'classes.txt') if (root / name).exists()]
     if record_path.exists():
         found = json.loads(record_path.read_text())
@@ -449,7 +444,7 @@ def _claim_folder(root: Path, record: dict) -> None:
 
 
 def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Path, Path]:
-    """Files of one video and of its masks. The name is a hash: an index would give the class away."""
+    """Files of one video and of its masks. The name is a hash, since the index would reveal the class."""
     name = blake2b(f'{shapes.seed}/{split}/{index}'.encode(), digest_size=6).hexdigest()
     return root / 'videos' / split / f'{name}.mp4', root / 'masks' / split / f'{name}.npz'
 
@@ -457,15 +452,10 @@ def _paths(root: Path, shapes: MovingShapes, split: str, index: int) -> tuple[Pa
 def _write_video(root: Path, shapes: MovingShapes, split: str, index: int) -> None:
     frames, masks, _ = shapes.render(index, split)
     video_path, masks_path = _paths(root, shapes, split, index)
-    with whole_file(masks_path) as path:
-        _save_masks(path, masks)
+    with whole_file(masks_path) as path, open(path, 'wb') as file:  # given a name, NumPy would append .npz to it
+        np.savez_compressed(file, bits=np.packbits(masks), shape=np.array(masks.shape))
     with whole_file(video_path) as path:
         _encode(path, frames, shapes.fps)
-
-
-def _save_masks(path: Path, masks: np.ndarray) -> None:
-    with open(path, 'wb') as file:  # given a name, NumPy would append .npz to it
-        np.savez_compressed(file, bits=np.packbits(masks), shape=np.array(masks.shape))
 
 
 def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
@@ -473,8 +463,8 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     av = _import_av()
     with av.open(str(path), 'w', format='mp4') as container:
         # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does.
-        # One thread, as the videos are small and several are written at a time.
-        # mbtree now and then encodes the same frames in another way, and files are to be the same every time.
+        # One thread, as the videos are small and are written in parallel.
+        # Without mbtree, which sometimes encodes the same frames differently: files are to be the same every time.
         options = {'crf': '18', 'preset': 'veryfast', 'g': '12', 'bf': '0', 'threads': '1', 'x264-params': 'mbtree=0'}
         stream = container.add_stream('libx264', rate=fps, options=options)
         stream.height, stream.width = frames.shape[1:3]

@@ -30,11 +30,11 @@ class ParsingStoreError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class ParsingInfo:
-    """What a stored parsing says about itself.
+    """The record in a file of stored parsing.
 
     Args:
         class_names: of the teacher, in index order.
-        left_right_pairs: classes that change places in a mirror image.
+        left_right_pairs: classes that are swapped in a mirror image.
         every: frames 0, every, 2 * every, ... are stored.
         total_frames: of the video.
         original_size: (height, width) of the video's frames.
@@ -61,7 +61,7 @@ class ParsingInfo:
 
 
 def map_path(folder: str | os.PathLike, video: str | os.PathLike) -> Path:
-    """Where the parsing of a video lies: its path relative to the videos' folder, and ``.npz`` after its own ending.
+    """Path of the parsing of a video: its path relative to the videos' folder, and ``.npz`` after its own ending.
 
     Raises:
         ValueError: if the path is not relative, or leads out of the folder: two videos could then share a file.
@@ -75,7 +75,7 @@ def map_path(folder: str | os.PathLike, video: str | os.PathLike) -> Path:
 
 
 def quantise(log_probabilities: np.ndarray) -> np.ndarray:
-    """Logarithms of probabilities, float [...], to uint8; what lies below -255/16 becomes -255/16."""
+    """Logarithms of probabilities, float [...], to uint8; values below -255/16 become -255/16."""
     return np.clip(np.rint(-np.asarray(log_probabilities) / STEP), 0, 255).astype(np.uint8)
 
 
@@ -85,7 +85,7 @@ def dequantise(stored: np.ndarray) -> np.ndarray:
 
 
 def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]], info: ParsingInfo) -> None:
-    """Write the parsing of one video. The file gets its name when it is whole, and whatever fails leaves none.
+    """Write the parsing of one video. The file gets its name when it is whole; a failure leaves no file.
 
     Args:
         path: The file, ``.npz``.
@@ -113,16 +113,6 @@ def write_parsing(path: str | os.PathLike, maps: Iterable[tuple[int, np.ndarray]
             raise ValueError(f'{path}: frame {missing} is missing; stored are the frames {info.frames}')
 
 
-def read_info(path: str | os.PathLike) -> ParsingInfo:
-    """What a stored parsing says about itself.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ParsingStoreError: It is not whole, or not of this kind.
-    """
-    return _read(path)[0]
-
-
 def read_map(path: str | os.PathLike, frame: int) -> tuple[np.ndarray, ParsingInfo]:
     """The map that is nearest in time to a frame.
 
@@ -134,11 +124,12 @@ def read_map(path: str | os.PathLike, frame: int) -> tuple[np.ndarray, ParsingIn
         ParsingStoreError: It is not whole, or not of this kind.
     """
     info, stored = _read(path, frame)
+    assert stored is not None
     return dequantise(stored), info
 
 
 def verify(path: str | os.PathLike) -> ParsingInfo:
-    """Read all of a file, check it against its checksums, and give what it says about itself.
+    """Read all of a file, check it against its checksums, and return its record.
 
     Raises:
         FileNotFoundError: There is no such file.

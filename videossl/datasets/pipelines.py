@@ -48,17 +48,14 @@ def pipeline_steps(pipeline: Pipeline) -> list[Any]:
             raise ValueError(f'step "{name}" of the pipeline is {AFTER} "{step[AFTER]}", which is not one of {names}')
         names.insert(names.index(moved.pop(placeable[0])[AFTER]) + 1, placeable[0])
     steps = [pipeline[name] for name in names if not _is_left_out(pipeline[name])]
-    return [_without_after(step) if isinstance(step, dict) and AFTER in step else step for step in steps]
+    return [
+        {key: step[key] for key in step if key != AFTER} if isinstance(step, dict) and AFTER in step else step
+        for step in steps
+    ]
 
 
 def _is_left_out(step: Step | None) -> bool:
     return step is None or isinstance(step, dict) and not step
-
-
-def _without_after(step: dict) -> dict:
-    step = step.copy()
-    del step[AFTER]
-    return step
 
 
 def build_pipeline(pipeline: Pipeline) -> list[Callable]:

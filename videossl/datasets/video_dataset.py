@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from mmaction.datasets import VideoDataset as MMActionVideoDataset
+from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmcv.transforms import BaseTransform
 from torch.utils.data import get_worker_info
 
+from videossl.checks import check_choice, check_integer, check_positive, check_share
 from videossl.errors import UserError
 from videossl.processes import end_with_parent
 from videossl.registry import DATASETS
@@ -23,8 +25,9 @@ from videossl.registry import DATASETS
 from .annotations import iterate_annotations, scan_videos
 from .broken_videos import BrokenVideos, TooManyBroken
 from .pipelines import Pipeline, build_pipeline
-from .readers.opening import decode_video, decodes_video, open_video, opens_video, video_exists
-from .transforms.decoding import DecodeClips, DecoderLost, VideoReadError
+from .readers import DecoderLost, VideoReadError
+from .readers.opening import VideoReaderInit, decode_video, decodes_video, open_video, opens_video, video_exists
+from .transforms.decoding import DecodeClips
 
 if TYPE_CHECKING:
     from .readers.guard import DecoderGuard  # needs a system that can fork
@@ -53,8 +56,8 @@ class VideoDataset(MMActionVideoDataset):
             empty: all videos below ``data_root``.
         pipeline: named steps or a list of transforms; see :func:`videossl.datasets.pipeline_steps`.
         data_prefix: ``dict(video=...)``, folder below ``data_root`` that the paths are relative to.
-        multi_class: several labels a video, ``path label label ...``, as mmaction2 reads them.
-        num_classes: labels must lie in 0..num_classes - 1. None: any label, or none.
+        multi_class: any number of labels for each video, ``path label label ...``, as mmaction2 reads them.
+        num_classes: labels must lie in 0..num_classes - 1. None: any labels, or no labels.
         start_index, modality: mmaction2's.
         test_mode: see above.
         delimiter: between path and label in a text list.
@@ -91,17 +94,14 @@ class VideoDataset(MMActionVideoDataset):
         decoder_timeout: float = 120.0,
         **kwargs,
     ) -> None:
-        if not 0 <= max_broken_share <= 1:
-            raise ValueError(f'max_broken_share must lie in 0..1, but is {max_broken_share}')
-        if guard not in GUARDS:
-            raise ValueError(f'guard must be one of {GUARDS}, but is {guard!r}')
-        if not decoder_timeout > 0:
-            raise ValueError(f'decoder_timeout must be a positive number of seconds, but is {decoder_timeout}')
+        check_share('max_broken_share', max_broken_share)
+        check_choice('guard', guard, GUARDS)
+        check_positive('decoder_timeout', decoder_timeout)
         self.max_replacements = max_replacements
         self.max_broken_share = max_broken_share
         self.guard = guard
         self.decoder_timeout = decoder_timeout
-        self._guard: DecoderGuard | None = None  # the process, of this process
+        self._guard: DecoderGuard | None = None  # this process's decoding process
         if hold_out is not None:
             check_hold_out(hold_out)
         self.hold_out = hold_out
@@ -129,9 +129,8 @@ class VideoDataset(MMActionVideoDataset):
             (type(transform).__name__ for transform in self.pipeline.transforms if decodes_video(transform)), None
         )
         if stock and any(
-            getattr(transform, 'backend', 'decord') != 'decord'
+            isinstance(transform, VideoReaderInit) and transform.backend != 'decord'
             for transform in self.pipeline.transforms
-            if type(transform).__name__ == 'VideoReaderInit'
         ):
             raise ValueError(
                 f'VideoReaderInit needs DecodeClips behind it, not {stock}, which reads what the "Init" of the same '
@@ -158,7 +157,7 @@ class VideoDataset(MMActionVideoDataset):
         if self.ann_file and self.ann_file != self.data_root:
             entries = iterate_annotations(self.ann_file, self.delimiter)
             if self.multi_class:
-                for _ in entries:  # says what is wrong with the list
+                for _ in entries:  # raises where the list is invalid
                     pass
                 videos = super().load_data_list()
             else:
@@ -192,8 +191,8 @@ class VideoDataset(MMActionVideoDataset):
         return videos
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
-        """What mmengine makes of the list, so that workers share it: pickles of its entries one behind the other, uint8,
-        and where each ends, int64. mmengine 0.10.7 holds an array for each entry meanwhile, 0.3 GiB for a million."""
+        """Serialise the list so that workers share one copy: the concatenated pickles of its entries, uint8, and the end of
+        each, int64. mmengine's own method holds an array for each entry meanwhile, 0.3 GiB for a million."""
         content, ends = bytearray(), np.empty(len(self.data_list), dtype=np.int64)
         for index, video in enumerate(self.data_list):
             content += pickle.dumps(video, protocol=4)
@@ -223,10 +222,10 @@ class VideoDataset(MMActionVideoDataset):
             )
 
     def prepare_data(self, idx: int) -> dict | None:
-        """One sample, through the pipeline. ``draw_turn`` is the number of its draw in this process, where known."""
+        """One sample, through the pipeline. ``rank_position`` is the number of its draw in this process, where known."""
         if get_worker_info() is not None:
             end_with_parent()
-        numbered = dict(draw_turn=idx.turn) if hasattr(idx, 'turn') else {}
+        numbered = dict(rank_position=idx.rank_position) if hasattr(idx, 'rank_position') else {}
         if not self.test_mode:
             self.broken.check_share(self.max_broken_share)
         index = int(idx)
@@ -251,7 +250,7 @@ class VideoDataset(MMActionVideoDataset):
     def _run_pipeline(self, sample: dict, blank: bool = False) -> dict | None:
         results: dict | None = sample
         for step, transform in enumerate(self.pipeline.transforms):
-            if results is None:  # mmengine's way to say: take another one
+            if results is None:  # in mmengine: replace this sample by another
                 return None
             if opens_video(transform):
                 if blank:
@@ -283,10 +282,10 @@ class VideoDataset(MMActionVideoDataset):
     def _is_guarded(self, transform: Callable) -> bool:
         return (
             hasattr(os, 'fork')
-            and type(transform).__name__ in ('VideoReaderInit', 'DecordInit')
+            and isinstance(transform, (VideoReaderInit, DecordInit))
             and (self.guard == 'always' or self.guard == 'workers' and get_worker_info() is not None)
             and all(
-                type(other).__name__ == 'DecordDecode' and other.mode == 'accurate'
+                isinstance(other, DecordDecode) and other.mode == 'accurate'
                 for other in self.pipeline.transforms
                 if decodes_video(other)
             )
@@ -295,7 +294,7 @@ class VideoDataset(MMActionVideoDataset):
     def _with_wrong_label(self, info: dict) -> dict:
         if self.multi_class:
             return dict(info, label=torch.zeros(self.num_classes))
-        # Not -1 where another will do: mmaction2's confusion matrix takes -1 for the last class.
+        # Not -1 if the number of classes is known: mmaction2's confusion matrix reads -1 as the last class.
         return dict(info, label=-1 if self.num_classes is None else self.num_classes) if 'label' in info else info
 
     def _name_unreadable(self, index: int, error: VideoReadError) -> None:
@@ -310,7 +309,8 @@ class TransformRefusal(UserError, ValueError):
 
 
 def _applied(transform: Callable, results: dict) -> dict | None:
-    """What a transform makes of a sample. mmaction2's refuse some without a word, such as frames smaller than a crop."""
+    """Apply a transform. mmaction2's transforms refuse some samples, such as frames smaller than a crop, by a bare
+    assertion."""
     try:
         return transform(results)
     except AssertionError as error:
@@ -318,7 +318,7 @@ def _applied(transform: Callable, results: dict) -> dict | None:
 
 
 def _refusal(error: AssertionError, transform: Callable, results: dict) -> TransformRefusal:
-    """With the innermost transform, where others stand in lists of this one."""
+    """The error for a failed assertion. It names the innermost transform, where transforms are nested."""
     frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
     inner = [names for names in frames if isinstance(names.get('self'), BaseTransform) and 'results' in names]
     refusing, given = (inner[-1]['self'], inner[-1]['results']) if inner else (transform, results)
@@ -338,18 +338,13 @@ def list_digest(videos: Sequence[dict], folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-HOLD_OUT_USES = ('train', 'held_out')
-
-
 def check_hold_out(hold_out: dict) -> None:
     """Raise a ValueError unless these are the arguments of :func:`held_out_split` behind the first."""
     if not isinstance(hold_out, dict) or set(hold_out) != {'number', 'seed', 'use'}:
         raise ValueError(f'hold_out must be a dict of number, seed and use, but is {hold_out!r}')
-    for key, minimum in (('number', 1), ('seed', 0)):
-        if type(hold_out[key]) is not int or hold_out[key] < minimum:
-            raise ValueError(f'hold_out: {key} must be an integer of at least {minimum}, but is {hold_out[key]!r}')
-    if hold_out['use'] not in HOLD_OUT_USES:
-        raise ValueError(f'hold_out: use must be one of {HOLD_OUT_USES}, but is {hold_out["use"]!r}')
+    check_integer('hold_out: number', hold_out['number'])
+    check_integer('hold_out: seed', hold_out['seed'], 0)
+    check_choice('hold_out: use', hold_out['use'], ('train', 'held_out'))
 
 
 def held_out_split(length: int, number: int, seed: int, use: str) -> list[int]:
@@ -358,7 +353,7 @@ def held_out_split(length: int, number: int, seed: int, use: str) -> list[int]:
     Args:
         length: of the list.
         number: how many videos are held out.
-        seed: of the division. The generator is one whose draws NumPy has promised never to change.
+        seed: of the division. NumPy guarantees that the draws of this generator never change.
         use: ``'held_out'`` for these, ``'train'`` for the others.
 
     Raises:
@@ -371,7 +366,7 @@ def held_out_split(length: int, number: int, seed: int, use: str) -> list[int]:
 
 
 class BlankVideo:
-    """Stands in for a video that cannot be read, where its place has to be kept: black frames."""
+    """Black frames, in place of a video that cannot be read and has to stay in the test."""
 
     size = (128, 171)
 
@@ -385,12 +380,13 @@ class BlankVideo:
 
 @contextmanager
 def seeded(draw: Any, attempt: int = 0) -> Iterator[None]:
-    """Seed NumPy's, Python's and torch's generators from a draw's seed and position, and put them back afterwards; do
-    nothing for a plain index. Each attempt has draws of its own, wherever the one before it failed."""
+    """Seed NumPy's, Python's and torch's generators from a draw's seed and position and the number of the attempt, and
+    restore their states afterwards. Does nothing for a plain index."""
     position = getattr(draw, 'position', None)
     if position is None:
         yield
         return
+    # Not kept_random_states: its plain types are for checkpoints, and this runs once for each sample.
     numpy_state, python_state, torch_state = np.random.get_state(), random.getstate(), torch.get_rng_state()
     words = np.random.SeedSequence([draw.seed, position] + [attempt] * (attempt > 0)).generate_state(4)
     np.random.seed(words)

@@ -72,17 +72,10 @@ class FeatureTestLoop(BaseLoop):
         self.train_split = dict(self.test_split, ann_file=train_list)
         self.protocol = protocol_of(protocol, **changes)
         check_evaluations(evaluations)
+        of_metrics = dict(evaluations=list(evaluations), ks=list(ks), k=k, temperature=temperature, probe=probe)
+        of_extraction = dict(features_dir=features_dir, batch_size=batch_size, progress=progress)
         self.settings = dict(
-            evaluations=list(evaluations),
-            ks=list(ks),
-            k=k,
-            temperature=temperature,
-            probe=probe,
-            train_on=train_on,
-            features_dir=features_dir,
-            batch_size=batch_size,
-            num_workers=dataloader.get('num_workers', 0),
-            progress=progress,
+            of_metrics, train_on=train_on, num_workers=dataloader.get('num_workers', 0), **of_extraction
         )
         self.dataloader = ()  # hooks read its length
         # mmengine would load the whole checkpoint, and say little about weights that do not fit.
@@ -101,16 +94,8 @@ class FeatureTestLoop(BaseLoop):
         shared: list[Any] = [None]
         if is_main_process():
             model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
-            shared = [
-                evaluate_model(
-                    model,
-                    self.train_split,
-                    self.test_split,
-                    protocol=self.protocol,
-                    precision=getattr(model, 'autocast_precision', None),
-                    **self.settings,
-                )
-            ]
+            settings = dict(self.settings, precision=getattr(model, 'autocast_precision', None))
+            shared = [evaluate_model(model, self.train_split, self.test_split, protocol=self.protocol, **settings)]
         broadcast_object_list(shared)
         self.results = shared[0]
         if is_main_process():

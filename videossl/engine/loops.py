@@ -1,6 +1,7 @@
 """Loops over data that mmengine has no loop for."""
 
 from collections import defaultdict
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 from videossl.registry import LOOPS
 from videossl.wrappers import unwrap
 
-# What the entries of a log begin with that have a meaning as an average over batches.
+# Prefixes of the log's entries whose average over batches has a meaning.
 AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
 
 
@@ -19,15 +20,14 @@ AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
 class PretextTestLoop(BaseLoop):
     """Tests a pretraining model on its own pretext task: losses and accuracies of unseen videos, by fresh draws.
 
-    The model is in eval mode, and nothing of it changes. Each sample counts alike (a mean IoU is taken over the pixels of
-    a batch, then averaged over the batches by their size); with several processes the last samples count twice where the
-    data set does not divide by their number. The candidates of a contrastive accuracy are
-    the rows of the memory bank as the checkpoint has it.
+    The model is in eval mode and does not change. Each sample has the same weight (a mean IoU is taken over the pixels of a
+    batch, then averaged over the batches by their size). Where the number of processes does not divide the data set, the
+    first samples count twice. The candidates of a contrastive accuracy are the rows of the checkpoint's memory bank.
 
     Args:
         runner: mmengine's runner.
         dataloader: of samples that the model's ``loss`` takes.
-        evaluator: unused; mmengine demands one.
+        evaluator: not used; mmengine requires one.
     """
 
     def __init__(self, runner, dataloader: DataLoader | dict, evaluator: Evaluator | dict | list | None = None) -> None:
@@ -39,7 +39,7 @@ class PretextTestLoop(BaseLoop):
         ``pretext/``."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
-        model = unwrap(self.runner.model)
+        model: Any = unwrap(self.runner.model)
         model.eval()
         sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
         count = torch.zeros((), dtype=torch.float64)

@@ -12,11 +12,11 @@ from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """mmengine's constructor, for the parameters that require a gradient only.
 
-    mmengine's own hands frozen ones (an averaged or frozen teacher's) to the optimiser too, where they are walked over
-    in every step and enter the checkpoint.
+    mmengine's constructor also gives frozen parameters (of an averaged or frozen teacher) to the optimiser, which visits
+    them in every step and saves them in the checkpoint.
 
-    What the optimiser keeps of a weight (momentum) is brought into the weight's memory layout when a run is resumed in
-    another precision: torch's ``fused=True`` goes through both side by side, and on a CPU would silently mix them up.
+    When a run is resumed in another precision, the optimiser's state of a weight (momentum) gets the weight's memory layout:
+    torch's ``fused=True`` pairs the elements of both by their position in memory, and on a CPU does not check the layout.
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:

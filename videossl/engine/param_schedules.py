@@ -1,40 +1,29 @@
-"""Schedules of learning rates that go on beyond the end they were begun with."""
+"""Learning-rate schedules of runs that are resumed for more epochs or iterations."""
 
 from collections.abc import Iterator
 
 from mmengine.optim import _ParamScheduler
 
-# What a config says of a schedule; mmengine puts back the checkpoint's.
+# Settings of a schedule that mmengine restores from the checkpoint, whatever the config says.
 SETTINGS = (
-    'begin',
-    'by_epoch',
-    'T_max',
-    'eta_min',
-    'eta_min_ratio',
-    'milestones',
-    'gamma',
-    'step_size',
-    'power',
-    'factor',
-    'start_factor',
-    'end_factor',
-    'total_iters',
+    *('begin', 'by_epoch', 'T_max', 'eta_min', 'eta_min_ratio', 'milestones', 'gamma', 'step_size', 'power', 'factor'),
+    *('start_factor', 'end_factor', 'total_iters'),
 )
 
 
 def adopt_ends(runner, saved: list | dict | None) -> list[tuple[_ParamScheduler, int]]:
-    """Let each saved schedule end where the run's own does.
+    """Let each saved schedule end where the schedule of this run ends.
 
-    mmengine's schedules end, where the config does not say when, with the run: at its last epoch. It saves that, and so
-    a run resumed for more epochs keeps the last learning rate. The log says what is adopted, and which other settings
-    of the config do not count, since the schedule goes on with the checkpoint's.
+    Without an end in the config, mmengine's schedules end at the run's last epoch. The end is saved in the checkpoint, so a
+    run resumed for more epochs would keep the last learning rate. The log names the ends that are adopted, and the settings
+    of the config that have no effect because the schedule goes on with those of the checkpoint.
 
     Args:
         runner: mmengine's, with its schedules built.
         saved: ``param_schedulers`` of the checkpoint, changed in place.
 
     Returns:
-        Schedules with the number of steps that they did not take, being at their end; see :func:`make_up_steps`.
+        Schedules with the number of steps that they did not take after their old end; see :func:`make_up_steps`.
     """
     missed = []
     for schedule, state in paired(runner.param_schedulers, saved):
@@ -71,7 +60,7 @@ def make_up_steps(missed: list[tuple[_ParamScheduler, int]]) -> None:
 
 
 def paired(schedules: list | dict | None, saved: list | dict | None) -> Iterator[tuple[_ParamScheduler, dict]]:
-    """Each schedule with its saved state; with several optimisers there are schedules for each of them."""
+    """Each schedule with its saved state. With a dict of optimisers there are schedules for each of them."""
     if isinstance(schedules, dict) and isinstance(saved, dict):
         for name in schedules:
             yield from zip(schedules[name], saved.get(name, []))
@@ -80,5 +69,5 @@ def paired(schedules: list | dict | None, saved: list | dict | None) -> Iterator
 
 
 def plain(value):
-    """``MultiStepLR`` counts its milestones."""
+    """A setting that can be compared: ``MultiStepLR`` holds its milestones in a Counter."""
     return dict(value) if isinstance(value, dict) else value

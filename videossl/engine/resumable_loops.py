@@ -1,4 +1,4 @@
-"""Training loops that go on exactly where a run stopped, in the middle of an epoch too."""
+"""Training loops that go on exactly where a run stopped, also in the middle of an epoch."""
 
 import gc
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import BatchSampler, DataLoader
 
+from videossl.errors import ConfigError
 from videossl.random_states import kept_random_states
 from videossl.registry import LOOPS
 from videossl.wrappers import innermost_datasets
@@ -21,14 +22,13 @@ from .samplers import DrawSampler
 
 
 class ResumableLoop(BaseLoop):
-    """What both training loops share.
+    """The base of both training loops.
 
-    :class:`~videossl.engine.ExactResumeHook` saves the random states and gives the loop what it needs to go on. The
-    loaders' workers, and validation, leave the generators of training as they are, so that a run with them, or stopped
-    between them, draws the same.
+    :class:`~videossl.engine.ExactResumeHook` saves the random states and sets ``resumed``. Starting the loaders' workers and
+    validation do not change the generators of training, so that a run that stopped before or after them draws the same.
     """
 
-    # What the checkpoint of a resumed run says: ``position()`` of then, and ``validated_iter``.
+    # Of the checkpoint of a resumed run: its ``position()`` and ``validated_iter``.
     resumed: dict | None = None
     # The iteration after which the last validation was done.
     validated_iter: int | None = None
@@ -46,7 +46,7 @@ class ResumableLoop(BaseLoop):
             end_workers(self.dataloader)
 
     def position(self) -> dict[str, int | str]:
-        """What the numbers of epochs and iterations depend on; with another it is another sequence of batches."""
+        """What determines the sequence of batches. With other values the numbers of epochs and iterations mean other batches."""
         loader = self.dataloader
         digests = [getattr(dataset, 'list_digest', '') for dataset in innermost_datasets(loader.dataset)]
         return dict(
@@ -58,7 +58,7 @@ class ResumableLoop(BaseLoop):
         )
 
     def changed_position(self) -> str | None:
-        """What is not as it was when the checkpoint was saved, in words."""
+        """What has changed since the checkpoint was saved, in words; None: nothing."""
         before, now = (self.resumed or {}).get('position', {}), self.position()
         names = dict(batches='batches an epoch', batch_size='batch size', samples='samples', processes='processes')
         changes = [
@@ -71,15 +71,15 @@ class ResumableLoop(BaseLoop):
         return ', '.join(changes) or None
 
     def batches(self, first: int) -> Iterator[dict]:
-        """One pass over the loader from its batch number ``first`` on. What is before it is not read."""
+        """One pass over the loader from its batch number ``first`` on. Batches before it are not read."""
         loader = self.dataloader
         sampler = sampler_of(loader)
         if first and isinstance(sampler, DrawSampler) and type(loader.batch_sampler) is BatchSampler:
             sampler.start = first * loader.batch_size
         elif first:
-            # torch does not let a loader's batch sampler be replaced. This one steps aside after the first pass.
+            # torch does not let a loader's batch sampler be replaced. LaterBatches skips batches in the first pass only.
             loader.__dict__['batch_sampler'] = LaterBatches(loader.batch_sampler, first)
-        with kept_random_states():  # torch draws a seed for the workers, also where there are none
+        with kept_random_states():  # torch draws a seed for the workers, also without workers
             iterator = iter(loader)
         while True:
             try:
@@ -99,8 +99,7 @@ class ResumableLoop(BaseLoop):
             self.runner.val_loop.run()
 
     def catch_up_on_validation(self) -> None:
-        """A checkpoint is saved before the validation that follows it; what that one adds to the best score, to the log
-        and to a learning rate that depends on it is made good."""
+        """Run the validation that the interrupted run missed: a checkpoint is saved before the validation that follows it."""
         if self.resumed is None or 'validated_iter' not in self.resumed or self.iter == 0:
             return
         self.validated_iter = self.resumed['validated_iter']
@@ -111,11 +110,11 @@ class ResumableLoop(BaseLoop):
 
 @LOOPS.register_module()
 class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
-    """mmengine's loop over epochs, but a run that resumes in the middle of one goes on with the batch it stopped at.
+    """mmengine's loop over epochs, but a run that resumes in the middle of an epoch goes on with the next batch.
 
-    mmengine 0.10.7 begins the epoch anew there. The batch follows from the numbers of iterations and epochs in the
-    checkpoint. With another data set, batch size or number of processes than then, there is no such batch; the epoch
-    begins anew, and the log says so.
+    mmengine 0.10.7 begins the epoch anew. The index of the batch follows from the numbers of iterations and epochs in the
+    checkpoint. If the data set, the batch size or the number of processes has changed, there is no such batch: the epoch
+    begins anew, and the log has a warning.
 
     Arguments: mmengine's.
     """
@@ -137,7 +136,7 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
     def run_epoch(self, first: int = 0) -> None:
         """One epoch, from its batch number ``first`` on."""
         if first:
-            with kept_random_states():  # what hooks draw for this epoch, they drew when it began
+            with kept_random_states():  # hooks drew their numbers for this epoch when it began
                 self.runner.call_hook('before_train_epoch')
         else:
             self.runner.call_hook('before_train_epoch')
@@ -156,8 +155,8 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
         )
 
     def _first_batch(self) -> int:
-        """The batch of the current epoch that comes next; all are done where the run stopped before the epoch's end was
-        said."""
+        """Index of the next batch in the current epoch; the number of batches if the run stopped before the end of the epoch
+        was counted."""
         if self._iter == 0:
             return 0
         changed = self.changed_position()
@@ -175,7 +174,7 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
         self.runner.optim_wrapper.initialize_count_status(self.runner.model, self._iter, self._max_iters)
         for hook in self.runner.hooks:
             if isinstance(hook, IterTimerHook):
-                hook.start_iter = self._iter  # else mmengine divides by zero when it tells the time that is left
+                hook.start_iter = self._iter  # otherwise mmengine divides by zero when it estimates the remaining time
         return first
 
 
@@ -183,13 +182,12 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
 class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
     """mmengine's loop over iterations, but a run that resumes reads nothing again.
 
-    mmengine 0.10.7 decodes, and throws away, every batch since the beginning. Samplers: :class:`DrawSampler`, passing
-    over the data again and again; with ``endless=True``, as with mmengine's ``InfiniteSampler``, batches reach over the
-    ends of the passes.
+    mmengine 0.10.7 decodes and discards every batch since the beginning. With :class:`DrawSampler` the loop passes over the
+    data repeatedly; with ``endless=True`` or mmengine's ``InfiniteSampler`` batches extend over the ends of the passes.
 
     Args:
         runner, dataloader: mmengine's.
-        max_iters: iterations in all.
+        max_iters: total number of iterations.
         val_begin, val_interval, dynamic_intervals: mmengine's.
     """
 
@@ -203,8 +201,8 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
         dynamic_intervals: list[tuple[int, int]] | None = None,
     ) -> None:
         if int(max_iters) != max_iters:
-            raise ValueError(f'ResumableIterBasedTrainLoop: max_iters must be a whole number, got {max_iters!r}')
-        # Not mmengine's own: it starts the loader's workers here, which read before it is known from where on.
+            raise ConfigError(f'ResumableIterBasedTrainLoop: max_iters must be a whole number, got {max_iters!r}')
+        # Not mmengine's constructor: it starts the loader's workers before the first batch is known.
         BaseLoop.__init__(self, runner, dataloader)
         self._max_iters = int(max_iters)
         self._max_epochs = 1
@@ -261,7 +259,7 @@ class LaterBatches:
 
     Args:
         batch_sampler: the whole.
-        first: so many batches are left out.
+        first: number of batches to skip.
     """
 
     def __init__(self, batch_sampler: BatchSampler, first: int) -> None:
@@ -276,17 +274,17 @@ class LaterBatches:
         return len(self.whole)
 
     def __iter__(self) -> Iterator[list[int]]:
-        # When the first batch is asked for: torch makes two iterators where there are workers, and uses one.
+        # Evaluated at the first batch: with workers torch makes two iterators and uses one.
         first, self.first = self.first, 0
         yield from islice(self.whole, first, None)
 
 
 @contextmanager
 def objects_shared_with_workers() -> Iterator[None]:
-    """Take what there is out of Python's garbage collection for as long as this lasts.
+    """Take all existing objects out of Python's garbage collection for the duration of the block.
 
-    Workers that are forked off share this process's memory, page by page, until one of them writes to it. The collector
-    writes to every object that it looks at, and its first full collection would copy them all, some 80 MiB.
+    Forked workers share the pages of this process's memory until one of them writes to a page. The collector writes to every
+    object that it visits, and its first full collection would copy all of them, some 80 MiB.
     """
     gc.collect()
     gc.freeze()
@@ -305,5 +303,5 @@ def end_workers(loader: DataLoader) -> None:
 
 
 def sampler_of(loader: DataLoader) -> Any:
-    """What draws a loader's indices; the loader's own ``sampler`` is a stand-in where it has a batch sampler."""
+    """The sampler of a loader's indices. With a batch sampler, the loader's own ``sampler`` is not used."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)

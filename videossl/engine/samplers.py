@@ -7,22 +7,23 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from videossl.checks import check_integer
 from videossl.registry import DATA_SAMPLERS
 
 
 class Draw(int):
     """An index into a data set that also says which draw it is.
 
-    Random augmentation is a function of (seed, position): so repeats of a video and epochs differ, the number of
-    workers changes nothing, and a resumed run goes on where it stopped. Modulo and difference keep what it carries, so
-    that mmengine's ``RepeatDataset`` and ``ConcatDataset`` hand it on.
+    Random augmentation is a function of (seed, position). Repeats of a video and epochs differ, the number of workers has
+    no effect, and a resumed run goes on where it stopped. Modulo and difference return a ``Draw``, so that mmengine's
+    ``RepeatDataset`` and ``ConcatDataset`` pass it on.
 
     Args:
         index: index into the data set.
         position: number of this draw in the sampler's endless sequence, over all epochs and ranks.
         seed: the sampler's seed.
-        rank_position: number of this draw in its rank's own sequence, over all epochs: a batch has consecutive ones. None:
-            ``position``, as it is on a single process.
+        rank_position: number of this draw in its rank's own sequence, over all epochs; consecutive in a batch. None:
+            ``position``, which is the same on a single process.
     """
 
     position: int
@@ -50,27 +51,25 @@ class Draw(int):
 class DrawSampler(Sampler):
     """Every sample ``repeats`` times an epoch, shuffled anew each epoch, each as a :class:`Draw`.
 
-    With several processes each rank takes every world-size-th; the last ones are padded with the first, so that all
-    ranks have the same number.
+    With W processes each rank takes every W-th draw. The sequence is padded with its first draws, so that all ranks have the
+    same number.
 
-    ``start`` may be set before a pass: so many of this rank's draws are left out of the next pass, and of no other. A
-    resumed run goes on there without reading what it has seen.
+    ``start``, set before a pass, is the number of this rank's draws that the next pass skips. A resumed run uses it to go on
+    without reading the samples before.
 
     Args:
         dataset: anything with a length.
         shuffle: False keeps the order of the data set.
         seed: of the order and of the draws; all ranks need the same. None: a common random one.
-        endless: a pass goes on from epoch to epoch and never ends, for iteration-based training (what mmengine's
-            ``InfiniteSampler`` is for, but every sample equally often an epoch): all batches are full.
-        repeats: draws of each sample in an epoch. The draws are those of mmengine's ``RepeatDataset`` with so many
-            ``times``.
+        endless: a pass goes on from epoch to epoch and never ends, for iteration-based training; all batches are full.
+            Unlike with mmengine's ``InfiniteSampler``, every sample comes equally often in an epoch.
+        repeats: draws of each sample in an epoch, the same draws as of mmengine's ``RepeatDataset(times=repeats)``.
     """
 
     def __init__(
         self, dataset: Sized, shuffle: bool = True, seed: int | None = None, endless: bool = False, repeats: int = 1
     ) -> None:
-        if type(repeats) is not int or repeats < 1:
-            raise ValueError(f'repeats must be an integer of at least 1, but is {repeats!r}')
+        check_integer('repeats', repeats)
         self.rank, self.world_size = get_dist_info()
         self.dataset = dataset
         self.shuffle = shuffle

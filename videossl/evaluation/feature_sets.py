@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from videossl.checks import check_choice
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import views_text
 
@@ -118,8 +119,7 @@ def unit_videos(
     Returns:
         float32 [N, D]. A vector of zeros stays zeros.
     """
-    if average not in AVERAGES:
-        raise ValueError(f'average must be one of {AVERAGES}, got {average!r}')
+    check_choice('average', average, AVERAGES)
     views = features.astype(np.float32, copy=False)
     videos = (unit(views) if average == 'normalised' else views).mean(axis=1)
     if center:

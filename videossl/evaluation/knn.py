@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from videossl.checks import check_integer
+from videossl.checks import check_integer, check_positive
 from videossl.features.clip_features import ClipFeatures
 
 from .feature_sets import pair_sets, protocol_text, unit_videos
@@ -38,8 +38,7 @@ def knn(
     from sklearn.neighbors import KNeighborsClassifier  # here: it takes a second to import
 
     check_integer('k', k)
-    if not temperature > 0:
-        raise ValueError(f'temperature must be positive, got {temperature!r}')
+    check_positive('temperature', temperature)
     sets = pair_sets(gallery, queries)
     voters = min(k, len(sets.gallery))
     notes = list(sets.notes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videossl.checks import check_choice, check_positive
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import CLIP_AVERAGES
 
@@ -56,12 +57,10 @@ class LinearProbe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (('solver', SOLVERS), ('normalise', NORMALISATIONS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f'{name} must be one of {known}, got {getattr(self, name)!r}')
+        check_choice('solver', self.solver, SOLVERS)
+        check_choice('normalise', self.normalise, NORMALISATIONS)
         for name in ('penalty', 'max_iterations', 'lr', 'batch_size', 'epochs'):
-            if not getattr(self, name) > 0:
-                raise ValueError(f'{name} must be positive, got {getattr(self, name)!r}')
+            check_positive(name, getattr(self, name))
 
     def __str__(self) -> str:
         if self.solver == 'logistic':
@@ -111,9 +110,8 @@ def linear_probe(
             than two classes, or an argument is unusable.
     """
     probe = probe_of(preset, changes)
-    for name, value, known in (('average', average, CLIP_AVERAGES), ('train_on', train_on, TRAIN_ON)):
-        if value not in known:
-            raise ValueError(f'{name} must be one of {known}, got {value!r}')
+    check_choice('average', average, CLIP_AVERAGES)
+    check_choice('train_on', train_on, TRAIN_ON)
     sets = pair_sets(train, test, ('train', 'test'))
     classes, labels = np.unique(sets.gallery_labels, return_inverse=True)
     if len(classes) < 2:

@@ -71,15 +71,7 @@ def evaluate_model(
             out = osp.join(features_dir, f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz')
         features[name] = extract_features(model, videos, data_root, **views, out=out, **extraction)
     results = evaluate_features(
-        features['train'],
-        features['test'],
-        protocol=protocol,
-        evaluations=evaluations,
-        ks=ks,
-        k=k,
-        temperature=temperature,
-        probe=probe,
-        train_on=train_on,
+        features['train'], features['test'], protocol, evaluations, ks, k, temperature, probe, train_on
     )
     notes = notes_on_training(model, protocol)
     return {name: dict(result, notes=[*result['notes'], *notes]) for name, result in results.items()}

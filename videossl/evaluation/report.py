@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from videossl.errors import ConfigError
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import Protocol, protocol_of
 
@@ -59,7 +60,7 @@ def check_evaluations(evaluations: Sequence[str]) -> None:
     """Refuse anything but some of :data:`EVALUATIONS`, each once."""
     is_list = isinstance(evaluations, Sequence) and not isinstance(evaluations, str) and len(evaluations) > 0
     if not is_list or set(evaluations) - set(EVALUATIONS) or len(set(evaluations)) < len(evaluations):
-        raise ValueError(f'evaluations must name some of {EVALUATIONS}, got {evaluations!r}')
+        raise ConfigError(f'evaluations must name some of {EVALUATIONS}, got {evaluations!r}')
 
 
 def numbers(result: Mapping) -> dict[str, float]:
@@ -84,15 +85,8 @@ def percentages(result: Mapping) -> str:
 
 def report_table(results: Mapping[str, Mapping], title: str | None = None) -> Table:
     """The results as a table for the terminal; each row has the protocol of its numbers, the caption the notes."""
-    table = Table(
-        'evaluation',
-        'result',
-        'protocol',
-        title=title,
-        show_lines=True,
-        caption='\n'.join(all_notes(results)) or None,
-        caption_justify='left',
-    )
+    table = Table('evaluation', 'result', 'protocol', title=title, show_lines=True, caption_justify='left')
+    table.caption = '\n'.join(all_notes(results)) or None
     for name, result in results.items():
         table.add_row(TITLES.get(name, name), percentages(result).replace(', ', '\n'), result['protocol'])
     return table

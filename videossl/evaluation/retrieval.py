@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videossl.errors import ConfigError
 from videossl.features.clip_features import ClipFeatures
 
 from .feature_sets import pair_sets, protocol_text, unit_videos
@@ -97,4 +98,4 @@ def check_ks(name: str, ks: Sequence[int]) -> None:
     """Refuse anything but a list of integers of at least 1."""
     is_list = isinstance(ks, Sequence) and not isinstance(ks, str) and len(ks) > 0
     if not is_list or not all(type(k) is int and k >= 1 for k in ks):
-        raise ValueError(f'{name} must be a list of integers of at least 1, got {ks!r}')
+        raise ConfigError(f'{name} must be a list of integers of at least 1, got {ks!r}')

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from videossl.checkpoints.embedded_config import build_part
 from videossl.checkpoints.writing import weights_sha256
+from videossl.checks import check_choice
 from videossl.errors import ConfigError
 from videossl.models.folding import folded
 from videossl.precision import PRECISIONS, resolve_precision
@@ -52,8 +53,7 @@ class ClipEncoder:
         self.preprocessor.to(self.device)
         config = getattr(model, 'cfg', None) or {}
         precision = precision or ((config.get('default_hooks') or {}).get('precision') or {}).get('precision', 'auto')
-        if precision not in PRECISIONS:
-            raise ConfigError(f'precision must be one of {PRECISIONS}, got {precision!r}')
+        check_choice('precision', precision, PRECISIONS)
         self.precision = resolve_precision(precision, self.device.type)
         if self.precision == 'fp16' and self.device.type == 'cpu':
             raise ConfigError('precision fp16 is for GPUs; on a CPU use bf16, fp32 or auto')
@@ -95,8 +95,7 @@ def pool(feature_map: Tensor | dict[str, Tensor] | Sequence[Tensor], pooling: st
     Raises:
         ConfigError: a map has another shape, or is too small.
     """
-    if pooling not in POOLINGS:
-        raise ConfigError(f'pooling must be one of {POOLINGS}, got {pooling!r}')
+    check_choice('pooling', pooling, POOLINGS)
     if isinstance(feature_map, dict):
         feature_map = list(feature_map.values())
     if not isinstance(feature_map, Tensor):

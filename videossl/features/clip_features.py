@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from videossl.checks import check_choice
 from videossl.errors import ConfigError
 from videossl.files import whole_file
-
-AVERAGED_OVER = ('clips', 'crops')
 
 
 @dataclass
@@ -70,8 +69,7 @@ class ClipFeatures:
         Raises:
             ValueError: ``over`` has another value, or the protocol's number of crops does not divide the views.
         """
-        if over not in AVERAGED_OVER:
-            raise ValueError(f'averaged: over must be one of {AVERAGED_OVER}, got {over!r}')
+        check_choice('averaged: over', over, ('clips', 'crops'))
         views = self.features
         if normalise:
             lengths = np.linalg.norm(views, axis=2, keepdims=True)

@@ -79,23 +79,12 @@ def extract_features(
         ConfigError: there are no such videos, an argument is out of range, or ``out`` holds other features.
     """
     model = unwrap(model)
-    for name, value, least in (
-        ('batch_size', batch_size, 1),
-        ('num_workers', num_workers, 0),
-        ('save_every', save_every, 1),
-    ):
-        check_integer(name, value, least)
+    check_integer('batch_size', batch_size)
+    check_integer('num_workers', num_workers, 0)
+    check_integer('save_every', save_every)
     config = getattr(model, 'cfg', None)
-    protocol = Protocol.like(
-        config,
-        num_clips=num_clips,
-        crops=crops,
-        clip_len=clip_len,
-        frame_interval=frame_interval,
-        size=size,
-        resize=resize,
-        pooling=pooling,
-    )
+    views = dict(num_clips=num_clips, crops=crops, clip_len=clip_len, frame_interval=frame_interval, size=size)
+    protocol = Protocol.like(config, **views, resize=resize, pooling=pooling)
     listed = list_videos(videos, data_root)
     if device is not None:
         model.to(device)
@@ -178,14 +167,8 @@ def open_loader(dataset: ListedVideos, batches: list[list[int]], num_workers: in
     """Batches of views, each a list of tensors."""
     settings = ConfigDict(num_workers=num_workers, pin_memory=device.type == 'cuda')
     share_cores(settings, 'feature extraction')
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        collate_fn=list,
-        worker_init_fn=_use_one_thread,
-        num_workers=settings.num_workers,
-        pin_memory=settings.pin_memory,
-    )
+    workers = dict(num_workers=settings.num_workers, pin_memory=settings.pin_memory, worker_init_fn=_use_one_thread)
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=list, **workers)
 
 
 def _use_one_thread(worker: int) -> None:
@@ -216,8 +199,9 @@ def finished_features(out: str | os.PathLike, record: dict) -> ClipFeatures | No
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into eval mode, and each of its modules back into its own mode."""
     modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
+        for module in modes:
+            module.training = False  # not eval(): a backbone's own train() also sets requires_grad
         yield
     finally:
         for module, mode in modes.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from videossl.checks import check_integer
+from videossl.checks import check_choice, check_integer
 from videossl.errors import ConfigError
 
 from .config_views import CROPS, views_in_config
@@ -61,8 +61,7 @@ class Protocol:
             check_integer(f'{where}{key}', getattr(self, key))
             object.__setattr__(self, key, int(getattr(self, key)))  # JSON has no integers of NumPy
         for key, known in (('crops', tuple(CROPS)), ('pooling', POOLINGS), ('average', CLIP_AVERAGES)):
-            if getattr(self, key) not in known:
-                raise ConfigError(f'{where}{key} must be one of {known}, got {getattr(self, key)!r}')
+            check_choice(f'{where}{key}', getattr(self, key), known)
         sides = [self.resize] if isinstance(self.resize, int) else list(self.resize)
         if len(sides) not in (1, 2):
             raise ConfigError(f'{where}resize must be a short side or (width, height), got {self.resize!r}')

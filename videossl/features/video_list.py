@@ -45,7 +45,7 @@ def list_videos(
     """The videos that the arguments of :func:`~videossl.apis.extract_features` name.
 
     Raises:
-        ConfigError: there are none, the list or folder cannot be read, or none of the first files exists.
+        ConfigError: there are no videos, the list or folder cannot be read, or none of the first files exists.
     """
     try:
         listed = _list_videos(videos, data_root)

@@ -15,8 +15,8 @@ from videossl.registry import MODELS
 class ClipDataPreprocessor(BaseDataPreprocessor):
     """Collate, move and normalise clips.
 
-    Clips travel to the device as uint8, a quarter of the bytes of floats, and are cast and normalised there. Serves our
-    pretrainers and mmaction2's recognisers alike.
+    Clips are moved to the device as uint8, a quarter of the bytes of floats, and are cast and normalised there. For
+    pretrainers and mmaction2's recognisers.
 
     Args:
         mean: per channel, in the units of ``scale``'s result. The default, with ``std``, is ImageNet's in 0..255.

@@ -1,4 +1,4 @@
-"""What a pretrainer hands to each of its heads."""
+"""The input of a head's loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,11 +14,11 @@ def folded(net: nn.Module) -> nn.Module:
     """A copy of a net for inference, without those batch norms that follow a convolution: a seventh of R3D's time.
 
     A batch norm with running statistics multiplies and shifts each channel, which the convolution's weights and bias can
-    do as well. The copy gives what the net in eval mode gives, but for rounding.
+    do as well. The copy gives the results of the net in eval mode, except for rounding.
 
     Args:
-        net: one of our backbones; any other is returned as it is, since to see which layer follows which its forward
-            pass is run without data, and may then take another way.
+        net: a :class:`VideoBackbone`; any other net is returned as it is, since the order of its layers is found by tracing,
+            which may miss branches that depend on the data.
     """
     if not isinstance(net, VideoBackbone):
         return net
@@ -43,7 +43,7 @@ def folded(net: nn.Module) -> nn.Module:
 
 
 class _Tracer(fx.Tracer):
-    """Does not look into convolutions, ours included, whose way depends on the data."""
+    """Does not trace into convolutions: the code of StemConv3d depends on the data."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, nn.Conv3d) or super().is_leaf_module(module, name)

@@ -1,12 +1,10 @@
-"""Where in a clip a network's units are active, or what spoke for a class: one map a clip, in the clip's own pixels.
+"""Class activation maps: where in a clip a layer is active, or which positions raise the score of a class.
 
-Grad-CAM is captum's: of the CAM packages it is the one that takes any PyTorch network with maps over time and needs no
-torchvision. (``grad-cam`` imports torchvision as soon as it is imported; mmaction2's own takes its recognisers alone, not
-pretrainers, and leaves its hooks in them.) captum is optional and imported where it is used.
+Grad-CAM is captum's, which takes any PyTorch network with maps over time and does not need torchvision. (``grad-cam``
+imports torchvision; mmaction2's takes recognisers only and leaves its hooks in them.) captum is optional and imported when
+it is used.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from videossl.checks import check_choice
 from videossl.datasets import ClipSampler
+from videossl.features.extraction import evaluating
 from videossl.models.pretrainers.pretrainer import run_neck
 
 METHODS = ('grad-cam', 'activation')
@@ -63,7 +63,7 @@ def cam_maps(
         layer: a stage of the backbone (``'stage3'``) or any module by its dotted name (``'backbone.stage3'``). None: the
             backbone's last map.
         head: for Grad-CAM: which classifier of a pretrainer, by its name in ``heads``; None: the only one.
-        target: for Grad-CAM: the class, from 0. None: of each clip the one that the network takes it for.
+        target: for Grad-CAM: the class, from 0. None: the class that the network predicts for each clip.
         class_names: words for the classes.
         sampler: the one that a pretext head was trained with, which has words for its label.
 
@@ -71,14 +71,13 @@ def cam_maps(
         ValueError: no such layer, head, class or method; or the layer gives no map over time and space.
         ImportError: Grad-CAM without captum.
     """
-    if method not in METHODS:
-        raise ValueError(f'method must be one of {METHODS}, got {method!r}')
+    check_choice('method', method, METHODS)
     if clips.ndim != 5 or clips.shape[1] != 3:
         raise ValueError(f'clips must be [N, 3, T, H, W], got {tuple(clips.shape)}')
     if method == 'activation' and (head is not None or target is not None):
         raise ValueError('head and target choose a class, and method="activation" asks for none; use method="grad-cam"')
     layer_name, module = find_layer(model, layer)
-    with in_eval_mode(model):
+    with evaluating(model):
         inputs = preprocessed(model, clips)
         output, grid = layer_output(model, module, layer_name, inputs)
         if method == 'activation':
@@ -116,19 +115,6 @@ def find_layer(model: nn.Module, layer: str | None = None) -> tuple[str, nn.Modu
     )
 
 
-@contextmanager
-def in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode for a while, afterwards each as it was."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        for module in modes:
-            module.training = False  # not eval(): a backbone's own train() also touches requires_grad
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
 def preprocessed(model: nn.Module, clips: Tensor) -> Tensor:
     """Clips [N, 3, T, H, W] as the model's backbone takes them, on its device."""
     preprocessor = getattr(model, 'data_preprocessor', None)
@@ -147,7 +133,7 @@ def layer_output(
         ValueError: the layer gives no map.
     """
     outputs: list = []
-    # The modules that the clips passed on the way, and the clips' sizes before each.
+    # The modules that the clips passed, and the clips' sizes before each.
     passed: list[tuple[nn.Module, tuple[int, ...]]] = []
     backbone = model.get_submodule('backbone')
 
@@ -170,13 +156,13 @@ def layer_output(
 def unit_positions(
     passed: list[tuple[nn.Module, tuple[int, ...]]], size: tuple[int, ...], map_size: tuple[int, ...]
 ) -> list[tuple[float, float]]:
-    """Where the units of a map look: per axis the middle of the first one's field and the distance to the next's, in pixels
-    (frames) of the clip, counted from the middle of the first.
+    """The centers of the receptive fields of a map's units: per axis the first one and the distance to the next, in pixels
+    (frames) of the clip, counted from the middle of the first pixel.
 
-    A convolution of stride 2 that is padded by half its kernel looks at pixels 0, 2, 4, ...; pooling of pairs looks between
-    them, at 0.5, 2.5, ... To take one for the other moves a map by half a step in every stage: at stride 8 by 3.5 pixels.
-    Strides of parallel paths (a shortcut) start at the same size and count once. Where the strides that are seen do not
-    explain the map's size, its units are spread evenly.
+    The fields of a convolution of stride 2 padded by half its kernel are centered at pixels 0, 2, 4, ...; those of pooling of
+    pairs between them, at 0.5, 2.5, ... Confusing the two would move a map by half a step in every stage: at stride 8 by 3.5
+    pixels. Strides of parallel paths (a shortcut) start at the same size and count once. Where the recorded strides do not
+    explain the map's size, the units are spread evenly.
     """
     positions = []
     for axis, (length, map_length) in enumerate(zip(size, map_size)):
@@ -295,7 +281,7 @@ def grad_cam(
         from captum.attr import LayerGradCam
     except ImportError as error:
         raise ImportError(MISSING_CAPTUM) from error
-    # The input needs a gradient where all parameters before the layer are frozen, or there would be nothing to go back on.
+    # Without a gradient of the input there is no graph where all parameters before the layer are frozen.
     inputs = inputs.detach().requires_grad_(True)
     with torch.no_grad():
         predictions = scores(inputs)

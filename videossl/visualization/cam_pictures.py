@@ -6,9 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from videossl.checks import check_share
 from videossl.files import whole_file
 
 from .clip_sheet import thumbnail_row
+from .figures import new_figure, show_frames
 
 SMALLEST_SIDE = 224  # of a frame in a video, in pixels; smaller ones are enlarged
 THUMBNAILS = 8
@@ -27,8 +29,7 @@ def overlay(clip: np.ndarray, cam_map: np.ndarray, strength: float = 0.5) -> np.
     """
     if clip.shape[:3] != cam_map.shape:
         raise ValueError(f'a map {cam_map.shape} does not go with a clip {clip.shape}')
-    if not 0 <= strength <= 1:
-        raise ValueError(f'strength must lie in 0..1, got {strength}')
+    check_share('strength', strength)
     levels = np.rint(np.clip(cam_map, 0, 1) * 255).astype(np.uint8)
     colours = np.stack([cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1] for level in levels])
     return np.rint(clip * (1 - strength) + colours * strength).astype(np.uint8)
@@ -51,7 +52,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: float = 12.5) -> None
 
 
 def enlarged(frames: np.ndarray, smallest_side: int = SMALLEST_SIDE) -> np.ndarray:
-    """Frames [T, H, W, 3] whose smaller side is at least so long, by a whole factor, their pixels repeated."""
+    """Frames [T, H, W, 3] enlarged by an integer factor, so that the smaller side has at least ``smallest_side`` pixels."""
     factor = -(-smallest_side // min(frames.shape[1:3]))
     return frames.repeat(factor, axis=1).repeat(factor, axis=2)
 
@@ -78,37 +79,28 @@ def draw_cam_sheet(
         clips: uint8 RGB [N, T, H, W, 3].
         maps: [N, T, H, W], from 0 to 1.
         shown: of each clip what its map shows, in words; see :class:`~.cam.CamResult`.
-        title: what stands above.
+        title: of the figure.
         strength: see :func:`overlay`.
-        frame_inds: int [N, T], the frames' numbers in the video, which then stand below them. None: no numbers.
+        frame_inds: int [N, T], the frames' numbers in the video, shown below them. None: no numbers.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not len(clips) == len(maps) == len(shown):
         raise ValueError(f'{len(clips)} clips, {len(maps)} maps and {len(shown)} texts must be equally many')
     if frame_inds is not None and np.shape(frame_inds) != clips.shape[:2]:
         raise ValueError(f'frame numbers {np.shape(frame_inds)} do not go with clips {clips.shape[:2]}')
     num_frames = clips.shape[1]
-    places = np.unique(np.linspace(0, num_frames - 1, min(num_frames, THUMBNAILS)).round().astype(int))
-    row_height = 9 / len(places) * clips.shape[2] / clips.shape[3]
-    figure = Figure(figsize=(9, len(clips) * (2 * row_height + 0.6) + 0.6), layout='constrained')
-    FigureCanvasAgg(figure)
+    indices = np.unique(np.linspace(0, num_frames - 1, min(num_frames, THUMBNAILS)).round().astype(int))
+    row_height = 9 / len(indices) * clips.shape[2] / clips.shape[3]
+    figure = new_figure(9, len(clips) * (2 * row_height + 0.6) + 0.6)
     figure.suptitle(
         '\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
         fontsize=9,
     )
     grid = figure.add_gridspec(len(clips), 1)
     for number, (clip, cam_map, text) in enumerate(zip(clips, maps, shown)):
-        plain = [False] * len(places)
-        rows = [thumbnail_row(clip[places], plain), thumbnail_row(overlay(clip, cam_map, strength)[places], plain)]
+        plain = [False] * len(indices)
+        rows = [thumbnail_row(clip[indices], plain), thumbnail_row(overlay(clip, cam_map, strength)[indices], plain)]
         axes = figure.add_subplot(grid[number], label=f'clip {number}')
-        axes.imshow(np.concatenate(rows))
+        numbers = [] if frame_inds is None else np.asarray(frame_inds)[number, indices]
+        show_frames(axes, np.concatenate(rows), len(indices), numbers)
         axes.set_title(text, fontsize=9, loc='left')
-        axes.set_yticks([])
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        cell = rows[0].shape[1] / len(places)
-        numbers = [] if frame_inds is None else [str(frame) for frame in np.asarray(frame_inds)[number, places]]
-        axes.set_xticks((np.arange(len(numbers)) + 0.5) * cell - 0.5, numbers, fontsize=7)
     return figure

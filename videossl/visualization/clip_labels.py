@@ -1,4 +1,4 @@
-"""What the labels of a sample say, in the words of the sampler that wrote them."""
+"""The labels of a sample, in the words of the sampler that wrote them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from videossl.datasets import ClipSampler
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a sample came about.
+    """The sampler of a sample and the roles of its views.
 
     Args:
         sampler: says what the labels mean; None: not a :class:`~videossl.datasets.ClipSampler`, labels are shown as numbers.
@@ -22,11 +22,11 @@ class Sampling:
     roles: Sequence[str] = ()
 
     def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
-        """The labels of one clip in words; empty if there is none."""
+        """The labels of one clip in words; empty without labels."""
         return '' if self.sampler is None else self.sampler.describe_clip(labels, view)
 
     def describe_sample(self, labels: Mapping[str, Any]) -> str:
-        """What the labels say of the sample as a whole: its action class, its pretext labels; empty if nothing.
+        """The labels of the sample as a whole in words: its action class and pretext labels; empty without labels.
 
         Examples:
             >>> Sampling().describe_sample(dict(gt_label=[7], gt_scene=3))
@@ -63,8 +63,8 @@ class Sampling:
 def frame_ranges(frames: Sequence[int], chosen: Sequence[bool] | np.ndarray) -> list[tuple[int, int]]:
     """First and last frame number of each stretch of chosen frames.
 
-    A clip that goes round to the first frames of its video, or restarts there, has several. Of frames that run backwards
-    each is a stretch of its own.
+    A clip that wraps around to the first frames of its video, or restarts there, has more than one. Frames that run
+    backwards are stretches of one frame each.
 
     Examples:
         >>> frame_ranges([4, 6, 8, 9], [False, True, True, False])

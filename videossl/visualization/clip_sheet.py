@@ -14,8 +14,9 @@ from videossl.datasets.pipelines import Pipeline, build_pipeline, pipeline_steps
 from videossl.registry import TRANSFORMS
 
 from .clip_labels import Sampling, frame_ranges
+from .figures import new_figure, show_frames
 
-ALTERED_COLOR = '#ff9900'  # of what the pretext task alters: a shaded stretch of time, the frame around a thumbnail
+ALTERED_COLOR = '#ff9900'  # of frames that the pretext task alters: shading in the time line, frame of a thumbnail
 FRAMES_IN_A_ROW = 16
 VIEW_COLORS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
 
@@ -45,7 +46,7 @@ class ClipSample:
         """From what :class:`~videossl.datasets.transforms.PackClips` returns.
 
         Raises:
-            ValueError: ``PackClips`` was told to forget what a sheet shows, or the pipeline ends with something else.
+            ValueError: ``PackClips`` does not keep a key that a sheet shows, or the pipeline does not end with it.
         """
         if not isinstance(packed, dict) or 'inputs' not in packed or getattr(packed['inputs'], 'ndim', 0) != 5:
             raise ValueError(
@@ -66,7 +67,7 @@ class ClipSample:
             )
         return cls(
             clips=clips,
-            frame_inds=np.repeat(frames, len(clips) // len(frames), axis=0),  # several crops show the same frames
+            frame_inds=np.repeat(frames, len(clips) // len(frames), axis=0),  # the crops of a clip show the same frames
             total_frames=int(sample.total_frames),
             filename=str(sample.filename),
             labels={key: sample.get(key).numpy() for key in sample.keys() if key.startswith('gt_')},
@@ -153,19 +154,15 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     Args:
         sample: what to show.
         sampling: what the labels mean, see :func:`sampling_of`.
-        title: what stands above; the file's name and the labels of the sample follow.
+        title: of the figure; the file's name and the labels of the sample follow.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     num_views, clip_len, height, width = sample.clips.shape[:4]
     rows = [(view, start) for view in range(num_views) for start in range(0, clip_len, FRAMES_IN_A_ROW)]
     columns = min(clip_len, FRAMES_IN_A_ROW)
     sheet_width = 0.8 * max(columns, 10)  # inches
     row_height = sheet_width / columns * height / width + 0.42
     heights = [0.35 + 0.32 * num_views] + [row_height] * len(rows)
-    figure = Figure(figsize=(sheet_width, sum(heights) + 0.7), layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(sheet_width, sum(heights) + 0.7)
     lines = [
         title,
         f'{os.path.basename(sample.filename)}, {sample.total_frames} frames',
@@ -181,23 +178,10 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
         missing = columns * picture.shape[1] // len(frames) - picture.shape[1]
         picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
         axes = figure.add_subplot(grid[number], label=f'view {view}')
-        axes.imshow(picture)
-        cell = picture.shape[1] / columns
-        axes.set_xticks(
-            (np.arange(len(frames)) + 0.5) * cell - 0.5,
-            [str(frame) for frame in sample.frame_inds[view, part]],
-            fontsize=7,
-        )
-        axes.set_yticks([])
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
+        show_frames(axes, picture, columns, sample.frame_inds[view, part])
         if start == 0:
-            axes.set_title(
-                sampling.describe_view(sample.labels, view),
-                fontsize=9,
-                loc='left',
-                color=VIEW_COLORS[view % len(VIEW_COLORS)],
-            )
+            text, color = sampling.describe_view(sample.labels, view), VIEW_COLORS[view % len(VIEW_COLORS)]
+            axes.set_title(text, fontsize=9, loc='left', color=color)
     return figure
 
 
@@ -210,7 +194,7 @@ def write_clip_sheets(
         samples: any iterable; one is in memory at a time.
         folder: made where it is missing.
         sampling: see :func:`sampling_of`.
-        title: stands above every sheet and the page, e.g. the config's name.
+        title: of every sheet and of the page, e.g. the config's name.
         dpi: dots per inch of the pictures.
 
     Returns:

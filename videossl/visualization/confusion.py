@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .figures import new_figure
+
 MOST_NUMBERS = 20  # classes whose counts are written into the cells
 
 
 def count_confusions(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> tuple[np.ndarray, int]:
-    """How often each class was taken for each, by scikit-learn.
+    """The confusion matrix, by scikit-learn.
 
     Args:
         labels: int [N]; one outside ``0 .. num_classes - 1`` marks a video that could not be read.
@@ -20,7 +22,7 @@ def count_confusions(labels: np.ndarray, predictions: np.ndarray, num_classes: i
         are in no row.
 
     Raises:
-        ValueError: there is nothing to count, or a prediction is no class.
+        ValueError: there is nothing to count, or a prediction is not a class.
     """
     from sklearn.metrics import confusion_matrix  # here: it takes a second to import
 
@@ -46,12 +48,9 @@ def draw_confusion_matrix(
     Args:
         counts: int [C, C], see :func:`count_confusions`.
         class_names: C words; None: numbers.
-        unreadable: videos in no row; they count as wrong in the accuracy that stands above.
-        title: what stands above that.
+        unreadable: number of videos in no row; they count as wrong in the accuracy.
+        title: of the figure; the accuracy follows.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     num_classes = len(counts)
     if counts.shape != (num_classes, num_classes) or (class_names is not None and len(class_names) != num_classes):
         raise ValueError(
@@ -61,8 +60,7 @@ def draw_confusion_matrix(
     names = list(class_names or map(str, range(num_classes)))
     total = int(counts.sum()) + unreadable
     side = min(max(4.5, 0.45 * num_classes + 2), 24)
-    figure = Figure(figsize=(side + 1, side), layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(side + 1, side)
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     picture = axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
@@ -74,15 +72,8 @@ def draw_confusion_matrix(
     axes.set_ylabel('true')
     if num_classes <= MOST_NUMBERS:
         for row, column in np.argwhere(counts):
-            axes.text(
-                column,
-                row,
-                str(counts[row, column]),
-                ha='center',
-                va='center',
-                fontsize=8,
-                color='white' if shares[row, column] > 0.5 else 'black',
-            )
+            color = 'white' if shares[row, column] > 0.5 else 'black'
+            axes.text(column, row, str(counts[row, column]), ha='center', va='center', fontsize=8, color=color)
     right = int(np.trace(counts))
     line = f'{right} of {total} right ({right / max(total, 1):.1%})'
     if unreadable:

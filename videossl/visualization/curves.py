@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from .figures import new_figure
+
 PANELS = {
     'acc_speed': 'speed accuracy',
     'acc_segment': 'segment accuracy',
@@ -18,8 +20,8 @@ MOST_COLUMNS = 3  # more are too small to read where a page shows the picture 10
 
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
-    """The logged scalars of a training run, in order of its steps; where a run was resumed, the newest of each step. What
-    :class:`~videossl.engine.FeatureEvaluationHook` measured (``eval/...``) stands at the step it was measured at."""
+    """The logged scalars of a training run, in the order of its steps. Of a resumed run the newest of each step count. The
+    metrics of :class:`~videossl.engine.FeatureEvaluationHook` (``eval/...``) are merged into the scalars of their step."""
     trained: dict[int, dict] = {}
     evaluated: dict[int, dict] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -89,9 +91,6 @@ def plot_curves(
     Raises:
         ValueError: no run logged one of ``keys``.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     logged = {key: None for entries in runs.values() for entry in entries for key in entry}
     panels = [key for key in PANELS if key in logged]
     panels += [key for key in logged if key.startswith('acc_') and key not in PANELS]
@@ -102,8 +101,7 @@ def plot_curves(
         panels = list(keys)
     columns = min(max(len(panels), 1), MOST_COLUMNS)
     rows = max(math.ceil(len(panels) / columns), 1)
-    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.2 * columns, 3.4 * rows)
     for number, key in enumerate(panels):
         axes = figure.add_subplot(rows, columns, number + 1)
         for name, entries in runs.items():

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .figures import new_figure
+
 FEWEST_VIDEOS = 4
 
 
@@ -44,16 +46,13 @@ def draw_embedding_map(
         points: [N, 2].
         labels: int [N]; None: one colour.
         class_names: by label; shown, as the labels are, for up to 20 classes.
-        title: what stands above.
+        title: of the figure.
     """
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     if labels is not None and len(labels) != len(points):
         raise ValueError(f'{len(labels)} labels do not go with {len(points)} points')
-    figure = Figure(figsize=(8, 6), layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 6)
     axes = figure.add_subplot()
     if labels is None:
         axes.scatter(points[:, 0], points[:, 1], s=12)

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from videossl.checks import check_integer
 from videossl.datasets.readers.opening import open_as_training_does
-from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
+from videossl.datasets.transforms import DecodeClips, VideoReadError
+
+from .clip_sheet import thumbnail_row
+from .figures import new_figure
 
 RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'
 FRAME_WIDTH = 4  # pixels
@@ -43,13 +47,12 @@ def nearest(gallery: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
         k: at least 1; more than N: N.
 
     Returns:
-        Places in the gallery, int64 [M, k], and their similarities, [M, k].
+        Indices into the gallery, int64 [M, k], and their similarities, [M, k].
     """
-    if k < 1:
-        raise ValueError(f'k must be at least 1, got {k}')
+    check_integer('k', k)
     similarities = queries @ gallery.T
-    places = np.argsort(-similarities, axis=1, kind='stable')[:, :k]
-    return places, np.take_along_axis(similarities, places, axis=1)
+    indices = np.argsort(-similarities, axis=1, kind='stable')[:, :k]
+    return indices, np.take_along_axis(similarities, indices, axis=1)
 
 
 def thumbnail(filename: str, size: int = 96) -> np.ndarray:
@@ -73,30 +76,16 @@ def thumbnail(filename: str, size: int = 96) -> np.ndarray:
     return square
 
 
-def framed(picture: np.ndarray, colour: str) -> np.ndarray:
-    """A picture, uint8 RGB, with a frame of a colour ``#rrggbb`` around it."""
-    rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-    height, width = picture.shape[:2]
-    whole = np.empty((height + 2 * FRAME_WIDTH, width + 2 * FRAME_WIDTH, 3), dtype=np.uint8)
-    whole[:] = rgb
-    whole[FRAME_WIDTH:-FRAME_WIDTH, FRAME_WIDTH:-FRAME_WIDTH] = picture
-    return whole
-
-
 def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
     """A retrieval sheet as a matplotlib figure: the query, grey-framed, then its neighbours, green right and red wrong.
 
     Raises:
         ValueError: there are no rows.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not rows:
         raise ValueError('there are no queries to show')
     columns = 1 + max(len(row.neighbours) for row in rows)
-    figure = Figure(figsize=(1.4 * columns, 1.75 * len(rows) + 0.5), layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(1.4 * columns, 1.75 * len(rows) + 0.5)
     figure.suptitle(title, fontsize=10)
     for number, row in enumerate(rows):
         texts = [f'query: {row.query_class}'] + [
@@ -105,7 +94,7 @@ def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
         colours = [QUERY] + [RIGHT if right else WRONG for right in row.right]
         for column, (video, text, colour) in enumerate(zip([row.query, *row.neighbours], texts, colours)):
             axes = figure.add_subplot(len(rows), columns, number * columns + column + 1)
-            axes.imshow(framed(thumbnail(video), colour))
+            axes.imshow(thumbnail_row(thumbnail(video)[None], [True], colour, FRAME_WIDTH))
             axes.set_axis_off()
             axes.set_title(text, fontsize=7, color=colour)
     return figure

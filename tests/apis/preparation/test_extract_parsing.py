@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from videossl.apis.preparation import extract_parsing as api
 from videossl.datasets import VideoDataset
-from videossl.datasets.parsing_store import ParsingInfo, map_path, read_info, read_map
+from videossl.datasets.parsing_store import ParsingInfo, map_path, read_map, verify
 from videossl.errors import ConfigError
 from videossl.models import Embeddings, ParsingDistillHead
 from videossl.registry import MODELS
@@ -87,7 +87,7 @@ def test_every_nth_frame_of_every_video_is_stored_at_the_side_asked_for(all_vide
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob('*.npz'))
     assert files == [f'{video}.npz' for video in VIDEOS]
     assert report.bytes == sum(path.stat().st_size for path in tmp_path.rglob('*.npz'))
-    info = read_info(tmp_path / 'one.mp4.npz')
+    info = verify(tmp_path / 'one.mp4.npz')
     assert info == ParsingInfo(
         class_names=SlopeTeacher.class_names,
         left_right_pairs=((1, 2),),
@@ -181,7 +181,7 @@ def test_a_damaged_file_is_made_again_and_nothing_else(all_videos, teacher, tmp_
     report = api.extract_parsing(teacher, str(all_videos), str(tmp_path), **settings)
     assert report.written == ['a/two.mp4'] and report.skipped == ['a/one.mp4', 'one.mp4']
     assert 'two.mp4.npz is damaged or cut off, and is made again' in capsys.readouterr().out
-    assert read_info(path).total_frames == NUM_FRAMES
+    assert verify(path).total_frames == NUM_FRAMES
 
 
 def test_maps_of_other_settings_are_neither_kept_nor_overwritten(all_videos, teacher, tmp_path):

@@ -212,14 +212,14 @@ def test_a_recipes_own_options_are_overridden_by_the_stages_and_the_command_line
 def test_a_stage_that_learns_labels_is_refused_on_a_scanned_folder_before_anything_runs(tmp_path):
     stages = read(LAPTOP, '--data-root', tmp_path)
     stages['aux'].check()
-    with pytest.raises(ConfigError, match=r'finetune_vspp learns labels.*--ann-file.*finetune_vspp=LIST.*--stage'):
+    with pytest.raises(ConfigError, match=r'finetune_vspp.*--ann-file.*--stage'):
         stages['finetune_vspp'].check()
 
 
 def test_a_list_that_is_missing_is_named_before_anything_runs(data):
     stages = read(LAPTOP, '--data-root', data, '--ann-file', 'test=tset.txt')
     stages['aux'].check()
-    with pytest.raises(ConfigError, match=r'stage finetune_vspp: there is no list .*tset\.txt'):
+    with pytest.raises(ConfigError, match=r'finetune_vspp: .*tset\.txt'):
         stages['finetune_vspp'].check()
 
 

@@ -105,6 +105,8 @@ def test_a_value_that_no_part_can_take_is_named_with_its_key(key, value, words):
             'custom_hooks.0: there is no hook "MemoryBankHok"; did you mean',
         ),
         ({'train_cfg.type': 'ResumableLoop'}, 'train_cfg: there is no loop "ResumableLoop"'),
+        ({'model.init_cfg': {}}, 'model.init_cfg must be None, an initialiser such as'),
+        ({'model.backbone.init_cfg': [dict(checkpoint='a.pth')]}, 'model.backbone.init_cfg must be None'),
     ],
 )
 def test_contradictions_and_unknown_names_are_refused(options, words):

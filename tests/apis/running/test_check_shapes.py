@@ -53,7 +53,7 @@ def test_a_layer_without_a_key_is_named_by_its_path():
     config = load_config(VSPP)
     model = nn.ModuleDict(dict(mine=nn.Linear(2, 2)))
     check_first_shapes(SimpleNamespace(model=model, hooks=[]), config)
-    with pytest.raises(ConfigError, match='model.mine takes 2 numbers for each sample, but 3 come in'):
+    with pytest.raises(ConfigError, match='model.mine takes 2 .*3 come in'):
         model['mine'](torch.zeros(1, 3))
 
 

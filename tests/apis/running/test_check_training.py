@@ -120,9 +120,7 @@ def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label)
 
 def test_a_head_with_fewer_classes_than_are_drawn():
     sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
-    with pytest.raises(
-        ConfigError, match='model.heads.speed: SpeedHead has 4 classes, but SampleSegmentPace draws gt_speed up to 5'
-    ):
+    with pytest.raises(ConfigError, match='model.heads.speed: .*4 classes.*up to 5'):
         check_labels(with_heads(speed=SpeedHead(8, num_speeds=4)), sample)
     check_labels(with_heads(speed=SpeedHead(8, num_speeds=6)), sample)
 
@@ -165,7 +163,7 @@ def test_the_parsing_head_needs_frames_for_its_teacher_or_maps(transforms, teach
 def test_too_few_clips_for_the_views():
     model = SimpleNamespace(student_views=[0], teacher_views=[1])
     check_views(model, drawn(dict(SEGMENT_PACE, num_views=2)))
-    with pytest.raises(ConfigError, match='need 2 clips of a sample, but SampleSegmentPace gives 1; set num_views'):
+    with pytest.raises(ConfigError, match='2 clips .*SampleSegmentPace.*num_views'):
         check_views(model, drawn(SEGMENT_PACE))
 
 
@@ -182,9 +180,7 @@ def test_clips_for_which_there_is_no_memory_are_refused_before_decoding(monkeypa
     draws = Draws('SampleSegmentPace', 1, 16, (112, 112), {})
     check_memory(model, draws, batch_size=30)
     draws.clip_len = 5000
-    with pytest.raises(
-        ConfigError, match='30 clips of 5000 frames of 112x112 pixels.*lower clip_len of SampleSegmentPace'
-    ):
+    with pytest.raises(ConfigError, match='30 clips of 5000 frames.*clip_len of SampleSegmentPace'):
         check_memory(model, draws, batch_size=30)
     draws.size = None
     check_memory(model, draws, batch_size=30)
@@ -259,11 +255,11 @@ def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
     model, found = aux_skd(small_backbone), []
     with pytest.raises(
         ConfigError,
-        match='a batch is of one sample, of which the batch norm '
+        match='one sample'
         r'model.predictors.projection.layers.1 .*set train_dataloader.batch_size$',
     ):
         check_batch_norm(warnings_to(found), model, loader(8, 1), num_clips=2)
-    with pytest.raises(ConfigError, match='9 samples in batches of 4 leave a last batch of one sample.*drop_last=True'):
+    with pytest.raises(ConfigError, match='9 samples .*drop_last=True'):
         check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=2)
     check_batch_norm(warnings_to(found), model, loader(9, 4, drop_last=True), num_clips=2)
     check_batch_norm(warnings_to(found), model, loader(8, 4), num_clips=2)

@@ -163,7 +163,7 @@ def test_a_configs_own_variables_are_no_misspelt_keys(tmp_path):
 
 
 def test_a_config_of_every_folder_of_ours_passes_the_check():
-    folders = [folder for folder in CONFIGS.iterdir() if folder.name not in ('_base_', 'recipes')]
+    folders = [folder for folder in CONFIGS.iterdir() if folder.name not in ('_base_', 'recipes', 'studies')]
     assert folders
     for folder in folders:
         load_config(str(min(folder.glob('*.py'))))
@@ -345,7 +345,7 @@ def test_without_compile_nothing_is_compiled(value):
 
 
 def test_compile_is_neither_a_word_nor_a_number():
-    with pytest.raises(ConfigError, match="compile must be True, or a dict of options of torch.compile, got 'yes'"):
+    with pytest.raises(ConfigError, match="compile must be .*got 'yes'"):
         finish_config(load_config(VSPP, {'compile': 'yes'}), arguments())
 
 
@@ -442,7 +442,7 @@ def test_an_allocator_that_the_user_has_set_up_is_left_alone(monkeypatch):
 
 def test_a_list_among_the_options_that_the_folder_would_undo_is_refused():
     lists = dict(cfg_options={'train_dataloader.dataset.ann_file': 'list.txt'}, data_root='videos')
-    with pytest.raises(ConfigError, match='train_dataloader.dataset.ann_file is undone by --data-root.*--ann-file'):
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.ann_file .*--data-root.*--ann-file'):
         finish_config(Config(dict()), arguments(**lists))
     finish_config(Config(dict()), arguments(**lists, ann_file='other.txt'))
 

@@ -49,7 +49,7 @@ def test_what_a_group_brought_to_a_part_with_another_class_counts_there():
 def test_the_group_is_the_bracketed_part_or_else_all_that_matches():
     assert group_keys(['a/x12_3', 'b/x4_5'], r'x(\d+)_') == ['12', '4']
     assert group_keys(['a/x12_3', 'b/x4_5'], r'x\d+_') == ['x12_', 'x4_']
-    with pytest.raises(PreparationError, match='not found in 1 of 2 paths, the first being b/y'):
+    with pytest.raises(PreparationError, match='1 of 2 paths, .*b/y'):
         group_keys(['a/x1', 'b/y'], r'x\d')
     with pytest.raises(PreparationError, match='no regular expression'):
         group_keys(['a'], '(')

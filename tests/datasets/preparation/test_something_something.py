@@ -72,7 +72,7 @@ def test_broken_json_is_named(tmp_path):
     with pytest.raises(PreparationError, match='train.json is no JSON file'):
         read_something_v2(tmp_path)
     (tmp_path / 'train.json').unlink()
-    with pytest.raises(PreparationError, match='no train.json or something-something-v2-train.json'):
+    with pytest.raises(PreparationError, match='something-something-v2-train.json'):
         read_something_v2(tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_folders_of_frames_are_refused_with_the_way_out(tmp_path):
     (tmp_path / '1').mkdir()
     check_no_frame_folders(tmp_path)
     write(tmp_path / '100218' / '00001.jpg', 'x')
-    with pytest.raises(PreparationError, match=r'single frames \(00001.jpg\).*ffmpeg -framerate 12'):
+    with pytest.raises(PreparationError, match=r'00001.jpg.*ffmpeg'):
         check_no_frame_folders(tmp_path)
 
 

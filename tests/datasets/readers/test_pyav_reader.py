@@ -1,312 +1,188 @@
-"""Frames by their numbers are those of a plain decoding of the whole file, in every format."""
+"""What a reader decodes, keeps and leaves behind. That its frames are the right ones is tested in test_conformance.py."""
 
 import ctypes
 import gc
 import os
-import struct
 import sys
 import threading
-from fractions import Fraction
+from collections import Counter
+from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from conformance import FRAMES, copy, encode, files, reference
 
-from videossl.datasets.readers import PyAVReader, frame_table, pyav_reader
-
-FRAMES, SIZE = 50, 64
-
-
-def pictures(count=FRAMES, width=SIZE, height=SIZE):
-    """Blocks that change slowly, so that encoders refer to other frames; every frame differs from every other."""
-    generator = np.random.default_rng(0)
-    blocks = (
-        np.stack(
-            [
-                np.roll(generator.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8).repeat(7, axis=0), 1, axis=1)
-                for _ in range(-(-count // 7))
-            ]
-        )
-        .reshape(-1, 8, 8, 3)[:count]
-        .copy()
-    )
-    blocks[:, 0, 0] = np.arange(count)[:, None] * 5 % 256
-    for index in range(count):
-        blocks[index, 1 + index % 6] = 255 - blocks[index, 1 + index % 6]
-    return np.ascontiguousarray(
-        blocks.repeat(-(-height // 8), axis=1).repeat(-(-width // 8), axis=2)[:, :height, :width]
-    )
-
-
-def write(
-    path,
-    codec='libx264',
-    options=None,
-    pixels='yuv420p',
-    size=(SIZE, SIZE),
-    milliseconds=None,
-    muxing=None,
-    b_frames=None,
-):
-    with av.open(str(path), 'w', options=muxing or {}) as container:
-        stream = container.add_stream(codec, rate=25, options=options or {})
-        (stream.width, stream.height), stream.pix_fmt = size, pixels
-        stream.codec_context.thread_count = 1
-        if b_frames is not None:
-            stream.max_b_frames = b_frames
-        if milliseconds is not None:
-            stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        for index, picture in enumerate(pictures(width=size[0], height=size[1])):
-            frame = av.VideoFrame.from_ndarray(picture, format='rgb24')
-            if milliseconds is not None:
-                frame.pts, frame.time_base = int(milliseconds[index]), Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def write_shifted(path):
-    """An edit list leaves out the first frames, which others refer to."""
-    write(path, options=dict(bf='2', g='50'))
-    content = bytearray(path.read_bytes())
-    place = content.index(b'elst') + 4 + 8  # ISO 14496-12, 8.6.6
-    length, begin = struct.unpack('>II', content[place : place + 8])
-    with av.open(str(path)) as container:
-        step = int(1 / (25 * container.streams.video[0].time_base))
-    content[place : place + 8] = struct.pack('>II', length - 7 * 40, begin + 7 * step)
-    path.write_bytes(content)
-
-
-def write_packed(path, ends_with_place_holder=True):
-    """As XviD writes AVI files: a P and a B frame in one packet, and a frame without a picture in the next one."""
-    encoded = path.with_suffix('.m4v')
-    write(encoded, 'mpeg4', dict(bf='1', b_strategy='0', g='25', sc_threshold='1000000000'), b_frames=1)
-    with av.open(str(encoded)) as container:
-        source = container.streams.video[0]
-        packets = [bytes(packet) for packet in container.demux(source) if packet.size]
-        vop = b'\0\0\1\xb6'
-        packets[0] = packets[0].replace(vop, b'\0\0\1\xb2DivX503b1393p' + vop, 1)
-        no_picture = vop + int('010100000100'.ljust(32, '1'), 2).to_bytes(4, 'big')
-        packed = []
-        for content in packets:
-            is_b = content[content.index(vop) + 4] >> 6 == 2
-            if is_b:
-                packed[-1:] = [packed[-1] + content, no_picture]
-            else:
-                packed.append(content)
-        if not ends_with_place_holder:
-            while packed[-1] == no_picture:
-                packed.pop()
-        with av.open(str(path), 'w') as output:
-            stream = output.add_stream_from_template(source)
-            for number, content in enumerate(packed):
-                packet = av.Packet(content)
-                packet.stream, packet.dts, packet.pts, packet.time_base = stream, number, number, Fraction(1, 25)
-                packet.is_keyframe = content[content.rindex(vop) + 4] >> 6 == 0
-                output.mux(packet)
-
-
-UNEVEN = np.random.default_rng(1).integers(10, 200, FRAMES).cumsum()
-LONG = dict(preset='medium', bf='3', g='250', b_adapt='0')
-FAST = {'cpu-used': '8', 'deadline': 'realtime'}
-# Name of the file: how it is written, and whether its frames are found without decoding all that is before them.
-CASES = {
-    'plain.mp4': (lambda path: write(path, options=dict(preset='ultrafast', g='12')), True),
-    'plain.mkv': (lambda path: write(path, options=dict(preset='ultrafast', g='12')), True),
-    'b_frames.mp4': (lambda path: write(path, options=LONG), True),
-    'b_frames.mkv': (lambda path: write(path, options=dict(LONG, g='20')), True),
-    'b_frames.avi': (lambda path: write(path, options=dict(LONG, g='20')), False),
-    'b_frames.flv': (lambda path: write(path, options=dict(LONG, g='20')), True),
-    'open_gop.mp4': (lambda path: write(path, options=dict(LONG, g='10', **{'x264-params': 'open-gop=1'})), True),
-    'open_gop.mkv': (lambda path: write(path, options=dict(LONG, g='10', **{'x264-params': 'open-gop=1'})), True),
-    'intra_refresh.mp4': (lambda path: write(path, options=dict(g='10', **{'intra-refresh': '1'})), True),
-    'interlaced.mp4': (lambda path: write(path, options=dict(LONG, g='10', flags='+ildct+ilme')), True),
-    'hevc.mov': (lambda path: write(path, 'libx265', {'x265-params': 'log-level=none', 'preset': 'ultrafast'}), True),
-    'hevc_open_gop.mp4': (
-        lambda path: write(
-            path,
-            'libx265',
-            {
-                'x265-params': 'log-level=none:keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0',
-                'preset': 'ultrafast',
-            },
-        ),
-        True,
-    ),
-    'vp8.webm': (
-        lambda path: write(path, 'libvpx', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', 'b': '200k'}),
-        True,
-    ),
-    'vp9.webm': (
-        lambda path: write(path, 'libvpx-vp9', {'auto-alt-ref': '1', 'lag-in-frames': '16', 'g': '20', **FAST}),
-        True,
-    ),
-    'mpeg4.mp4': (lambda path: write(path, 'mpeg4'), True),
-    'mpeg4_b.mp4': (lambda path: write(path, 'mpeg4', b_frames=2), True),
-    'mpeg4.avi': (lambda path: write(path, 'mpeg4'), True),
-    'mpeg4_b.avi': (lambda path: write(path, 'mpeg4', dict(g='12'), b_frames=2), True),
-    'packed.avi': (write_packed, True),
-    'packed_to_the_end.avi': (lambda path: write_packed(path, ends_with_place_holder=False), True),
-    'mjpeg.avi': (lambda path: write(path, 'mjpeg', pixels='yuvj420p'), True),
-    'mpeg2.mpg': (lambda path: write(path, 'mpeg2video', b_frames=2), False),
-    'mpeg2.ts': (lambda path: write(path, 'mpeg2video', b_frames=2), False),
-    'h264.ts': (lambda path: write(path, options=LONG), False),
-    'wmv2.wmv': (lambda path: write(path, 'wmv2'), False),
-    'uneven.mp4': (lambda path: write(path, options=LONG, milliseconds=UNEVEN), True),
-    'uneven.mkv': (lambda path: write(path, options=LONG, milliseconds=UNEVEN), True),
-    'late.mkv': (lambda path: write(path, options=LONG, milliseconds=5000 + 40 * np.arange(FRAMES)), True),
-    'late.mp4': (lambda path: write(path, options=LONG, milliseconds=5000 + 40 * np.arange(FRAMES)), True),
-    'shifted.mp4': (write_shifted, True),
-    'fragments.mp4': (
-        lambda path: write(path, options=dict(LONG, g='10'), muxing=dict(movflags='frag_keyframe+empty_moov')),
-        True,
-    ),
-    'odd.mkv': (lambda path: write(path, 'ffv1', pixels='yuv420p', size=(101, 75)), True),
-    'odd_444.mp4': (lambda path: write(path, pixels='yuv444p', size=(101, 75)), True),
-    'ten_bits.mp4': (lambda path: write(path, options=LONG, pixels='yuv420p10le'), True),
-}
+from videossl.datasets.preparation.reencoding import Reencoding, reencode
+from videossl.datasets.readers import PyAVReader, pyav_reader
+from videossl.datasets.readers.decoder import Decoder
+from videossl.datasets.readers.frame_index import build_index
+from videossl.datasets.readers.index_store import FILE_NAME, load_index, make_store, save_index
 
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory):
-    """path and frames of a case; each is written once."""
+    """path and frames of a file of the conformance suite, or of one that was compacted; each is written once."""
     folder, made = tmp_path_factory.mktemp('videos'), {}
+    writers = {name: write for _, name, write in files(folder)}
 
     def video(name):
         if name not in made:
             path = folder / name
-            CASES[name][0](path)
-            made[name] = str(path), decoded(path)
+            if name == 'compact.mp4':
+                reencode(video('mp4_h264_b.mp4')[0], str(path), Reencoding(keyframe_interval=12))
+            else:
+                writers[name]()
+            made[name] = str(path), reference(path)
         return made[name]
 
     return video
 
 
-def decoded(path):
-    """All frames of a file, in order."""
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+@pytest.fixture
+def delivered(monkeypatch):
+    """How many frames decoders have delivered."""
+    counter, original = Counter(), Decoder._decode
+
+    def counting(*args, **kwargs):
+        for numbered in original(*args, **kwargs):
+            counter['frames'] += 1
+            yield numbered
+
+    monkeypatch.setattr(Decoder, '_decode', counting)
+    return counter
 
 
-def index_lists(length, number=6):
-    """Sorted numbers of frames: scattered, in runs, the last one."""
-    generator = np.random.default_rng(length)
-    yield [length - 1]
-    yield list(range(length))
-    for attempt in range(number):
-        count = int(generator.integers(1, length))
-        start = int(generator.integers(length - count + 1))
-        yield (
-            np.arange(start, start + count, 1 + attempt % 5)
-            if attempt % 2
-            else np.sort(generator.choice(length, count // 2 + 1, replace=False))
-        ).tolist()
+@pytest.mark.parametrize('name', ['mp4_h264_b.mp4', 'avi_mpeg4_b.avi', 'compact.mp4', 'bare_h264_b.h264'])
+def test_frames_have_memory_of_their_own(videos, name):
+    frames = PyAVReader(videos(name)[0]).read_frames(range(0, FRAMES, 3))
+    assert all(frame.flags.writeable for frame in frames)
+    assert not any(np.shares_memory(one, other) for one, other in zip(frames, frames[1:]))
 
 
-def count_passes_over_all(reader):
-    """A list that gets an entry whenever the reader falls back on decoding from the beginning."""
-    calls, original = [], reader._read_from_start
-    reader._read_from_start = lambda indices: calls.append(indices) or original(indices)
-    return calls
-
-
-@pytest.mark.parametrize('kept', [True, False], ids=['packets_kept', 'packets_read_again'])
-@pytest.mark.parametrize('name', CASES)
-def test_frames_are_those_of_a_plain_decoding(videos, name, kept, monkeypatch):
-    if not kept:
-        monkeypatch.setattr(frame_table, 'KEPT_BYTES', 0)
-    path, expected = videos(name)
-    assert len(expected) >= FRAMES - 8 and len({frame.tobytes() for frame in expected}) == len(expected)
-    reader = PyAVReader(path)
-    assert len(reader) == len(expected)
-    assert (reader.table is not None) is CASES[name][1]
-    calls = count_passes_over_all(reader)
-    for indices in index_lists(len(expected)):
-        reader._last = None  # each call on its own
-        frames = reader.read_frames(indices)
-        assert all(np.array_equal(expected[index], frame) for index, frame in zip(indices, frames, strict=True)), (
-            indices
-        )
-        assert all(frame.flags.writeable for frame in frames)
-        assert not any(np.shares_memory(one, other) for one, other in zip(frames, frames[1:]))
-    if CASES[name][1] and name != 'intra_refresh.mp4':
-        assert not calls
-
-
-@pytest.mark.parametrize('name', CASES)
-def test_reading_piece_by_piece_and_backwards_gives_the_same(videos, name):
+@pytest.mark.parametrize('name', ['mp4_h264_long.mp4', 'avi_mpeg4_b.avi', 'compact.mp4', 'bare_h264_b.h264'])
+def test_reading_piece_by_piece_decodes_each_frame_twice_at_most(videos, delivered, name):
     path, expected = videos(name)
     reader = PyAVReader(path)
-    for start in [*range(0, len(expected), 7), 30, 10, 17, 3]:
-        indices = list(range(start, min(start + 7, len(expected)), 1 + start % 2))
-        frames = reader.read_frames(indices)
-        assert all(np.array_equal(expected[index], frame) for index, frame in zip(indices, frames, strict=True)), start
-
-
-def test_reading_piece_by_piece_decodes_each_frame_twice_at_most(videos, monkeypatch):
-    path, expected = videos('b_frames.mp4')
-    seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(
-        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
-    )
-    reader = PyAVReader(path)
+    delivered.clear()
     for start in range(0, len(expected), 2):
         reader.read_frames([start, start + 1])
-    assert len(seen) <= 2 * len(expected)
+    # Frames around a key frame, which others before it refer to, are decoded from both sides.
+    assert delivered['frames'] <= 2 * len(expected)
 
 
-@pytest.mark.parametrize('name, index', [('b_frames.mp4', 49), ('mpeg4_b.avi', 22), ('packed.avi', 22)])
-def test_what_nobody_asked_for_and_nothing_refers_to_is_not_decoded(videos, name, index, monkeypatch):
+@pytest.mark.parametrize(
+    'name, index', [('mp4_h264_long.mp4', 35), ('avi_mpeg4_b.avi', 22), ('packed_mpeg4_b.avi', 22)]
+)
+def test_what_nobody_asked_for_and_nothing_refers_to_is_not_decoded(videos, name, index, delivered):
     path, expected = videos(name)
-    seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(
-        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
-    )
     counts = []
     for threads in (1, 2):
-        seen.clear()
-        (frame,) = PyAVReader(path, num_threads=threads).read_frames([index])
+        reader = PyAVReader(path, num_threads=threads)
+        delivered.clear()
+        (frame,) = reader.read_frames([index])
         assert np.array_equal(frame, expected[index])
-        counts.append(len(seen))
-    assert counts[0] < 0.8 * counts[1]
+        counts.append(delivered['frames'])
+    assert PyAVReader(path).index.skips and counts[0] < 0.8 * counts[1]
 
 
-def test_only_the_packets_up_to_the_last_frame_are_decoded(videos, monkeypatch):
-    path, expected = videos('plain.mp4')
-    seen, original = [], pyav_reader._decoded
-    monkeypatch.setattr(
-        pyav_reader, '_decoded', lambda *arguments: (seen.append(1) or pair for pair in original(*arguments))
-    )
-    frames = PyAVReader(path).read_frames([26, 40])  # key frames every 12
-    assert len(seen) == (26 - 24 + 1) + (40 - 36 + 1)
-    assert np.array_equal(frames[0], expected[26]) and np.array_equal(frames[1], expected[40])
-
-
-def test_an_index_that_promises_other_times_than_the_packets_have_is_not_believed(videos, monkeypatch):
-    path, expected = videos('plain.mp4')
+@pytest.mark.parametrize('name', ['mp4_h264.mp4', 'compact.mp4'])
+def test_only_the_frames_from_a_key_frame_to_the_last_one_are_decoded(videos, name, delivered):
+    path, expected = videos(name)
     reader = PyAVReader(path)
-    assert reader.table.is_guess
-    reader.table.when = reader.table.when + 1
+    keys = [max(point.frame for point in reader.index.points if point.frame <= index) for index in (2, 26)]
+    assert keys[0] == 0 and 15 < keys[1] <= 26
+    delivered.clear()
+    frames = reader.read_frames([2, 26])
+    assert delivered['frames'] == 2 - keys[0] + 1 + 26 - keys[1] + 1
+    assert np.array_equal(frames[0], expected[2]) and np.array_equal(frames[1], expected[26])
+
+
+def test_decoding_goes_on_across_a_key_frame_in_a_compacted_file_alone(videos, delivered):
+    for name, runs in (('compact.mp4', 1), ('mp4_h264.mp4', 2)):
+        reader = PyAVReader(videos(name)[0])
+        key = reader.index.points[-1].frame
+        assert len(reader._runs([key - 2, key - 1, key])) == runs
+
+
+# ---------------------------------------------------------------------------------------------------------- the index
+def test_an_index_is_made_once_and_found_again(videos, monkeypatch):
+    path, expected = videos('mkv_h264_b.mkv')
+    made = PyAVReader(path).index
+    monkeypatch.setattr(pyav_reader, 'build_index', lambda path: pytest.fail('the index was made again'))
+    found = PyAVReader(path).index
+    assert np.array_equal(found.packets, made.packets) and found.points == made.points
+    assert (found.size, found.rate, found.orientation) == (made.size, made.rate, made.orientation)
+    assert np.array_equal(PyAVReader(path).read_frames([30])[0], expected[30])
+
+
+def test_an_index_lies_beside_the_data_if_there_is_a_place_for_it_and_moves_with_it(tmp_path, monkeypatch):
+    folder = tmp_path / 'data' / 'class'
+    folder.mkdir(parents=True)
+    path = str(encode(folder / 'video.mp4', 'h264_b'))
+    assert make_store(tmp_path / 'data')
+    save_index(path, build_index(path))
+    assert os.listdir(tmp_path / 'data').count(FILE_NAME) == 1
+    (tmp_path / 'data').rename(tmp_path / 'moved')
+    assert load_index(str(tmp_path / 'moved' / 'class' / 'video.mp4')) is not None
+    os.utime(tmp_path / 'moved' / 'class' / 'video.mp4', (1, 1))
+    assert load_index(str(tmp_path / 'moved' / 'class' / 'video.mp4')) is None
+    (tmp_path / 'moved' / FILE_NAME).write_bytes(b'no database' * 100)
+    assert len(PyAVReader(str(tmp_path / 'moved' / 'class' / 'video.mp4'))) == FRAMES
+
+
+def test_an_index_of_another_ffmpeg_is_not_used(videos, monkeypatch):
+    path, _ = videos('mp4_h264_b.mp4')
+    PyAVReader(path)
+    monkeypatch.setattr('videossl.datasets.readers.index_store.VERSION', 'another')
+    assert load_index(path) is None
+
+
+def test_where_no_index_can_be_kept_frames_are_right_all_the_same(videos, monkeypatch, tmp_path):
+    path, expected = videos('mp4_h264_b.mp4')
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('VIDEOSSL_CACHE', str(tmp_path / 'file'))
+    from videossl.datasets.readers import index_store
+
+    index_store._stores.cache_clear()
+    try:
+        assert np.array_equal(PyAVReader(path).read_frames([30])[0], expected[30])
+    finally:
+        index_store._stores.cache_clear()
+
+
+@pytest.mark.parametrize('change', [dict(position=1), dict(checksum=1), dict(target=10**6)])
+def test_an_index_that_contradicts_the_file_is_made_again(tmp_path, change):
+    path = encode(tmp_path / 'video.mp4', 'h264')
+    expected = reference(path)
+    reader = PyAVReader(str(path))
+    reader.index.points[:] = [point._replace(**change) for point in reader.index.points]
     assert np.array_equal(reader.read_frames([33])[0], expected[33])
-    assert not reader.table.is_guess
-    reader = PyAVReader(path)
-    reader.table.when = reader.table.when + 1
-    reader.length += 1
-    with pytest.raises(ValueError, match='50 frames, but its index 51'):
+    assert reader.index.points[0].checksum != 1
+
+
+def test_a_file_that_has_changed_behind_the_reader_is_an_error(tmp_path):
+    path = encode(tmp_path / 'video.mp4', 'h264')
+    reader = PyAVReader(str(path))
+    reader.index.points[:] = [point._replace(position=1) for point in reader.index.points]
+    encode(path, 'mpeg4', frames=20)
+    with pytest.raises(ValueError, match='20 frames, but its index 36'):
         reader.read_frames([33])
 
 
-def test_a_file_that_is_cut_off_gives_its_first_frames_and_an_error_for_others(tmp_path):
-    path = tmp_path / 'cut.mp4'
-    write(path, options=dict(preset='ultrafast', g='12'), muxing=dict(movflags='faststart'))
-    expected = decoded(path)
+def test_the_mark_of_a_compacted_file_holds_for_that_file_alone(videos, tmp_path):
+    path = Path(videos('compact.mp4')[0])
+    for first, is_marked in ((0, True), (1, False), (12, False)):
+        new = copy(path, tmp_path / f'{first}.mp4', first, comment=True)
+        reader = PyAVReader(str(new))
+        assert reader.index.continues is is_marked
+        assert len(reader) == len(reference(new))
+
+
+def test_a_damaged_file_is_an_error_when_it_is_opened(tmp_path):
+    path = encode(tmp_path / 'cut.mp4', 'h264', muxing=dict(movflags='faststart'))
     os.truncate(path, path.stat().st_size // 2)
-    reader = PyAVReader(str(path))
-    assert len(reader) == FRAMES
-    assert np.array_equal(reader.read_frames([5])[0], expected[5])
-    for indices in ([FRAMES - 1], list(range(FRAMES))):
-        with pytest.raises((ValueError, OSError)):
-            reader.read_frames(indices)
-    assert np.array_equal(reader.read_frames([6])[0], expected[6])
+    with pytest.raises((ValueError, OSError), match='cut off'):
+        PyAVReader(str(path))
 
 
 @pytest.mark.parametrize('content', [b'', b'no video\n' * 100, b'\0' * 5000])
@@ -320,12 +196,12 @@ def test_what_is_no_video_is_an_error(tmp_path, content):
 
 @pytest.mark.parametrize('kind', ['concat', 'hls', 'dash'])
 def test_a_file_that_names_other_files_does_not_have_them_read(tmp_path, videos, kind):
-    target, _ = videos('plain.mp4')
+    target, _ = videos('mp4_h264.mp4')
     texts = dict(
         concat=f"ffconcat version 1.0\nfile '{target}'\n",
         hls=f'#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n',
         dash='<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
-        '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="9"><BaseURL>plain.mp4</BaseURL>'
+        '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="9"><BaseURL>mp4_h264.mp4</BaseURL>'
         '</Representation></AdaptationSet></Period></MPD>',
     )
     (tmp_path / 'play.mp4').write_text(texts[kind])
@@ -337,7 +213,7 @@ def test_a_file_that_names_other_files_does_not_have_them_read(tmp_path, videos,
     'name', ['-i.mp4', 'two\nlines.mp4', 'file:x.mp4', 'http:x.mp4', '%03d.mp4', 'é ü.mp4', os.fsdecode(b'caf\xe9.mp4')]
 )
 def test_any_name_is_a_files_name(tmp_path, videos, name, monkeypatch):
-    path, expected = videos('plain.mp4')
+    path, expected = videos('mp4_h264.mp4')
     try:
         (tmp_path / name).write_bytes(open(path, 'rb').read())
     except OSError:
@@ -348,7 +224,7 @@ def test_any_name_is_a_files_name(tmp_path, videos, name, monkeypatch):
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='looks into /proc')
 @pytest.mark.parametrize(
-    'name, threads', [('b_frames.mp4', 1), ('b_frames.mp4', 3), ('plain.mp4', 1), ('mpeg2.mpg', 1)]
+    'name, threads', [('mp4_h264_b.mp4', 1), ('mp4_h264_b.mp4', 3), ('compact.mp4', 1), ('mpg_mpeg2_b.mpg', 1)]
 )
 def test_a_reader_that_nobody_holds_leaves_no_file_open_and_no_thread(videos, name, threads):
     path, _ = videos(name)
@@ -399,10 +275,11 @@ def bytes_in_use():
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'mallinfo2'), reason='a C library that does not count')
-@pytest.mark.parametrize('name', ['plain.mp4', 'b_frames.mp4', 'b_frames.mkv', 'vp9.webm', 'mpeg4_b.avi', 'mpeg2.mpg'])
-def test_a_reader_leaves_no_memory_behind(videos, name, monkeypatch):
+@pytest.mark.parametrize(
+    'name', ['compact.mp4', 'mp4_h264_b.mp4', 'mkv_h264_b.mkv', 'webm_vp9.webm', 'avi_mpeg4_b.avi', 'mpg_mpeg2_b.mpg']
+)
+def test_a_reader_leaves_no_memory_behind(videos, name):
     path, _ = videos(name)
-    monkeypatch.setattr(frame_table, 'KEPT_BYTES', 0)  # packets are read again, as those of large files are
 
     def use():
         reader = PyAVReader(path)
@@ -419,7 +296,7 @@ def test_a_reader_leaves_no_memory_behind(videos, name, monkeypatch):
 
 
 def test_a_closed_reader_stays_closed(videos):
-    reader = PyAVReader(videos('plain.mp4')[0])
+    reader = PyAVReader(videos('mp4_h264.mp4')[0])
     reader.close()
     reader.close()
-    assert reader.container is None
+    assert reader.decoder.container is None

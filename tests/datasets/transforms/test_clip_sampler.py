@@ -42,7 +42,7 @@ def test_a_sampler_returns_clips_and_labels_and_the_base_writes_the_rest():
 def test_clips_of_another_length_are_refused_with_the_samplers_name():
     sampler = FirstFrames(clip_len=3, num_views=2)
     sampler.sample = lambda total_frames, results: ([[0, 1, 2], [0, 1]], {})
-    with pytest.raises(ValueError, match=r'FirstFrames.sample returned clips of \[3, 2\] frames; clip_len=3'):
+    with pytest.raises(ValueError, match=r'FirstFrames.sample .*\[3, 2\] frames; clip_len=3'):
         sampler(dict(total_frames=9))
 
 

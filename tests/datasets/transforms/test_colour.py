@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 from mmaction.datasets.transforms import ColorJitter
 
-from videossl.datasets.transforms.colour import GREY_WEIGHTS, RandomGray, VideoColorJitter, hue_matrix, jitter_matrices
+from videossl.datasets.transforms.colour import GREY_WEIGHTS, RandomGray, VideoColorJitter, jitter_matrices
 from videossl.datasets.transforms.each_clip import changes_colour_only
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # as the factors are given
 NEUTRAL = dict(brightness=0, contrast=0, saturation=0, hue=0, probability=1)
+
+
+RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
+
+
+def hue_matrix(shift):
+    """Rotate the two chroma axes of YIQ by a share of a full circle, red towards green."""
+    angle = -2 * np.pi * shift
+    rotation = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    return np.linalg.inv(RGB_TO_YIQ) @ rotation @ RGB_TO_YIQ
 
 
 def clip(num_frames=4, low=0, high=256, seed=0):
@@ -89,6 +99,8 @@ def test_hue_keeps_luminance_and_grey_pixels(shift):
 
 
 def test_a_third_of_a_turn_takes_red_to_green_and_green_to_blue_and_a_full_turn_is_no_change():
+    neutral = jitter_matrices([[1, 1, 1, 1 / 3], [1, 1, 1, 0.1]], np.zeros((2, 3)))[:, :, :3]
+    assert np.allclose(neutral, [hue_matrix(1 / 3), hue_matrix(0.1)], atol=1e-12)
     assert np.argmax(hue_matrix(1 / 3) @ [1, 0, 0]) == 1
     assert np.argmax(hue_matrix(1 / 3) @ [0, 1, 0]) == 2
     assert np.allclose(hue_matrix(1), np.eye(3), atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mmaction.datasets.transforms import DecordInit, Flip
 
-from videossl.datasets.transforms.decoding import DecodeClips, VideoReadError
+from videossl.datasets.transforms import DecodeClips, VideoReadError
 from videossl.registry import TRANSFORMS
 
 decord = pytest.importorskip('decord')

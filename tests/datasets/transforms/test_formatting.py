@@ -59,7 +59,7 @@ def test_absent_labels_are_simply_absent():
 
 @pytest.mark.parametrize('label', [np.array([0, 1]), np.array(1), np.array([[0, 1, 2]])])
 def test_a_label_of_the_wrong_length_is_refused(label):
-    with pytest.raises(ValueError, match='gt_speed needs one entry for each of the 3 clips'):
+    with pytest.raises(ValueError, match='gt_speed .*3 clips'):
         PackClips().transform(sample(gt_speed=label, clip_sampler=SamplePace()))
 
 
@@ -136,7 +136,7 @@ def test_a_batch_goes_into_mmaction2s_data_preprocessor():
 
 def test_frames_that_are_no_whole_number_of_clips_or_differ_or_are_not_uint8_are_refused():
     results = sample()
-    with pytest.raises(ValueError, match='11 frames are not a whole number of clips of 4'):
+    with pytest.raises(ValueError, match='11 frames .*clips of 4'):
         PackClips().transform({**results, 'imgs': results['imgs'][:-1]})
     with pytest.raises(ValueError, match='one size'):
         PackClips().transform({**results, 'imgs': results['imgs'][:-1] + [results['imgs'][-1][1:]]})

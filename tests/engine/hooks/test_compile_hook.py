@@ -9,7 +9,7 @@ from torch import nn
 from videossl.engine import CompileHook, LossGuardHook
 from videossl.engine.hooks import compile_hook
 from videossl.engine.hooks.compile_hook import CannotCompile
-from videossl.errors import UserError
+from videossl.errors import ConfigError, UserError
 
 MOMENTUM_HOOKS = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
 BF16 = dict(type='PrecisionHook', precision='bf16')
@@ -169,7 +169,7 @@ def test_a_processor_without_vectors_is_warned_of(build_vspp, monkeypatch, lacks
 
 def test_a_model_without_a_backbone_is_refused(build_runner):
     hook = CompileHook(backend='eager')
-    with pytest.raises(TypeError, match='CompileHook compiles the backbone, and Linear has none'):
+    with pytest.raises(ConfigError, match='Linear has none'):
         hook.before_train(SimpleNamespace(model=nn.Linear(1, 1)))
 
 

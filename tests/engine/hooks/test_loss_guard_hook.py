@@ -233,5 +233,5 @@ def test_gradients_that_a_loss_scaler_has_to_see_to_are_left_to_it():
     'arguments', [dict(max_in_a_row=0), dict(max_in_a_row=None), dict(max_total=0), dict(max_total=1.5)]
 )
 def test_limits_that_are_none_are_refused(arguments):
-    with pytest.raises(ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be an integer of at least 1'):
+    with pytest.raises(ValueError, match=f'LossGuardHook: {next(iter(arguments))} must be'):
         LossGuardHook(**arguments)

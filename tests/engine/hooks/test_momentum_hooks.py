@@ -334,15 +334,13 @@ def test_without_any_of_them_training_stops_too(build_aux_skd, build_runner):
 
 @pytest.mark.parametrize('hook', [MomentumTeacherHook(), MemoryBankHook()])
 def test_a_hook_with_a_model_it_does_not_fit_is_refused(build_vspp, build_runner, hook):
-    with pytest.raises(
-        TypeError, match=f'{type(hook).__name__} needs a model with an averaged teacher, got Pretrainer'
-    ):
+    with pytest.raises(ConfigError, match=f'{type(hook).__name__} .*got Pretrainer'):
         build_runner(build_vspp(), hooks=[hook]).train()
 
 
 @pytest.mark.parametrize('momentum', [-0.1, 1.1])
 def test_a_momentum_outside_0_to_1_is_refused(momentum):
-    with pytest.raises(ValueError, match=f'momentum must be a number from 0 to 1, got {momentum}'):
+    with pytest.raises(ValueError, match=f'momentum must be .*got {momentum}'):
         MomentumTeacherHook(momentum)
 
 

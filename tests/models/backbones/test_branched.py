@@ -148,7 +148,7 @@ def test_keep_branches_leaves_the_shared_part_and_those_named(clips):
     assert backbone.branch_names == ['human', 'contrast'], 'the original lost a branch'
     names = dict(backbone.named_parameters())
     assert all(name in names for name, _ in averaged.named_parameters())
-    with pytest.raises(ValueError, match='there is no branch motion; the branches are human, contrast'):
+    with pytest.raises(ValueError, match='no branch motion; .*human, contrast'):
         backbone.keep_branches(['motion'])
     with pytest.raises(ValueError, match='at least one name'):
         backbone.keep_branches([])
@@ -257,7 +257,7 @@ def test_a_recognizer_of_mmaction2_trains_with_it_in_either_scope(default_scope,
 
 @pytest.mark.parametrize('value', [-1, 5, 1.5, '3'])
 def test_an_impossible_number_of_shared_stages_is_refused(value):
-    with pytest.raises(ValueError, match='num_shared_stages must be an integer from 0 .* to 4'):
+    with pytest.raises(ValueError, match='num_shared_stages must be .* to 4'):
         BranchedBackbone(SMALL, num_shared_stages=value)
 
 
@@ -268,7 +268,7 @@ def test_an_impossible_number_of_shared_stages_is_refused(value):
         (dict(branches='human'), 'must be a list'),
         (dict(branches=['a.b']), 'must be a list of at least one name'),
         (dict(branches=['a', 'a']), 'a name of its own'),
-        (dict(output='sum'), "output must be 'concat'"),
+        (dict(output='sum'), 'output must be one of'),
         (dict(backbone=dict(SMALL, out_indices=[3])), r'remove out_indices=\[3\]'),
     ],
 )

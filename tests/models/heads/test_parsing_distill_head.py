@@ -326,7 +326,7 @@ def test_missing_targets_are_named_with_what_would_write_them(samples_with):
 
 
 def test_targets_that_do_not_fit_are_refused(samples_with):
-    with pytest.raises(ValueError, match='parsing_logits has 4 classes, ParsingDistillHead num_classes=3'):
+    with pytest.raises(ValueError, match='parsing_logits has 4 classes.*num_classes=3'):
         small_head().loss(
             Embeddings(torch.rand(MAP)), data_samples=samples_with(parsing_logits=torch.randn(2, 1, 4, 4, 4))
         )
@@ -337,7 +337,7 @@ def test_targets_that_do_not_fit_are_refused(samples_with):
         small_head().loss(
             Embeddings(torch.rand(2, 1, 8)), data_samples=samples_with(parsing_logits=torch.randn(2, 1, C, 4, 4))
         )
-    with pytest.raises(ValueError, match='view=5, but parsing_logits is there for 2 clips'):
+    with pytest.raises(ValueError, match='view=5, but parsing_logits'):
         small_head(view=5).loss(
             Embeddings(torch.rand(MAP), student_views=[5]),
             data_samples=samples_with(parsing_logits=torch.randn(2, 2, C, 4, 4)),

@@ -78,7 +78,7 @@ def test_the_papers_wording_gives_a_predictor_of_three_linear_layers():
 
 
 def test_a_predictor_needs_two_layers():
-    with pytest.raises(ValueError, match='num_layers must be an integer of at least 2, got 1'):
+    with pytest.raises(ValueError, match='num_layers must be .*got 1'):
         PredictorNeck(num_layers=1)
 
 

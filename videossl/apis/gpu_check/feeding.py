@@ -34,8 +34,8 @@ class Ready(Dataset):
 
 def feeding(
     method: Method, place: Place, workers: list[int], seconds: float, batch: int, ready: bool = False
-) -> dict[int, float | None]:
-    """Samples/s by number of workers, with nothing else running; None: nothing steady came in time.
+) -> dict[int, float]:
+    """Samples/s by number of workers, with nothing else running.
 
     Args:
         ready: of samples that are made before, see :class:`Ready`.

@@ -10,6 +10,7 @@ from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.broken_videos import line_of
 from videossl.datasets.preparation import check_videos
 from videossl.datasets.preparation.checking import TIMEOUT, read_video
+from videossl.datasets.readers.index_store import make_store
 from videossl.datasets.readers.opening import open_as_training_does, video_exists
 from videossl.datasets.transforms import DecodeClips
 from videossl.errors import ConfigError
@@ -110,6 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     file = osp.join(args.out, 'broken_videos.txt')
     try:
         paths = videos_to_check(args.data_root, args.ann_file)
+        make_store(args.data_root or osp.dirname(args.ann_file))  # of the frame indices that reading them makes
         unreadable = check_videos(
             paths,
             osp.join(args.out, results),
@@ -118,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
             read_every_frame if args.every_frame else read_video,
         )
         write_broken(file, unreadable)
-    except (ValueError, OSError) as error:  # a list that is none, a full disk
+    except (ValueError, OSError) as error:  # an invalid list, a full disk
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit('\nstopped; run the same command again to go on') from None

@@ -1,4 +1,4 @@
-"""From a data set as it is handed out to one that is read several times faster: small frames, key frames close together."""
+"""Rewrite the videos of a data set so that they are read faster: small frames, key frames close together."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -82,10 +83,10 @@ def compact(
     timeout: float = TIMEOUT,
     dry_run: bool = False,
 ) -> CompactReport:
-    """Write the videos of a data set anew into another folder, and its lists with the new names.
+    """Write the videos of a data set again into another folder, and its lists with the new names.
 
-    Paths stay the same but for their ending, which becomes ``.mp4``. What was written before is left alone unless its source
-    has changed, so the same call goes on with what was cut off. Sources are only read.
+    Paths stay the same except for their ending, which becomes ``.mp4``. Videos that were written before are kept unless their
+    source has changed, so that the same call continues an interrupted one. Sources are only read.
 
     Args:
         data_root: folder of the videos.
@@ -98,7 +99,7 @@ def compact(
         dry_run: look, estimate, and write nothing.
 
     Raises:
-        ConfigError: an argument cannot be meant, or the disk is full or too small.
+        ConfigError: an argument is invalid, or the disk is full or too small.
     """
     settings = settings or Reencoding()
     _check_folders(data_root, out)
@@ -117,8 +118,8 @@ def compact(
             f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
         )
     )
-    for reason in left_out:
-        print(printable(f'left out, as no list of these videos: {reason}'))
+    for file in left_out:
+        print(printable(f'left out, as no list of these videos: {file}'))
     number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
@@ -162,8 +163,8 @@ def _check_folders(data_root: str, out: str) -> None:
 
 
 def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
-    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and why other
-    files that might have been meant as lists are none."""
+    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
+    each other file that might be a list, the reason why it is not."""
     folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
     lists, videos, left_out = [], [], []
     for name in ann_files:
@@ -251,7 +252,7 @@ def _write_all(
     data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
 ) -> Iterator[tuple[str, str | None]]:
     """(video, reason for its failure or None), in the order in which they are done."""
-    jobs = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
+    jobs: dict[Any, str] = {(osp.join(data_root, video), osp.join(out, name)): video for video, name in names.items()}
     with Progress(disable=not jobs) as progress:
         task = progress.add_task(f'Writing {len(jobs)} videos', total=len(jobs))
         for job, outcome in read_all(list(jobs), workers, timeout, partial(reencode_job, settings=settings)):

@@ -1,4 +1,4 @@
-"""Run a parsing network over a data set and store what it says, so that training need not run it."""
+"""Run a parsing network over a data set and store its maps, so that training need not run it."""
 
 import argparse
 import math
@@ -17,6 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.datasets.parsing_store import ParsingInfo, ParsingStoreError, map_path, quantise, verify, write_parsing
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
@@ -85,8 +86,8 @@ def extract_parsing(
 ) -> ExtractionReport:
     """Store the parsing of every n-th frame of every video.
 
-    What was stored before, whole and with the same settings, is left alone, so the same call continues an extraction
-    that was cut off. A damaged file is made again. A video that cannot be read is named and left out.
+    Whole files of the same settings are kept, so that the same call continues an interrupted extraction. A damaged file is
+    made again. A video that cannot be read is named and left out.
 
     Args:
         teacher: maps frames, uint8 [N, 3, H, W] RGB, to logits [N, num_classes, h, w] that cover the frame; with
@@ -105,8 +106,7 @@ def extract_parsing(
         ConfigError: an argument is out of range, or ``out`` holds maps of other settings or of another teacher.
     """
     for name, value in (('every', every), ('side', side), ('batch_size', batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ConfigError(f'{name} must be an integer of at least 1, got {value!r}')
+        check_integer(name, value)
     videos = videos_to_parse(data_root, ann_file)
     on_device = torch.device(device or get_device())
     parser: Any = teacher.to(on_device).eval()

@@ -28,16 +28,8 @@ LEAST = {
     'optim_wrapper.accumulative_counts': 1,
 }
 DICTS = (
-    'model',
-    'train_dataloader',
-    'val_dataloader',
-    'test_dataloader',
-    'train_cfg',
-    'val_cfg',
-    'test_cfg',
-    'optim_wrapper',
-    'default_hooks',
-    'randomness',
+    *('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg'),
+    *('optim_wrapper', 'default_hooks', 'randomness'),
 )
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
@@ -70,7 +62,7 @@ INNER_KINDS = {
     'vis_backends': registry.VISBACKENDS,
 }
 PARTS_OF_RECOGNIZERS = ('backbone', 'neck', 'cls_head', 'data_preprocessor')
-# Keys that whoever builds the part takes out of its settings, and arguments that are added to them.
+# Keys that builders remove from a part's settings, and arguments that they add to them.
 TAKEN_OUT = {
     registry.HOOKS: {'priority'},
     registry.TRANSFORMS: {'_after_'},
@@ -119,7 +111,7 @@ def check_parts(place: Any, path: str, kind: Registry | None, in_scope: bool) ->
     """Check every part below a place in a config.
 
     Models of other packages may have settings with types of their own, so of their parts only those of mmaction2's
-    recognizers are checked; ``init_cfg``, ``norm_cfg`` and the like are left out, since builders change their settings.
+    recognizers are checked. The settings in ``norm_cfg`` and the like are not checked, since builders change them.
 
     Args:
         place: a part, or a dict or list of parts.
@@ -145,12 +137,24 @@ def check_parts(place: Any, path: str, kind: Registry | None, in_scope: bool) ->
             raise ConfigError(unknown_type(path, name, own))
         if found is not None:
             check_arguments(path, place, found, kind)
+        if kind is registry.MODELS:
+            check_init_cfg(path, place.get('init_cfg'))
         in_scope = in_scope or is_ours(found)
         if kind is registry.MODELS and not is_ours(found):
             keys &= set(PARTS_OF_RECOGNIZERS) if path == 'model' else set()
     for key in keys:
         if not str(key).endswith('_cfg'):
             check_parts(place[key], f'{path}.{key}', INNER_KINDS.get(key, kind), in_scope)
+
+
+def check_init_cfg(path: str, init_cfg: Any) -> None:
+    """Refuse an initialisation without a type, for which mmengine has a bare assertion."""
+    entries = init_cfg if isinstance(init_cfg, (list, tuple)) else [] if init_cfg is None else [init_cfg]
+    if not all(isinstance(entry, dict) and 'type' in entry for entry in entries):
+        raise ConfigError(
+            f"{path}.init_cfg must be None, an initialiser such as dict(type='Kaiming', layer='Conv3d') or a list of them, "
+            f'but is {init_cfg!r}'
+        )
 
 
 def is_ours(found: Callable | None) -> bool:

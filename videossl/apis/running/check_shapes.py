@@ -61,7 +61,7 @@ def check_width(module: nn.Linear, given: int, path: str, config: Config) -> Non
 
 
 def value_at(config: Config, path: str) -> object:
-    """The value at a path such as ``model.heads.speed``; None: there is none."""
+    """The value at a path such as ``model.heads.speed``, or None."""
     place: object = config
     for key in path.split('.'):
         get: Callable | None = getattr(place, 'get', None)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -79,8 +80,9 @@ def check_videos(
         for path, outcome in read_all(todo, workers or available_cores(), timeout, read):
             if outcome.error is not None:
                 unreadable[path] = outcome.error
-            if not outcome.process_lost and states[path] is not None:
-                size, mtime = states[path]
+            state = states[path]
+            if not outcome.process_lost and state is not None:
+                size, mtime = state
                 file.write(
                     json.dumps(
                         dict(
@@ -136,12 +138,12 @@ def _ends_with_line(cache: Path) -> bool:
 class _Worker:
     """A process that reads one video after the other."""
 
-    def __init__(self, context: multiprocessing.context.BaseContext, read: Callable[[str], int]) -> None:
+    def __init__(self, context: Any, read: Callable[[str], int]) -> None:
         self.connection, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, read), daemon=True)
         self.process.start()
         other.close()  # else the end of the process would not be noticed
-        self.path = None
+        self.path: Any = None
         self.deadline = float('inf')
         self.started = False
 
@@ -190,17 +192,17 @@ def read_all(paths: Sequence[str], number: int, timeout: float, read: Callable) 
     workers = [_Worker(context, read) for _ in range(min(number, len(waiting)))]
     try:
         while waiting or any(worker.path is not None for worker in workers):
-            for place, worker in enumerate(workers):
+            for worker in workers:
                 if worker.started and worker.path is None and waiting:
                     worker.give(waiting.popleft(), timeout)
-            by_connection = {
+            by_connection: dict[Any, _Worker] = {
                 worker.connection: worker for worker in workers if worker.path is not None or not worker.started
             }
             soonest = min(worker.deadline for worker in by_connection.values())
-            for connection in wait(list(by_connection), max(0, min(soonest - time.monotonic(), 60))):
+            for connection in wait([*by_connection], max(0, min(soonest - time.monotonic(), 60))):
                 worker = by_connection[connection]
                 try:
-                    outcome = connection.recv()
+                    outcome = worker.connection.recv()
                 except (EOFError, OSError):
                     workers.remove(worker)
                     exit_code = worker.stop(patience=5)

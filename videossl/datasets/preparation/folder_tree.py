@@ -51,7 +51,7 @@ def split_folder_tree(
 ) -> dict[str, list[tuple[str, str]]]:
     """Split videos at random, class by class, so that each part gets its share of every class.
 
-    All videos of a group go into one part, also if they have several classes. The groups of a class are assigned from the
+    All videos of a group go into one part, also if they have different classes. The groups of a class are assigned from the
     largest to the smallest, equal ones in random order, each to the part that is furthest below its share. Without groups
     the numbers differ from the exact shares by less than 1.
 

@@ -50,7 +50,7 @@ class MatchedClips:
         videos: (path, class) of the existing videos, in the file's order, each once.
         missing: usual paths of the other videos.
         repeated: number of rows that name a video again with the same class.
-        contradictory: videos with several classes in the file; they are left out.
+        contradictory: videos with more than one class in the file; they are left out.
     """
 
     videos: list[tuple[str, str | None]] = field(default_factory=list)

@@ -96,7 +96,7 @@ def _rename_in_line(line: str, rename: Callable[[str], str]) -> str:
 
 
 def _without_labels(path: str) -> str:
-    """A path without the labels that follow it: lists for multi_class=True have several."""
+    """A path without the labels that follow it: lists for multi_class=True have more than one."""
     shorter: str = path
     label: int | None = 0
     while label is not None and not shorter.lower().endswith(VIDEO_EXTENSIONS):

@@ -15,8 +15,8 @@ def normal_class(name: str) -> str:
 class VideoIndex:
     """The videos below a folder, by their names without ending.
 
-    The folders above the class folder and the ending may differ from those in the data set's files: archives unpack in
-    several ways, and videos are often transcoded.
+    The folders above the class folder and the ending may differ from those in the data set's files: archives unpack to
+    different folders, and videos are often transcoded.
 
     Args:
         paths: of the videos, relative to their folder.

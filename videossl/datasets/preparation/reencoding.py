@@ -3,20 +3,21 @@
 import glob
 import io
 import os
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from videossl.datasets.readers.opening import open_as_training_does
-from videossl.datasets.transforms.decoding import VideoReadError
+from videossl.datasets.readers import VideoReadError
+from videossl.datasets.readers.decoder import Decoder, Orientation
+from videossl.datasets.readers.frame_index import MARK, Packet, decode_whole, mark_compact
+from videossl.datasets.readers.opening import checked_path
 from videossl.files import remove_temporaries, whole_file
-
-from .checking import read_video
 
 PRESET = (
     'veryfast'  # of x264: files as small as with "medium", in half the time (measured on UCF101, HMDB51 and Kinetics)
@@ -63,7 +64,8 @@ def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     """
 
     def scaled(scale: float) -> tuple[int, int]:
-        return tuple(max(2, min(2 * round(side * scale / 2), side // 2 * 2)) for side in (width, height))
+        new_width, new_height = (max(2, min(2 * round(side * scale / 2), side // 2 * 2)) for side in (width, height))
+        return new_width, new_height
 
     size = scaled(min(1.0, short_side / min(width, height)))
     if is_delivered(size[0]):
@@ -82,16 +84,12 @@ def is_delivered(width: int) -> bool:
     return width > 72 or 48 < width <= 64 or 24 < width <= 32
 
 
-def count_frames(source: str) -> int:
-    """How many frames a video has in the eyes of the reader that training uses."""
-    return int(open_as_training_does(source)['total_frames'])
-
-
 def reencode(source: str, target: str, settings: Reencoding) -> int:
     """Write a video anew as H.264 in an MP4 file: no sound, no B-frames, 8 bits, no deblocking filter, turned upright.
 
-    The number of frames, their order and the frame rate stay as they are; times too, in a video of varying frame rate. What was
-    written is read again before it gets its name, so a file that is there is whole.
+    The number of frames, their order and the frame rate stay as they are; times too, in a video of varying frame rate (an AVI's
+    are those of its slots, of which some may be empty). All that was written is read again before it gets its name, so a file
+    that is there is whole. The file is marked as one that readers need no index for.
 
     Args:
         source: the video, which is only read.
@@ -102,30 +100,29 @@ def reencode(source: str, target: str, settings: Reencoding) -> int:
         The number of frames.
 
     Raises:
-        ValueError: the video cannot be read, or not as many frames were written as the reader counts in it. Nothing is left.
+        ValueError: the video cannot be read, or what was written cannot. Nothing is left.
     """
     try:
-        counted = count_frames(source)
-        remove_unfinished(target)
-        with whole_file(target) as part:
-            written = _encode(source, str(part), settings, counted)
-            if written != counted:
-                raise ValueError(f'it decodes to {written} frames, but its reader counts {counted}')
-            found = read_video(str(part))
-            if found != counted:
-                raise ValueError(f'{found} of {counted} frames can be read from what was written')
+        path = checked_path(source)
     except VideoReadError as error:
         raise ValueError(error.reason) from error
-    return counted
+    except FileNotFoundError:
+        raise ValueError('the file does not exist') from None
+    remove_unfinished(target)
+    with whole_file(target) as part:
+        written = _encode(path, str(part), settings)
+        found = mark_compact(str(part))
+        if found != written:
+            raise ValueError(f'{found} of {written} frames can be read from what was written')
+    return written
 
 
 def estimate_size(source: str, settings: Reencoding) -> int:
     """Bytes that the video will take, judging by its first frames, which are encoded in memory."""
-    counted = count_frames(source)
+    counted = sum(1 for _ in decode_whole(Decoder(source), []))
     memory = io.BytesIO()
-    limit = min(counted, ESTIMATED_FRAMES)
-    written = _encode(source, memory, settings, counted, limit)
-    return memory.getbuffer().nbytes * counted // max(written, 1)
+    written = _encode(source, memory, settings, ESTIMATED_FRAMES)
+    return memory.getbuffer().nbytes * counted // written
 
 
 def remove_unfinished(target: str) -> None:
@@ -133,58 +130,38 @@ def remove_unfinished(target: str) -> None:
     remove_temporaries(os.path.dirname(target) or '.', glob.escape(os.path.basename(target)))
 
 
-def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, counted: int, limit: int | None = None) -> int:
-    """Write the video; how many frames that were."""
-    with av.open(source, metadata_errors='ignore') as container:  # XviD files carry titles that are not UTF-8
-        stream = container.streams.best('video')
-        if stream is None:
-            raise ValueError('it has no pictures')
-        stream.codec_context.thread_count = 1  # the videos are what is done in parallel
-        frames = container.decode(stream)
-        first = next(frames, None)
-        if first is None:
-            raise ValueError('no frame can be decoded')
-        turns = round(first.rotation / 90) % 4  # decord turns pictures upright and so do we
-        upright = (first.height, first.width) if turns % 2 else (first.width, first.height)
-        width, height = target_size(*upright, settings.short_side)
-        prepare = _Preparation((height, width) if turns % 2 else (width, height), turns)
-        times = _Times(stream, is_regular=container.format.name == 'avi')
-        with av.open(target, 'w', format='mp4') as output:
-            written = _write(
-                output, _chain(first, frames), prepare, times, (width, height), settings, stream, counted, limit
-            )
-    return written
-
-
-def _chain(first: av.VideoFrame, others: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    yield first
-    yield from others
-
-
-def _write(
-    output: Any,
-    frames: Iterator[av.VideoFrame],
-    prepare: '_Preparation',
-    times: '_Times',
-    size: tuple[int, int],
-    settings: Reencoding,
-    source: Any,
-    counted: int,
-    limit: int | None,
-) -> int:
-    encoder = _add_stream(output, times, size, settings, source)
+def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, limit: int | None = None) -> int:
+    """Write the video, or its first ``limit`` frames; how many frames that were."""
+    decoder = Decoder(source)  # of one thread: the videos are what is done in parallel
+    stream = decoder.stream
+    times = _Times(stream, _slots(source) if decoder.container.format.name == 'avi' else None)
+    packets: list[Packet] = []
     written = 0
-    for decoded in frames:
-        if written == (counted if limit is None else limit):
-            if limit is None:
-                raise ValueError(f'it decodes to more frames than the {counted} that its reader counts')
-            break
-        frame = prepare(decoded)
-        frame.pts, frame.time_base = times(decoded), times.base
-        output.mux(encoder.encode(frame))
-        written += 1
-    output.mux(encoder.encode())
+    with av.open(target, 'w', format='mp4') as output, closing(decode_whole(decoder, packets)) as delivered:
+        output.metadata['comment'] = MARK.format(0)
+        for number, decoded in islice(delivered, limit):
+            if not written:
+                orientation = Orientation.of(decoded) or Orientation()
+                width, height = decoded.width, decoded.height
+                size = target_size(*((height, width) if orientation.swaps else (width, height)), settings.short_side)
+                prepare = _Preparation(size[::-1] if orientation.swaps else size, orientation)
+                encoder = _add_stream(output, times, size, settings, stream)
+            frame = prepare(decoded)
+            frame.pts, frame.time_base = times(None if number is None else packets[number].pts), times.base
+            output.mux(encoder.encode(frame))
+            written += 1
+        output.mux(encoder.encode())
     return written
+
+
+def _slots(source: str) -> list[int] | None:
+    """The slot of each frame in an AVI file, in the order in which the frames are shown; None if no slot is empty."""
+    with av.open(source, metadata_errors='ignore') as container, closing(container.demux(video=0)) as packets:
+        slots = [packet.dts for packet in packets if packet.size]
+    if None in slots or slots == list(range(slots[0], slots[0] + len(slots))):
+        return None
+    packets_of_frames = [number for number, _ in decode_whole(Decoder(source), [])]
+    return None if None in packets_of_frames else sorted(slots[number] for number in packets_of_frames)
 
 
 def _add_stream(output: Any, times: '_Times', size: tuple[int, int], settings: Reencoding, source: Any) -> Any:
@@ -211,11 +188,11 @@ def _add_stream(output: Any, times: '_Times', size: tuple[int, int], settings: R
 
 
 class _Preparation:
-    """Scales a frame to (width, height), makes it 8-bit YUV 4:2:0 and turns it counter-clockwise by so many quarters."""
+    """Scales a frame to (width, height), makes it 8-bit YUV 4:2:0 and turns it upright."""
 
-    def __init__(self, size: tuple[int, int], turns: int) -> None:
+    def __init__(self, size: tuple[int, int], orientation: Orientation) -> None:
         self.size = size
-        self.turns = turns
+        self.orientation = orientation
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -234,19 +211,17 @@ class _Preparation:
             dst_color_range=ColorRange.MPEG,
             **colours,
         )
-        if self.turns:
-            scaled = av.VideoFrame.from_ndarray(_turned(scaled.to_ndarray(), self.turns), format='yuv420p')
+        if self.orientation != Orientation():
+            scaled = av.VideoFrame.from_ndarray(_upright(scaled.to_ndarray(), self.orientation), format='yuv420p')
         scaled.pict_type = 0  # the encoder chooses
         return scaled
 
 
-def _turned(planes: np.ndarray, turns: int) -> np.ndarray:
-    """Planes of YUV 4:2:0 as PyAV lays them out, uint8 [H * 3 / 2, W], turned counter-clockwise."""
+def _upright(planes: np.ndarray, orientation: Orientation) -> np.ndarray:
+    """Planes of YUV 4:2:0 as PyAV lays them out, uint8 [H * 3 / 2, W], turned and mirrored."""
     height, width = planes.shape[0] * 2 // 3, planes.shape[1]
-    luma = np.rot90(planes[:height], turns)
-    chroma = [
-        np.rot90(plane.reshape(height // 2, width // 2), turns) for plane in np.split(planes[height:].reshape(-1), 2)
-    ]
+    luma = orientation(planes[:height])
+    chroma = [orientation(plane.reshape(height // 2, width // 2)) for plane in np.split(planes[height:].reshape(-1), 2)]
     return np.concatenate([luma.reshape(-1), *(plane.reshape(-1) for plane in chroma)]).reshape(-1, luma.shape[1])
 
 
@@ -255,22 +230,25 @@ class _Times:
 
     Args:
         stream: what is decoded.
-        is_regular: the container gives a frame rate and no times, so that what a decoder says of them is guessed.
+        slots: the slot of each frame, in an AVI file with empty slots.
     """
 
-    def __init__(self, stream: Any, is_regular: bool) -> None:
+    def __init__(self, stream: Any, slots: list[int] | None) -> None:
         self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        self.base = 1 / Fraction(self.rate) if is_regular or not stream.time_base else stream.time_base
-        self.is_regular = is_regular
+        # An AVI has a frame rate and no times, so what a decoder says of them is guessed.
+        self.is_guessed = stream.container.format.name == 'avi' and slots is None
+        self.base = stream.time_base if stream.time_base and not self.is_guessed else 1 / Fraction(self.rate)
+        self.slots = iter(slots or ())
         self.step = max(1, round(1 / Fraction(self.rate) / self.base))
-        self.first = self.last = None
+        self.first = 0
+        self.last: int | None = None
 
-    def __call__(self, frame: av.VideoFrame) -> int:
-        known = frame.pts is not None and not self.is_regular
+    def __call__(self, time: int | None) -> int:
+        time = next(self.slots, None if self.is_guessed else time)
         if self.last is None:
-            self.first, self.last = frame.pts if known else 0, 0
-        elif known and frame.pts - self.first > self.last:
-            self.last = frame.pts - self.first
+            self.first, self.last = time or 0, 0
+        elif time is not None and time - self.first > self.last:
+            self.last = time - self.first
         else:
-            self.last += self.step if not known else 1
+            self.last += self.step if time is None else 1
         return self.last

@@ -1,4 +1,4 @@
-"""Lists to be written: the videos that a data set's files name, those that exist, and text files that read back the same."""
+"""Lists of videos to write, and text files that read back the same."""
 
 import json
 import os

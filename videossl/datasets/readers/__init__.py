@@ -1,3 +1,4 @@
+from .errors import DecoderLost, VideoReadError
 from .pyav_reader import PyAVReader
 
-__all__ = ['PyAVReader']
+__all__ = ['DecoderLost', 'PyAVReader', 'VideoReadError']

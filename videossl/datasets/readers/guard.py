@@ -1,5 +1,6 @@
 """Reading videos in a process of its own, so that a decoder that crashes or hangs costs one video and nothing else."""
 
+import logging
 import mmap
 import os
 import resource
@@ -11,11 +12,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
-from videossl.datasets.transforms.decoding import DecoderLost, VideoReadError, read_frames
 from videossl.processes import ask_for_signal
+
+from .errors import DecoderLost, VideoReadError
+from .other_readers import read_frames, warn_once
 
 LEAST_BYTES = 16 * 2**20  # of the memory that frames are handed over in
 PATIENCE = 5.0  # seconds for a killed process to end; one that waits for a dead disk does not
@@ -38,8 +42,8 @@ class DecoderGuard:
     def __init__(self, open_video: Callable[[int, str], dict], timeout: float) -> None:
         self.open_video = open_video
         self.timeout = timeout
-        self.process = None  # its id
-        self.owner = None
+        self.process: int | None = None  # its id
+        self.owner: int | None = None
         self.connection: Connection | None = None
         self.memory: _SharedMemory | None = None
 
@@ -55,11 +59,14 @@ class DecoderGuard:
         if self.process is None:
             self._start()
         found = self._ask(filename, 'open', place, filename)
+        for doubt in found.pop('doubts'):
+            warn_once(doubt)
         return dict(found, video_reader=GuardedReader(self, filename, found.pop('length')))
 
     def read(self, filename: str, indices: list[int]) -> list[np.ndarray]:
         """Frames of the video that was opened last, each uint8 [H, W, 3]."""
         shape, dtype, capacity = self._ask(filename, 'read', indices)
+        assert self.memory is not None
         # One by one: fresh memory for all at once would cost more than the copy.
         return [frame.copy() for frame in self.memory.array(shape, dtype, capacity)]
 
@@ -68,6 +75,7 @@ class DecoderGuard:
         process, self.process = self.process, None
         if process is None or self.owner != os.getpid():
             return None
+        assert self.connection is not None and self.memory is not None
         self.connection.close()
         self.memory.close()
         status = _reap(process, 0.2)  # a child that has crashed ends by itself, and how is worth knowing
@@ -76,11 +84,12 @@ class DecoderGuard:
             status = _reap(process, PATIENCE)
         return status
 
-    def _ask(self, filename: str, *request) -> object:
+    def _ask(self, filename: str, *request) -> Any:
+        assert self.connection is not None
         try:
             self.connection.send(request)
             answered = self.connection.poll(self.timeout)
-            succeeded, answer = self.connection.recv() if answered else (False, None)
+            answer = self.connection.recv() if answered else None
         except (EOFError, OSError):
             raise DecoderLost(filename, f'the decoder took its process down ({_how(self.stop())})') from None
         except BaseException:  # Ctrl-C: the answer to this would be taken for the next one's
@@ -89,7 +98,7 @@ class DecoderGuard:
         if not answered:
             self.stop()
             raise DecoderLost(filename, f'not read within {self.timeout:g} seconds')
-        if not succeeded:
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -152,32 +161,31 @@ class _SharedMemory:
         self.file = (
             os.memfd_create('frames') if hasattr(os, 'memfd_create') else os.dup(tempfile.TemporaryFile().fileno())
         )
-        self.map = None
+        self.map: mmap.mmap | None = None
 
     def reserve(self, size: int) -> int:
         """The child's: make room for so many bytes; the capacity. What a giant took is given back."""
         capacity = 0 if self.map is None else len(self.map)
         if size > capacity or capacity > 8 * max(size, LEAST_BYTES):
-            os.ftruncate(self.file, max(size, LEAST_BYTES))
-            self._remap(max(size, LEAST_BYTES))
-        return len(self.map)
+            capacity = max(size, LEAST_BYTES)
+            os.ftruncate(self.file, capacity)
+            self.map = mmap.mmap(self.file, capacity)
+        return capacity
 
     def array(self, shape: tuple[int, ...], dtype: str, capacity: int) -> np.ndarray:
         """What lies at the beginning."""
         if self.map is None or len(self.map) != capacity:
-            self._remap(capacity)
+            self.map = mmap.mmap(self.file, capacity)
         return np.frombuffer(self.map, dtype, int(np.prod(shape))).reshape(shape)
 
     def close(self) -> None:
         os.close(self.file)
 
-    def _remap(self, capacity: int) -> None:
-        self.map = mmap.mmap(self.file, capacity)
-
 
 def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[int, str], dict]) -> None:
     """The child's life."""
-    reader = filename = None
+    logging.disable()  # the log's files are closed here
+    reader, filename = None, ''
     while True:
         try:
             kind, *request = connection.recv()
@@ -188,17 +196,17 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
                 reader, filename = None, request[1]
                 found = dict(open_video(*request))
                 reader = found.pop('video_reader')
-                answer = True, dict(found, length=len(reader))
+                answer: Any = dict(found, length=len(reader), doubts=getattr(reader, 'doubts', []))
             else:
                 frames = read_frames(reader, *request)
                 shape = (len(frames), *frames[0].shape)
                 capacity = memory.reserve(sum(frame.nbytes for frame in frames))
                 np.stack(frames, out=memory.array(shape, frames[0].dtype.str, capacity))
-                answer = True, (shape, frames[0].dtype.str, capacity)
+                answer = (shape, frames[0].dtype.str, capacity)
         except (VideoReadError, ImportError) as error:
-            answer = False, type(error)(*error.args)
+            answer = type(error)(*error.args)
         except Exception as error:  # decoders raise errors of many types
-            answer = False, VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}')
+            answer = VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}')
         connection.send(answer)
 
 

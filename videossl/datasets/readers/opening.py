@@ -1,30 +1,104 @@
-"""Opening and decoding with transforms, such that whatever goes wrong is one kind of error that names the file."""
+"""Opening videos, so that whatever goes wrong is one kind of error that names the file."""
 
 import os
 import os.path as osp
 import stat
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from mmaction.datasets.transforms import DecordDecode, DecordInit, OpenCVDecode, OpenCVInit, PyAVDecode, PyAVInit
+from mmcv.transforms import BaseTransform
 
-from videossl.datasets.transforms.decoding import VideoReadError
 from videossl.registry import TRANSFORMS
 
-from .decord_reader import open_with_decord
+from .errors import VideoReadError
+from .other_readers import DecordReader, TorchCodecReader, open_with_decord, warn_once
+from .pyav_reader import PyAVReader
 
+BACKENDS: dict[str, Callable[..., Any]] = dict(pyav=PyAVReader, torchcodec=TorchCodecReader, decord=DecordReader)
 PLAYLISTS = (b'#EXTM3U', b'ffconcat')  # how they begin
 
 
+@TRANSFORMS.register_module()
+class VideoReaderInit(BaseTransform):
+    """Opens a video; mmaction2's ``DecordInit`` and ``PyAVInit`` work in its place.
+
+    Frames are counted and found as decoding the whole file in order gives them, with ``backend='pyav'``. The other back ends
+    are wrong in some files; docs/data.md says in how many.
+
+    Reads: ``filename``.
+    Writes: ``video_reader`` (with ``__len__`` and ``read_frames(strictly increasing numbers)``), ``total_frames``,
+    ``avg_fps``.
+
+    Args:
+        backend: ``'pyav'``, which is there wherever videossl is; ``'decord'``; or ``'torchcodec'``, which must be installed
+            to fit torch.
+        num_threads: of the decoder; 0: as many as it likes. Loader workers already use all processors with one thread each.
+
+    Raises:
+        ValueError: at build time, for another backend.
+        ImportError: the library is not installed.
+        VideoReadError: the video cannot be opened.
+    """
+
+    def __init__(self, backend: str = 'pyav', num_threads: int = 1) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f'backend must be one of {tuple(BACKENDS)}, got {backend!r}')
+        if type(num_threads) is not int or num_threads < 0:
+            raise ValueError(f'num_threads must be a whole number of at least 0, got {num_threads!r}')
+        self.backend = backend
+        self.num_threads = num_threads
+
+    def transform(self, results: dict) -> dict:
+        filename = results['filename']
+        with reading(filename):
+            reader = BACKENDS[self.backend](checked_path(filename), num_threads=self.num_threads)
+        for doubt in getattr(reader, 'doubts', ()):
+            warn_once(doubt)
+        if len(reader) < 1:
+            raise VideoReadError(filename, 'it has no frames')
+        results.update(video_reader=reader, total_frames=len(reader), avg_fps=reader.avg_fps)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(backend={self.backend!r}, num_threads={self.num_threads})'
+
+
+class reading:
+    """A context that turns whatever a decoder raises into an error that names the file.
+
+    Not a generator with ``contextmanager``, which lets a StopIteration through.
+
+    Args:
+        filename: of the video.
+        what: words before the error's own.
+    """
+
+    def __init__(self, filename: str, what: str = '') -> None:
+        self.filename, self.what = filename, what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
+        # A missing library is not the video's fault, and an error that names the file needs no other.
+        if not isinstance(error, Exception) or isinstance(error, (ImportError, VideoReadError)):
+            return
+        reason = f'{self.what}{type(error).__name__}: {error}'
+        if isinstance(error, FileNotFoundError):
+            reason = 'the file does not exist'
+        raise VideoReadError(self.filename, reason) from error
+
+
 def opens_video(transform: Callable) -> bool:
-    """Whether a transform opens a file: ``VideoReaderInit``, or one of mmaction2's (``DecordInit``, ``PyAVInit``,
-    ``OpenCVInit``)."""
-    return type(transform).__name__.endswith('Init')
+    """Whether a transform opens a file: ``VideoReaderInit``, or one of mmaction2's."""
+    return isinstance(transform, (VideoReaderInit, DecordInit, PyAVInit, OpenCVInit))
 
 
 def decodes_video(transform: Callable) -> bool:
-    """Whether a transform is one of mmaction2's that decode a file (``DecordDecode``, ``PyAVDecode``,
-    ``OpenCVDecode``)."""
-    return type(transform).__name__ in ('DecordDecode', 'PyAVDecode', 'OpenCVDecode')
+    """Whether a transform is one of mmaction2's that decode a file."""
+    return isinstance(transform, (DecordDecode, PyAVDecode, OpenCVDecode))
 
 
 def video_exists(path: str) -> bool:
@@ -33,35 +107,60 @@ def video_exists(path: str) -> bool:
 
 
 def open_video(transform: Callable, results: dict) -> dict:
-    """Open a file; whatever a decoder raises for it becomes one kind of error that names it."""
+    """Open a file with a transform.
+
+    Raises:
+        VideoReadError: it cannot be opened, or has no frames.
+    """
     filename = results['filename']
-    try:
-        is_decord = type(transform).__name__ == 'DecordInit'
-        path = next((path for path in (filename, f'{filename}.mp4') if osp.exists(path)), None)
-        if path is not None:  # else the transform may know how to fetch it
-            check_file(filename, path)
-        if is_decord and transform.io_backend in ('disk', 'local'):
-            results = open_by_path(transform, results, path or filename)
+    with reading(filename):
+        if isinstance(transform, VideoReaderInit):
+            return transform(results)
+        path = checked_path(filename)
+        if isinstance(transform, DecordInit) and transform.io_backend in ('disk', 'local'):
+            results = open_by_path(transform, results, path)
         else:
             results = transform(results)
-    except (ImportError, VideoReadError):  # the decoder is missing, not the video; or the reason is known
-        raise
-    except FileNotFoundError as error:
-        raise VideoReadError(filename, 'the file does not exist') from error
-    except Exception as error:
-        raise VideoReadError(filename, f'{type(error).__name__}: {error}') from error
     if results['total_frames'] < 1:
         raise VideoReadError(filename, 'it has no frames')
     return results
 
 
-def check_file(filename: str, path: str) -> None:
-    """Raise an error for what must not even be opened by a decoder.
+def open_as_training_does(filename: str) -> dict:
+    """Open a file with the reader of the shipped configs: ``video_reader``, ``total_frames``, ``avg_fps``.
 
     Raises:
-        VideoReadError: the file is none, is cut off, or names other files, which FFmpeg would read, or fetch.
+        VideoReadError: it cannot be read.
+    """
+    return VideoReaderInit()(dict(filename=filename))
+
+
+def decode_video(transform: Callable, results: dict) -> dict:
+    """Decode with one of mmaction2's transforms.
+
+    Raises:
+        VideoReadError: it fails, or gives fewer frames than asked.
+    """
+    filename = results['filename']
+    wanted = np.size(results['frame_inds'])
+    with reading(filename, 'the decoder failed: '):
+        results = transform(results)
+    if len(results['imgs']) != wanted:
+        raise VideoReadError(filename, f'{wanted} frames were asked for, but the decoder gave {len(results["imgs"])}')
+    return results
+
+
+def checked_path(filename: str) -> str:
+    """The path of a video, of which mmaction2 reads ``name.mp4`` too where ``name`` does not exist.
+
+    Raises:
+        VideoReadError: a decoder must not even open it: it is not a regular file, is cut off, or names other files, which
+            FFmpeg would read, or fetch.
         OSError: it cannot be read.
     """
+    path = next((path for path in (filename, f'{filename}.mp4') if osp.exists(path)), None)
+    if path is None:  # a transform of mmaction2 may know how to fetch it
+        return filename
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
         raise VideoReadError(filename, 'it is a folder' if osp.isdir(path) else 'it is not a regular file')
     head = read_head(filename, path)
@@ -69,6 +168,7 @@ def check_file(filename: str, path: str) -> None:
         raise VideoReadError(filename, 'it is a playlist of other files')
     if is_cut_avi(head, osp.getsize(path)):
         raise VideoReadError(filename, 'the file is cut off: it is shorter than its header says')
+    return path
 
 
 def read_head(filename: str, path: str) -> bytes:
@@ -86,39 +186,17 @@ def read_head(filename: str, path: str) -> bytes:
 
 
 def is_cut_avi(head: bytes, size: int) -> bool:
-    """Whether an AVI file ends before its first chunk does, by its first 12 bytes and its size."""
-    return head[:4] == b'RIFF' and head[8:12] == b'AVI ' and 8 + int.from_bytes(head[4:8], 'little') > size
+    """Whether an AVI file ends before its first chunk does, by its first 12 bytes and its size. A writer that cannot seek
+    back, such as a pipe, leaves the chunk's size at 0xFFFFFFFF or 0."""
+    length = int.from_bytes(head[4:8], 'little')
+    return head[:4] == b'RIFF' and head[8:12] == b'AVI ' and length != 0xFFFFFFFF and 8 + length > size
 
 
-def open_by_path(transform: Callable, results: dict, path: str) -> dict:
+def open_by_path(transform: DecordInit, results: dict, path: str) -> dict:
     """What mmaction2's ``DecordInit`` does, by the file's path; it itself reads the whole file and gives decord the bytes."""
     try:
-        reader = open_with_decord(path, transform.num_threads)
+        reader: Any = open_with_decord(path, transform.num_threads)
     except ImportError:
         return transform(results)  # which says what is missing
     results.update(video_reader=reader, total_frames=len(reader), avg_fps=reader.get_avg_fps())
-    return results
-
-
-def open_as_training_does(filename: str) -> dict:
-    """Open a file with the reader of the shipped configs: ``video_reader``, ``total_frames``, ``avg_fps``.
-
-    Raises:
-        VideoReadError: it cannot be read.
-    """
-    return open_video(TRANSFORMS.build(dict(type='VideoReaderInit', _scope_='videossl')), dict(filename=filename))
-
-
-def decode_video(transform: Callable, results: dict) -> dict:
-    """Decode with one of mmaction2's transforms; whatever it raises becomes an error that names the file."""
-    filename = results['filename']
-    wanted = np.size(results['frame_inds'])
-    try:
-        results = transform(results)
-    except VideoReadError:
-        raise
-    except Exception as error:
-        raise VideoReadError(filename, f'the decoder failed: {type(error).__name__}: {error}') from error
-    if len(results['imgs']) != wanted:
-        raise VideoReadError(filename, f'{wanted} frames were asked for, but the decoder gave {len(results["imgs"])}')
     return results

@@ -1,7 +1,10 @@
+from videossl.datasets.readers import VideoReadError
+from videossl.datasets.readers.opening import VideoReaderInit
+
 from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .colour import RandomGray, VideoColorJitter
-from .decoding import DecodeClips, VideoReadError
+from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
 from .pace import SamplePace
@@ -9,7 +12,6 @@ from .parsing_maps import LoadParsingMap, LoadShapeMask
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
-from .video_reader import VideoReaderInit
 
 __all__ = [
     'ClipLabel',

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.logging import print_log
 
+from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels
-from .pace_indices import check_integer
 
 # 5! = 120 classes; six clips would make 720, of which a run sees each too seldom to learn it.
 MAX_TUPLE_LEN = 5
@@ -37,12 +37,11 @@ def clip_orders(tuple_len: int) -> np.ndarray:
 
 
 def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> tuple[np.ndarray, int]:
-    """How far the clips of a tuple lie behind its start, and how many starts there are.
+    """Offsets of the clips of a tuple from its start, and the number of possible starts.
 
-    The tuple takes ``tuple_len * clip_len + (tuple_len - 1) * gap`` frames. In a shorter video the gap shrinks as far
-    as it must, equally between all clips, at the least to 0. Where the clips do not fit side by side either, they
-    overlap: their starts are spread evenly over all starts where a clip fits. In a video of at most ``clip_len`` frames
-    there is one start.
+    The tuple takes ``tuple_len * clip_len + (tuple_len - 1) * gap`` frames. In a shorter video all gaps shrink equally, to 0
+    if necessary. Where the clips still do not fit, they overlap: their starts are spread evenly over all starts where a
+    clip fits. In a video of at most ``clip_len`` frames there is one start.
 
     Args:
         total_frames: Frames in the video.
@@ -97,7 +96,7 @@ def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> np
 
 @functools.cache
 def warn_that_clips_have_no_order(tuple_len: int, clip_len: int) -> None:
-    """Say in the log that there are videos too short for a tuple; once in each process, not once a video."""
+    """Warn of videos that are too short for a tuple, once in each process."""
     shortest = clip_len + tuple_len - 1
     print_log(
         f'some videos have fewer than {shortest} frames, too few for {tuple_len} different clips of {clip_len}: '
@@ -112,7 +111,7 @@ def warn_that_clips_have_no_order(tuple_len: int, clip_len: int) -> None:
 class SampleClipOrder(ClipSampler):
     """Sample a tuple of clips that follow one another, shuffle it, and label it with its order.
 
-    The start is uniform over every place where the tuple fits, the order uniform over all orders, both from NumPy's
+    The start is uniform over all starts where the tuple fits, the order uniform over all orders, both from NumPy's
     global generator. ``gt_order`` is the index, in the lexicographic list of permutations (:func:`clip_orders`), of the
     order whose entry ``i`` is the chronological rank of the clip at position ``i``. This and the defaults are those of
     the released code of "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction" (Xu, Xiao, Zhao,
@@ -120,17 +119,17 @@ class SampleClipOrder(ClipSampler):
 
     The released code trains on a list without the videos too short for a tuple (64 frames by default). Here they stay:
     gaps shrink, then clips overlap (:func:`tuple_layout`). In videos of fewer than ``clip_len + tuple_len - 1`` frames
-    some clips of a tuple, or all, are the same, so that several orders look alike. Such a tuple keeps its place in the
-    batch, with -100, cross-entropy's ignore index, as label, and the log says so once.
+    some or all clips of a tuple are the same, and different orders look alike. Such a tuple stays in the batch with the
+    label -100, cross-entropy's ignore index, and the log has one warning.
 
-    With ``num_views=K`` there is no tuple and no label: each of K views is one clip, uniformly drawn, of a tuple of its
-    own. So a teacher and a student see clips as this method cuts them.
+    With ``num_views=K`` there is no tuple and no label: each of K views is one clip, uniformly drawn, of its own tuple. A
+    teacher and a student then see clips that are cut as in this method.
 
-    A ``TemporalJitter`` behind this sampler moves each clip by itself. The label stays true as long as
-    ``2 * max_shift`` is below the distance of two starts, ``clip_len + gap`` but less in short videos.
+    A ``TemporalJitter`` behind this sampler moves each clip by itself. The label stays true as long as ``2 * max_shift`` is
+    below the distance of two starts: ``clip_len + gap``, and less in short videos.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is ``tuple_len``, or K. The label is
-    ``gt_order``, an int64 scalar from 0 to ``tuple_len! - 1``, or -100; with ``num_views`` there is none.
+    ``gt_order``, an int64 scalar from 0 to ``tuple_len! - 1``, or -100. With ``num_views`` there is no label.
 
     Args:
         tuple_len: Clips in a tuple, 2 to 5.
@@ -139,7 +138,7 @@ class SampleClipOrder(ClipSampler):
         num_views: None for a shuffled tuple; else the number of independent clips K.
 
     Raises:
-        ValueError: at build time, naming the parameter that does not make sense.
+        ValueError: at build time; the message names the parameter.
     """
 
     labels = dict(gt_order=ClipLabel(lambda label: f'order {label + 1}', per_clip=False))

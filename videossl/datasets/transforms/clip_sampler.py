@@ -1,15 +1,15 @@
-"""What all samplers of clips share: they draw frame indices and pretext labels, and say what the labels mean."""
+"""The base of the clip samplers: frame indices, pretext labels, and the meaning of the labels in words."""
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
-from .pace_indices import check_integer
+from videossl.checks import check_integer
+
+from .base import Transform
 
 # The label that torch.nn.functional.cross_entropy ignores unless told otherwise.
 IGNORED_LABEL = -100
@@ -33,7 +33,7 @@ class ClipLabel:
     of_spacing: bool = False
 
 
-class ClipSampler(BaseTransform):
+class ClipSampler(Transform):
     """Base of the samplers: draw clips of one video, and pretext labels for them, without opening the video.
 
     A subclass defines :meth:`sample` and, for its labels, :attr:`labels`.
@@ -54,12 +54,12 @@ class ClipSampler(BaseTransform):
         num_views: Clips per sample V.
     """
 
-    num_views: Any  # an integer; None where a sampler has a number of its own
+    num_views: Any  # an integer; None in samplers that set the number themselves
     labels: Mapping[str, ClipLabel] = {}
 
     def __init__(self, clip_len: int = 16, num_views: int = 1) -> None:
-        check_integer('clip_len', clip_len, 1)
-        check_integer('num_views', num_views, 1)
+        check_integer('clip_len', clip_len)
+        check_integer('num_views', num_views)
         self.clip_len = clip_len
         self.num_views = num_views
 
@@ -69,7 +69,7 @@ class ClipSampler(BaseTransform):
 
         Args:
             total_frames: frames in the video, at least 1.
-            results: what the steps before have found out about the sample; not to be changed.
+            results: the sample after the steps before; must not be changed.
 
         Returns:
             The frame indices from 0, V clips of T integers each, and the labels by name (``gt_...``).
@@ -126,10 +126,6 @@ class ClipSampler(BaseTransform):
         """Which frames of a clip the pretext task has altered, bool [T]: a clip sheet highlights them."""
         return np.zeros(self.clip_len, dtype=bool)
 
-    def __repr__(self) -> str:
-        names = [name for name in inspect.signature(type(self).__init__).parameters if name != 'self']
-        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)!r}" for name in names)})'
-
 
 class PaceSampler(ClipSampler):
     """Base of the samplers whose clips have a speed as a whole, with the label ``gt_speed``, the speed minus 1."""
@@ -153,8 +149,8 @@ def speed_in_words(speed: int) -> str:
 def draw_consecutive(length: int, total_frames: int) -> np.ndarray:
     """Consecutive frames from a random start, with one call of ``np.random.randint``.
 
-    The start is uniform over those where all frames fit. In a video that is shorter the frames go round from frame 0
-    (indices modulo its length).
+    The start is uniform over those where all frames fit. In a shorter video the frames wrap around to frame 0 (indices
+    modulo its length).
 
     Args:
         length: Number of frames.

@@ -1,14 +1,16 @@
 """Colour transforms of clips: one 3x4 matrix a frame instead of a chain of picture operations.
 
-They expect RGB (decord's order), never write into the frames they are given, and carry ``changes_colour_only = True``,
-by which :class:`~videossl.datasets.transforms.each_clip.EachClip` knows that they leave the geometry alone.
+They expect RGB (decord's order) and never write into their input frames. Their attribute ``changes_colour_only = True``
+tells :class:`~videossl.datasets.transforms.each_clip.EachClip` that they leave the geometry alone.
 """
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from videossl.checks import check_share
 from videossl.registry import TRANSFORMS
+
+from .base import Transform
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of R, G, B
 
@@ -36,18 +38,11 @@ def saturation_matrix(factor: float) -> np.ndarray:
     return factor * np.eye(3) + (1 - factor) * np.tile(GREY_WEIGHTS, (3, 1))
 
 
-def hue_matrix(shift: float) -> np.ndarray:
-    """3x3 matrix that turns the hue by ``shift`` of a full circle (red towards green for a positive shift).
-
-    A rotation of the two chroma axes of YIQ: grey pixels and the luminance of every pixel stay as they are.
-    """
-    angle = -2 * np.pi * shift
-    rotation = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-    return _YIQ_TO_RGB @ rotation @ _RGB_TO_YIQ
-
-
 def jitter_matrices(factors: np.ndarray, mean_colours: np.ndarray) -> np.ndarray:
     """Composes the four operations into one 3x4 matrix [A | b] for each of n pictures: colour -> A colour + b.
+
+    The hue shift is in shares of a full circle, red towards green where it is positive: a rotation of the two chroma axes of
+    YIQ, which keeps grey pixels and the luminance of every pixel.
 
     Their order changes nothing as long as values are not clipped in between: a change of saturation and a rotation of the hue
     commute, since both leave grey, and the grey level of every colour, as they are. So what contrast blends with is the
@@ -77,7 +72,7 @@ def _split_into_clips(results: dict) -> list[list[np.ndarray]]:
 
 
 @TRANSFORMS.register_module()
-class VideoColorJitter(BaseTransform):
+class VideoColorJitter(Transform):
     """Random brightness, contrast, saturation and hue, per frame or per clip.
 
     Factors are uniform in [max(0, 1 - strength), 1 + strength], the hue shift in [-hue, hue] of the colour circle, as
@@ -121,7 +116,7 @@ class VideoColorJitter(BaseTransform):
             )
         if not 0 <= hue <= 0.5:
             raise ValueError(f'hue must lie in 0..0.5 (turns of the colour circle), got {hue}')
-        _check_probability(probability)
+        check_share('probability', probability)
         self.brightness = brightness
         self.contrast = contrast
         self.saturation = saturation
@@ -141,7 +136,7 @@ class VideoColorJitter(BaseTransform):
         """``count`` independent draws: (chosen or not [n], factors [n, 4])."""
         chosen = np.random.random(count) < self.probability
         factors = np.random.uniform(self._lowest, self._highest, size=(count, 4))
-        np.random.random((count, 4))  # stands for the order, so that seeds go on giving the clips that they have given
+        np.random.random((count, 4))  # earlier versions drew an order here; keeps the draws of a seed the same
         return chosen, factors
 
     def _jitter_each(self, frames: list[np.ndarray]) -> list[np.ndarray]:
@@ -163,16 +158,9 @@ class VideoColorJitter(BaseTransform):
         matrix = jitter_matrices(factors, np.array([cv2.mean(column)[:3]]))[0]
         return list(cv2.transform(column, matrix).reshape(clip.shape))
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
-            f'saturation={self.saturation}, hue={self.hue}, probability={self.probability}, '
-            f'consistent={self.consistent})'
-        )
-
 
 @TRANSFORMS.register_module()
-class RandomGray(BaseTransform):
+class RandomGray(Transform):
     """Turns whole clips grey at random; the three channels stay, with equal values.
 
     Reads and writes ``imgs`` (uint8 [H, W, 3], RGB); reads ``clip_len``. Inside ``EachClip`` a group counts as one
@@ -185,7 +173,7 @@ class RandomGray(BaseTransform):
     changes_colour_only = True
 
     def __init__(self, probability: float = 0.2) -> None:
-        _check_probability(probability)
+        check_share('probability', probability)
         self.probability = probability
 
     def transform(self, results: dict) -> dict:
@@ -196,11 +184,3 @@ class RandomGray(BaseTransform):
             frames.extend(clip)
         results['imgs'] = frames
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(probability={self.probability})'
-
-
-def _check_probability(probability: float) -> None:
-    if not 0 <= probability <= 1:
-        raise ValueError(f'probability must lie in 0..1, got {probability}')

@@ -1,26 +1,26 @@
-"""Spatial and colour transforms with a draw of their own for every clip, and a record of what was done."""
+"""Spatial and colour transforms with a separate draw for every clip, and a record of crops and flips."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from mmaction.datasets.transforms import ColorJitter
-from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms import Compose
 
 from videossl.datasets.pipelines import Pipeline, build_pipeline
 from videossl.registry import TRANSFORMS
 
-Transform = Callable[[dict], dict | None]
+from .base import Transform
 
-# What mmaction2's transforms leave behind about the frames they moved. Each child starts without them, so that what is
-# found after it is its own doing.
+# Keys in which mmaction2's transforms record crops and flips. Each child starts without them, so that a record found after
+# it is its own.
 _TRACES = ('crop_bbox', 'crop_quadruple', 'flip', 'flip_direction')
 
 
 @dataclass
 class ClipGeometry:
-    """Which part of the decoded frame a clip shows, and which way round.
+    """Which part of the decoded frame a clip shows, and how it is flipped.
 
     A pixel map of the decoded frame follows the clip when it is cut to ``crop_box``, resized to ``size``, and flipped.
 
@@ -42,12 +42,12 @@ class ClipGeometry:
         """The geometry after one more transform.
 
         Args:
-            traces: What the transform left behind: ``crop_quadruple`` (fractions of the frame it was given) or
+            traces: What the transform recorded: ``crop_quadruple`` (fractions of its input frame) or
                 ``crop_bbox`` (pixels of it), ``flip`` and ``flip_direction``.
             size: (height, width) of the frames that it returned.
         """
         x, y, width, height = self._relative_crop(traces)
-        # The new crop is drawn in the frame as it is now: seen from the decoded frame a flip mirrors its position.
+        # The new crop is relative to the current frame; a flip mirrors its position in the decoded frame.
         if self.flip:
             x = 1 - x - width
         if self.vertical_flip:
@@ -81,14 +81,7 @@ class ClipGeometry:
         return x * columns, y * rows, (x + width) * columns, (y + height) * rows
 
     def to_dict(self) -> dict:
-        return dict(
-            crop_box=self.crop_box,
-            crop_quadruple=self.crop_quadruple,
-            original_size=self.original_size,
-            size=self.size,
-            flip=self.flip,
-            vertical_flip=self.vertical_flip,
-        )
+        return dict(vars(self), crop_box=self.crop_box)
 
     @classmethod
     def from_dict(cls, record: dict) -> 'ClipGeometry':
@@ -112,13 +105,13 @@ def changes_colour_only(transform: Any) -> bool:
 
 
 @TRANSFORMS.register_module()
-class EachClip(BaseTransform):
+class EachClip(Transform):
     """Runs spatial and colour transforms with a fresh random draw for each clip, or for each group of clips.
 
     The frames of a group run through the transforms as one long clip (``num_clips`` 1), so mmaction2's crops,
     ``Resize`` and ``Flip`` draw once for it; a colour transform that draws for every frame goes on to do so. The
-    transforms work on ``imgs`` alone: boxes and keypoints do not follow, and what a transform writes besides is
-    dropped. The label is the exception (``Flip(flip_label_map=...)``): it is taken over if all groups agree on it.
+    transforms work on ``imgs`` alone: boxes and keypoints do not follow, and other keys that a transform writes are
+    dropped. The label is the exception (``Flip(flip_label_map=...)``): it is kept if all groups agree on it.
 
     Reads: ``imgs`` (V * T arrays [H, W, 3]), ``num_clips``, ``clip_len``, ``original_shape``.
     Writes: ``imgs``, ``img_shape``, ``clip_geometry`` and, if asked for, ``middle_frames`` (uint8 [V, H, W, 3]).
@@ -132,13 +125,13 @@ class EachClip(BaseTransform):
 
     Args:
         transforms: Pipeline of the transforms, named steps or a list: configs (built in scope videossl) or built transforms.
-        groups: Clips that share a draw, e.g. ``[[0], [1, 2]]``; every clip stands in exactly one group. None: each clip
-            on its own.
+        groups: Clips that share a draw, e.g. ``[[0], [1, 2]]``; every clip is in exactly one group. None: each clip is a
+            group.
         keep_middle_frame: Keep frame ``clip_len // 2`` of each clip as it is before the first colour
             transform (see :func:`changes_colour_only`). Colour transforms must then follow the geometric ones.
 
     Raises:
-        ValueError: at build time if a clip stands in two groups, or a colour transform comes before a geometric
+        ValueError: at build time if a clip is in two groups, or a colour transform comes before a geometric
             one and the middle frame is asked for; in use if the groups do not cover the clips, the clips come out in
             different sizes, or a transform changes the number of frames.
     """
@@ -265,7 +258,7 @@ class EachClip(BaseTransform):
 
     def _middle_frames(self, group: dict, clip_len: int) -> list[np.ndarray | None]:
         frames = group['imgs'][clip_len // 2 :: clip_len]
-        # Copies, because a colour transform of someone else's may work in place.
+        # Copies, because colour transforms of other packages may work in place.
         return [frame.copy() for frame in frames] if self.keep_middle_frame else [None] * len(frames)
 
     @staticmethod
@@ -279,15 +272,9 @@ class EachClip(BaseTransform):
             )
         results['label'] = labels[0]
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(transforms={self.transforms}, groups={self.groups}, '
-            f'keep_middle_frame={self.keep_middle_frame})'
-        )
-
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The frames, each writable and in memory of its own: mmaction2's Flip works in place."""
+    """The frames, each writable and in its own memory: mmaction2's Flip works in place."""
     owned, addresses = [], set()
     for frame in frames:
         address = frame.__array_interface__['data'][0]

@@ -1,4 +1,4 @@
-"""Packing: from frames and labels to what the model takes."""
+"""Packing: from frames and labels to the model's input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +7,19 @@ import cv2
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
-from mmcv.transforms import BaseTransform
 
 from videossl.registry import TRANSFORMS
 
+from .base import Transform
+
+META_KEYS = (
+    *('filename', 'sample_idx', 'total_frames', 'avg_fps', 'original_shape', 'img_shape', 'num_clips', 'clip_len'),
+    *('frame_interval', 'frame_inds', 'clip_geometry'),
+)
+
 
 @TRANSFORMS.register_module()
-class PackClips(BaseTransform):
+class PackClips(Transform):
     """Packs the clips of a sample and its labels; the last transform of a pipeline.
 
     Returns ``inputs``, a contiguous uint8 tensor [V, 3, T, H, W], and ``data_samples``, an mmaction2
@@ -35,22 +41,7 @@ class PackClips(BaseTransform):
             has the wrong length or is not a whole number.
     """
 
-    def __init__(
-        self,
-        meta_keys: Sequence[str] = (
-            'filename',
-            'sample_idx',
-            'total_frames',
-            'avg_fps',
-            'original_shape',
-            'img_shape',
-            'num_clips',
-            'clip_len',
-            'frame_interval',
-            'frame_inds',
-            'clip_geometry',
-        ),
-    ) -> None:
+    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
@@ -72,16 +63,13 @@ class PackClips(BaseTransform):
             if results.get(key) is not None:
                 sample.set_field(_pack_maps(key, results[key], dtype, num_axes, num_clips), key)
         for key in self.meta_keys:
-            if key in results:  # set_metainfo would copy all of it, which nobody else holds
+            if key in results:  # set_metainfo would copy values that nothing else holds
                 sample.set_field(results[key], key, field_type='metainfo')
         return dict(inputs=inputs, data_samples=sample)
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(meta_keys={self.meta_keys})'
-
 
 def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:
-    """A label as a tensor of its own; ``num_clips``: one entry for each of so many clips is needed."""
+    """A copy of a label as a tensor; with ``num_clips`` it must have one entry for each clip."""
     label = np.asarray(label)
     if not np.issubdtype(label.dtype, np.integer):
         raise ValueError(f'{key} must be of whole numbers, got {label.dtype}')
@@ -94,7 +82,7 @@ def _pack_label(key: str, label: Any, num_clips: int | None) -> torch.Tensor:
 
 
 def _pack_maps(key: str, maps: Any, dtype: type, num_axes: int, num_clips: int) -> torch.Tensor:
-    """Maps of each clip, or of one of them, as a tensor of their own."""
+    """A copy of the maps of each clip, or of one clip, as a tensor."""
     maps = np.asarray(maps)
     if maps.ndim != num_axes or len(maps) not in (1, num_clips):
         raise ValueError(
@@ -112,7 +100,7 @@ def _pack_frames(frames: Sequence[np.ndarray] | np.ndarray, clip_len: int) -> to
         raise ValueError(f'{len(frames)} frames are not a whole number of clips of {clip_len} frames')
     height, width = frames[0].shape[:2]
     packed = np.empty((len(frames) // clip_len, 3, clip_len, height, width), dtype=np.uint8)
-    # Writing each frame where it belongs moves every byte once; stacking first and transposing moves it twice.
+    # Writing each frame to its destination moves every byte once; stacking and then transposing moves it twice.
     for index, frame in enumerate(frames):
         if frame.dtype != np.uint8:
             raise ValueError(f'frames must be uint8, got {frame.dtype}: the data preprocessor converts and normalises')

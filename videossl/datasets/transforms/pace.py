@@ -2,17 +2,11 @@
 
 import numpy as np
 
+from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import PaceSampler
-from .pace_indices import (
-    check_distinct_views,
-    check_integer,
-    check_overrun,
-    draw_classes,
-    draw_clip_indices,
-    segment_pace_steps,
-)
+from .pace_indices import check_distinct_views, check_overrun, draw_classes, draw_clip_indices, segment_pace_steps
 
 
 @TRANSFORMS.register_module()
@@ -20,13 +14,13 @@ class SamplePace(PaceSampler):
     """Sample clips at one random speed each, with the speed as label.
 
     Speed ``s`` gives the frames ``start, start + s, ..., start + s (T - 1)``: a segment-pace clip of a single segment
-    which begins at its start (``inclusive_end=True``), so that no frames before it are set aside. Speed and start are
+    that begins at its start (``inclusive_end=True``). Speed and start are
     drawn uniformly and independently from NumPy's global generator. Source: Jiangliu Wang, Jianbo Jiao, Yun-Hui Liu,
     "Self-supervised Video Representation Learning by Pace Prediction", 2020.
 
-    The default draws the start so that the clip fits, where the video is long enough. ``overrun='loop'`` is the
-    released code: the start is any frame of the video, and the clip restarts at the first frame when it reaches the
-    end. That is a visible cut which becomes likelier with the speed.
+    By default the start is drawn so that the clip fits, where the video is long enough. ``overrun='loop'`` is the
+    released code: the start is any frame of the video, and the clip restarts at the first frame when it reaches the end.
+    This restart is a visible cut, and likelier at higher speeds.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; the label is ``gt_speed``, int64 [V], the
     speed minus 1.
@@ -40,7 +34,7 @@ class SamplePace(PaceSampler):
         distinct_views: Whether all views must differ from one another in speed.
 
     Raises:
-        ValueError: at build time, naming the parameter that does not make sense.
+        ValueError: at build time; the message names the parameter.
     """
 
     def __init__(
@@ -53,7 +47,7 @@ class SamplePace(PaceSampler):
         distinct_views: bool = False,
     ) -> None:
         super().__init__(clip_len, num_views)
-        check_integer('num_speeds', num_speeds, 1)
+        check_integer('num_speeds', num_speeds)
         check_overrun(overrun, lookahead)
         if distinct_views:
             check_distinct_views(num_views, num_speeds=num_speeds)

@@ -1,32 +1,24 @@
 """Which frames make a clip whose speed changes in one of its segments: the maths behind the pace samplers.
 
-Nothing here knows of results dictionaries or labels. A clip of T frames is described by its *steps*: ``steps[i]`` is
-how many frames further position ``i`` lies than position ``i - 1``, and ``steps[0]`` is counted from frame
-``start - 1``. Hence the indices are ``start - 1 + cumsum(steps)`` and the clip occupies exactly ``sum(steps)`` frames
-from ``start`` on, whatever the variant. All frame numbers count from 0, where the paper counts from 1.
+A clip of T frames is described by its *steps*: ``steps[i]`` is the distance in frames from position ``i - 1`` to position
+``i``, and ``steps[0]`` is counted from frame ``start - 1``. The frame indices are ``start - 1 + cumsum(steps)``. The clip
+takes exactly ``sum(steps)`` frames from ``start`` on. Frames are counted from 0; the paper counts from 1.
 
 Source: Amirhossein Dadashzadeh, Alan Whone, Majid Mirmehdi, "Auxiliary Learning for Self-Supervised Video
 Representation via Similarity-based Knowledge Distillation", 2021, Equation 4 (Video Segment Pace Prediction, VSPP).
 """
 
-from numbers import Integral
-
 import numpy as np
+
+from videossl.checks import check_choice, check_integer
 
 OVERRUN_POLICIES = ('fit', 'loop')
 
 
-def check_integer(name: str, value: int, minimum: int) -> None:
-    """Raise a ValueError that names the parameter unless ``value`` is an integer of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(f'{name} must be an integer of at least {minimum}, but is {value!r}')
-
-
 def check_overrun(overrun: str, lookahead: int) -> None:
-    """Raise a ValueError unless ``overrun`` is a known policy and ``lookahead`` is a positive integer."""
-    if overrun not in OVERRUN_POLICIES:
-        raise ValueError(f'overrun must be one of {OVERRUN_POLICIES}, but is {overrun!r}')
-    check_integer('lookahead', lookahead, 1)
+    """Refuse an unknown policy, and a ``lookahead`` below 1."""
+    check_choice('overrun', overrun, OVERRUN_POLICIES)
+    check_integer('lookahead', lookahead)
 
 
 def segment_pace_steps(
@@ -55,10 +47,10 @@ def segment_pace_steps(
     Raises:
         ValueError: if a count is not positive, a segment would be empty or ``segment`` is not one of the segments.
     """
-    check_integer('clip_len', clip_len, 1)
-    check_integer('num_segments', num_segments, 1)
+    check_integer('clip_len', clip_len)
+    check_integer('num_segments', num_segments)
     check_integer('segment', segment, 0)
-    check_integer('speed', speed, 1)
+    check_integer('speed', speed)
     if num_segments > clip_len:
         raise ValueError(
             f'num_segments={num_segments} leaves segments without a frame in a clip of '
@@ -104,18 +96,18 @@ def segment_pace_indices(
 def looped_indices(start: int, steps: np.ndarray, total_frames: int, lookahead: int = 1) -> np.ndarray:
     """Walk ``steps`` through a video and restart at its first frame whenever the walk would overrun the end.
 
-    This is what the released code does. The walk restarts if the frame just taken, plus the stride of *its own* position,
-    would leave the video; the stride of the next position plays no part in that, which matters at the borders of
-    segments. The restart replaces one step: the frame after it is frame 0 itself, and the walk goes on with the steps of
-    the positions that remain. It differs from indices modulo the length.
+    This is the released code's walk. It restarts if the frame just taken, plus the stride of *its own* position, would
+    leave the video. The stride of the next position does not count, which matters at the borders of segments. The restart
+    replaces one step: the next frame is frame 0, and the walk goes on with the steps of the positions that remain. These
+    indices differ from indices modulo the length.
 
-    The released walk itself leaves the video where a fast position follows a slow one near the end, which happens with 8
-    segments of 16 frames or more, or from a start that its sampler does not draw. Here such a step restarts too.
+    The released walk leaves the video where a fast position follows a slow one near the end: with 8 or more segments of 16
+    frames, or from a start that its sampler does not draw. Here such a step restarts too.
 
     Args:
         start: First of the frames the clip occupies, from 0.
-        steps: [T], from :func:`segment_pace_steps`: the stride of each position. That of the first is not in it where
-            the clip begins at ``start`` itself; the second's is taken.
+        steps: [T], from :func:`segment_pace_steps`: the stride of each position. Where the clip begins at ``start``
+            itself, the first stride is missing and the second one is taken.
         total_frames: Frames in the video, at least 1.
         lookahead: The walk restarts if this many steps of the stride just taken would leave the video. 1 (the released
             VSPP folder) restarts at the last possible moment, 3 (the released auxSKD folder) two steps earlier.
@@ -129,8 +121,8 @@ def looped_indices(start: int, steps: np.ndarray, total_frames: int, lookahead: 
         [0, 4, 8, 12, 16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     """
     indices = np.empty(len(steps), dtype=np.int64)
-    # A first step of more than 1 (Equation 4, first segment) can itself overrun a very short video. No frame has been
-    # taken before it, so it is not subject to the lookahead.
+    # A first step of more than 1 (Equation 4, first segment) can overrun a very short video. No frame was taken before it,
+    # so the lookahead does not apply.
     current = start - 1 + int(steps[0])
     indices[0] = current = current if current < total_frames else 0
     strides = steps.tolist()
@@ -150,11 +142,11 @@ def draw_clip_indices(
     Args:
         steps: [T], from :func:`segment_pace_steps`.
         total_frames: Frames in the video, at least 1.
-        overrun: ``'fit'``: the start is uniform over every place where the whole clip fits. In a video too short for
-            that the clip starts at frame 0, which puts the cut as late as possible, and goes round (indices modulo the
-            length, strides kept across the cut). ``'loop'``: the start is uniform over the first ``num_loop_starts``
-            frames, and the clip is walked by :func:`looped_indices`.
-        num_loop_starts: How many starts ``'loop'`` chooses from; below 1 means only frame 0.
+        overrun: ``'fit'``: the start is uniform over all starts where the whole clip fits. In a shorter video the clip
+            starts at frame 0, which puts the cut as late as possible, and wraps around (indices modulo the length, with
+            the strides kept across the cut). ``'loop'``: the start is uniform over the first ``num_loop_starts`` frames,
+            and :func:`looped_indices` gives the frames.
+        num_loop_starts: Number of starts that ``'loop'`` chooses from; below 1: frame 0 only.
         lookahead: see :func:`looped_indices`; unused by ``'fit'``.
 
     Returns:
@@ -192,7 +184,7 @@ def draw_classes(num_classes: int, num_views: int, distinct: bool) -> np.ndarray
 
 
 def check_distinct_views(num_views: int, **num_classes: int) -> None:
-    """Raise a ValueError unless there are two views or more, and enough of each class for all of them to differ.
+    """Refuse fewer than two views, and fewer classes than views.
 
     Args:
         num_views: Number of views that are to differ.

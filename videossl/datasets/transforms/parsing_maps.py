@@ -5,25 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from videossl.checks import check_integer, checked_size
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.parsing_store import HOW_TO_MAKE, ParsingStoreError, map_path, read_map
+from videossl.datasets.readers import VideoReadError
 from videossl.registry import TRANSFORMS
 
-from .decoding import VideoReadError
+from .base import Transform
 
 
 @TRANSFORMS.register_module()
-class LoadParsingMap(BaseTransform):
-    """Reads the stored human parsing of a clip's middle frame; its place is after ``EachClip``.
+class LoadParsingMap(Transform):
+    """Reads the stored human parsing of a clip's middle frame. It runs after ``EachClip``.
 
     The alternative to running the parsing network in training (Wang et al., Human-Centered Prior-Guided and
     Task-Dependent Multi-Task Representation Learning for Action Recognition Pre-Training, 2022, Equation 2):
-    ``tools/data/extract_parsing.py`` runs it beforehand on every n-th frame. Of these the one nearest to the frame
-    ``clip_len // 2`` of the clip is taken, cut to the clip's part of the frame, brought to ``size`` (bilinear, of the
-    logarithms), and flipped with it. In a mirror image a left arm looks like a right one: the classes of
-    ``left_right_pairs`` then change places, as they would if the network saw the flipped frame.
+    ``tools/data/extract_parsing.py`` runs it beforehand on every n-th frame. The stored map nearest to frame
+    ``clip_len // 2`` of the clip is cut to the clip's part of the frame, resized to ``size`` (bilinear, of the logarithms),
+    and flipped like the clip. In a mirror image a left arm looks like a right one, so the classes of ``left_right_pairs``
+    are swapped there, as if the network saw the flipped frame.
 
     Reads: ``filename``, ``frame_inds``, ``clip_len``, ``clip_geometry``, ``total_frames`` and ``start_index`` if there.
     Writes: ``parsing_logits``, float32 [1, C, h, w]: logarithms of probabilities, which are logits.
@@ -33,13 +34,13 @@ class LoadParsingMap(BaseTransform):
         view: Which clip of the sample.
         size: (height, width) of the result, or one number for both; None: the clip's own. The default is that of
             :class:`~videossl.models.ParsingDistillHead`, so that nothing is resized twice.
-        left_right_pairs: Classes that change places; None: those that the stored maps name.
-        data_root: The folder of the videos, which the paths of the maps are relative to. None: it is found out, as
-            the folder from which on a video's path leads to a map, the longest path first.
+        left_right_pairs: Classes that are swapped in a mirror image; None: those that the stored maps name.
+        data_root: The folder of the videos, which the paths of the maps are relative to. None: the shortest leading part
+            of a video's path whose rest leads to a map.
 
     Raises:
         FileNotFoundError: In use, if there is no such folder.
-        VideoReadError: In use, if this video has no map: in training another video then takes its place.
+        VideoReadError: In use, if this video has no map; in training another video then replaces it.
         ParsingStoreError: In use, if a file is damaged or of another video.
     """
 
@@ -58,9 +59,10 @@ class LoadParsingMap(BaseTransform):
                 f'LoadParsingMap: folder must name the folder of the stored maps, got {folder!r}. Make them '
                 f'with: {HOW_TO_MAKE}'
             )
+        check_integer('LoadParsingMap: view', view, 0)
         self.folder = str(folder)
-        self.view = _checked_view(view, type(self).__name__)
-        self.size = _checked_size(size, type(self).__name__)
+        self.view = view
+        self.size = checked_size('LoadParsingMap: size', size)
         self.left_right_pairs = (
             None if left_right_pairs is None else tuple((left, right) for left, right in left_right_pairs)
         )
@@ -106,16 +108,10 @@ class LoadParsingMap(BaseTransform):
             f'{self.folder} has no parsing of it, such as {candidates[-1]}; to complete the folder: {HOW_TO_MAKE}',
         )
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(folder={self.folder!r}, view={self.view}, size={self.size}, '
-            f'left_right_pairs={self.left_right_pairs}, data_root={self.data_root!r})'
-        )
-
 
 @TRANSFORMS.register_module()
-class LoadShapeMask(BaseTransform):
-    """Reads MovingShapes' mask of a clip's middle frame; its place is after ``EachClip``.
+class LoadShapeMask(Transform):
+    """Reads MovingShapes' mask of a clip's middle frame. It runs after ``EachClip``.
 
     Stands in for human parsing where there are no humans: class 1 is the moving shape, class 0 the background. The mask
     is cut, resized (to the nearest pixel) and flipped as the clip was.
@@ -135,8 +131,9 @@ class LoadShapeMask(BaseTransform):
     fields_written = ('parsing_mask',)
 
     def __init__(self, view: int = 0, size: int | tuple[int, int] | None = None) -> None:
-        self.view = _checked_view(view, type(self).__name__)
-        self.size = _checked_size(size, type(self).__name__)
+        check_integer('LoadShapeMask: view', view, 0)
+        self.view = view
+        self.size = checked_size('LoadShapeMask: size', size)
 
     def transform(self, results: dict) -> dict:
         geometry = _geometry(results, self.view, type(self).__name__)
@@ -152,9 +149,6 @@ class LoadShapeMask(BaseTransform):
             follow_clip(mask, geometry, self.size or geometry['size'], nearest=True)[None]
         )
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(view={self.view}, size={self.size})'
 
 
 def follow_clip(maps: np.ndarray, geometry: dict, size: Sequence[int], nearest: bool = False) -> np.ndarray:
@@ -172,14 +166,14 @@ def follow_clip(maps: np.ndarray, geometry: dict, size: Sequence[int], nearest: 
     x, y, width, height = geometry['crop_quadruple']
     for axis, start, length, new in ((-2, y, height, size[0]), (-1, x, width, size[1])):
         old = maps.shape[axis]
-        # Where the middles of the new pixels lie, in old pixels; a middle is half a pixel from the pixel's edge.
-        places = (start + (np.arange(new) + 0.5) / new * length) * old
+        # Centers of the new pixels in old pixels; a center is half a pixel from the pixel's edge.
+        centers = (start + (np.arange(new) + 0.5) / new * length) * old
         if nearest:
-            maps = np.take(maps, np.clip(np.floor(places), 0, old - 1).astype(int), axis=axis)
+            maps = np.take(maps, np.clip(np.floor(centers), 0, old - 1).astype(int), axis=axis)
             continue
-        places = np.clip(places - 0.5, 0, old - 1)
-        before = np.floor(places).astype(int)
-        share = (places - before).astype(maps.dtype).reshape((-1, 1) if axis == -2 else (-1,))
+        centers = np.clip(centers - 0.5, 0, old - 1)
+        before = np.floor(centers).astype(int)
+        share = (centers - before).astype(maps.dtype).reshape((-1, 1) if axis == -2 else (-1,))
         after = np.minimum(before + 1, old - 1)
         maps = (1 - share) * np.take(maps, before, axis=axis) + share * np.take(maps, after, axis=axis)
     if geometry['flip']:
@@ -190,7 +184,7 @@ def follow_clip(maps: np.ndarray, geometry: dict, size: Sequence[int], nearest: 
 
 
 def swap_classes(maps: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Maps [C, ...] whose pairs of classes have changed places."""
+    """Maps [C, ...] with the classes of each pair swapped."""
     order = np.arange(len(maps))
     for left, right in pairs:
         if not 0 <= min(left, right) <= max(left, right) < len(maps):
@@ -211,18 +205,3 @@ def _geometry(results: dict, view: int, reader: str) -> dict:
     if view >= len(results['clip_geometry']):
         raise ValueError(f'{reader}: view={view}, but the sample has {len(results["clip_geometry"])} clips')
     return results['clip_geometry'][view]
-
-
-def _checked_view(view: int, reader: str) -> int:
-    if not isinstance(view, int) or view < 0:
-        raise ValueError(f"{reader}: view must be a clip's number from 0 on, got {view!r}")
-    return view
-
-
-def _checked_size(size: int | Sequence[int] | None, reader: str) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
-        raise ValueError(f'{reader}: size must be (height, width), one number for both, or None, got {size!r}')
-    return sides

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import PaceSampler, draw_consecutive
-from .pace_indices import check_integer
 
 # The views of RSPNet: the query, the key at its speed, the key at the other speed.
 NUM_VIEWS = 3
@@ -20,10 +20,10 @@ class SampleRelativeSpeed(PaceSampler):
     Source: Peihao Chen, Deng Huang, Dongliang He, Xiang Long, Runhao Zeng, Shilei Wen, Mingkui Tan, Chuang Gan,
     "RSPNet: Relative Speed Perception for Unsupervised Video Representation Learning", 2021, and its released code.
 
-    A window is ``clip_len * max(speeds)`` consecutive frames, 32 by default. Two of them start at random, independently
-    of each other, wherever a whole window fits; in a video no longer than a window both are its frames from the first
-    on, going round (indices modulo the length). Speed ``s`` gives ``clip_len`` frames, every ``s``-th of the window,
-    from its first: natural speed is the window's first half, twice the speed all of it.
+    A window is ``clip_len * max(speeds)`` consecutive frames, 32 by default. The starts of two windows are drawn
+    independently from all starts where a whole window fits. In a video no longer than a window both windows start at frame
+    0 and wrap around (indices modulo the length). Speed ``s`` takes ``clip_len`` frames, every ``s``-th of the window from
+    its first: natural speed is the window's first half, double speed all of it.
 
     Of two speeds, natural speed and one drawn from ``speeds``, either is the query's (the anchor speed) with
     probability one half. The views are:
@@ -36,10 +36,9 @@ class SampleRelativeSpeed(PaceSampler):
     2     second  the other
     ====  ======  ========================
 
-    so that the two keys show the same scene and differ in speed alone. ``EachClip(groups=[[0], [1, 2]])`` lets them
-    share crop, flip and colours too. Starts and speeds are drawn from NumPy's global generator. The released
-    code draws the other speed once for a whole batch, here each sample draws its own; with its default of a single
-    speed that is the same.
+    The two keys show the same scene and differ in speed alone. With ``EachClip(groups=[[0], [1, 2]])`` they share crop,
+    flip and colours too. Starts and speeds are drawn from NumPy's global generator. The released code draws the other
+    speed once for a whole batch; here each sample draws its own, which is the same for its default of a single speed.
 
     With ``speeds=(4, 2)`` a window has 64 frames. The released code then takes every second frame of all 64, which is a clip
     of 32 frames; here a clip has ``clip_len`` frames at any speed.
@@ -52,12 +51,12 @@ class SampleRelativeSpeed(PaceSampler):
         speeds: The speeds beside natural speed: integers of at least 2, each once.
         num_views: None: the three views above. 2: one clip from each window, each at a speed of its own, natural or one
             drawn from ``speeds`` with equal probability: the views of an auxiliary stage in front of RSPNet.
-        balanced: Whether exactly half of a batch of even size has natural speed as its anchor speed, as in the released
-            code, instead of each sample with probability one half: every second draw of a process has. It needs the
+        balanced: Whether every second draw of a process has natural speed as its anchor speed, instead of each with
+            probability one half. This is exactly half of a batch of even size, as in the released code. It needs the
             number that :class:`~videossl.engine.DrawSampler` gives each draw.
 
     Raises:
-        ValueError: at build time, naming the parameter that does not make sense.
+        ValueError: at build time; the message names the parameter.
     """
 
     def __init__(
@@ -110,11 +109,11 @@ class SampleRelativeSpeed(PaceSampler):
 
 
 def check_speeds(speeds: Sequence[int]) -> None:
-    """Raise a ValueError unless ``speeds`` are integers of at least 2, each once."""
+    """Refuse anything but integers of at least 2, each once."""
     if isinstance(speeds, str) or not isinstance(speeds, Sequence) or len(speeds) == 0:
         raise ValueError(f'speeds must be a list of integers such as (2, ), but is {speeds!r}')
     for speed in speeds:
-        check_integer('each of speeds', speed, 1)
+        check_integer('each of speeds', speed)
     if 1 in speeds:
         raise ValueError(
             f'speeds={tuple(speeds)} contains 1, but natural speed is always one of the two: where it is '

@@ -2,17 +2,11 @@
 
 import numpy as np
 
+from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words
-from .pace_indices import (
-    check_distinct_views,
-    check_integer,
-    check_overrun,
-    draw_classes,
-    draw_clip_indices,
-    segment_pace_steps,
-)
+from .pace_indices import check_distinct_views, check_overrun, draw_classes, draw_clip_indices, segment_pace_steps
 
 
 @TRANSFORMS.register_module()
@@ -36,8 +30,8 @@ class SampleSegmentPace(ClipSampler):
     * ``distinct_views=True``: in the code the two views of the auxiliary stage differ in speed and in segment.
 
     At natural speed the segment cannot be seen. With four speeds and four segments a quarter of the segment labels are
-    therefore noise, and a perfect segment head is right 81.25 % of the time. The released code trains on these labels
-    all the same; ``ignore_segment_at_speed_one`` removes them.
+    therefore noise, and a perfect segment head is right 81.25 % of the time. The released code trains on these labels;
+    ``ignore_segment_at_speed_one`` removes them.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`. The labels are:
 
@@ -56,7 +50,7 @@ class SampleSegmentPace(ClipSampler):
         ignore_segment_at_speed_one: Whether ``gt_segment`` is -100, cross-entropy's ignore index, at natural speed.
 
     Raises:
-        ValueError: at build time, naming the parameter that does not make sense.
+        ValueError: at build time; the message names the parameter.
     """
 
     labels = dict(
@@ -77,7 +71,7 @@ class SampleSegmentPace(ClipSampler):
         ignore_segment_at_speed_one: bool = False,
     ) -> None:
         super().__init__(clip_len, num_views)
-        check_integer('num_speeds', num_speeds, 1)
+        check_integer('num_speeds', num_speeds)
         check_overrun(overrun, lookahead)
         segment_pace_steps(clip_len, num_segments, segment=0, speed=1)  # raises if these two do not go together
         if distinct_views:
@@ -93,15 +87,10 @@ class SampleSegmentPace(ClipSampler):
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
         segments = draw_classes(self.num_segments, self.num_views, self.distinct_views)
+        starts = total_frames - self.clip_len
         clips = [
-            draw_clip_indices(
-                self._steps(segment, speed_class),
-                total_frames,
-                self.overrun,
-                total_frames - self.clip_len,
-                self.lookahead,
-            )
-            for speed_class, segment in zip(speed_classes.tolist(), segments.tolist())
+            draw_clip_indices(self._steps(segment, speed), total_frames, self.overrun, starts, self.lookahead)
+            for speed, segment in zip(speed_classes.tolist(), segments.tolist())
         ]
         if self.ignore_segment_at_speed_one:
             segments[speed_classes == 0] = IGNORED_LABEL

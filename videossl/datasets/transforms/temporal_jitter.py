@@ -1,24 +1,24 @@
 """Small random shifts of clips in time."""
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
+from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
-from .pace_indices import check_integer
+from .base import Transform
 
 
 @TRANSFORMS.register_module()
-class TemporalJitter(BaseTransform):
+class TemporalJitter(Transform):
     """Move each clip as a whole by a random number of frames, within the video and without touching its labels.
 
     Goes after any sampler. For every clip one shift is drawn uniformly from those of at most ``max_shift`` frames that
     keep all its frames inside the video, so strides, and with them speed and segment labels, stay as they are. A clip
-    that touches both ends of the video, as one that goes round does, stays where it is.
+    that touches both ends of the video, such as one that wraps around, does not move.
 
     Clips of one sample move independently, by up to ``2 * max_shift`` relative to each other. Where their positions
-    relative to each other matter (the order of a tuple of clips, keys cut from one window), keep that below the gap
-    between them.
+    relative to each other matter (the order of a tuple of clips, keys cut from one window), keep ``2 * max_shift`` below
+    the gap between them.
 
     The auxSKD paper's "temporal jittering" is not this: there it means ten fresh draws per video and epoch, which is
     ``DrawSampler(repeats=10)``.
@@ -30,10 +30,9 @@ class TemporalJitter(BaseTransform):
 
     Args:
         max_shift: Largest shift in frames, in either direction; 0 moves nothing.
-        per_frame: Whether every frame gets its own shift instead. It is refused at the first sample whose sampler wrote
-            a label of the frames' spacing (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``,
-            since it would make this label wrong. Frames can change their order when ``2 * max_shift`` exceeds their
-            interval.
+        per_frame: Whether every frame gets its own shift instead. This would make a label of the frames' spacing wrong
+            (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so the first sample with such a
+            label is refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
 
     Raises:
         ValueError: at build time if ``max_shift`` is not an integer of at least 0.
@@ -75,6 +74,3 @@ class TemporalJitter(BaseTransform):
         shifts = np.random.randint(lowest_shift, highest_shift + 1)
         results['frame_inds'] = (clips + shifts).reshape(-1)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(max_shift={self.max_shift}, per_frame={self.per_frame})'

@@ -17,8 +17,8 @@ from videossl.wrappers import innermost_datasets
 class BrokenVideosHook(Hook):
     """Tells the data sets where to list the videos that they cannot read, and counts the samples that were replaced.
 
-    The list is ``broken_videos.txt`` in the work folder: a line of path, tab and reason for each video, whatever the number of
-    workers, processes and resumed runs. After the first broken video, each epoch ends with a line in the log and a scalar
+    The list is ``broken_videos.txt`` in the work folder: one line of path, tab and reason for each video, also with more than
+    one worker, process or resumed run. After the first broken video, each epoch ends with a line in the log and a scalar
     ``data/replaced_samples``; in a resumed epoch, samples replaced before the interruption do not count. A resumed run knows
     the broken videos of the run before. It does not open a video again that ended a decoder, unless the file has changed.
 

@@ -3,6 +3,7 @@
 from mmengine.hooks import Hook
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import HOOKS
 
 
@@ -10,19 +11,19 @@ from videossl.registry import HOOKS
 class CollapseHook(Hook):
     """Warns where the student's embeddings have been nearly the same for all videos of a batch for many iterations.
 
-    It reads ``std_student`` of the log, 1 for embeddings spread evenly over the sphere and 0 where all are the same;
-    models without it are left alone. A warning comes when it has been low for ``patience`` iterations, and again after
-    as many further ones. The count goes on where a run is resumed.
+    It reads ``std_student`` of the log: 1 for embeddings spread evenly over the sphere, 0 where all are the same. Models
+    that do not log it are ignored. The warning comes after each ``patience`` consecutive iterations with a low value. The
+    count is kept when a run is resumed.
 
     Args:
         threshold: a lower ``std_student`` counts as a collapse. In runs that learnt something its average over 20
             iterations was 0.08 at the lowest, mostly 0.3 to 0.9.
-        patience: so many iterations in a row.
+        patience: consecutive iterations before a warning.
     """
 
     def __init__(self, threshold: float = 0.05, patience: int = 200) -> None:
         if not 0 < threshold < 1:
-            raise ValueError(f'CollapseHook: threshold must lie between 0 and 1, got {threshold!r}')
+            raise ConfigError(f'CollapseHook: threshold must lie between 0 and 1, got {threshold!r}')
         check_integer('CollapseHook: patience', patience)
         self.threshold = threshold
         self.patience = patience

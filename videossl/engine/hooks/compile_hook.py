@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.hooks import Hook
 from torch import nn
 
-from videossl.errors import UserError
+from videossl.errors import ConfigError, UserError
 from videossl.models import MomentumPretrainer
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
@@ -24,31 +24,29 @@ class CannotCompile(UserError, RuntimeError):
 class CompileHook(Hook):
     """Trains with compiled backbones, the student's and the averaged teacher's. ``compile=True`` in a config asks for it.
 
-    A backbone is nearly all of an iteration's work. Necks, heads, memory bank and optimiser stay as they are: they read
-    data samples, which would break their graphs. (mmengine's own ``compile=True`` compiles ``train_step`` as a whole,
-    backward pass, log and optimiser included, in eleven pieces for auxSKD. The command-line tools put this hook in its
-    place.)
+    The backbone is nearly all of an iteration's work. Necks, heads, memory bank and optimiser are not compiled: they read
+    data samples, which would break their graphs. (mmengine's own ``compile=True`` compiles all of ``train_step``, with
+    backward pass, log and optimiser, in eleven pieces for auxSKD. The command-line tools replace it by this hook.)
 
-    One shape is compiled, that of whole batches in training. The uneven last batch of an epoch, validation and what
-    follows training run as without this hook, so that nothing is compiled a second time in the middle of a run. The state
-    dict keeps its names. Results are those of the same operations in another order of rounding: equal within the
-    precision, not to the bit, to a run that is not compiled.
+    One shape is compiled: that of whole batches in training. An uneven last batch of an epoch, validation and test run as
+    without this hook, so that nothing is compiled again in the middle of a run. The state dict keeps its names. Results
+    equal those of a run that is not compiled within the precision, not to the bit, since operations round in another order.
 
-    The first iteration compiles, which takes a minute or more on a CPU and is repeated when a run is resumed, but for
-    what torch has stored (``TORCHINDUCTOR_CACHE_DIR``).
+    The first iteration compiles, which takes a minute or more on a CPU. A resumed run compiles again, except what torch has
+    stored (``TORCHINDUCTOR_CACHE_DIR``).
 
     Args:
         options: of ``torch.compile``: ``backend``, ``mode``, ``options``, ``fullgraph``, ``dynamic`` (here False by default).
 
     Raises:
-        ValueError: an option that ``torch.compile`` does not have.
+        ConfigError: an option that ``torch.compile`` does not have, or a model without a backbone.
         CannotCompile: when training starts, where nothing can be compiled, such as without a C++ compiler on a CPU.
     """
 
     def __init__(self, **options) -> None:
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
-            raise ValueError(f'CompileHook: torch.compile has no {", ".join(unknown)}; it has {", ".join(OPTIONS)}')
+            raise ConfigError(f'CompileHook: torch.compile has no {", ".join(unknown)}; it has {", ".join(OPTIONS)}')
         self.options = dict(dict(dynamic=False), **options)
         self.in_whole_batch = False
         self.eager: list[tuple] = []
@@ -57,7 +55,7 @@ class CompileHook(Hook):
         """Put compiled forward passes beside those of the backbones."""
         model = unwrap(runner.model)
         if not hasattr(model, 'backbone'):
-            raise TypeError(
+            raise ConfigError(
                 f'CompileHook compiles the backbone, and {type(model).__name__} has none; leave out compile'
             )
         check_compiler(get_device(), self.options)
@@ -66,7 +64,7 @@ class CompileHook(Hook):
                 'torch.compile finds no vector instructions that work here, and what it compiles will '
                 'be several times slower than without it; leave out compile=True'
             )
-        # None with a batch sampler of the user's: then every batch counts as a whole one.
+        # None with a batch sampler of the user: every batch counts as whole.
         self.batch_size = runner.train_dataloader.batch_size
         for part in backbones(model):
             eager = part.forward
@@ -100,7 +98,7 @@ def backbones(model: nn.Module) -> list[nn.Module]:
 
 
 def lacks_vectors() -> bool:
-    """Whether torch's trial of the CPU's vector instructions fails, of which it says nothing."""
+    """Whether torch's trial of the CPU's vector instructions fails, which torch does not report."""
     try:
         from torch._inductor.cpu_vec_isa import pick_vec_isa
 
@@ -110,10 +108,10 @@ def lacks_vectors() -> bool:
 
 
 def check_compiler(device: str, options: dict) -> None:
-    """Compile next to nothing, so that a machine that cannot is found out before any video is read."""
+    """Compile a tiny function, so that a machine that cannot compile is found before any video is read."""
     try:
         torch.compile(lambda numbers: numbers * 2 + 1, **options)(torch.ones(2, device=device))
-    except Exception as error:  # of the tracer, the code generator, or whatever lies below them
+    except Exception as error:  # of the tracer, the code generator or the compiler
         reason = ' '.join(str(error).split('\n\n')[0].split())
         raise CannotCompile(
             f'torch.compile does not work here ({type(error).__name__}: {reason}). On a CPU it needs a C++ compiler '

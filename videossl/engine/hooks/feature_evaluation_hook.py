@@ -6,6 +6,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
@@ -40,7 +41,7 @@ class FeatureEvaluationHook(Hook):
         num_workers: number of decoding processes.
 
     Raises:
-        ValueError: an argument is out of range.
+        ConfigError: an argument is out of range, or a list has no labels.
     """
 
     priority = 'LOWEST'  # after the hook that writes the checkpoint
@@ -74,7 +75,7 @@ class FeatureEvaluationHook(Hook):
         """Refuse missing lists and lists without labels before training begins."""
         for split in self.splits:
             if list_videos(split).labels is None:
-                raise ValueError(f'FeatureEvaluationHook: {split["ann_file"]} has no labels; give each video one')
+                raise ConfigError(f'FeatureEvaluationHook: {split["ann_file"]} has no labels; give each video one')
         self._protocol(runner)
 
     def after_train_epoch(self, runner) -> None:
@@ -88,18 +89,9 @@ class FeatureEvaluationHook(Hook):
 
     def _evaluate(self, runner, epoch: int) -> None:
         model, protocol = unwrap(runner.model), self._protocol(runner)
-        gallery, queries = (
-            extract_features(
-                model,
-                split,
-                precision=getattr(model, 'autocast_precision', None),
-                progress=False,
-                batch_size=self.batch_size,
-                num_workers=self.num_workers,
-                **protocol.views(),
-            )
-            for split in self.splits
-        )
+        settings = dict(protocol.views(), batch_size=self.batch_size, num_workers=self.num_workers, progress=False)
+        precision = getattr(model, 'autocast_precision', None)
+        gallery, queries = (extract_features(model, split, precision=precision, **settings) for split in self.splits)
         retrieval = clip_retrieval(gallery, queries, self.ks, self.center)
         votes = knn(gallery, queries, self.k, self.temperature, self.center)
         metrics = {

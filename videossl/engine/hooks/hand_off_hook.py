@@ -21,8 +21,8 @@ class HandOffHook(Hook):
     Args:
         checkpoint: path of the checkpoint.
         mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, in the model that it feeds. The
-            default takes the backbone alone: convolutions and batch norms with their statistics, as the released code
-            of auxSKD does; projection, predictor and heads start anew. A plain net's last stages feed every branch of a
+            default is the backbone alone: convolutions and batch norms with their statistics, as in the released code of
+            auxSKD. Projection, predictor and heads start anew. A plain net's last stages feed every branch of a
             :class:`~videossl.models.BranchedBackbone`.
     """
 

@@ -24,31 +24,30 @@ class TrainingStopped(UserError, RuntimeError):
 class LossGuardHook(Hook):
     """Skips the optimiser's step where a loss or a gradient is NaN or infinite, and stops training where that goes on.
 
-    Nothing is taken from a skipped step: weights and the optimiser's state stay as they are, batch-norm statistics (of
-    the teacher too) go back to what they were before it, the memory bank gets no key and the averaged teacher does not
-    move. With accumulated gradients the whole step is left out, with all of its batches; with several processes all of
-    them skip it together. The log names the videos. Learning rates follow the iterations, skipped or not.
+    A skipped step has no effect: weights and the optimiser's state stay as they are, batch-norm statistics (also of the
+    teacher) are restored, the memory bank gets no key and the averaged teacher does not move. With accumulated gradients the
+    whole step is skipped, with all of its batches. All processes skip it together. The log names the videos. Learning rates
+    follow the iterations, skipped or not.
 
-    In torch an optimiser leaves a weight without a gradient alone, its state included. So the guard takes all gradients
-    away right before a step that is to be skipped (``register_step_pre_hook``). It knows the losses from a hook on the
-    model's forward pass.
+    An optimiser of torch leaves a weight without a gradient and its state alone. The guard therefore removes all gradients
+    right before a step that is to be skipped (``register_step_pre_hook``). A hook on the model's forward pass gives it the
+    losses.
 
-    The decision is read back from the device, one number a step. It could be left on the device only at the price of
-    exactness: an optimiser counts its steps on the host (Adam's bias correction), and a decision one step late would
-    have to undo the step after it, too. On an accelerator the host waits for the backward pass and then queues the
-    optimiser's few kernels. mmengine reads each number of the log right after the step, so without the guard the host
-    would wait a moment later.
+    The decision is read back from the device, one number a step. A decision that stays on the device would not be exact: an
+    optimiser counts its steps on the host (Adam's bias correction), and a decision one step late would also have to undo the
+    step after it. On an accelerator the host waits for the backward pass and then queues the optimiser's few kernels.
+    Without the guard the host would wait right after the step, when mmengine reads the numbers for the log.
 
-    A gradient that fp16's loss scaling finds too large is no fault: the scaler skips such steps by itself, to lower its
-    scale. There the guard looks at the loss alone; a loss that is not finite lowers the scale, too.
+    A gradient that fp16's loss scaling finds too large is not a fault: the scaler skips such steps to lower its scale. With
+    a scaler the guard checks the loss alone; a loss that is not finite also lowers the scale.
 
     Attributes:
         step_skipped: whether the guard has left out the last step.
 
     Args:
-        max_in_a_row: training stops after so many skipped steps one after another. They come from weights or from a
-            learning rate that are past help, and no step changes them any more.
-        max_total: training stops after so many skipped steps in all, counted over resumed runs. None: no such limit.
+        max_in_a_row: number of consecutive skipped steps at which training stops. Weights or learning rate are then bad, and
+            no further step changes them.
+        max_total: number of all skipped steps, counted over resumed runs, at which training stops. None: no limit.
     """
 
     # Before the hooks that ask for step_skipped after the iteration.
@@ -62,7 +61,7 @@ class LossGuardHook(Hook):
         self.max_total = max_total
         self.in_a_row = self.total = 0
         self.step_skipped = False
-        self.batches: list[tuple] = []  # of the step that is not done yet
+        self.batches: list[tuple] = []  # of the unfinished step
         self.losses: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
@@ -108,7 +107,7 @@ class LossGuardHook(Hook):
 
     @torch.no_grad()
     def _everywhere_finite(self) -> bool:
-        """Whether the losses, and the gradients where no scaler sees to them, are finite on every process."""
+        """Whether the losses, and without a scaler the gradients, are finite on every process."""
         parts = list(self.losses)
         if not hasattr(self.wrapper, 'loss_scaler'):
             gradients = [
@@ -117,8 +116,8 @@ class LossGuardHook(Hook):
                 for parameter in group['params']
                 if parameter.grad is not None
             ]
-            # The norm is NaN or infinite where one entry is. It overflows from entries of 1e19 on, which no weight
-            # would survive either.
+            # The norm is NaN or infinite where one entry is. It overflows from entries of 1e19 on, which would spoil the
+            # weights too.
             parts += [norm.float() for norm in torch._foreach_norm(gradients)] if gradients else []
         faults = (~torch.stack(parts).isfinite()).sum().float()
         all_reduce(faults)
@@ -128,7 +127,7 @@ class LossGuardHook(Hook):
         self.batches.append((video_names(data_batch), dict(outputs or {})))
         if not runner.optim_wrapper.should_update():
             return
-        if self.losses:  # the scaler has left out the step by itself
+        if self.losses:  # the scaler has skipped the step
             self._decide()
         batches, self.batches = self.batches, []
         if not self.step_skipped:
@@ -180,7 +179,7 @@ def describe(batches: list[tuple[list[str], dict]]) -> str:
         ([name for name, value in outputs.items() if not bool(torch.as_tensor(value).isfinite().all())], videos)
         for videos, outputs in batches
     ]
-    # The total says nothing more, where one of its terms is named.
+    # The total is left out where one of its terms is named.
     names = {name for names, _ in found for name in names}
     terms = sorted(names - {'loss'} if len(names) > 1 else names)
     videos = [video for names, videos in found if names or not terms for video in videos]

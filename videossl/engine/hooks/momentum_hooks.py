@@ -45,10 +45,10 @@ def check_hooks(model: nn.Module, hooks: Sequence[Hook]) -> None:
 
 
 class AfterStepHook(Hook):
-    """Calls a MomentumPretrainer once after each optimiser step, and says whether the step was taken.
+    """Calls a MomentumPretrainer once after each optimiser step, and tells it whether the step was taken.
 
     A step is skipped where fp16's loss scaling or :class:`~videossl.engine.LossGuardHook` found a loss or a gradient that
-    is not finite. Nothing may move then.
+    is not finite. Teacher and bank then stay as they are.
     """
 
     # After HandOffHook, whose weights the teacher copies. Before the checkpoint hook: a checkpoint holds teacher and bank
@@ -58,7 +58,7 @@ class AfterStepHook(Hook):
     def model_of(self, runner: Runner) -> MomentumPretrainer:
         model = unwrap(runner.model)
         if not isinstance(model, MomentumPretrainer):
-            raise TypeError(
+            raise ConfigError(
                 f'{type(self).__name__} needs a model with an averaged teacher, got {type(model).__name__}; use '
                 'MomentumPretrainer or remove the hook'
             )
@@ -94,17 +94,17 @@ class MomentumTeacherHook(AfterStepHook):
 
     Args:
         momentum: m, the share of the old teacher that is kept. Paper: 0.999.
-        copy_student: False: the teacher gets random weights of its own instead when training starts. So the auxSKD paper
-            does it where RSPNet follows the auxiliary stage: "transfer all the convolutional layer weights to its query
-            encoder and initialize the projection head and key encoder randomly". Its keys then mean little until the
-            teacher has moved all the way to the student, in some thousands of steps.
+        copy_student: False: the teacher gets its own random weights when training starts, as in the auxSKD paper where RSPNet
+            follows the auxiliary stage: "transfer all the convolutional layer weights to its query encoder and initialize
+            the projection head and key encoder randomly". The keys then mean little until the teacher has moved to the
+            student, in some thousands of steps.
     """
 
     def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
         check_share('MomentumTeacherHook: momentum', momentum)
         self.momentum = momentum
         self.copy_student = copy_student
-        # Older checkpoints have the teacher as it was before the move that follows their last step.
+        # In older checkpoints the teacher has not yet moved after the last step.
         self.move_is_due = False
 
     def before_train(self, runner: Runner) -> None:

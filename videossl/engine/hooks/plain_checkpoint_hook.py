@@ -18,7 +18,7 @@ from torch import nn
 from videossl.checkpoints.checkpoint_files import POINTER, iterations_in, newest_whole, read_pointer, write_pointer
 from videossl.checkpoints.reading import read_checkpoint
 from videossl.checkpoints.writing import plain_bytes
-from videossl.errors import CheckpointError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.files import remove_temporaries, whole_file
 from videossl.registry import HOOKS
 
@@ -59,12 +59,12 @@ class PlainCheckpointHook(CheckpointHook):
 
     def __init__(self, interval: int = -1, **arguments) -> None:
         if type(interval) is not int or interval < 1 and interval != -1:
-            raise ValueError(
+            raise ConfigError(
                 f'PlainCheckpointHook: interval must be a whole number of at least 1, or -1 for none, got {interval!r}'
             )
         super().__init__(interval, **arguments)
         for name in self.args:  # mmengine would only refuse it when the first checkpoint is saved
-            raise TypeError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
+            raise ConfigError(f"PlainCheckpointHook.__init__() got an unexpected keyword argument '{name}'")
 
     def before_run(self, runner) -> None:
         """Choose the checkpoint to resume from.
@@ -87,15 +87,14 @@ class PlainCheckpointHook(CheckpointHook):
         """Remove the temporary files of killed runs, and checkpoints that the run before was about to remove.
 
         Raises:
-            ValueError: ``out_dir`` is not on this machine's file system.
+            ConfigError: ``out_dir`` is not on this machine's file system.
         """
         super().before_train(runner)
         if not isinstance(self.file_backend, LocalBackend):
-            raise ValueError(
+            raise ConfigError(
                 f'PlainCheckpointHook writes to folders of the file system only; {self.out_dir} (out_dir) is not one'
             )
         if is_main_process():
-            # What the run that is gone on from was about to remove.
             self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
             for folder in {self.out_dir, runner.work_dir}:
                 removed = remove_temporaries(folder, '*.pth') + remove_temporaries(folder, POINTER)
@@ -108,15 +107,7 @@ class PlainCheckpointHook(CheckpointHook):
         hub = checkpoint.get('message_hub')
         if hub is not None:
             checkpoint['message_hub'] = dict(
-                log_scalars={
-                    key: buffer
-                    if isinstance(buffer, dict)
-                    # a second hook of this kind comes to the same
-                    else dict(
-                        log=[float(value) for value in buffer.data[0]], count=[float(value) for value in buffer.data[1]]
-                    )
-                    for key, buffer in hub['log_scalars'].items()
-                },
+                log_scalars={key: plain_history(buffer) for key, buffer in hub['log_scalars'].items()},
                 runtime_info=plain_entries(hub['runtime_info']),
                 resumed_keys=dict(hub['resumed_keys']),
             )
@@ -158,15 +149,7 @@ class PlainCheckpointHook(CheckpointHook):
         self.last_ckpt = path
         runner.message_hub.update_info('last_ckpt', path)
         runner.message_hub.update_info('outdated_ckpts', outdated)
-        self._write(
-            runner,
-            path,
-            meta,
-            self.by_epoch,
-            save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler,
-            **self.args,
-        )
+        self._write(runner, path, meta, self.by_epoch, self.save_optimizer, self.save_param_scheduler)
         if is_main_process():
             write_pointer(runner.work_dir, path, what_is_safe(runner.work_dir))
             self._remove(outdated)
@@ -197,7 +180,7 @@ class PlainCheckpointHook(CheckpointHook):
                 self.best_ckpt_path_dict[key] = path
             hub.update_info(f'best_score{ending}', score)
             hub.update_info(f'best_ckpt{ending}', path)
-            self._write(runner, path, dict(meta), by_epoch=False, save_optimizer=False, save_param_scheduler=False)
+            self._write(runner, path, dict(meta), by_epoch=False)
             runner.logger.info(f'the best checkpoint by {key}, {float(score):.4f}, is {osp.basename(path)}')
             improved = True
         if not improved:
@@ -243,18 +226,14 @@ class PlainCheckpointHook(CheckpointHook):
         )
         return path, None
 
-    def _write(self, runner, path: str, meta: dict, by_epoch: bool, **arguments) -> None:
+    def _write(
+        self, runner, path: str, meta: dict, by_epoch: bool, optimizer: bool = False, schedules: bool = False
+    ) -> None:
         if not is_main_process():
             return
+        settings = dict(meta=meta, by_epoch=by_epoch, save_optimizer=optimizer, save_param_scheduler=schedules)
         with whole_file(path, flush=True, safe=what_is_safe(runner.work_dir)) as temporary:
-            runner.save_checkpoint(
-                str(temporary.parent),
-                temporary.name,
-                meta=meta,
-                by_epoch=by_epoch,
-                backend_args=self.backend_args,
-                **arguments,
-            )
+            runner.save_checkpoint(str(temporary.parent), temporary.name, backend_args=self.backend_args, **settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         for path in (osp.join(self.out_dir, name) for name in names):
@@ -268,6 +247,14 @@ def what_is_safe(work_dir: str) -> str:
     if not last or not osp.isfile(last):
         return 'No checkpoint was saved before it'
     return f'The last whole checkpoint is {last}; when there is room again, go on from it with --resume'
+
+
+def plain_history(buffer: HistoryBuffer | dict) -> dict:
+    """A logged history as lists; a second hook of this kind finds a dict already."""
+    if isinstance(buffer, dict):
+        return buffer
+    log, count = (numbers.astype(float).tolist() for numbers in buffer.data)
+    return dict(log=log, count=count)
 
 
 def plain_entries(entries: dict) -> dict:

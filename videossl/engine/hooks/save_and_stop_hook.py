@@ -96,7 +96,7 @@ class SaveAndStopHook(Hook):
                 'once\n'.encode(),
             )
 
-    # ------------------------------------------------------------------------------------------------- where it stops
+    # ------------------------------------------------------------------------------------------------------- the stop
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         self._remove_outdated(runner)
         if get_world_size() == 1 or (runner.iter + 1) % self.agree_every == 0:

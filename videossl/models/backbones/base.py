@@ -1,4 +1,4 @@
-"""What every video backbone shares: stages run in order, freezing, and an initialisation that never fails silently."""
+"""The base of all video backbones: stages run in order, freezing, and an initialisation that never fails silently."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,8 +22,7 @@ class Stage(NamedTuple):
 class VideoBackbone(BaseModule):
     """A chain of stages, stem first, from clips [N, C, T, H, W] to a feature map [N, out_channels, t, h, w].
 
-    A subclass builds its stages and hands them to this constructor. There is no pooling at the end: heads and necks
-    decide what becomes of the map.
+    A subclass builds its stages and passes them to this constructor. There is no pooling at the end: necks pool the map.
 
     Args:
         stages: The stem, then the further stages, in the order in which they run.
@@ -32,10 +31,10 @@ class VideoBackbone(BaseModule):
         norm_eval: Keep every batch norm in eval mode while training: its running statistics are used and stay as they
             are. Its scale and shift still learn, unless their stage is frozen.
         out_indices: Which stages' maps are returned, counted from the stem (0), ascending. None: the last stage's.
-            The stages after the last one asked for are not run.
+            The stages after the last of these are not run.
         init_cfg: mmengine's initialisation config. ``dict(type='Pretrained', checkpoint=..., prefix=...)`` goes through
-            :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches; any
-            other type is mmengine's affair.
+            :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches;
+            mmengine handles all other types.
 
     Attributes:
         out_channels: Channels of the last map returned.
@@ -82,7 +81,7 @@ class VideoBackbone(BaseModule):
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         """Names and modules in running order, stem first: running them one after the other is ``forward``."""
-        # Looked up by name, so that a module replaced from outside (SyncBN conversion, compilation) is the one found.
+        # Looked up by name, to find modules that were replaced from outside (SyncBN conversion, compilation).
         return [(name, getattr(self, name)) for name in self.stage_names]
 
     def forward(self, clips: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -127,15 +126,15 @@ class VideoBackbone(BaseModule):
 
         from videossl.checkpoints.hand_off import load_backbone  # here, so that a backbone can be used without it
 
-        # BaseModule would load with strict=False, and say nothing when no key matches. It does the other initialisers,
-        # first, because pretrained weights overwrite them.
+        # BaseModule would load with strict=False and not report that no key matches. It runs the other initialisers first,
+        # because pretrained weights overwrite them.
         init_cfg = self.init_cfg
         self.init_cfg = [cfg for cfg in as_list(init_cfg) if not is_pretrained(cfg)]
         try:
             super().init_weights()
         finally:
             self.init_cfg = init_cfg
-        self.is_init = False  # not before the checkpoint is in: a failed hand-off must not pass for an initialised net
+        self.is_init = False  # until the checkpoint is loaded: a failed hand-off must not count as an initialised net
         for pretrained_cfg in pretrained_cfgs:
             load_backbone(self, pretrained_cfg['checkpoint'], prefix=pretrained_cfg.get('prefix'))
         self.is_init = True

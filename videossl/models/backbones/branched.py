@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from videossl.checks import check_choice
 from videossl.models.backbones.base import Stage, VideoBackbone, as_list
 from videossl.registry import MODELS
 
@@ -22,7 +23,7 @@ class BranchedBackbone(VideoBackbone):
 
     One branch gives the paper's other settings: with both tasks on it "TI" (Table 2), with contrast alone "w/o KD".
 
-    The paper does not say where the net is divided. By default, what is shared ends before the last two halvings of the
+    The paper does not say where the net is divided. By default the shared part ends before the last two halvings of the
     map's side: for the 10-layer nets conv1, conv2 and conv3 are shared (``num_shared_stages=3``), conv4 and conv5 are
     not; for C3D conv1 to conv3b are.
 
@@ -30,9 +31,9 @@ class BranchedBackbone(VideoBackbone):
 
     Args:
         backbone: The net to take apart: a config, built in videossl's scope once for each branch, or a built net, whose
-            weights every branch then starts from. ``frozen_stages`` (counted as in the plain net, so that what lies
-            above the shared stages is frozen in every branch), ``norm_eval`` and ``init_cfg`` are set there;
-            ``out_indices`` must be left alone.
+            weights every branch then starts from. ``frozen_stages`` (counted as in the plain net; stages above the
+            shared ones are frozen in every branch), ``norm_eval`` and ``init_cfg`` are set there; ``out_indices`` must
+            not be set.
         branches: Names of the branches, in the order of the channels.
         num_shared_stages: Number of stages that are shared, the stem being one of them. None: see above.
         output: ``'concat'``: one map [N, out_channels, t, h, w], as any backbone gives it; ``'branches'``: a dict from
@@ -46,7 +47,7 @@ class BranchedBackbone(VideoBackbone):
             ``output='branches'``, those of one.
 
     Raises:
-        TypeError: If the inner net is no :class:`VideoBackbone`.
+        TypeError: If the inner net is not a :class:`VideoBackbone`.
         ValueError: On an unusable number of shared stages, branch name, output or ``out_indices``.
     """
 
@@ -59,8 +60,7 @@ class BranchedBackbone(VideoBackbone):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         _check_branches(branches)
-        if output not in ('concat', 'branches'):
-            raise ValueError(f"output must be 'concat' (one map) or 'branches' (a dict), got {output!r}")
+        check_choice('output', output, ('concat', 'branches'))
         nets = _one_net_per_branch(backbone, len(branches))
         plain = nets[0]
         num_stages = len(plain.stages())
@@ -78,10 +78,8 @@ class BranchedBackbone(VideoBackbone):
             name: StageChain(net.stages()[num_shared_stages:], max(0, num_frozen - num_shared_stages))
             for name, net in zip(branches, nets)
         }
-        shared_channels = (
-            plain.stage_channels[num_shared_stages - 1] if num_shared_stages else 0
-        )  # 0: nothing is shared
-        # To the base class this is a chain of two steps. Freezing is the affair of the chains inside them.
+        shared_channels = plain.stage_channels[num_shared_stages - 1] if num_shared_stages else 0
+        # To the base class this is a chain of two steps. The chains inside them do the freezing.
         super().__init__(
             [
                 Stage('shared', shared, shared_channels),
@@ -108,7 +106,7 @@ class BranchedBackbone(VideoBackbone):
         """Remove all branches but those named, in place; for an averaged copy that is to hold one task's path only.
 
         Raises:
-            ValueError: If a name is none of a branch, or there is no name.
+            ValueError: If a name is not that of a branch, or there is no name.
         """
         _check_branches(names)
         unknown = [name for name in names if name not in self.branches]
@@ -141,12 +139,12 @@ class BranchedBackbone(VideoBackbone):
         """
         source_prefix = prefix if source_prefix is None else source_prefix
         mapping: dict[str, list[str]] = {}
-        places = {'shared': self.shared, **{f'branches.{name}': chain for name, chain in self.branches.items()}}
-        for place, chain in places.items():
+        parts = {'shared': self.shared, **{f'branches.{name}': chain for name, chain in self.branches.items()}}
+        for part, chain in parts.items():
             for stage, module in chain.named_children():
                 if module.state_dict():  # pooling alone has nothing to fill
-                    source = f'{stage}.' if from_plain else f'{place}.{stage}.'
-                    mapping.setdefault(f'{source_prefix}{source}', []).append(f'{prefix}{place}.{stage}.')
+                    source = f'{stage}.' if from_plain else f'{part}.{stage}.'
+                    mapping.setdefault(f'{source_prefix}{source}', []).append(f'{prefix}{part}.{stage}.')
         return mapping
 
     def _count_channels(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from videossl.models.backbones.base import VideoBackbone
-from videossl.models.backbones.residual import Size3d, residual_stages
+from videossl.models.backbones.residual import Size3d, half, residual_stages
 from videossl.registry import MODELS
 
 
@@ -66,24 +66,11 @@ class FactorizedConv3d(nn.Module):
         super().__init__()
         middle = middle_channels(in_channels, out_channels, kernel_size)
         time, height, width = kernel_size
-        self.spatial = nn.Conv3d(
-            in_channels,
-            middle,
-            kernel_size=(1, height, width),
-            stride=(1, stride[1], stride[2]),
-            padding=(0, height // 2, width // 2),
-            bias=False,
-        )
+        space, duration = (1, height, width), (time, 1, 1)
+        self.spatial = nn.Conv3d(in_channels, middle, space, (1, stride[1], stride[2]), half(space), bias=False)
         self.bn = nn.BatchNorm3d(middle)
         self.relu = nn.ReLU(inplace=True)
-        self.temporal = nn.Conv3d(
-            middle,
-            out_channels,
-            kernel_size=(time, 1, 1),
-            stride=(stride[0], 1, 1),
-            padding=(time // 2, 0, 0),
-            bias=False,
-        )
+        self.temporal = nn.Conv3d(middle, out_channels, duration, (stride[0], 1, 1), half(duration), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.temporal(self.relu(self.bn(self.spatial(x))))

@@ -18,17 +18,7 @@ class R3D(VideoBackbone):
     has 33,166,272. The convolutions have no bias. The weights keep PyTorch's default initialisation (Kaiming uniform);
     ``init_cfg`` gives another.
 
-    For clips of 16x112x112 (time x height x width) the maps are, with the paper's widths:
-
-    ======  ===============  ========================
-    stage   output           name in the paper's code
-    ======  ===============  ========================
-    stem    64x16x56x56      conv1
-    stage1  64x16x56x56      conv2
-    stage2  128x8x28x28      conv3
-    stage3  256x4x14x14      conv4
-    stage4  512x2x7x7        conv5
-    ======  ===============  ========================
+    The stages and the sizes of their maps are those of :class:`~videossl.models.R2Plus1D`.
 
     Source: Xu et al., Self-supervised Spatiotemporal Learning via Video Clip Order Prediction, CVPR 2019.
 

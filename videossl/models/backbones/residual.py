@@ -1,6 +1,6 @@
 """The residual net that R3D and R(2+1)D share, and its blocks, which ResNet3D has too.
 
-R3D and R(2+1)D differ only in what stands in for a 3-D convolution.
+R3D and R(2+1)D differ only in the module for a 3-D convolution.
 """
 
 from collections import OrderedDict

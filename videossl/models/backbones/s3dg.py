@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from videossl.checks import check_choice
+from videossl.checks import check_choice, check_positive
 from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
 from videossl.models.backbones.residual import Size3d, half
 from videossl.registry import MODELS
@@ -73,7 +73,7 @@ class S3DG(VideoBackbone):
         pool_padding: How a 3x3x3 or 1x3x3 pooling between stages is padded. ``'both_sides'``: by 1 on both sides.
             ``'far_side'``: by 1 after the last row, column and frame only, and sizes are rounded up, as TensorFlow's
             "SAME" does for even sizes.
-        bn_eps: What batch norms add to the variance.
+        bn_eps: Constant that batch norms add to the variance.
         bn_momentum: Share of the new batch in a batch norm's running statistics. RSPNet's 0.001 takes thousands of
             steps to move them.
         in_channels: Channels of the clips.
@@ -101,8 +101,7 @@ class S3DG(VideoBackbone):
         check_choice('stem_conv', stem_conv, ('separable', 'full'))
         check_choice('stem_time_stride', stem_time_stride, ('spatial', 'temporal'))
         check_choice('pool_padding', pool_padding, ('both_sides', 'far_side'))
-        if not bn_eps > 0:
-            raise ValueError(f'bn_eps must be above 0, got {bn_eps!r}')
+        check_positive('bn_eps', bn_eps)
         if not 0 < bn_momentum <= 1:
             raise ValueError(
                 f'bn_momentum must be above 0 and at most 1 (the share of the new batch), got {bn_momentum!r}'
@@ -138,7 +137,7 @@ class S3DG(VideoBackbone):
 
 
 class FeatureGate(nn.Module):
-    r"""Weigh each channel by what the whole clip shows.
+    r"""Weigh each channel by a gate that is computed from the whole clip.
 
     .. math:: y = \sigma(W\,\mathrm{mean}_{t,h,w}(x) + b) \odot x
 
@@ -221,7 +220,7 @@ class InceptionBlock(nn.Module):
 
 
 class _Layers:
-    """Builds the layers of one variant, so that its settings are said once."""
+    """Builds the layers of one variant."""
 
     def __init__(
         self, gating: str | None, pool_padding: str, bn_eps: float, bn_momentum: float, base_channels: int

@@ -1,4 +1,4 @@
-"""A convolution of few channels that steps over every second pixel, in the form that CPUs compute fastest."""
+"""A convolution of few channels with stride 2, in the form that CPUs compute fastest."""
 
 import torch
 import torch.nn.functional as F

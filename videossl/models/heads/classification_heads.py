@@ -89,8 +89,8 @@ class SegmentHead(ClipClassificationHead):
     At speed 1 the clip is natural everywhere but the label is still the drawn segment, so with ``num_speeds`` equally
     likely speeds the accuracy cannot exceed 1 - (1 - 1/num_segments) / num_speeds: 81.25 % with four of each. The
     sampler's ``ignore_segment_at_speed_one`` leaves these clips out. The released code names this layer
-    ``linear_segment`` and has it in R(2+1)D; its R3D learns the speed only, so that nothing tells a checkpoint of it
-    from one of VideoPace. Here every backbone can have it. Other arguments: :class:`ClipClassificationHead`.
+    ``linear_segment`` and has it in R(2+1)D; its R3D learns the speed only, so that its checkpoints look like those of
+    VideoPace. Here every backbone can have it. Other arguments: :class:`ClipClassificationHead`.
     """
 
     def __init__(self, in_channels: int, num_segments: int = 4, **kwargs: Any) -> None:

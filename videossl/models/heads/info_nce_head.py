@@ -13,7 +13,7 @@ from ..autocast import in_float32
 from ..embeddings import Embeddings
 from .pretext_head import PretextHead
 
-# What fp32 does not tell apart in a similarity of unit vectors: a collapsed model is to win nothing by rounding.
+# Differences below this are rounding errors of fp32 in similarities of unit vectors; they must not count as wins.
 TIE = 1e-6
 
 

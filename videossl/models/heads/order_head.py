@@ -1,4 +1,4 @@
-"""The head of video clip order prediction: which order do the clips of a tuple stand in."""
+"""The head of video clip order prediction."""
 
 import itertools
 import math

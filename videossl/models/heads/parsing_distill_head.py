@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checks import check_integer
+from videossl.checks import check_integer, checked_size
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -58,8 +58,8 @@ def mean_iou(prediction: Tensor, target: Tensor, num_classes: int, first_class: 
 
 
 def best_constant_iou(target: Tensor, num_classes: int) -> Tensor:
-    """:func:`mean_iou` of the best guess that is the same class everywhere: the share of the commonest class, divided by
-    the number of classes that occur, since the union of this class and the guess is everything and the others are missed.
+    """:func:`mean_iou` of the best constant guess: the share of the most frequent class, divided by the number of classes
+    that occur.
 
     Args:
         target: class of each pixel, int [...].
@@ -71,9 +71,9 @@ def best_constant_iou(target: Tensor, num_classes: int) -> Tensor:
 
 
 class Unregistered:
-    """Holds a module so that the module that has this as an attribute does not know it as a part.
+    """Holds a module without registering it as a submodule of the owner.
 
-    It is in no parameters(), state_dict() or modules(); a copy of the owner shares it.
+    The module is not in the owner's parameters(), state_dict() or modules(); copies of the owner share it.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -111,15 +111,15 @@ class ParsingDistillHead(PretextHead):
         in_channels: channels of the map.
         num_classes: classes of the parsing: 20 for LIP, 18 for ATR, 7 for Pascal-Person-Part, 2 for MovingShapes.
         teacher: config, built in videossl's scope, or module; None: the targets come with the data.
-        size: (height, width), or both at once, that the predicted map is resized to, if it has another size; None: the
-            decoder's own size. The default is that of 112-pixel clips and does nothing there.
+        size: (height, width), or one number for both, that the predicted map is resized to; None: the decoder's own size.
+            The default is the decoder's size for clips of 112 pixels.
         embedding_name: the neck whose map the head reads, a :class:`MapNeck`.
         loss_weight: lambda_k of Equation 7. The paper does not give it.
         view: index of the clip of a sample that is taught. It must be among the student's views.
         decoder_channels: width after each doubling.
 
     Raises:
-        TypeError: the teacher lacks a part of what is asked of it.
+        TypeError: the teacher lacks a required attribute.
         ValueError: the teacher has another number of classes, or an argument is out of range.
     """
 
@@ -138,11 +138,7 @@ class ParsingDistillHead(PretextHead):
         super().__init__(embedding_name, loss_weight, init_cfg)
         check_integer('ParsingDistillHead: num_classes', num_classes, minimum=2)
         check_integer('ParsingDistillHead: view', view, minimum=0)
-        self.size = (size, size) if isinstance(size, int) else size
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ValueError(
-                f'ParsingDistillHead: size must be (height, width), one number for both, or None, got {size}'
-            )
+        self.size = checked_size('ParsingDistillHead: size', size)
         self.num_classes = num_classes
         self.view = view
         self.decoder = _decoder(in_channels, decoder_channels)
@@ -157,7 +153,7 @@ class ParsingDistillHead(PretextHead):
         return None if self._teacher is None else self._teacher.module
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'ParsingDistillHead':
-        """What ``to``, ``cuda`` and the like call: the teacher follows to the device, and stays fp32."""
+        """Called by ``to``, ``cuda`` and the like: the teacher follows to the device, and stays fp32."""
         super()._apply(fn, recurse)
         if self._teacher is not None:
             self._teacher.module.to(self.classifier.weight.device)
@@ -181,7 +177,7 @@ class ParsingDistillHead(PretextHead):
             ``loss_parsing``; ``kl_parsing``, the cross-entropy without weight minus the target's entropy, 0 at the
             optimum; ``acc_parsing``, the share of pixels whose likeliest class is the target's; ``miou_parsing``, their
             :func:`mean_iou` over the batch; ``miou_parts``, the same without class 0, the background;
-            ``miou_parsing_constant``, what guessing gives instead of ``miou_parsing`` (:func:`best_constant_iou`).
+            ``miou_parsing_constant``, ``miou_parsing`` of a constant guess (:func:`best_constant_iou`).
         """
         student = embeddings.student
         if student.ndim != 6:
@@ -233,7 +229,7 @@ class ParsingDistillHead(PretextHead):
         return torch.cat(targets)
 
     def _of_view(self, sample: Any, name: str) -> Tensor:
-        """A field's part for the clip that is taught; fields may be there for all clips, or for that one alone."""
+        """A field's part for the clip ``view``; a field holds all clips, or that clip alone."""
         if name not in sample:
             where = (
                 'EachClip(keep_middle_frame=True)'
@@ -273,7 +269,7 @@ class ParsingDistillHead(PretextHead):
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps [N, C, h, w] at another size, bilinear; as they are where they have it."""
+    """Maps [N, C, h, w] at another size, bilinear; unchanged if they have that size."""
     if tuple(maps.shape[-2:]) == tuple(size):
         return maps
     return F.interpolate(maps, size, mode='bilinear', align_corners=False)
@@ -299,7 +295,7 @@ def _decoder(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
 def _frozen_teacher(teacher: nn.Module | dict, num_classes: int) -> nn.Module:
     net: Any = MODELS.build({'_scope_': 'videossl', **teacher}) if isinstance(teacher, dict) else teacher
     if isinstance(teacher, dict) and hasattr(net, 'init_weights'):
-        net.init_weights()  # the model does not, since the network is not registered as a part of it
+        net.init_weights()  # the model does not call it, since the network is not registered as its part
     name = type(net).__name__
     missing = [part for part in ('num_classes', 'class_names', 'left_right_pairs') if not hasattr(net, part)]
     if missing:

@@ -1,4 +1,4 @@
-"""The base of all heads: what a head says of itself before it is asked for a loss."""
+"""The base of all heads, and their declarations of what they need."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ class PretextHead(BaseModule):
         self.loss_weight = loss_weight
 
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
-        """[B, 1, D] to [B, D]; raise a ValueError where there are several views."""
+        """[B, 1, D] to [B, D]; refuse more than one view."""
         if embedding.shape[1] != 1:
             raise ValueError(
                 f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
@@ -83,14 +83,14 @@ class PretextHead(BaseModule):
 def cross_entropy_and_accuracy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``; both 0 where there is none.
+    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``; both 0 without such a row.
 
     Args:
         logits: [N, classes].
         labels: int64 [N].
     """
     counted = labels != ignore_index
-    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0 then.
+    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0.
     count = counted.sum().clamp(min=1)
     loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
     with torch.no_grad():

@@ -31,7 +31,7 @@ def relative_speed_loss(student: Tensor, same: Tensor, other: Tensor, margin: fl
         student: q [B, D], L2-normalised.
         same: k_same [B, D], L2-normalised: clips at the same speed.
         other: k_other [B, D], L2-normalised: clips at the other speed.
-        margin: by how much the scaled similarities are to differ.
+        margin: wanted difference of the scaled similarities.
         temperature: divides the similarities.
 
     Returns:

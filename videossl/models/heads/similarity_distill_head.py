@@ -43,18 +43,13 @@ def divergence_and_agreement(
     """:func:`similarity_distillation`, and the share of the batch in which student and teacher find the same anchor
     nearest."""
     with in_float32(student):
-        return _Divergence.apply(
-            student.float(),
-            teacher.detach().float(),
-            anchors.detach().float(),
-            student_temperature,
-            teacher_temperature,
-        )
+        tensors = student.float(), teacher.detach().float(), anchors.detach().float()
+        return _Divergence.apply(*tensors, student_temperature, teacher_temperature)
 
 
 class _Divergence(torch.autograd.Function):
-    """The divergence, and at once its gradient (p_S - p_T) . anchors / (B gamma^S). Of the matrices [B, H], the largest
-    tensors there are with a large bank, none is kept for the backward pass, and none is computed twice."""
+    """The divergence and its gradient (p_S - p_T) . anchors / (B gamma^S) in one pass. No matrix [B, H], the largest tensors
+    with a large bank, is kept for the backward pass or computed twice."""
 
     @staticmethod
     def forward(

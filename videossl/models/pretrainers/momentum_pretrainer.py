@@ -105,7 +105,7 @@ class MomentumPretrainer(Pretrainer):
                 raise ConfigError(
                     f'model.predictors.{name} follows no neck that a head reads; those are {self.embeddings_in_use}'
                 )
-        # The teacher's keys of the iterations of a step that is not done yet.
+        # The teacher's keys of the unfinished step.
         self.pending_keys: list[Tensor] = []
 
     @property
@@ -115,7 +115,7 @@ class MomentumPretrainer(Pretrainer):
 
     def _build_teacher(self) -> nn.ModuleDict:
         """The parts of the encoder that the teacher's embeddings need."""
-        # The copies of necks and backbone are made one by one: a head, and so its frozen parsing network, is in neither.
+        # Necks and backbone are copied one by one, without heads and their frozen parsing networks.
         necks = ModuleDict({name: copy.deepcopy(self.necks[name]) for name in self.teacher_embeddings})
         backbone = copy.deepcopy(self.backbone)
         branches = {branch_of(neck) for neck in necks.values()}
@@ -125,7 +125,7 @@ class MomentumPretrainer(Pretrainer):
 
     def init_weights(self) -> None:
         """Initialise the student; the teacher becomes its copy when training starts."""
-        # mmengine initialises every child. For the teacher this would only cost time and random numbers.
+        # mmengine initialises every child. For the teacher this would waste time and random numbers.
         teacher = self._modules.pop('teacher')
         try:
             super().init_weights()
@@ -137,8 +137,8 @@ class MomentumPretrainer(Pretrainer):
         """Make the teacher ready for the first iteration; call it when the student has the weights it starts from.
 
         Args:
-            copy_student: the teacher becomes an exact copy of those parts of the student's encoder that it has, buffers
-                included. False: it gets random weights of its own, the same on every process.
+            copy_student: the teacher becomes an exact copy of its parts of the student's encoder, with their buffers. False:
+                it gets its own random weights, the same on every process.
         """
         if not copy_student:
             self._initialise_teacher()
@@ -150,8 +150,8 @@ class MomentumPretrainer(Pretrainer):
             tensor.copy_(student[name])
 
     def _initialise_teacher(self) -> None:
-        """Draw the teacher's weights with torch's generator: each layer's, then those of ``init_cfg``, but no pretrained
-        ones."""
+        """Draw the teacher's weights with torch's generator: each layer's, then those of ``init_cfg`` without pretrained
+        weights."""
         for module in reversed(list(self.teacher.modules())):  # a module after its parts: it may draw them otherwise
             if callable(draw := getattr(module, 'reset_parameters', None)):
                 draw()
@@ -177,10 +177,8 @@ class MomentumPretrainer(Pretrainer):
             self.memory_bank.enqueue(torch.cat(all_gather(keys)) if get_world_size() > 1 else keys)
 
     def after_step(self, momentum: float = 0.999) -> None:
-        """Move the teacher and fill the bank. Call it once after each step of the optimiser, in a training loop without
-        the two hooks.
-
-        After a step that was left out, because a loss or a gradient was not finite, call ``pending_keys.clear()`` instead.
+        """Move the teacher and fill the bank. Call it once after each step of the optimiser in a training loop without the two
+        hooks. After a step that was skipped because a loss or a gradient was not finite, call ``pending_keys.clear()`` instead.
 
         Args:
             momentum: see :meth:`move_teacher`. Paper: 0.999.
@@ -264,7 +262,7 @@ def select_views(inputs: Tensor, views: Sequence[int]) -> Tensor:
 
 
 def missing_hooks(model: nn.Module, missing: Sequence[str]) -> str:
-    """What to tell whoever trains a model in a runner without its hooks."""
+    """The message for a model that is trained in a runner without its hooks."""
     return (
         f'custom_hooks: {type(model).__name__} needs {" and ".join(missing)}; add '
         + ', '.join(f"dict(type='{name}')" for name in missing)

@@ -16,14 +16,10 @@ from ..embeddings import Embeddings
 def build(part: nn.Module | dict) -> Any:
     """A part, built in videossl's scope where it is a dict.
 
-    The scope matters when a config of another package names us: under mmaction2's default scope a bare
-    ``type='C3D'`` inside our model would silently build mmaction2's C3D.
+    The scope matters in configs of other packages: under mmaction2's default scope a bare ``type='C3D'`` inside a pretrainer
+    would silently build mmaction2's C3D.
     """
-    if not isinstance(part, dict):
-        return part
-    part = dict(part)
-    part.setdefault('_scope_', 'videossl')
-    return MODELS.build(part)
+    return MODELS.build({'_scope_': 'videossl', **part}) if isinstance(part, dict) else part
 
 
 def build_all(parts: dict[str, nn.Module | dict] | None) -> ModuleDict:
@@ -50,7 +46,7 @@ class Pretrainer(BaseModel):
             a step. The released code of VCOP does so, and MomentumPretrainer's teacher always.
 
     Raises:
-        ConfigError: a head reads an embedding, a teacher or a bank that there is not. The message names the config's key.
+        ConfigError: a head needs an embedding, a teacher or a bank that the model lacks. The message names the config's key.
     """
 
     has_teacher = False

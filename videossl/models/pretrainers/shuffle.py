@@ -11,7 +11,7 @@ def check_equal_batches(batch: Tensor) -> None:
     """Raise a ValueError, on every process alike, unless all of them have batches of one size.
 
     The sizes are read back from the device. Call it before the forward pass, while the device is idle. All processes must
-    take part each time: a process whose own size has not changed cannot know of another's.
+    call it each time: a process cannot know whether the size of another one has changed.
 
     Args:
         batch: [B, ...], this process's.
@@ -29,8 +29,8 @@ def check_equal_batches(batch: Tensor) -> None:
 def with_shuffled_batch(embed: Callable[[Tensor], dict[str, Tensor]], clips: Tensor) -> dict[str, Tensor]:
     """Embed a batch of which each process runs a random part of all processes' clips.
 
-    Batch norm takes its statistics from the clips that run together. Where those of student and teacher are the same
-    videos, the statistics alone give away which embeddings belong together ("Momentum Contrast for Unsupervised Visual
+    Batch norm takes its statistics from the clips that run together. Where student and teacher see the same videos, the
+    statistics alone reveal which embeddings belong together ("Momentum Contrast for Unsupervised Visual
     Representation Learning", Kaiming He, Haoqi Fan, Yuxin Wu, Saining Xie, Ross Girshick, 2020, section 3.3). So the
     clips of all processes are gathered, permuted, and each process runs its part; the embeddings are gathered and each
     process takes back its own. On one process nothing is gathered or drawn: a permutation changes no statistics.

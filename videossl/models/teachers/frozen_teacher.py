@@ -1,4 +1,4 @@
-"""What every frozen teacher shares: it never learns, sees frames as they come, and says what its classes are."""
+"""The base of all frozen teachers."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,15 +6,16 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from videossl.checks import check_integer, checked_size
 from videossl.models.autocast import in_float32
 
 
 class FrozenTeacher(BaseModule):
-    """A finished network that assigns each place of a frame to one of several classes.
+    """A trained network that classifies each position of a frame.
 
-    It stays as it is, whatever is done to the model around it: its parameters ask for no gradient, ``train()`` leaves it
-    in eval mode (batch norms use, and keep, their statistics), mmengine's initialisation passes it by, and ``half()`` or
-    autocast do not reach it. What keeps it out of a model's checkpoint and optimizer is the holder's affair.
+    Nothing that is done to the model around it changes it: its parameters require no gradient, ``train()`` leaves it in eval
+    mode (batch norms keep their statistics), and mmengine's initialisation, ``half()`` and autocast have no effect. The module
+    that holds it keeps it out of the model's checkpoint and optimiser.
 
     Args:
         network: maps normalised images [N, 3, H, W] to logits [N, num_classes, h, w], or to a dict with these as
@@ -24,9 +25,9 @@ class FrozenTeacher(BaseModule):
         std: likewise.
         to_bgr: the network sees BGR.
         input_size: height and width at which the network sees a frame, or one number for both. None: the frame's own.
-            A frame is brought to it bilinearly, without regard to its aspect ratio, so that the logits cover it exactly.
+            Frames are resized bilinearly to it, whatever their aspect ratio, so that the logits cover the frame exactly.
         class_names: names of the classes in index order. None: their numbers.
-        left_right_pairs: pairs of classes that change places in a mirror image.
+        left_right_pairs: pairs of classes that are swapped in a mirror image.
 
     Attributes:
         num_classes, class_names, left_right_pairs, input_size: as above; ``input_size`` as (height, width) or None.
@@ -48,8 +49,7 @@ class FrozenTeacher(BaseModule):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if not isinstance(num_classes, int) or num_classes < 2:
-            raise ValueError(f'{name}: num_classes must be an integer of at least 2, got {num_classes!r}')
+        check_integer(f'{name}: num_classes', num_classes, minimum=2)
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(
                 f'{name}: mean and std need one value in 0..255 for each of the 3 channels, std positive, '
@@ -72,7 +72,7 @@ class FrozenTeacher(BaseModule):
         self.class_names = tuple(class_names or map(str, range(num_classes)))
         self.left_right_pairs = pairs
         self.to_bgr = to_bgr
-        self.input_size = checked_size(input_size, name)
+        self.input_size = checked_size(f'{name}: input_size', input_size, minimum=2)
         self.network = network
         # Not saved: they are arguments, and a checkpoint of the network should load without them.
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
@@ -88,7 +88,7 @@ class FrozenTeacher(BaseModule):
             frames: [N, 3, H, W], RGB, 0..255, uint8 or float. They are moved to the teacher's device.
 
         Returns:
-            [N, num_classes, h, w], before softmax. The map covers exactly the frame; h and w are the network's affair.
+            [N, num_classes, h, w], before softmax. The map covers exactly the frame; h and w depend on the network.
         """
         if frames.ndim != 4 or frames.shape[1] != 3:
             raise ValueError(f'{type(self).__name__} takes RGB frames [N, 3, H, W], got {tuple(frames.shape)}')
@@ -99,7 +99,7 @@ class FrozenTeacher(BaseModule):
             return self.to_frame(logits.float(), frames.shape[-2:])
 
     def to_input(self, frames: Tensor) -> Tensor:
-        """Frames [N, 3, H, W] in 0..255, brought to the input size."""
+        """Frames [N, 3, H, W] in 0..255, resized to the input size."""
         if self.input_size is None:
             return frames
         return nn.functional.interpolate(frames, self.input_size, mode='bilinear', align_corners=False)
@@ -130,31 +130,17 @@ class FrozenTeacher(BaseModule):
         return super().train(False)
 
     def init_weights(self) -> None:
-        """Does nothing: the network is finished."""
+        """Does nothing: the network is trained."""
         self.is_init = True
 
     def apply(self, fn: Callable) -> 'FrozenTeacher':
-        """Does nothing: this is how the initialisation by layer type of a module around it would arrive here."""
+        """Does nothing: the initialisation by layer type of a module around it calls this."""
         return self
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'FrozenTeacher':
-        # `model.half()` around it must not cost the teacher its precision; devices and memory formats pass.
+        # `model.half()` must not change the teacher's precision; devices and memory formats are passed on.
         def keep_precision(tensor: Tensor) -> Tensor:
             moved = fn(tensor)
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
         return super()._apply(keep_precision, recurse)
-
-
-def checked_size(size: int | Sequence[int] | None, name: str) -> tuple[int, int] | None:
-    """Height and width as a pair.
-
-    Raises:
-        ValueError: not one or two integers of at least 2.
-    """
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side >= 2 for side in pair):
-        raise ValueError(f'{name}: input_size must be (height, width) or one number, each at least 2, got {size!r}')
-    return pair

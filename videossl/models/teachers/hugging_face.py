@@ -22,7 +22,7 @@ class HuggingFaceTeacher(FrozenTeacher):
         folder: path of the folder.
         input_size: height and width at which the network sees a frame, or one number for both. None: what
             ``preprocessor_config.json`` says; the side of a square where it gives the shorter edge alone.
-        left_right_pairs: pairs of classes that change places in a mirror image. None: found by the classes' names, such as
+        left_right_pairs: pairs of classes that are swapped in a mirror image. None: found by the classes' names, such as
             ``Left-arm`` and ``Right-arm``.
 
     Raises:
@@ -97,7 +97,7 @@ def colour_statistics(processor: Mapping) -> tuple[list[float], list[float]]:
 def resize_size(processor: Mapping) -> tuple[int, int] | None:
     """Height and width of the input that an image processor makes; None where it leaves the size alone."""
     size = processor.get('size') if processor.get('do_resize', True) else None
-    # A crop would leave parts of the frame out: the frame is scaled to the crop's size instead.
+    # A crop would omit parts of the frame: the frame is scaled to the crop's size instead.
     if processor.get('do_center_crop', False):
         size = processor.get('crop_size', size)
     if isinstance(size, Mapping):

@@ -37,7 +37,7 @@ def undo_letterbox(maps: Tensor, frame_size: tuple[int, int], input_size: tuple[
         input_size: height and width of the input.
 
     Returns:
-        [N, C, h', w'], whose corner places lie on the frame's corner pixels; the maps themselves if nothing was padded.
+        [N, C, h', w'], whose corners lie on the frame's corner pixels; the maps themselves if nothing was padded.
     """
     reach_y, reach_x = frame_reach(frame_size, input_size)
     if reach_y == reach_x == 1:

@@ -1,7 +1,6 @@
 """Any segmentation network as a teacher."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import nn
 
@@ -12,7 +11,7 @@ from .frozen_teacher import FrozenTeacher
 
 @MODELS.register_module()
 class ModuleTeacher(FrozenTeacher):
-    """A module of your own that classifies every place of an image, frozen.
+    """A module of your own that classifies every position of an image, frozen.
 
     Args:
         module: maps normalised images [N, 3, H, W] to logits [N, num_classes, h, w], or to a dict with these as
@@ -26,7 +25,7 @@ class ModuleTeacher(FrozenTeacher):
         to_bgr: the module sees BGR.
         input_size: height and width at which the module sees a frame, or one number for both. None: the frame's own.
         class_names: names of the classes in index order. None: their numbers.
-        left_right_pairs: pairs of classes that change places in a mirror image;
+        left_right_pairs: pairs of classes that are swapped in a mirror image;
             :func:`~videossl.models.teachers.find_left_right_pairs` finds them by name.
     """
 
@@ -43,9 +42,8 @@ class ModuleTeacher(FrozenTeacher):
     ) -> None:
         if isinstance(module, dict):
             net: nn.Module = MODELS.build({'_scope_': 'videossl', **module})
-            # Now, since initialisation passes a finished teacher by.
-            initialise: Any = getattr(net, 'init_weights', None)
-            if initialise is not None:
+            # Here, since the model's initialisation skips a frozen teacher.
+            if callable(initialise := getattr(net, 'init_weights', None)):
                 initialise()
         else:
             net = module

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 from torch import Tensor
 
+from videossl.checks import check_choice
 from videossl.registry import MODELS
 
 from .class_names import find_left_right_pairs
@@ -30,50 +31,17 @@ DATASETS = {
         'exp-schp-201908261155-lip.pth',
         473,
         (
-            'Background',
-            'Hat',
-            'Hair',
-            'Glove',
-            'Sunglasses',
-            'Upper-clothes',
-            'Dress',
-            'Coat',
-            'Socks',
-            'Pants',
-            'Jumpsuits',
-            'Scarf',
-            'Skirt',
-            'Face',
-            'Left-arm',
-            'Right-arm',
-            'Left-leg',
-            'Right-leg',
-            'Left-shoe',
-            'Right-shoe',
+            *('Background', 'Hat', 'Hair', 'Glove', 'Sunglasses', 'Upper-clothes', 'Dress', 'Coat', 'Socks', 'Pants'),
+            *('Jumpsuits', 'Scarf', 'Skirt', 'Face', 'Left-arm', 'Right-arm', 'Left-leg', 'Right-leg'),
+            *('Left-shoe', 'Right-shoe'),
         ),
     ),
     'atr': ParsingDataset(
         'exp-schp-201908301523-atr.pth',
         512,
         (
-            'Background',
-            'Hat',
-            'Hair',
-            'Sunglasses',
-            'Upper-clothes',
-            'Skirt',
-            'Pants',
-            'Dress',
-            'Belt',
-            'Left-shoe',
-            'Right-shoe',
-            'Face',
-            'Left-leg',
-            'Right-leg',
-            'Left-arm',
-            'Right-arm',
-            'Bag',
-            'Scarf',
+            *('Background', 'Hat', 'Hair', 'Sunglasses', 'Upper-clothes', 'Skirt', 'Pants', 'Dress', 'Belt'),
+            *('Left-shoe', 'Right-shoe', 'Face', 'Left-leg', 'Right-leg', 'Left-arm', 'Right-arm', 'Bag', 'Scarf'),
         ),
     ),
     'pascal-person-part': ParsingDataset(
@@ -86,21 +54,21 @@ DATASETS = {
 
 @MODELS.register_module()
 class SCHP(FrozenTeacher):
-    """A frozen human parsing network: which body part, garment or background each place of a frame shows.
+    """A frozen human parsing network: the body part, garment or background at each position of a frame.
 
-    "Self-Correction for Human Parsing", Li, Xu, Wei, Yang, 2020: f_t of Equation 2 of the human-prior method. The frame
-    goes in as SCHP's own evaluation does it: BGR, ImageNet's mean and standard deviation, centred in the input on black
-    (:mod:`~videossl.models.teachers.letterbox`). The whole frame is treated as one person. The result is the fusion map;
-    for a frame that is not square, what lies on the black bars is cut off.
+    "Self-Correction for Human Parsing", Li, Xu, Wei, Yang, 2020: f_t of Equation 2 of the human-prior method. The input is
+    prepared as in SCHP's own evaluation: BGR, ImageNet's mean and standard deviation, centred in the input on black
+    (:mod:`~videossl.models.teachers.letterbox`). The whole frame is treated as one person. The result is the fusion map,
+    without the black bars of a frame that is not square.
 
     Args:
-        checkpoint: path of the released checkpoint of ``dataset``, which videossl cannot bring along.
+        checkpoint: path of the released checkpoint of ``dataset``, which is not part of videossl.
         dataset: ``'lip'`` (20 classes), ``'atr'`` (18) or ``'pascal-person-part'`` (7 body parts without garments).
-        input_size: height and width of the input, or one number for both. None: what the network was trained at: 473 for
-            LIP, 512 for the others.
-        allow_random: without a checkpoint, go on with random weights: to try a pipeline out, as nothing can be learned
-            from them.
-        layers: blocks in each stage of the network. Anything but the default is for trying out, too.
+        input_size: height and width of the input, or one number for both. None: the size in training: 473 for LIP, 512 for
+            the others.
+        allow_random: without a checkpoint, go on with random weights, to try a pipeline out. A student learns nothing from
+            them.
+        layers: blocks in each stage of the network. Other values than the default are for tests.
         width: factor on the network's channels, likewise.
 
     Raises:
@@ -124,8 +92,7 @@ class SCHP(FrozenTeacher):
         layers: Sequence[int] = (3, 4, 23, 3),
         width: float = 1.0,
     ) -> None:
-        if dataset not in DATASETS:
-            raise ValueError(f'SCHP: dataset must be one of {list(DATASETS)}, got {dataset!r}')
+        check_choice('SCHP: dataset', dataset, DATASETS)
         released = DATASETS[dataset]
         if checkpoint is None and not allow_random:
             raise ValueError(

@@ -15,7 +15,7 @@ CLASS_LAYER = 'fushion.3.weight'
 
 
 def load_schp(network: nn.Module, path: str) -> None:
-    """Fill a :class:`~videossl.models.teachers.AugmentedCE2P` from a checkpoint; every tensor must find its place.
+    """Fill a :class:`~videossl.models.teachers.AugmentedCE2P` from a checkpoint, every tensor of it.
 
     Three kinds of file are told apart:
 
@@ -23,7 +23,7 @@ def load_schp(network: nn.Module, path: str) -> None:
       |weight| + 1e-5 and not by weight; every norm's weight is replaced by that.
     - The files of September 2019, in which the norms behind the ResNet are nested one level deeper (``...2.bn.weight``).
       They were trained with ordinary batch norms: weights are taken as they are.
-    - What was saved from this network, which is known by its batch norms' counters: likewise.
+    - Files saved from this network, recognised by the counters of their batch norms: likewise.
 
     Args:
         network: the network to fill, in place.

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 class LeakyBatchNorm2d(nn.BatchNorm2d):
     """Batch norm followed by a leaky ReLU of slope 0.01: the norm of everything behind the ResNet.
 
-    The activation has no place of its own in the module, so that the released checkpoints' numbering stays valid.
+    The activation is not a module of its own, so that the numbering in the released checkpoints stays valid.
     """
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ class EdgeBranch(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Joins the context with the fine map of stride 4, and classifies every place a first time."""
+    """Joins the context with the fine map of stride 4, and classifies every position a first time."""
 
     def __init__(
         self, context_channels: int, fine_channels: int, channels: int, reduced_channels: int, num_classes: int
@@ -119,7 +119,7 @@ class Decoder(nn.Module):
 
 
 class AugmentedCE2P(nn.Module):
-    """Assigns every place of an image to a body part, a garment or the background.
+    """Classifies every position of an image as a body part, a garment or the background.
 
     "Self-Correction for Human Parsing", Li, Xu, Wei, Yang, 2020, section 3, whose network is that of "Devil in the
     Details: Towards Accurate Single and Multiple Human Parsing", Ruan et al., 2019, with a fusion of the parsing and the
@@ -181,7 +181,7 @@ class AugmentedCE2P(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """The fusion map, SCHP's result. What leads only to the two side outputs is not computed."""
+        """The fusion map, SCHP's result. Layers of the two side outputs alone are not computed."""
         return self._fusion(*self._features(images))
 
     def all_outputs(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,44 @@
+# Rows and columns of all studies. A study inherits them, names its recipe and data, and may leave rows out with None.
+recipe = '../recipes/every_method.py'
+seeds = [0, 1, 2, 3, 4]
+columns = ['probe', 'knn', 'R@1', 'R@5', 'finetune']
+# The net before training; batch norm has measured the videos. Without pretraining everything is learnt from the labels.
+baseline = dict(features='random', finetune='scratch')
+rows = dict(
+    random=dict(title='random net', untrained='vspp'),
+    scratch=dict(title='from scratch', finetune='finetune_scratch'),
+    aux=dict(title='auxSKD alone', features='aux', finetune='finetune_aux'),
+    vspp=dict(title='VSPP', features='vspp', finetune='finetune_vspp'),
+    aux_vspp=dict(
+        title='auxSKD + VSPP', features='vspp_after_aux', finetune='finetune_vspp_after_aux', against=['vspp']
+    ),
+    video_pace=dict(title='VideoPace', features='video_pace', finetune='finetune_video_pace'),
+    aux_video_pace=dict(
+        title='auxSKD + VideoPace',
+        features='video_pace_after_aux',
+        finetune='finetune_video_pace_after_aux',
+        against=['video_pace'],
+    ),
+    vcop=dict(title='VCOP', features='vcop', finetune='finetune_vcop'),
+    aux_vcop=dict(
+        title='auxSKD + VCOP', features='vcop_after_aux', finetune='finetune_vcop_after_aux', against=['vcop']
+    ),
+    rspnet=dict(title='RSPNet', features='rspnet', finetune='finetune_rspnet'),
+    aux_rspnet=dict(
+        title='auxSKD + RSPNet', features='rspnet_after_aux', finetune='finetune_rspnet_after_aux', against=['rspnet']
+    ),
+    # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
+    human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
+    aux_human_prior=dict(
+        title='auxSKD + human prior',
+        features='human_prior_after_aux',
+        finetune='finetune_human_prior_after_aux',
+        against=['human_prior'],
+        needs='parsing_lip',
+    ),
+)
+# Fine-tuning with few labels repeats the list more often, so that it takes as many iterations as with all.
+few_labels = dict(counts=[1, 2, 5, 10], finetune=[5], repeats='train_dataloader.sampler.repeats')
+protocol = 'auxskd'
+views = dict(size=64, resize=72)
+options = {'all.default_hooks.checkpoint.max_keep_ckpts': 1}

@@ -1,0 +1,50 @@
+# Every pretext method, alone and behind auxSKD with its own views, fine-tuned and tested, at 64x64 pixels. configs/studies runs
+# it with several seeds. The human prior reads stored maps: tools/data/extract_parsing.py.
+__laptop = '../laptop/{}_16x1x1-64px-20e_videos-rgb.py'
+__finetune = dict(config=__laptop.format('finetune_r3d-10'), ann_file='train', test_ann_file='test')
+__finetune_branched = dict(__finetune, config=__laptop.format('finetune_human-prior-r3d-10'))
+# A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
+__methods = dict(
+    vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
+    video_pace=('VideoPace', 'video-pace_r3d-10', 'aux_video_pace_views', __finetune),
+    vcop=('VCOP', 'vcop_r3d-10', 'aux_vcop_views', __finetune),
+    rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
+    human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
+)
+__views = dict(
+    aux='', aux_video_pace_views='_video-pace-views', aux_vcop_views='_vcop-views', aux_rspnet_views='_rspnet-views'
+)
+ann_files = dict(pretrain='train.txt', train='train.txt', test='test.txt')
+stages = dict(
+    finetune_scratch=dict(__finetune),
+    **{
+        name: dict(config=__laptop.format(f'aux-skd_r3d-10{views}'), ann_file='pretrain')
+        for name, views in __views.items()
+    },
+    finetune_aux=dict(__finetune, init_from='aux'),
+    **{
+        name: stage
+        for method, (_, config, aux, finetune) in __methods.items()
+        for name, stage in {
+            method: dict(config=__laptop.format(config), ann_file='pretrain'),
+            f'{method}_after_aux': dict(config=__laptop.format(config), ann_file='pretrain', init_from=aux),
+            f'finetune_{method}': dict(finetune, init_from=method),
+            f'finetune_{method}_after_aux': dict(finetune, init_from=f'{method}_after_aux'),
+        }.items()
+    },
+)
+table = dict(
+    chance=dict(acc_speed=1 / 4, acc_segment=1 / 4, acc_order=1 / 6, acc_motion=1 / 2, acc_appearance=1 / 256),
+    rows=[
+        dict(name='scratch', stages=['finetune_scratch']),
+        dict(name='auxSKD', stages=['aux', 'finetune_aux']),
+        *(
+            row
+            for method, (title, _, aux, _) in __methods.items()
+            for row in (
+                dict(name=title, stages=[method, f'finetune_{method}']),
+                dict(name=f'auxSKD + {title}', stages=[aux, f'{method}_after_aux', f'finetune_{method}_after_aux']),
+            )
+        ),
+    ],
+)

@@ -1,0 +1,43 @@
+# Every method on the MovingShapes videos: a net of a quarter of the width, short schedules with a higher learning rate, a bank
+# no larger than the data, and the shapes' masks in the place of human parsing.
+_base_ = './every_method.py'
+__schedule = {
+    'optim_wrapper.optimizer.lr': 0.03,
+    'train_dataloader.sampler.repeats': 5,
+    'train_cfg.max_epochs': 6,
+    'param_scheduler.0.milestones': [4, 5],
+}
+__net = {'model.backbone.base_channels': 16}
+__branched_net = {'model.backbone.backbone.base_channels': 16}
+__necks = {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128}
+__methods = dict(
+    vspp={**__net, **__schedule, 'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128},
+    video_pace={**__net, **__schedule, 'model.heads.speed.in_channels': 128},
+    vcop={**__net, **__schedule, 'model.heads.order.in_channels': 128},
+    rspnet={**__net, **__schedule, **__necks},
+    human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
+)
+__finetune = {**__schedule, 'model.cls_head.num_classes': 8}
+__aux = {
+    **__net,
+    'model.necks.projection.in_channels': 128,
+    'model.memory_bank.size': 320,
+    'train_dataloader.sampler.repeats': 4,
+    'train_cfg.max_epochs': 2,
+    'param_scheduler.0.milestones': [1],
+}
+__masks = '../laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py'
+stages = {
+    name: dict(
+        **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
+        options=__aux
+        if name in ('aux', 'aux_video_pace_views', 'aux_vcop_views', 'aux_rspnet_views')
+        else __methods[name.removesuffix('_after_aux')]
+        if not name.startswith('finetune')
+        else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}
+        if 'human_prior' in name
+        else {**__net, **__finetune, 'model.cls_head.in_channels': 128},
+    )
+    for name in _base_.stages
+}
+table = dict(chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8})

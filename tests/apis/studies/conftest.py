@@ -1,0 +1,110 @@
+"""What the tests of studies share: a small study, and stand-ins for training, test and evaluation."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from videossl.apis.studies import study as studies
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+STUDY = """
+_base_ = '{base}'
+recipe = '{recipe}'
+seeds = [0, 1, 2]
+few_labels = dict(counts=[1, 2, 50], finetune=[1])
+group = r'actor(\\d)'
+rows = {{name: None for name in _base_.rows if name not in ('random', 'scratch', 'vspp', 'aux_vspp', 'human_prior')}}
+{more}
+"""
+# Accuracies rise with the row and the seed, so that every number of a table can be foretold.
+STAND_IN = """
+import json, os, sys, time
+module = sys.argv[2].rpartition('.')[2]
+if module == 'features':
+    job = json.load(open(sys.argv[3]))
+    stage, folder = os.path.basename(os.path.dirname(job['out'])), os.path.dirname(job['out'])
+else:
+    folder = sys.argv[sys.argv.index('--work-dir') + 1]
+    stage = os.path.basename(folder)
+seed = int(os.path.basename(os.path.dirname(folder)).removeprefix('seed_'))
+with open(os.environ['CALLS'], 'a') as calls:
+    call = dict(tool=module, stage=stage, seed=seed, pid=os.getpid(), cores=len(os.sched_getaffinity(0)))
+    calls.write(json.dumps(call) + chr(10))
+if os.environ.get('FAIL') == f'{module} {stage} {seed}':
+    sys.exit('ValueError: made to fail')
+if os.environ.get('SLOW') == f'{module} {stage} {seed}':
+    time.sleep(60)
+gain = 0.1 * ('vspp' in stage and 'untrained' not in stage) + 0.2 * ('aux' in stage) + 0.01 * seed * seed
+# A higher learning rate of this or of pretraining shows in the result.
+place = os.path.dirname(os.path.dirname(folder))
+gain += 0.02 * ('vspp.lr=0.2' in place and 'vspp' in stage and 'untrained' not in stage)
+gain += 0.01 * ('lr=0.4' in place and 'finetune' in stage)
+if module == 'train':
+    for name in ('epoch_1.pth', 'last_checkpoint'):
+        open(os.path.join(folder, name), 'w').write('/a/folder/of/before/epoch_1.pth')
+elif module == 'test':
+    json.dump({'acc/top1': 0.4 + gain, 'acc/top5': 1.0}, open(sys.argv[sys.argv.index('--metrics-file') + 1], 'w'))
+else:
+    probe = dict(linear_probe=dict(top1=0.3 + gain, top5=1.0, protocol='probe as ever', notes=[]))
+    retrieval = {'R@1': 0.1 + gain, 'R@5': 0.25 + gain, 'protocol': 'cosine'}
+    neighbours = dict(top1=0.2 + gain, protocol='20 nearest')
+    results = dict(all=dict(probe, knn=neighbours, retrieval=retrieval), **{str(n): probe for n in job['counts']})
+    json.dump(dict(job=job, results=results, seconds=6.0), open(job['out'], 'w'))
+"""
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """A folder with lists of 18 training videos of three actors and 6 test videos of another, of two classes; no videos."""
+    folder = tmp_path / 'my videos'
+    folder.mkdir()
+    train = [f'actor{actor}/{label}_{take}.mp4 {label}' for actor in (1, 2, 3) for label in (0, 1) for take in range(3)]
+    test = [f'actor4/{label}_{take}.mp4 {label}' for label in (0, 1) for take in range(3)]
+    for name, lines in (('train.txt', train), ('test.txt', test)):
+        (folder / name).write_text(''.join(f'{line}\n' for line in lines))
+    return folder
+
+
+@pytest.fixture
+def write_study(tmp_path):
+    """A function that writes a study with some more settings, and returns its path."""
+
+    def write(more: str = '') -> Path:
+        path = tmp_path / 'small.py'
+        base, recipe = CONFIGS / '_base_' / 'studies' / 'every_method.py', CONFIGS / 'recipes' / 'every_method.py'
+        path.write_text(STUDY.format(base=base, recipe=recipe, more=more))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Replaces training, test and evaluation by a script that takes no time; returns a function that lists its calls."""
+    (tmp_path / 'stand_in.py').write_text(STAND_IN)
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{tmp_path}/stand_in.py" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, 'executable', str(python))
+    monkeypatch.setenv('CALLS', str(tmp_path / 'calls'))
+    (tmp_path / 'calls').write_text('')
+    return lambda: [json.loads(line) for line in (tmp_path / 'calls').read_text().splitlines()]
+
+
+@pytest.fixture
+def run(videos, write_study, tmp_path, capsys):
+    """A function that runs the small study; returns the exit status, what was printed, and the results."""
+
+    def run(*arguments, more: str = ''):
+        status = 0
+        where = ['--data-root', str(videos), '--work-dir', str(tmp_path / 'work')]
+        try:
+            studies.main([str(write_study(more)), *where, '--jobs', '4', *arguments])
+        except SystemExit as error:
+            status = error.code
+        results = tmp_path / 'work' / 'results.json'
+        return status, capsys.readouterr().out, json.loads(results.read_text()) if results.exists() else None
+
+    return run

@@ -1,0 +1,170 @@
+"""What a study lays out: lists, rows, grid points and stages."""
+
+from pathlib import Path
+
+import pytest
+
+from videossl.apis.studies.reader import read_study
+from videossl.apis.studies.study import parse_args
+from videossl.compat import config_directory
+from videossl.datasets.annotations import read_annotations
+from videossl.errors import ConfigError
+
+STUDIES = sorted(path.name for path in (Path(config_directory()) / 'studies').glob('*.py'))
+
+
+@pytest.fixture
+def read(videos, write_study, tmp_path):
+    def read(*arguments, more=''):
+        where = ['--data-root', str(videos), '--work-dir', str(tmp_path / 'work')]
+        return read_study(parse_args([str(write_study(more)), *where, *arguments]))
+
+    return read
+
+
+def paths(file: Path) -> set[str]:
+    return {path for path, _ in read_annotations(str(file))}
+
+
+@pytest.mark.parametrize('name', STUDIES)
+def test_every_ready_study_lays_out_all_rows_with_every_setting_in_its_place(name, tmp_path, videos):
+    lists = [f'{split}={split if split == "test" else "train"}.txt' for split in ('pretrain', 'train', 'test')]
+    (videos / 'masks').mkdir()
+    study = read_study(
+        parse_args(
+            [
+                str(Path(config_directory()) / 'studies' / name),
+                *('--data-root', str(videos), '--ann-file', *lists, '--work-dir', str(tmp_path), '--seeds', '7'),
+                *('--group', r'actor(\d)'),
+            ]
+        )
+    )
+    assert {'random', 'scratch', 'vspp'} <= set(study.rows)
+    assert (len(study.rows) == 13) == (name == 'moving_shapes.py')
+    assert (study.split == 'select') == (len(study.points) > 1) == ('select' in name), (
+        'a grid never meets the test split'
+    )
+    for run in study.runs:
+        for stage in run.stages.values():
+            assert stage.resolved_config.randomness.seed == 7, 'settings are merged without an error'
+            assert stage.resolved_config.get('model', {}).get('cls_head', {}).get('num_classes', 2) == 2
+        assert set(run.features) == set(study.rows) - {'scratch'}
+        assert {row for row, _ in run.finetuned} == set(study.rows) - {'random'}
+
+
+def test_rows_share_the_stages_that_they_have_in_common(read):
+    (run,) = read('--seeds', '3').runs
+    assert list(run.stages) == [
+        'untrained_vspp', 'finetune_scratch', 'finetune_scratch_1', 'vspp', 'finetune_vspp', 'finetune_vspp_1', 'aux',
+        'vspp_after_aux', 'finetune_vspp_after_aux', 'finetune_vspp_after_aux_1'
+    ]  # fmt: skip
+    assert run.stages['vspp_after_aux'].init_from is run.stages['aux']
+    assert run.stages['finetune_vspp_after_aux_1'].init_from is run.stages['vspp_after_aux']
+    assert run.features['aux_vspp'] is run.stages['vspp_after_aux']
+
+
+def test_the_random_net_is_that_of_the_pretext_task_without_a_step(read):
+    (run,) = read('--seeds', '3').runs
+    untrained, trained = (run.stages[name].resolved_config for name in ('untrained_vspp', 'vspp'))
+    assert untrained.model == trained.model and untrained.randomness == trained.randomness
+    assert untrained.optim_wrapper.optimizer.lr == 0 and untrained.train_cfg.max_epochs == 1
+
+
+def test_few_labels_are_nested_and_take_as_many_iterations(read):
+    study = read('--seeds', '3')
+    assert study.counts == [1, 2], '50 of a class are more than there are'
+    (run,) = study.runs
+    few, everything = run.stages['finetune_vspp_1'], run.stages['finetune_vspp']
+    assert len(read_annotations(few.ann_file)) == 2 and len(read_annotations(everything.ann_file)) == 18
+    repeats = [stage.resolved_config.train_dataloader.sampler.repeats for stage in (few, everything)]
+    assert repeats[0] == 9 * repeats[1]
+
+
+def test_columns_that_are_not_asked_for_cost_nothing(read):
+    assert set(read('--columns', 'probe').runs[0].stages) == {'untrained_vspp', 'vspp', 'aux', 'vspp_after_aux'}
+    assert set(read('--columns', 'finetune', '--rows', 'scratch').runs[0].stages) == {
+        'finetune_scratch',
+        'finetune_scratch_1',
+    }
+
+
+def test_a_grid_shares_what_its_points_do_not_change(read):
+    study = read('--seeds', '0', '--columns', 'probe', more="grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2]}")
+    first, second = study.runs
+    assert [run.folder.parent.name for run in study.runs] == ['vspp.lr=0.1', 'vspp.lr=0.2']
+    assert first.stages['vspp'] is not second.stages['vspp']
+    assert first.stages['vspp_after_aux'] is second.stages['vspp_after_aux']
+    assert [run.stages['vspp'].resolved_config.optim_wrapper.optimizer.lr for run in study.runs] == [0.1, 0.2]
+
+
+def test_a_pattern_sets_every_stage_of_such_a_name(read):
+    (run,) = read('--seeds', '0', '--cfg-options', 'finetune*.train_cfg.max_epochs=3').runs
+    epochs = {name: stage.resolved_config.train_cfg.max_epochs for name, stage in run.stages.items()}
+    assert {number for name, number in epochs.items() if name.startswith('finetune')} == {3}
+    assert epochs['vspp'] == epochs['aux'] == 20
+    with pytest.raises(ConfigError, match='no stage is called like that'):
+        read('--cfg-options', 'fintune*.train_cfg.max_epochs=3')
+
+
+def test_a_row_without_its_maps_is_left_out_and_named(read, videos):
+    study = read(more='')
+    assert 'human_prior' not in study.rows and any('human prior was left out' in note for note in study.notes)
+    (videos / 'parsing_lip').mkdir()
+    assert 'human_prior' in read().rows
+
+
+# ------------------------------------------------------------------------------------------------------------- the data
+def test_the_select_split_holds_whole_actors_out_and_reads_no_test_label(read, videos):
+    (videos / 'longer.txt').write_text((videos / 'train.txt').read_text() + 'actor4/0_0.mp4 0\nactor5/9.mp4 0\n')
+    (videos / 'test.txt').write_text('actor4/0_0.mp4 9\n')
+    study = read('--split', 'select', '--ann-file', 'pretrain=longer.txt')
+    train, test, pretrain = (paths(study.lists[name]) for name in ('train', 'test', 'pretrain'))
+    assert train | test == paths(videos / 'train.txt') and not train & test
+    actors = [{path.partition('/')[0] for path in part} for part in (train, test)]
+    assert [len(part) for part in actors] == [2, 1] and not actors[0] & actors[1]
+    assert pretrain == train | {'actor5/9.mp4'}, 'neither the held-out actor nor test videos'
+    assert study.num_classes == 2
+
+
+def test_a_folder_of_class_folders_is_divided(write_study, tmp_path):
+    folder = tmp_path / 'clips'
+    for name in ('run', 'walk'):
+        (folder / name).mkdir(parents=True)
+        for take in range(10):
+            (folder / name / f'p{take % 5}_{take}.mp4').touch()
+    arguments = [str(write_study()), '--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
+    study = read_study(parse_args(arguments))
+    assert [len(read_annotations(str(study.lists[name]))) for name in ('train', 'test')] == [14, 6]
+    assert any('--group PATTERN' in note for note in study.notes)
+    study = read_study(parse_args([*arguments, '--group', r'p(\d)']))
+    people = [{Path(path).name[:2] for path in paths(study.lists[name])} for name in ('train', 'test')]
+    assert not people[0] & people[1] and len(people[0] | people[1]) == 5
+
+
+def test_a_test_video_that_is_trained_on_is_refused(read, videos):
+    with (videos / 'train.txt').open('a') as file:
+        file.write('actor4/1_1.mp4 1\n')
+    with pytest.raises(ConfigError, match=r'1 test videos are in .*train.txt too, the first being actor4/1_1.mp4'):
+        read()
+
+
+def test_guessing_is_the_share_of_the_commonest_class(read, videos):
+    (videos / 'test.txt').write_text('a.mp4 0\nb.mp4 0\nc.mp4 0\nd.mp4 1\n')
+    (videos / 'train.txt').write_text('e.mp4 0\nf.mp4 0\ng.mp4 1\n')
+    assert read().chance == 0.75
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'more', 'message'),
+    [
+        (['--rows', 'nothing'], '', 'there is no nothing'),
+        ([], 'colums = 1', 'unknown'),
+        ([], "rows = dict(vspp=dict(feature='vspp'))", 'unknown'),
+        ([], "rows = dict(vspp=dict(features='none'))", 'has no stage none'),
+        (['--ann-file', 'train=absent.txt'], '', 'there is no list'),
+        (['--ann-file', 'other=train.txt'], '', 'expected NAME=LIST'),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(read, arguments, more, message):
+    with pytest.raises(ConfigError, match=message):
+        read(*arguments, more=more)

@@ -1,0 +1,240 @@
+"""What a study runs, in which order, and what its report says; with stand-ins for training, test and evaluation."""
+
+import _thread
+import json
+import os
+import signal
+import threading
+import time
+
+import cv2
+import pytest
+
+from videossl.apis.studies.results import verdict_of
+from videossl.cores import available_cores
+from videossl.evaluation.statistics import Interval, t_interval
+from videossl.folder_lock import folder_lock
+
+QUESTION = "answer = dict(rows=['vspp', 'aux_vspp'], columns=['finetune'], labels=['all', 1])"
+GRID = "grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2]}"
+
+
+@pytest.fixture
+def cell(tmp_path):
+    def cell(**key):
+        results = json.loads((tmp_path / 'work' / 'results.json').read_text())
+        (found,) = [
+            entry for entry in results['cells'] if dict(dict(point=0, labels='all'), **key).items() <= entry.items()
+        ]
+        return found
+
+    return cell
+
+
+def test_every_step_runs_once_and_after_what_it_needs(stand_in, run):
+    status, output, results = run('--seeds', '0', '1', '--columns', 'probe', 'finetune', '--jobs', '3')
+    assert status == 0, output
+    calls = [(call['seed'], call['stage'], call['tool']) for call in stand_in()]
+    assert len(calls) == len(set(calls)) == 2 * (10 + 6 + 3), 'trainings, tests, evaluations'
+    for seed in (0, 1):
+        for stage in ('finetune_vspp', 'finetune_vspp_1'):
+            assert calls.index((seed, 'vspp', 'train')) < calls.index((seed, stage, 'train'))
+            assert calls.index((seed, stage, 'train')) < calls.index((seed, stage, 'test'))
+        assert calls.index((seed, 'vspp', 'train')) < calls.index((seed, 'vspp', 'features'))
+    assert results['steps'] == dict(done=26, all=26)
+    assert run('--seeds', '0', '1', '--columns', 'probe', 'finetune')[0] == 0 and len(stand_in()) == len(calls)
+
+
+def test_seeds_and_rows_may_be_added_later(stand_in, run, cell):
+    run('--seeds', '0', '--rows', 'random', '--columns', 'probe')
+    assert cell(row='random', column='probe')['low'] is None
+    before = len(stand_in())
+    _, output, results = run('--seeds', '0', '1', '--rows', 'random', 'vspp', '--columns', 'probe')
+    assert {(call['seed'], call['stage']) for call in stand_in()[before:]} == {
+        (1, 'untrained_vspp'), (0, 'vspp'), (1, 'vspp')
+    }  # fmt: skip
+    assert len(results['commands']) == 2 and '2 of 8 steps were done before' in output
+
+
+def test_cells_have_the_mean_and_the_interval_over_the_seeds(stand_in, run, cell):
+    run()
+    found = cell(row='vspp', column='probe')
+    assert found['values'] == pytest.approx({'0': 0.4, '1': 0.41, '2': 0.44})
+    expected = t_interval([0.4, 0.41, 0.44])
+    assert (found['mean'], found['low'], found['high']) == pytest.approx((expected.mean, expected.low, expected.high))
+    assert found['standard_error'] == pytest.approx((found['mean'] * (1 - found['mean']) / 6) ** 0.5)
+    for column, value in {'knn': 0.2, 'R@1': 0.1, 'R@5': 0.25}.items():
+        assert cell(row='random', column=column)['values']['0'] == pytest.approx(value)
+    assert cell(row='scratch', column='finetune', labels='1')['values']['2'] == pytest.approx(0.44)
+    assert cell(row='aux_vspp', column='finetune')['values']['0'] == pytest.approx(0.7)
+
+
+def test_differences_are_paired_with_the_columns_baseline_and_with_the_rows_that_are_named(stand_in, run):
+    _, _, results = run()
+    found = {
+        (entry['row'], entry['against'], entry['column']): entry
+        for entry in results['differences']
+        if entry['labels'] == 'all'
+    }
+    assert ('vspp', 'random', 'probe') in found and ('vspp', 'scratch', 'finetune') in found
+    assert ('vspp', 'random', 'finetune') not in found and ('random', 'random', 'probe') not in found
+    step = found['aux_vspp', 'vspp', 'knn']
+    assert step['mean'] == pytest.approx(0.2) and step['excludes_zero'], 'the seeds differ alike in both rows'
+    assert step['high'] - step['low'] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_path):
+    _, output, _ = run(more=QUESTION + "\nnotes = ['These videos are small.']")
+    text = (tmp_path / 'work' / 'results.md').read_text()
+    half = 100 * t_interval([0.4, 0.41, 0.44]).half_width
+    assert f'| VSPP | 41.7 ± {half:.1f} |' in text
+    assert '| guessing | 50.0 | 50.0 | 50.0 |  | 50.0 |  |' in text
+    assert '## Accuracy in per cent on 6 test videos (mean ± half of the 95 % t-interval over 3 seeds)' in text
+    assert '| auxSKD + VSPP minus VSPP | +20.0 ± 0.0 * |' in text
+    assert '|  | 1 | 2 | all |' in text and '|  | 1 | all |' in text
+    for words in (
+        'largest binomial standard error | 20.1', 'nothing was selected on them', 'Epoch: the last of every stage',
+        'paired by seed', 'nested subsets', 'These videos are small.', 'linear probe: probe as ever', 'seeds: 0, 1, 2',
+        'tools/run_study.py', 'torch ', 'scipy '
+    ):  # fmt: skip
+        assert words in text, words
+    for line in (line for line in text.splitlines() if line.startswith('| VSPP |')):
+        assert line.split('|')[2].strip() in output
+    assert cv2.imread(str(tmp_path / 'work' / 'results.png')) is not None
+
+
+def test_a_question_is_answered_in_words_with_how_sure_it_is(stand_in, run):
+    arguments = ['--rows', 'scratch', 'vspp', 'aux_vspp', '--columns', 'finetune']
+    _, output, results = run(*arguments, more=QUESTION)
+    assert [(answer['row'], answer['labels']) for answer in results['answers']] == [
+        ('vspp', 'all'), ('aux_vspp', 'all'), ('vspp', '1'), ('aux_vspp', '1')
+    ]  # fmt: skip
+    assert all(answer['confidence'] == pytest.approx(1 - 0.05 / 4) for answer in results['answers'])
+    line = next(line for line in output.splitlines() if 'VSPP against from scratch' in line)
+    assert line.startswith('Probably, it pays: ') and '+10.0 ± 0.0 points' in line
+    assert '3 seeds; the interval allows for 4 comparisons' in line and '6 test videos' in line
+    _, output, _ = run('--seeds', '0', *arguments, more=QUESTION)
+    assert 'One seed decides nothing' in output
+
+
+@pytest.mark.parametrize(
+    ('mean', 'half_width', 'error', 'verdict'),
+    [
+        (0.1, 0.05, 0.04, 'yes'),
+        (0.1, 0.05, 0.06, 'probably'),
+        (0.1, 0.12, 0.01, 'open'),
+        (-0.1, 0.05, 0.04, 'worse'),
+        (-0.1, 0.05, 0.06, 'probably worse'),
+        (0.1, None, 0.01, 'unknown'),
+    ],
+)
+def test_a_verdict_looks_at_the_seeds_and_at_the_number_of_test_videos(mean, half_width, error, verdict):
+    assert verdict_of(Interval(mean, half_width, 0.95, 3), error) == verdict
+
+
+def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path):
+    scalars = tmp_path / 'work' / 'seed_1' / 'vspp' / '20250101_000000' / 'vis_data' / 'scalars.json'
+    arguments = ['--seeds', '1', '3', '--rows', 'scratch', 'vspp', '--columns', 'probe', 'finetune']
+    _, _, results = run(*arguments)
+    assert results['warnings'][0].startswith('Two seeds give') and len(results['warnings']) == 2
+    assert results['warnings'][1].startswith('Fine-tuning does not beat guessing (50.0): from scratch (45.0). ')
+    scalars.parent.mkdir(parents=True)
+    scalars.write_text('{"loss": 1.0, "acc_speed": 0.26, "acc_segment": 0.6, "epoch": 1, "step": 1}\n')
+    _, output, results = run(*arguments)
+    assert 'vspp: acc_speed is 0.26, and guessing gives 0.25: the pretext task was not learnt' in output
+    assert len(results['warnings']) == 3 and results['warnings'][1] in (tmp_path / 'work' / 'results.md').read_text()
+
+
+def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, cell):
+    monkeypatch.setenv('FAIL', 'train vspp 1')
+    status, output, results = run('--columns', 'probe')
+    assert status == 1 and 'ValueError: made to fail' in output
+    assert {title.partition(',')[0] for title in results['failed']} == {'seed 1'}
+    assert cell(row='vspp', column='probe')['number'] == 2 and cell(row='aux_vspp', column='probe')['number'] == 3
+    assert '(2 of 3 seeds)' in output
+    monkeypatch.delenv('FAIL')
+    status, _, results = run('--columns', 'probe')
+    assert status == 0 and not results['failed'] and cell(row='vspp', column='probe')['number'] == 3
+
+
+def test_an_evaluation_that_fails_is_shown_with_the_end_of_its_log(stand_in, run, monkeypatch):
+    monkeypatch.setenv('FAIL', 'features vspp 0')
+    status, output, _ = run('--seeds', '0', '--columns', 'probe')
+    assert status == 1 and 'features.log:\nValueError: made to fail' in output
+
+
+def test_asked_to_end_it_ends_what_runs_and_says_how_to_go_on(stand_in, run, monkeypatch, tmp_path):
+    monkeypatch.setenv('SLOW', 'train vspp 0')
+
+    def ask():
+        while not any(call['stage'] == 'vspp' for call in stand_in()):
+            time.sleep(0.05)
+        _thread.interrupt_main(signal.SIGTERM)
+
+    threading.Thread(target=ask).start()
+    status, output, results = run('--seeds', '0', '--columns', 'probe', '--jobs', '2')
+    assert status == 130 and output.rstrip().endswith('stopped; run the same command again to go on')
+    for call in stand_in():
+        with pytest.raises(ProcessLookupError):
+            os.kill(call['pid'], 0)
+    assert 'Unfinished: ' in (tmp_path / 'work' / 'results.md').read_text()
+    monkeypatch.delenv('SLOW')
+    status, _, results = run('--seeds', '0', '--columns', 'probe')
+    assert status == 0 and results['steps'] == dict(done=7, all=7)
+
+
+def test_changed_settings_are_not_mixed_with_what_is_there(stand_in, run):
+    run('--seeds', '0', '--columns', 'probe')
+    before = len(stand_in())
+    status, output, _ = run('--seeds', '0', '--columns', 'probe', '--cfg-options', 'vspp.train_cfg.max_epochs=3')
+    assert status == 1 and 'holds stage "vspp" of other settings' in output and len(stand_in()) == before
+
+
+def test_fine_tuned_nets_are_removed_and_pretrained_ones_kept(stand_in, run, tmp_path):
+    run('--seeds', '0')
+    folder = tmp_path / 'work' / 'seed_0'
+    assert (folder / 'vspp' / 'epoch_1.pth').exists() and not (folder / 'finetune_vspp' / 'epoch_1.pth').exists()
+    assert run('--seeds', '0')[0] == 0, 'what is done needs none'
+
+
+def test_jobs_share_the_cores(stand_in, run, monkeypatch):
+    run('--seeds', '0', '--rows', 'scratch', '--jobs', '64')
+    assert {call['cores'] for call in stand_in()} == {1}
+    assert available_cores() >= 1
+    before = len(stand_in())
+    run('--seeds', '1', '--rows', 'scratch', '--jobs', '1')
+    assert {call['cores'] for call in stand_in()[before:]} == {available_cores()}
+
+
+def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
+    grid = "grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2], 'finetune*.optim_wrapper.optimizer.lr': [0.3, 0.4]}"
+    arguments = ['--columns', 'probe', 'finetune', '--rows', 'random', 'scratch', 'vspp', '--seeds', '0']
+    _, output, results = run(*arguments, '--split', 'select', more=grid)
+    assert [(entry['row'], entry['column']) for entry in results['selected']] == [
+        ('scratch', 'finetune'), ('vspp', 'probe'), ('vspp', 'finetune')
+    ]  # fmt: skip
+    best = {(entry['row'], entry['column']): list(entry['options'].values()) for entry in results['selected']}
+    assert best['scratch', 'finetune'][1] == 0.4 and best['vspp', 'probe'][0] == 0.2
+    assert best['vspp', 'finetune'] == [0.2, 0.4]
+    assert 'Best on the held-out training videos, fine-tuning, VSPP: vspp.lr 0.2, finetune*.lr 0.4' in output
+    text = (tmp_path / 'work' / 'results.md').read_text()
+    assert 'training videos that were held out' in text and 'no test video was used' in text
+
+
+def test_a_grid_on_the_test_split_shows_all_points_and_says_so(stand_in, run, tmp_path):
+    _, output, results = run('--columns', 'probe', '--rows', 'vspp', '--seeds', '0', more=GRID)
+    assert results['selected'] == [] and 'Best on' not in output
+    text = (tmp_path / 'work' / 'results.md').read_text()
+    assert '| VSPP; lr 0.1 |' in text and '| VSPP; lr 0.2 |' in text
+    assert 'all 2 grid points are shown; none was selected on the test videos' in text
+
+
+def test_a_dry_run_lists_the_steps_and_starts_none(stand_in, run):
+    status, output, _ = run('--dry-run', '--seeds', '0')
+    assert status == 0 and not stand_in() and 'seed 0, vspp: features' in output
+
+
+def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):
+    with folder_lock(tmp_path / 'work', 'study'):
+        status, output, _ = run('--seeds', '0')
+    assert status == 1 and 'another run works in' in output and not stand_in()

@@ -1,0 +1,90 @@
+"""Retrieval sheets."""
+
+import numpy as np
+import pytest
+
+from videossl.features.clip_features import ClipFeatures
+from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
+from videossl.visualization.retrieval_sheet import RIGHT, WRONG, thumbnail
+
+
+def rgb(colour):
+    return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+
+
+def test_neighbours_come_by_similarity_and_equal_ones_by_place():
+    gallery = np.array([[0.0, 1], [1, 0], [1, 0], [0.6, 0.8]])
+    places, similarities = nearest(gallery, np.array([[1.0, 0]]), k=9)
+    assert places.tolist() == [[1, 2, 3, 0]] and similarities.tolist() == [[1, 1, 0.6, 0]]
+    with pytest.raises(ValueError, match='k must'):
+        nearest(gallery, gallery, 0)
+
+
+def test_a_retrieval_sheet_frames_right_green_and_wrong_red(videos, tmp_path):
+    row = RetrievalRow(
+        str(videos / 'a.mp4'),
+        'run',
+        [str(videos / 'b.mp4'), str(tmp_path / 'gone.mp4')],
+        ['run', 'sit'],
+        [True, False],
+        [0.9, 0.5],
+    )
+    figure = draw_retrieval_sheet([row, row, row], 'title')
+    pictures = [axes.images[0].get_array() for axes in figure.axes]
+    assert len(pictures) == 9
+    for number in range(3):
+        assert pictures[3 * number + 1][0, 0].tolist() == rgb(RIGHT)
+        assert pictures[3 * number + 2][0, 0].tolist() == rgb(WRONG)
+    assert [axes.get_title() for axes in figure.axes[:3]] == ['query: run', 'run\n0.9000', 'sit\n0.5000']
+    middle = pictures[0][30:70, 30:70]
+    assert np.abs(middle - 4.0 * 30).max() < 4  # the frame in the middle of 60, each four times its number
+    with pytest.raises(ValueError, match='no queries'):
+        draw_retrieval_sheet([])
+
+
+def test_a_thumbnail_keeps_the_shape_and_marks_a_video_that_cannot_be_read(tmp_path):
+    (tmp_path / 'broken.mp4').write_text('no video')
+    cross = thumbnail(tmp_path / 'broken.mp4', 64)
+    assert cross.shape == (64, 64, 3) and cross[2, 32, 0] == 190 and cross[32, 32, 0] == 90
+
+
+def features_file(path, labels, videos, readable=None):
+    count = len(labels)
+    features = np.zeros((count, 2, 4), dtype=np.float32)
+    features[np.arange(count), :, labels] = 1
+    readable = np.ones(count, bool) if readable is None else np.array(readable)
+    features[~readable] = 0
+    ClipFeatures(
+        features,
+        np.array(labels),
+        [videos[number % len(videos)] for number in range(count)],
+        readable,
+        dict(split='list.txt'),
+    ).save(path)
+    return str(path)
+
+
+def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(analysis_tool, videos, tmp_path, read_picture):
+    tool = analysis_tool('retrieval_sheet')
+    train = features_file(tmp_path / 'train.npz', [0, 1, 0, 1], ['b.mp4'], [False, True, True, True])
+    test = features_file(tmp_path / 'test.npz', [1, 0, 1], ['a.mp4'], [True, True, False])
+    arguments = [
+        train,
+        test,
+        '--data-root',
+        str(videos),
+        '--k',
+        '3',
+        '--queries-shown',
+        '9',
+        '--out',
+        str(tmp_path / 'out.png'),
+    ]
+    rows = tool.retrieval_rows(
+        ClipFeatures.load(train), ClipFeatures.load(test), tool.parse_args(arguments), ['run', 'sit']
+    )
+    assert [row.query_class for row in rows] == ['sit', 'run']
+    assert [row.right for row in rows] == [[True, True, False], [True, False, False]]
+    assert rows[0].neighbour_classes == ['sit', 'sit', 'run']
+    tool.main(arguments)
+    assert read_picture(tmp_path / 'out.png').std() > 0

@@ -1,0 +1,1 @@
+"""Studies: the rows of a table, each run with several seeds, with intervals and differences."""

@@ -1,0 +1,83 @@
+"""What a study asks of a checkpoint's features, in a process of its own: probe, kNN, retrieval, and the probe with few labels."""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.device import get_device
+
+from videossl.evaluation import ClipFeatures, evaluate_features, protocol_of
+from videossl.evaluation.statistics import nested_subsets
+from videossl.files import whole_file
+
+from .. import extract_features, load_backbone
+from ..running.launch import keep_freed_memory
+
+ALL = 'all'
+
+
+def subset(features: ClipFeatures, places: list[int]) -> ClipFeatures:
+    """Features of some of the videos."""
+    return replace(
+        features,
+        features=features.features[places],
+        labels=None if features.labels is None else features.labels[places],
+        paths=[features.paths[place] for place in places],
+        readable=features.readable[places],
+    )
+
+
+def evaluate(job: dict) -> dict[str, dict]:
+    """Extract the features of both splits, or find them in the job's folder, and evaluate them.
+
+    Args:
+        job: ``checkpoint``, ``data_root``, ``train``, ``test`` (lists), ``protocol``, ``views`` (changes of the protocol),
+            ``counts`` (labels per class), ``seed`` (of their choice), ``features`` (path of the features, without ending).
+
+    Returns:
+        By the number of labels per class, ``'all'`` for all of them: what
+        :func:`~videossl.evaluation.evaluate_features` returns; for few labels the linear probe alone.
+    """
+    protocol = protocol_of(job['protocol'], **job['views'])
+    views = protocol.views()
+    views['num_clips'] = views.pop('clips')
+    model = load_backbone(job['checkpoint'], device=get_device())
+    train, test = (
+        extract_features(
+            model, job[split], job['data_root'], **views, out=f'{job["features"]}_{split}.npz', progress=False
+        )
+        for split in ('train', 'test')
+    )
+    results = {ALL: evaluate_features(train, test, protocol)}
+    labels = [] if train.labels is None else train.labels.tolist()
+    for count, places in nested_subsets(labels, job['counts'], job['seed']).items():
+        results[str(count)] = evaluate_features(subset(train, places), test, protocol, ['linear_probe'])
+    return results
+
+
+def end_without(parent: int) -> None:
+    """End this process once the one that started it is gone, so that two never write to one folder."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def main(path: str) -> None:
+    """Do what a file says, and write the results where it says."""
+    job = json.loads(Path(path).read_text())
+    threading.Thread(target=end_without, args=(job.pop('parent'),), daemon=True).start()
+    keep_freed_memory()
+    started = time.monotonic()
+    results = evaluate(job)
+    with whole_file(job['out'], flush=True) as temporary:
+        temporary.write_text(
+            json.dumps(dict(job=job, results=results, seconds=time.monotonic() - started), indent=2) + '\n'
+        )
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])

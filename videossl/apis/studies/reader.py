@@ -1,0 +1,442 @@
+"""From a study file and command-line arguments to rows, lists of videos, and runs: a recipe at each seed and grid point."""
+
+import argparse
+import fnmatch
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from pathlib import Path
+
+from mmengine.config import Config
+
+from videossl.config_files import load_config
+from videossl.datasets.annotations import read_annotations, scan_videos
+from videossl.datasets.moving_shapes import write_moving_shapes
+from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
+from videossl.datasets.preparation.writing import write_lines, write_list
+from videossl.errors import ConfigError
+
+from ..recipes.command import parse_args
+from ..recipes.reader import read_recipe
+from ..recipes.stage import Stage
+from .few_labels import write_few_labels
+
+STUDY_KEYS = {
+    'recipe', 'rows', 'columns', 'baseline', 'seeds', 'split', 'ann_files', 'options', 'grid', 'few_labels', 'views',
+    'protocol', 'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned'
+}  # fmt: skip
+ROW_KEYS = {'title', 'features', 'untrained', 'finetune', 'against', 'needs'}
+COLUMNS = {'probe': 'linear probe', 'knn': 'kNN', 'R@1': 'R@1', 'R@5': 'R@5', 'finetune': 'fine-tuning'}
+# Batch norm measures the videos, the weights stay as they are drawn.
+UNTRAINED = {'optim_wrapper.optimizer.lr': 0.0, 'train_cfg.max_epochs': 1}
+SPLITS = ('test', 'select')
+
+
+@dataclass
+class Row:
+    """A row of the table.
+
+    Attributes:
+        name: its key in the study.
+        title: its name in the table.
+        features: the stage whose checkpoint gives the frozen features; None: none does.
+        untrained: a stage whose net gives them as it is before training.
+        finetune: the stage that is fine-tuned and tested; None: none is.
+        against: rows that it is compared with, beside the baseline.
+        needs: folder below the data root without which the row is left out.
+    """
+
+    name: str
+    title: str
+    features: str | None = None
+    untrained: str | None = None
+    finetune: str | None = None
+    against: list[str] = field(default_factory=list)
+    needs: str | None = None
+
+
+@dataclass
+class Run:
+    """The recipe at one seed and one point of the grid.
+
+    Attributes:
+        seed: of training, and of the choice of few labels.
+        point: the options of the grid point, by ``STAGE.KEY``.
+        folder: where it works.
+        stages: by name, in the order in which they run.
+        features: by the name of a row, the stage whose checkpoint gives its features.
+        finetuned: by (name of a row, labels per class or ``'all'``), the stage that tests it.
+    """
+
+    seed: int
+    point: dict
+    folder: Path
+    stages: dict[str, Stage]
+    features: dict[str, Stage]
+    finetuned: dict[tuple[str, str], Stage]
+
+
+@dataclass
+class Study:
+    """All that a study runs and compares."""
+
+    name: str
+    config: Config
+    work_dir: Path
+    data_root: str
+    split: str
+    lists: dict[str, Path]
+    rows: dict[str, Row]
+    columns: list[str]
+    seeds: list[int]
+    counts: list[int]
+    points: list[dict]
+    runs: list[Run]
+    num_classes: int
+    chance: float
+    pretext_chance: dict[str, float]
+    notes: list[str]
+
+    @cached_property
+    def test_videos(self) -> int:
+        """Number of videos that accuracies are measured on."""
+        return len(read_annotations(str(self.lists['test'])))
+
+    def baseline(self, column: str) -> str | None:
+        """Name of the row that the others are compared with in a column."""
+        baseline = self.config.get('baseline') or {}
+        return baseline.get(column, baseline.get('features') if column != 'finetune' else None)
+
+
+def read_study(args: argparse.Namespace) -> Study:
+    """The study with its lists written and its runs laid out; nothing is trained.
+
+    Raises:
+        ConfigError: an unknown key, row, column, stage or list; or data that cannot be compared on.
+    """
+    path = Path(args.study)
+    config = load_config(str(path))
+    unknown = {key for key in config if not key.startswith('_')} - STUDY_KEYS
+    if unknown or not {'recipe', 'rows', 'columns'} <= set(config):
+        raise ConfigError(
+            f'{path}: a study has the keys {sorted(STUDY_KEYS)}, recipe, rows and columns being required; unknown: '
+            f'{sorted(unknown)}'
+        )
+    split = args.split or config.get('split', 'test')
+    if split not in SPLITS:
+        raise ConfigError(f'{path}: split must be one of {SPLITS}, got {split!r}')
+    name = f'{path.stem}_select' if args.split == 'select' else path.stem
+    work_dir = Path(args.work_dir or Path('work_dirs') / name)
+    recipe = load_config(str(path.parent / config.recipe))
+    notes = list(config.get('notes', []))
+    data_root = find_videos(config, args.data_root, work_dir)
+    lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
+    if split == 'select':
+        lists = hold_out(lists, config, args.group, work_dir, notes)
+    num_classes, chance = check_lists(lists)
+    rows = read_rows(config, args.rows, data_root, notes)
+    columns = chosen('--columns', args.columns, list(config.columns), COLUMNS)
+    few = config.get('few_labels') or {}
+    study = Study(
+        name=path.stem,
+        config=config,
+        work_dir=work_dir,
+        data_root=data_root,
+        split=split,
+        lists=lists,
+        rows=rows,
+        columns=columns,
+        seeds=list(dict.fromkeys(args.seeds or config.get('seeds', [0]))),
+        counts=useful_counts(few.get('counts', []), lists['train']),
+        points=[
+            dict(zip(config.get('grid', {}), values)) for values in itertools.product(*config.get('grid', {}).values())
+        ],
+        runs=[],
+        num_classes=num_classes,
+        chance=chance,
+        pretext_chance=dict((recipe.get('table') or {}).get('chance', {})),
+        notes=notes,
+    )
+    known: dict[tuple, Stage] = {}
+    for point in study.points:
+        stages = read_stages(study, path.parent / config.recipe, point, args.cfg_options)
+        study.runs += [lay_out_run(study, stages, point, seed, known) for seed in study.seeds]
+    return study
+
+
+def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], known: Collection[str]) -> list[str]:
+    """Names that were asked for, in the order of the study.
+
+    Raises:
+        ConfigError: one of them is not known.
+    """
+    unknown = [name for name in names or default if name not in known]
+    if unknown:
+        raise ConfigError(f'{option}: there is no {unknown[0]}; there are {list(known)}')
+    return [name for name in default if names is None or name in names]
+
+
+def read_rows(config: Config, names: Sequence[str] | None, data_root: str, notes: list[str]) -> dict[str, Row]:
+    """The rows that are run; ``notes`` says which are left out, and why."""
+    rows = {}
+    available = [name for name, entry in config.rows.items() if entry is not None]
+    for name in chosen('--rows', names, available, available):
+        entry = config.rows[name]
+        if set(entry) - ROW_KEYS:
+            raise ConfigError(
+                f'row {name}: a row has the keys {sorted(ROW_KEYS)}; unknown: {sorted(set(entry) - ROW_KEYS)}'
+            )
+        row = Row(**{'name': name, 'title': name, **entry.to_dict()})
+        if row.needs is not None and not (Path(data_root) / row.needs).is_dir():
+            notes.append(f'{row.title} was left out: there is no folder {Path(data_root) / row.needs}.')
+            continue
+        rows[name] = row
+    if not rows:
+        raise ConfigError('no row is left to run')
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------------------- the data
+def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
+    """The folder of the videos; made-up ones are rendered where the study has them and no folder is given."""
+    if data_root is None and config.get('render') is None:
+        raise ConfigError('name the folder of the videos with --data-root')
+    if data_root is None:
+        data_root = str(work_dir / 'videos')
+        try:
+            write_moving_shapes(data_root, **config.render)
+        except FileExistsError as error:
+            raise ConfigError(str(error)) from None
+    if not Path(data_root).is_dir():
+        raise ConfigError(f'--data-root {data_root}: there is no such folder')
+    return data_root
+
+
+def find_lists(
+    names: dict[str, str], args: argparse.Namespace, data_root: str, work_dir: Path, notes: list[str]
+) -> dict[str, Path]:
+    """Paths of the lists; a folder of class folders without lists is divided into training and test videos."""
+    for text in args.ann_file:
+        name, equals, value = text.partition('=')
+        if not equals or name not in names:
+            raise ConfigError(f'--ann-file {text}: expected NAME=LIST, NAME being one of {sorted(names)}')
+        names[name] = value
+    if not {'train', 'test'} <= set(names):
+        raise ConfigError(f"the study's recipe needs lists called train and test, it has {sorted(names)}")
+    lists = {name: Path(data_root) / value for name, value in names.items()}
+    if any(path.exists() for path in lists.values()) or args.ann_file:
+        for name, path in lists.items():
+            if not path.is_file():
+                raise ConfigError(f'there is no list {path}; name it with --ann-file {name}=LIST')
+        return lists
+    paths = scan_videos(data_root)
+    videos = [(path, Path(path).parent.name) for path in paths]
+    if any(not class_name for _, class_name in videos):
+        raise ConfigError(
+            f'{data_root} has no list {names["train"]}, and videos outside of class folders. Put each video into the '
+            'folder of its class, or write lists ("path label" a line) and name them with --ann-file train=LIST test=LIST'
+        )
+    classes = sorted({class_name for _, class_name in videos})
+    groups = None if args.group is None else group_keys(paths, args.group)
+    parts = split_folder_tree(videos, dict(train=0.7, test=0.3), groups=groups)
+    if groups is None:
+        notes.append(
+            'Training and test videos were divided at random. If several videos show the same person, place or recording, '
+            'say so with --group PATTERN; else the accuracies are too high.'
+        )
+    folder = work_dir / 'lists'
+    write_lines(folder / 'classes.txt', classes)
+    written = {
+        part: write_list([(path, classes.index(class_name)) for path, class_name in entries], folder, part).resolve()
+        for part, entries in parts.items()
+    }
+    return {name: written['test' if name == 'test' else 'train'] for name in names}
+
+
+def hold_out(
+    lists: dict[str, Path], config: Config, group: str | None, work_dir: Path, notes: list[str]
+) -> dict[str, Path]:
+    """Lists of the ``select`` split: some groups (actors) of the training list take the place of the test videos.
+
+    The test list is not read, and its videos are not used. The held-out groups are left out of every other list.
+    """
+    pattern = group or config.get('group')
+    entries = read_annotations(str(lists['train']))
+    paths = [path for path, _ in entries]
+    groups = group_keys(paths, pattern) if pattern else None
+    share = config.get('held_out', 1 / 3)
+    parts = split_folder_tree(
+        [(path, str(label)) for path, label in entries], dict(train=1 - share, test=share), groups=groups
+    )
+    held_out = {path for path, _ in parts['test']}
+    whose = (
+        'videos'
+        if groups is None
+        else 'groups ' + ', '.join(sorted({group for group, path in zip(groups, paths) if path in held_out}))
+    )
+    notes.append(
+        f'Split "select": {len(held_out)} of the {len(entries)} training videos ({whose}) are held out of every training '
+        'and take the place of the test videos. No test video was used.'
+    )
+    test_videos = set()
+    if lists['test'].is_file():  # by name alone, to keep them out of a longer list for pretraining
+        test_videos = {path for path, _ in read_annotations(str(lists['test']))}
+    folder = work_dir / 'lists'
+    result = {}
+    for name, path in lists.items():
+        kept = [
+            entry
+            for entry in read_annotations(str(lists['train'] if name == 'test' else path))
+            if (entry[0] in held_out if name == 'test' else entry[0] not in held_out | test_videos)
+        ]
+        if not kept:
+            raise ConfigError(f'split "select": the list {name} would be empty; choose another held_out or group')
+        result[name] = write_list(kept, folder, f'select_{name}').resolve()
+    return result
+
+
+def check_lists(lists: dict[str, Path]) -> tuple[int, float]:
+    """Number of classes, and the accuracy of guessing the most frequent class of the training videos.
+
+    Raises:
+        ConfigError: a list cannot be read or has no labels, or a test video is trained on.
+    """
+    try:
+        entries = {name: read_annotations(str(path)) for name, path in lists.items()}
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from None
+    for name in ('train', 'test'):
+        if any(label is None for _, label in entries[name]):
+            raise ConfigError(f'{lists[name]} has no labels, and without them nothing can be right or wrong')
+    test = {path for path, _ in entries['test']}
+    for name, listed in entries.items():
+        shared = [path for path, _ in listed if path in test]
+        if name != 'test' and shared:
+            raise ConfigError(
+                f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
+                'that nothing was trained on'
+            )
+    labels = [label for name in ('train', 'test') for _, label in entries[name] if label is not None]
+    commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
+    chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])
+    return max(labels) + 1, max(chance, 1 / len(set(labels)))
+
+
+def useful_counts(counts: Sequence[int], train: Path) -> list[int]:
+    """Those numbers of labels per class that leave some of the training labels out."""
+    largest = max(Counter(label for _, label in read_annotations(str(train))).values())
+    return sorted(count for count in set(counts) if count < largest)
+
+
+# ------------------------------------------------------------------------------------------------------------- the runs
+def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
+    """The recipe's stages at a grid point, by name, for a seed to be set."""
+    options = {'all.model.cls_head.num_classes': study.num_classes, **study.config.get('options', {}), **point}
+    arguments = [str(recipe), '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
+    arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
+    texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
+    texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(str(recipe)).stages)]
+    return {stage.name: stage for stage in read_recipe(parse_args([*arguments, '--cfg-options', *texts]))[0]}
+
+
+def each_stage(option: str, stages: Sequence[str]) -> list[str]:
+    """``finetune*.KEY=VALUE`` as one option for each stage of such a name."""
+    pattern, dot, rest = option.partition('.')
+    if '*' not in pattern:
+        return [option]
+    names = fnmatch.filter(stages, pattern)
+    if not names:
+        raise ConfigError(f'{option}: no stage is called like that; there are {list(stages)}')
+    return [f'{name}{dot}{rest}' for name in names]
+
+
+def lay_out_run(
+    study: Study, recipe_stages: dict[str, Stage], point: dict, seed: int, known: dict[tuple, Stage]
+) -> Run:
+    """The stages of one seed at one grid point. A stage that the point does not change is that of the first point."""
+    folder = study.work_dir / point_name(point) / f'seed_{seed}'
+    all_stages = {
+        name: replace(stage, folder=folder / name, options={**stage.options, 'randomness.seed': seed})
+        for name, stage in recipe_stages.items()
+    }
+    run = Run(seed, point, folder, {}, {}, {})
+
+    def wanted(name: str, row: Row) -> Stage:
+        if name not in all_stages:
+            raise ConfigError(f'row {row.name}: the recipe has no stage {name}; it has {list(all_stages)}')
+        stage = all_stages[name]
+        if stage.init_from is not None:
+            stage.init_from = wanted(stage.init_from.name, row)
+        return add(stage)
+
+    def add(stage: Stage) -> Stage:
+        same = known.setdefault((stage.name, stage.fingerprint), stage)
+        return run.stages.setdefault(stage.name, same)
+
+    frozen = any(column != 'finetune' for column in study.columns)
+    for row in study.rows.values():
+        if frozen and row.features is not None:
+            run.features[row.name] = wanted(row.features, row)
+        if frozen and row.untrained is not None:
+            trained = all_stages.get(row.untrained)
+            if trained is None:
+                raise ConfigError(f'row {row.name}: the recipe has no stage {row.untrained}')
+            name = f'untrained_{row.untrained}'
+            options = {**trained.options, **UNTRAINED}
+            run.features[row.name] = add(
+                replace(trained, name=name, folder=folder / name, init_from=None, options=options)
+            )
+        if 'finetune' in study.columns and row.finetune is not None:
+            stage = run.finetuned[row.name, 'all'] = wanted(row.finetune, row)
+            for few in few_label_stages(study, stage, run):
+                run.finetuned[row.name, few.name.rpartition('_')[2]] = add(few)
+    return run
+
+
+def few_label_stages(study: Study, stage: Stage, run: Run) -> list[Stage]:
+    """A fine-tuning stage with fewer labels, each with as many iterations as with all: the list is repeated more often."""
+    few = study.config.get('few_labels') or {}
+    counts = [count for count in study.counts if count in few.get('finetune', [])]
+    if not counts:
+        return []
+    lists = write_few_labels(study.lists['train'], counts, run.seed, study.work_dir / 'lists')
+    everything = len(read_annotations(str(study.lists['train'])))
+    try:
+        repeats = reduce(lambda place, key: place[key], few.get('repeats', '').split('.'), stage.resolved_config)
+    except (KeyError, TypeError):
+        raise ConfigError(
+            f'few_labels.repeats="{few.get("repeats")}": stage {stage.name} has no such setting'
+        ) from None
+    stages = []
+    for count, path in lists.items():
+        times = math.ceil(repeats * everything / len(read_annotations(str(path))))
+        name = f'{stage.name}_{count}'
+        options = {**stage.options, few['repeats']: times}
+        stages.append(
+            replace(stage, name=name, folder=run.folder / name, ann_file=str(path.resolve()), options=options)
+        )
+    return stages
+
+
+def point_name(point: dict) -> str:
+    """Folder of a grid point: ``vspp.lr=0.01``; empty where the study has no grid."""
+    text = ','.join(f'{short(key)}={value}' for key, value in point.items())
+    return re.sub(r'[^\w.,=+-]', '_', text)
+
+
+def short(key: str) -> str:
+    """First and last part of an option's key."""
+    parts = key.split('.')
+    return '.'.join(parts if len(parts) < 3 else (parts[0], parts[-1]))
+
+
+def _as_text(value, data_root: str) -> str:
+    """A value as ``--cfg-options`` of a recipe reads it; ``{data_root}`` in a text stands for the folder of the videos."""
+    if isinstance(value, tuple):  # which JSON does not have
+        return f'({",".join(_as_text(entry, data_root) for entry in value)})'
+    return json.dumps(value.replace('{data_root}', data_root) if isinstance(value, str) else value)

@@ -1,0 +1,359 @@
+"""What a study writes: ``results.json``, ``results.md`` and ``results.png``."""
+
+import json
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ..recipes.stage import write_whole
+from .results import ALL, point_title
+
+VERDICTS = {
+    'yes': 'Yes, it pays',
+    'probably': 'Probably, it pays',
+    'open': 'No difference was shown',
+    'probably worse': 'Probably it does harm',
+    'worse': 'It does harm',
+    'unknown': 'One seed decides nothing',
+}
+
+
+def write_report(results: dict, folder: Path, console: Console | None = None) -> None:
+    """Write the results; with a console also draw the picture, and print the tables."""
+    write_whole(folder / 'results.json', json.dumps(results, indent=2) + '\n')
+    tables = [
+        table for table in (main_table(results), *few_label_tables(results), difference_table(results)) if table[2]
+    ]
+    write_whole(folder / 'results.md', markdown(results, tables))
+    if console is None:
+        return
+    for title, header, rows in tables:
+        shown = Table(title=title, title_justify='left')
+        for number, name in enumerate(header):
+            shown.add_column(name, justify='right' if number else 'left')
+        for row in rows:
+            shown.add_row(*row)
+        console.print(shown)
+    for line in [*results['warnings'], *answer_lines(results), *selection_lines(results)]:
+        console.print(line, soft_wrap=True)
+    if results['cells']:
+        draw(results, folder / 'results.png')
+    written = ', '.join(str(folder / f'results.{ending}') for ending in ('md', 'json', 'png'))
+    console.print(f'written: {written}', soft_wrap=True)
+
+
+def row_title(results: dict, row: str, point: int) -> str:
+    """Title of a row, with the options of its grid point where there are several."""
+    options = point_title(results['points'][point])
+    return f'{results["titles"][row]}; {options}' if len(results['points']) > 1 else results['titles'][row]
+
+
+def entries(results: dict) -> list[tuple[str, int]]:
+    """(row, grid point) of the table, in its order."""
+    return list(dict.fromkeys((cell['row'], cell['point']) for cell in results['cells']))
+
+
+def cell_of(results: dict, row: str, point: int, column: str, labels: str = ALL) -> dict | None:
+    """A cell, if it has a value."""
+    key = dict(row=row, point=point, column=column, labels=labels)
+    return next((cell for cell in results['cells'] if key.items() <= cell.items()), None)
+
+
+def number(cell: dict | None, seeds: int) -> str:
+    """``71.2 ± 3.4``, in per cent; where not all seeds are done yet, how many are."""
+    if cell is None:
+        return '-'
+    text = f'{100 * cell["mean"]:.1f}'
+    if cell['low'] is not None:
+        text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
+    return text if cell['number'] == seeds else f'{text} ({cell["number"]} of {seeds} seeds)'
+
+
+def signed(entry: dict) -> str:
+    """``+4.2 ± 3.2``, in points."""
+    text = f'{100 * entry["mean"]:+.1f}'
+    return text if entry['low'] is None else f'{text} ± {100 * (entry["high"] - entry["mean"]):.1f}'
+
+
+def intervals(results: dict) -> str:
+    """What stands behind the ±."""
+    count = len(results['seeds'])
+    return 'one seed, so without intervals' if count == 1 else f'mean ± half of the 95 % t-interval over {count} seeds'
+
+
+def main_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
+    """Title, header and rows of the main table."""
+    seeds = len(results['seeds'])
+    minutes = {(entry['row'], entry['point']): entry['minutes'] for entry in results['minutes']}
+    rows = [
+        [
+            row_title(results, row, point),
+            *(number(cell_of(results, row, point, column), seeds) for column in results['columns']),
+            f'{minutes[row, point]:.1f}' if (row, point) in minutes else '-',
+        ]
+        for row, point in entries(results)
+    ]
+    if rows:
+        errors = [
+            max((cell['standard_error'] for cell in results['cells'] if cell['column'] == column), default=None)
+            for column in results['columns']
+        ]
+        rows.append(
+            [
+                'guessing',
+                *(f'{100 * results["chance"]:.1f}' if '@5' not in column else '' for column in results['columns']),
+                '',
+            ]
+        )
+        rows.append(
+            [
+                'largest binomial standard error',
+                *('-' if error is None else f'{100 * error:.1f}' for error in errors),
+                '',
+            ]
+        )
+    title = f'Accuracy in per cent on {results["test_videos"]} {test_name(results)} ({intervals(results)})'
+    return title, ['', *results['columns'].values(), 'minutes'], rows
+
+
+def test_name(results: dict) -> str:
+    return 'test videos' if results['split'] == 'test' else 'training videos that were held out'
+
+
+def few_label_tables(results: dict) -> list[tuple[str, list[str], list[list[str]]]]:
+    """A table for each column that has values with few labels."""
+    tables = []
+    for column, name in results['columns'].items():
+        counts = [str(count) for count in results['label_counts']]
+        few = [
+            count for count in counts if any((c['column'], c['labels']) == (column, count) for c in results['cells'])
+        ]
+        if not few:
+            continue
+        rows = [
+            [
+                row_title(results, row, point),
+                *(
+                    number(cell_of(results, row, point, column, labels), len(results['seeds']))
+                    for labels in (*few, ALL)
+                ),
+            ]
+            for row, point in entries(results)
+            if cell_of(results, row, point, column)
+        ]
+        tables.append((f'{name} with few labels per class'.capitalize(), ['', *few, ALL], rows))
+    return tables
+
+
+def difference_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
+    """Title, header and rows of the differences."""
+    found: dict[tuple, dict[str, str]] = {}
+    for entry in results['differences']:
+        if entry['labels'] == ALL:
+            text = signed(entry) + (' *' if entry['excludes_zero'] else '')
+            found.setdefault((entry['row'], entry['point'], entry['against']), {})[entry['column']] = text
+    rows = [
+        [
+            f'{row_title(results, row, point)} minus {results["titles"][against]}',
+            *(texts.get(column, '-') for column in results['columns']),
+        ]
+        for (row, point, against), texts in found.items()
+    ]
+    title = 'Differences in points, seed by seed, ± half of their 95 % t-interval (*: it excludes 0)'
+    return title, ['', *results['columns'].values()], rows
+
+
+def answer_lines(results: dict) -> list[str]:
+    """The plain answer, with how sure it is."""
+    lines = []
+    for answer in results['answers']:
+        labels = 'all labels' if answer['labels'] == ALL else f'{answer["labels"]} labels per class'
+        what = (
+            f'{results["titles"][answer["row"]]} against {results["titles"][answer["against"]]}, '
+            f'{results["columns"][answer["column"]]}, {labels}'
+        )
+        lines.append(f'{VERDICTS[answer["verdict"]]}: {what}: {signed(answer)} points. {how_sure(answer, results)}')
+    return lines
+
+
+def how_sure(answer: dict, results: dict) -> str:
+    """One or two sentences on what a verdict rests on."""
+    seeds, videos, error = answer['number'], results['test_videos'], 100 * answer['standard_error']
+    if answer['verdict'] == 'unknown':
+        return 'Run at least three seeds: --seeds 0 1 2.'
+    compared = len(results['answers'])
+    level = f'{seeds} seeds; the interval allows for {compared} comparisons' if compared > 1 else f'{seeds} seeds'
+    if answer['verdict'] == 'open':
+        return f'The interval includes 0 ({level}); more seeds make it narrower.'
+    if answer['verdict'] in ('yes', 'worse'):
+        return (
+            f'The interval excludes 0 ({level}), and the difference is more than twice its standard error on {videos} test '
+            f'videos ({error:.1f} points): other seeds and other videos of this kind will most likely agree.'
+        )
+    return (
+        f'The interval excludes 0 ({level}), so other seeds will most likely agree on these videos; but the standard error '
+        f'of {videos} test videos is {error:.1f} points, so other videos of this kind may not. Test on more videos.'
+    )
+
+
+def selection_lines(results: dict) -> list[str]:
+    """Which grid point is best on the held-out training videos."""
+    return [
+        f'Best on the held-out training videos, {results["columns"][entry["column"]]}, {results["titles"][entry["row"]]}: '
+        f'{point_title(entry["options"])} ({number(entry, len(results["seeds"]))})'
+        for entry in results['selected']
+    ]
+
+
+def reason(message: str) -> str:
+    """The line of a failed step's message that says why."""
+    lines = message.splitlines()
+    return next((line for line in reversed(lines) if 'error' in line.lower()), lines[-1]).strip()
+
+
+def choices(results: dict) -> list[str]:
+    """Which statistic was chosen where."""
+    several = len(results['points']) > 1
+    if results['split'] == 'select':
+        grid = 'Settings: compared on held-out training videos; no test video was used.'
+    elif several:
+        grid = f'Settings: all {len(results["points"])} grid points are shown; none was selected on the test videos.'
+    else:
+        grid = 'Settings: one per row, fixed before the test videos were read; nothing was selected on them.'
+    if results['chosen']:
+        grid += f' {results["chosen"]}'
+    best = ', '.join(results['best_epochs'])
+    return [
+        f'Epoch: the best on validation videos in {best}; the last elsewhere.'
+        if best
+        else 'Epoch: the last of every stage; none was selected.',
+        grid,
+        'Probe, kNN, retrieval: fixed settings, see below; the epoch and the penalty are not tuned.',
+        'Interval over seeds: t-interval of the mean. It covers initialisation, order, crops and the choice of few labels; '
+        'not other test videos.',
+        'Binomial standard error: sqrt(p (1 - p) / number of test videos). It covers other test videos of this kind.',
+        'Differences: paired by seed. Their intervals are not adjusted for the number of comparisons, except in the answer.',
+        'Few labels: nested subsets, drawn anew for each seed and shared by all rows; fine-tuning takes as many iterations '
+        'with few labels as with all.',
+    ]
+
+
+def markdown(results: dict, tables: list) -> str:
+    """The report."""
+    done, all_steps = results['steps']['done'], results['steps']['all']
+    lines = [f'# Study {results["name"]}', '']
+    if done < all_steps:
+        lines += [f'Unfinished: {done} of {all_steps} steps are done.', '']
+    answered = answer_lines(results) + selection_lines(results)
+    if answered:
+        lines += ['## Answer', '', *(f'- {line}' for line in answered), '']
+    if results['warnings']:
+        lines += ['## Warnings', '', *(f'- {line}' for line in results['warnings']), '']
+    for title, header, rows in tables:
+        lines += [f'## {title}', '', *_markdown_table(header, rows), '']
+    if results['cells']:
+        lines += ['![accuracies with intervals](results.png)', '']
+    lines += ['## What was chosen, and on what', '', *(f'- {line}' for line in choices(results)), '']
+    if results['notes']:
+        lines += ['## Notes', '', *(f'- {note}' for note in results['notes']), '']
+    if results['failed']:
+        lines += ['## Failed', '', *(f'- {title}: {reason(text)}' for title, text in results['failed'].items()), '']
+    lines += ['## How', '']
+    lines += [f'- {name.replace("_", " ")}: {text}' for name, text in results['protocols'].items()]
+    lines += [f'- seeds: {", ".join(map(str, results["seeds"]))}']
+    lines += [f'- {name} list: `{path}`' for name, path in results['lists'].items()]
+    lines += ['- Every stage keeps the config that it ran with: `seed_S/STAGE/STAGE.py`.', '']
+    lines += ['```', *results['commands'], '```', '']
+    lines += [', '.join(f'{name} {text}' for name, text in results['versions'].items()) + '.']
+    return '\n'.join(lines) + '\n'
+
+
+def _markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+    return ['| ' + ' | '.join(line) + ' |' for line in (header, ['---'] * len(header), *rows)]
+
+
+def draw(results: dict, path: Path) -> None:
+    """Draw a panel per column with an error bar per row, and a panel per few-label curve."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from videossl.files import whole_file
+
+    rows = entries(results)
+    curves = [
+        column
+        for column in results['columns']
+        if any(cell['column'] == column and cell['labels'] != ALL for cell in results['cells'])
+    ]
+    panels = [*results['columns'], *(f'{column}/few' for column in curves)]
+    columns = min(len(panels), 3)
+    lines = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(4.4 * columns + 1, lines * (1.4 + 0.28 * max(len(rows), 8))), layout='constrained')
+    FigureCanvasAgg(figure)
+    for place, panel in enumerate(panels):
+        axes = figure.add_subplot(lines, columns, place + 1)
+        column, _, curve = panel.partition('/')
+        if curve:
+            _draw_curve(axes, results, column, rows)
+        else:
+            _draw_bars(axes, results, column, rows, labelled=place % columns == 0)
+        axes.grid(alpha=0.3)
+    figure.suptitle(
+        f'{results["name"]}: per cent of {results["test_videos"]} {test_name(results)}, {intervals(results)}',
+        fontsize=10,
+    )
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=130, format='png')
+
+
+def _draw_bars(axes, results: dict, column: str, rows: list[tuple[str, int]], labelled: bool) -> None:
+    for place, (row, point) in enumerate(rows):
+        cell = cell_of(results, row, point, column)
+        if cell is None:
+            continue
+        half = None if cell['low'] is None else 100 * (cell['high'] - cell['mean'])
+        axes.errorbar(100 * cell['mean'], place, xerr=half, fmt='o', capsize=3, color=f'C{place % 10}')
+        axes.plot(
+            [100 * value for value in cell['values'].values()],
+            [place] * cell['number'],
+            '|',
+            color='grey',
+            markersize=9,
+        )
+    if '@5' not in column:
+        axes.axvline(100 * results['chance'], color='grey', linestyle=':')
+    axes.set_yticks(
+        range(len(rows)), [row_title(results, *entry) for entry in rows] if labelled else [''] * len(rows), fontsize=8
+    )
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_title(results['columns'][column], fontsize=10)
+
+
+def _draw_curve(axes, results: dict, column: str, rows: list[tuple[str, int]]) -> None:
+    labels = [*map(str, results['label_counts']), ALL]
+    for place, (row, point) in enumerate(rows):
+        shift = 0.04 * (place - len(rows) / 2)  # so that the bars do not hide each other
+        found = [
+            (x + shift, cell)
+            for x, count in enumerate(labels)
+            if (cell := cell_of(results, row, point, column, count)) is not None
+        ]
+        if len(found) < 2:
+            continue
+        halves = [0 if cell['low'] is None else 100 * (cell['high'] - cell['mean']) for _, cell in found]
+        axes.errorbar(
+            [x for x, _ in found],
+            [100 * cell['mean'] for _, cell in found],
+            yerr=halves,
+            marker='.',
+            capsize=2,
+            color=f'C{place % 10}',
+            label=row_title(results, row, point),
+        )
+    axes.axhline(100 * results['chance'], color='grey', linestyle=':')
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xlabel('labels per class')
+    axes.set_title(f'{results["columns"][column]}, few labels', fontsize=10)
+    axes.legend(fontsize=6)

@@ -1,0 +1,314 @@
+"""The numbers of a study: cells with intervals, differences with intervals, and the answer."""
+
+import itertools
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from videossl.evaluation.statistics import (
+    Interval,
+    binomial_standard_error,
+    difference_standard_error,
+    paired_difference,
+    t_interval,
+)
+from videossl.version import __version__
+
+from ..recipes.report import NEAR_CHANCE
+from ..recipes.stage import Stage
+from .reader import COLUMNS, Run, Study, short
+from .tasks import FeatureTask, StageTask, Task
+
+METRICS = {
+    'probe': ('linear_probe', 'top1'),
+    'knn': ('knn', 'top1'),
+    'R@1': ('retrieval', 'R@1'),
+    'R@5': ('retrieval', 'R@5'),
+}
+PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmaction2', 'numpy', 'scikit-learn', 'scipy')
+ALL = 'all'
+
+
+def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed: dict[str, str]) -> dict:
+    """Everything that is known so far, in JSON's types.
+
+    Returns:
+        ``cells``: a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by seed, in
+        0..1), ``mean``, ``low``, ``high`` and ``standard_error`` (of the finite test set). ``differences``: the same of
+        ``row`` minus ``against``, ``standard_error`` being an upper bound. ``answers``, ``selected``, and what the report
+        says of data, protocols and versions.
+    """
+    values = measured(study, tasks)
+    cells = [
+        dict(
+            _names(key),
+            values={str(seed): value for seed, value in sorted(by_seed.items())},
+            **_interval(t_interval(list(by_seed.values()))),
+            standard_error=binomial_standard_error(sum(by_seed.values()) / len(by_seed), study.test_videos),
+        )
+        for key, by_seed in values.items()
+    ]
+    return dict(
+        name=study.name,
+        split=study.split,
+        seeds=study.seeds,
+        confidence=0.95,
+        data_root=study.data_root,
+        lists={name: str(path) for name, path in study.lists.items()},
+        test_videos=study.test_videos,
+        classes=study.num_classes,
+        chance=study.chance,
+        titles={name: row.title for name, row in study.rows.items()},
+        columns={name: COLUMNS[name] for name in study.columns},
+        label_counts=study.counts,
+        points=study.points,
+        baseline={column: study.baseline(column) for column in study.columns},
+        cells=cells,
+        differences=differences(study, values),
+        answers=answers(study, values),
+        selected=selected(study, values),
+        warnings=warnings(study, tasks, values),
+        minutes=minutes(study),
+        protocols=protocols(tasks),
+        chosen=study.config.get('chosen'),
+        best_epochs=sorted(
+            {
+                stage.name
+                for run in study.runs
+                for stage in run.stages.values()
+                if (stage.resolved_config.get('default_hooks') or {}).get('checkpoint', {}).get('save_best')
+            }
+        ),
+        notes=study.notes,
+        failed=failed,
+        steps=dict(done=sum(task.done() for task in tasks), all=len(tasks)),
+        commands=list(commands),
+        versions=versions(),
+    )
+
+
+def measured(study: Study, tasks: Sequence[Task]) -> dict[tuple, dict[int, float]]:
+    """By (row, grid point, column, labels): the value of each seed that has one."""
+    evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
+    tested = {id(task.stage): task for task in tasks if isinstance(task, StageTask)}
+    values: dict[tuple, dict[int, float]] = {}
+    for row in study.rows:
+        for number, run in ((study.points.index(run.point), run) for run in study.runs):
+            for column in study.columns:
+                for labels in (ALL, *map(str, study.counts)):
+                    value = _value(run, row, column, labels, evaluated, tested)
+                    if value is not None:
+                        values.setdefault((row, number, column, labels), {})[run.seed] = value
+    return values
+
+
+def _value(run: Run, row: str, column: str, labels: str, evaluated: dict, tested: dict) -> float | None:
+    if column == 'finetune':
+        stage = run.finetuned.get((row, labels))
+        if stage is None or not tested[id(stage)].done():
+            return None
+        return stage.read_state()['metrics']['acc/top1']
+    results = evaluated.get(id(run.features.get(row))) or {}
+    name, metric = METRICS[column]
+    return results.get(labels, {}).get(name, {}).get(metric)
+
+
+def _names(key: tuple) -> dict:
+    return dict(zip(('row', 'point', 'column', 'labels'), key))
+
+
+def _interval(interval: Interval) -> dict:
+    return dict(mean=interval.mean, low=interval.low, high=interval.high, number=interval.number)
+
+
+def difference(
+    study: Study, values: dict, key: tuple, against: str | None, confidence: float = 0.95
+) -> tuple[Interval, float] | None:
+    """Interval of a cell minus the same cell of another row, seed by seed, and its standard error for other test videos;
+    None where there is nothing to compare with."""
+    row, *rest = key
+    first, second = values.get(key), values.get((against, *rest))
+    if against in (None, row) or first is None or second is None:
+        return None
+    interval = paired_difference(first, second, confidence)
+    if interval is None:
+        return None
+    error = difference_standard_error(
+        sum(first.values()) / len(first), sum(second.values()) / len(second), study.test_videos
+    )
+    return interval, error
+
+
+def differences(study: Study, values: dict) -> list[dict]:
+    """Each cell against the baseline of its column, and against the rows that its row names."""
+    found = []
+    for key in values:
+        for against in dict.fromkeys([study.baseline(key[2]), *study.rows[key[0]].against]):
+            compared = difference(study, values, key, against)
+            if compared is not None:
+                interval, error = compared
+                found.append(
+                    dict(
+                        _names(key),
+                        against=against,
+                        **_interval(interval),
+                        excludes_zero=interval.excludes_zero,
+                        standard_error=error,
+                    )
+                )
+    return found
+
+
+def answers(study: Study, values: dict) -> list[dict]:
+    """The study's question, answered in words for each row and column that it names.
+
+    Several comparisons are made, so each interval has a confidence of 1 - 0.05 / number of them (Bonferroni): the chance
+    that any of them excludes 0 by luck is at most 5 %.
+    """
+    question = study.config.get('answer')
+    if not question:
+        return []
+    asked = [
+        (row, column, str(labels))
+        for column in question.columns
+        if column in study.columns
+        for labels in question.get('labels', [ALL])
+        if labels == ALL or labels in study.counts
+        for row in question.rows
+        if row in study.rows
+    ]
+    found = []
+    for row, column, labels in asked:
+        key = (row, 0, column, labels)
+        compared = difference(study, values, key, study.baseline(column), 1 - 0.05 / len(asked))
+        if compared is not None:
+            interval, error = compared
+            verdict = verdict_of(interval, error)
+            found.append(
+                dict(
+                    _names(key),
+                    against=study.baseline(column),
+                    verdict=verdict,
+                    **_interval(interval),
+                    standard_error=error,
+                    confidence=interval.confidence,
+                )
+            )
+    return found
+
+
+def verdict_of(interval: Interval, standard_error: float) -> str:
+    """What a difference says: ``'unknown'`` (one seed), ``'yes'``, ``'probably'`` (so with every seed, but on too few test
+    videos), ``'open'``, ``'probably worse'``, ``'worse'``."""
+    if interval.half_width is None:
+        return 'unknown'
+    if not interval.excludes_zero:
+        return 'open'
+    sure = abs(interval.mean) > 2 * standard_error
+    if interval.mean > 0:
+        return 'yes' if sure else 'probably'
+    return 'worse' if sure else 'probably worse'
+
+
+def selected(study: Study, values: dict) -> list[dict]:
+    """On the ``select`` split, the grid point with the highest mean for each row, by the linear probe and by fine-tuning;
+    on the test split nothing."""
+    if study.split != 'select' or len(study.points) < 2:
+        return []
+    found = []
+    for row, column in itertools.product(study.rows, [name for name in ('probe', 'finetune') if name in study.columns]):
+        means = {
+            number: t_interval(list(values[row, number, column, ALL].values()))
+            for number in range(len(study.points))
+            if (row, number, column, ALL) in values
+        }
+        # Points that share the stages of a row share its values: nothing was compared.
+        if len({tuple(values[row, number, column, ALL].items()) for number in means}) > 1:
+            best = max(means, key=lambda number: means[number].mean)
+            found.append(dict(row=row, column=column, point=best, options=study.points[best], **_interval(means[best])))
+    return found
+
+
+def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
+    """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
+    beat guessing after fine-tuning."""
+    found = []
+    if len(study.seeds) == 2:
+        found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
+    learnt: dict[tuple[str, str], list[float]] = {}
+    for task in tasks:
+        if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
+            for name, accuracy in task.accuracies.items():
+                learnt.setdefault((task.stage.name, name), []).append(accuracy)
+    for (stage, name), accuracies in learnt.items():
+        mean, chance = sum(accuracies) / len(accuracies), study.pretext_chance.get(name)
+        if chance is not None and mean < chance + NEAR_CHANCE:
+            found.append(
+                f'{stage}: {name} is {mean:.2f}, and guessing gives {chance:.2f}: the pretext task was not learnt, so do '
+                'not expect its features to help. Train for longer or with a higher learning rate.'
+            )
+    guessing = []
+    for (row, number, column, labels), by_seed in values.items():
+        mean = sum(by_seed.values()) / len(by_seed)
+        if column == 'finetune' and labels == ALL and mean < study.chance + NEAR_CHANCE:
+            point = f'; {point_title(study.points[number])}' if study.points[number] else ''
+            guessing.append(f'{study.rows[row].title}{point} ({100 * mean:.1f})')
+    if guessing:
+        found.append(
+            f'Fine-tuning does not beat guessing ({100 * study.chance:.1f}): {", ".join(guessing)}. The labels were not '
+            'learnt, so the comparison says nothing. Fine-tune for longer.'
+        )
+    return found
+
+
+def minutes(study: Study) -> list[dict]:
+    """For each row and grid point the minutes of its stages, mean over the seeds; shared stages count in each row."""
+    found = []
+    for number, point in enumerate(study.points):
+        for row in study.rows:
+            spent = []
+            for run in study.runs:
+                if run.point != point:
+                    continue
+                last = [run.features.get(row), run.finetuned.get((row, ALL))]
+                chain = {stage.name: stage for start in last for stage in _chain(start)}
+                if chain and all(stage.read_state().get('trained') for stage in chain.values()):
+                    spent.append(sum(stage.read_state()['seconds'] for stage in chain.values()) / 60)
+            if spent:
+                found.append(dict(row=row, point=number, minutes=sum(spent) / len(spent)))
+    return found
+
+
+def _chain(stage: Stage | None) -> list[Stage]:
+    return [] if stage is None else [*_chain(stage.init_from), stage]
+
+
+def protocols(tasks: Sequence[Task]) -> dict[str, str]:
+    """How probe, kNN and retrieval were measured, in words, by evaluation."""
+    for task in tasks:
+        if isinstance(task, FeatureTask) and (results := task.results()):
+            return {name: result['protocol'] for name, result in results[ALL].items()}
+    return {}
+
+
+def point_title(point: dict) -> str:
+    """``lr 0.01``, for a table; with the stage where several options are called alike."""
+    names = [short(key).rpartition('.')[2] for key in point]
+    return ', '.join(
+        f'{name if names.count(name) == 1 else short(key)} {value}' for name, (key, value) in zip(names, point.items())
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that the numbers depend on, and of the machine."""
+    found = dict(videossl=__version__, python=platform.python_version())
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{platform.machine()} CPU'
+    return dict(found, device=f'{device}, {os.cpu_count()} cores')

@@ -1,0 +1,159 @@
+"""Run a study: a recipe at several seeds and options, and a table of what came out with intervals and differences."""
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from videossl.errors import UserError
+from videossl.folder_lock import folder_lock
+
+from ..recipes.stage import write_whole
+from .reader import COLUMNS, SPLITS, Study, read_study
+from .report import reason, write_report
+from .results import collect
+from .tasks import FeatureTask, StageTask, Task, run_tasks
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Pretrain in several ways with several seeds, and compare. What is done is not done again; a killed '
+        'study goes on where it was when the same command is given again. More seeds, rows or columns may be asked for '
+        'later.'
+    )
+    parser.add_argument('study', help='study file, e.g. configs/studies/your_videos.py')
+    parser.add_argument(
+        '--data-root', help='folder of the videos; made-up videos are rendered where the study has them'
+    )
+    parser.add_argument(
+        '--ann-file',
+        nargs='+',
+        default=[],
+        metavar='NAME=LIST',
+        help='lists of videos below --data-root: train, test and pretrain. Without lists, class folders are divided',
+    )
+    parser.add_argument('--work-dir', help='folder for everything; default: work_dirs/NAME_OF_STUDY')
+    parser.add_argument('--seeds', type=int, nargs='+', help='default: those of the study')
+    parser.add_argument(
+        '--jobs', type=int, default=1, help='steps at a time, each with its share of the cores; default: 1'
+    )
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help='these rows only')
+    parser.add_argument('--columns', nargs='+', choices=list(COLUMNS), help='these columns only')
+    parser.add_argument(
+        '--split',
+        choices=SPLITS,
+        help='select: hold some groups of the training list out and test on those, to choose settings without the test '
+        "videos; default: the study's, or test",
+    )
+    parser.add_argument(
+        '--group', metavar='PATTERN', help='regular expression for the part of a path that names its actor or recording'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='STAGE.KEY=VALUE',
+        help='override settings of a stage, of several ("finetune*."), or with "all." of every stage that has them',
+    )
+    parser.add_argument('--dry-run', action='store_true', help='check everything, list the steps, and run none')
+    args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error('--jobs must be at least 1')
+    return args
+
+
+def plan(study: Study) -> list[Task]:
+    """All steps of a study, each after those that it needs."""
+    settings = dict(
+        data_root=study.data_root,
+        train=str(study.lists['train']),
+        test=str(study.lists['test']),
+        protocol=study.config.get('protocol', 'auxskd'),
+        views=dict(study.config.get('views', {})),
+        counts=study.counts,
+    )
+    settings['views'] = json.loads(json.dumps(settings['views']))
+    tasks: list[Task] = []
+    by_stage: dict[int, StageTask] = {}
+    evaluated: set[int] = set()
+    for run in study.runs:
+        sources = {id(stage.init_from) for stage in run.stages.values()}
+        sources |= {id(stage) for stage in run.features.values()}
+        for stage in run.stages.values():
+            if id(stage) not in by_stage:
+                needs = [by_stage[id(stage.init_from)]] if stage.init_from is not None else []
+                disposable = stage.has_test and id(stage) not in sources and not study.config.get('keep_finetuned')
+                by_stage[id(stage)] = StageTask(run.seed, stage, needs, disposable)
+                tasks.append(by_stage[id(stage)])
+            if id(stage) not in evaluated and any(stage is source for source in run.features.values()):
+                evaluated.add(id(stage))
+                tasks.append(FeatureTask(run.seed, stage, [by_stage[id(stage)]], settings))
+    return tasks
+
+
+def remember_command(study: Study, argv: list[str]) -> list[str]:
+    """All commands that worked on this study, the newest last."""
+    path = study.work_dir / 'commands.txt'
+    commands = path.read_text().splitlines() if path.exists() else []
+    command = shlex.join(['python', 'tools/run_study.py', *argv])
+    commands = [*(entry for entry in commands if entry != command), command]
+    write_whole(path, ''.join(f'{entry}\n' for entry in commands))
+    return commands
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``tools/run_study.py``."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False)
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True)
+
+    try:
+        study = read_study(args)
+        tasks = plan(study)
+        grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
+        say(f'{study.name}: {len(study.rows)} rows{grid}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
+        for note in study.notes:
+            say(note)
+        if args.dry_run:
+            for task in tasks:
+                task.check()
+                say(f'{task.title}{": done before" if task.done() else ""}')
+            return
+        with folder_lock(study.work_dir, 'study'):
+            for task in tasks:
+                task.check()
+            commands = remember_command(study, argv)
+            failed: dict[str, str] = {}
+
+            def report(final: bool) -> None:
+                write_report(collect(study, tasks, commands, failed), Path(study.work_dir), console if final else None)
+
+            try:
+                failed.update(run_tasks(tasks, args.jobs, say, lambda task: report(final=False)))
+            finally:
+                report(final=True)
+        if failed:
+            say('\nthese steps failed; when the reason is removed, run the same command again to go on')
+            for title, message in failed.items():
+                say(f'  {title}: {reason(message)}')
+            raise SystemExit(1)
+    except (UserError, RuntimeError) as error:
+        say(str(error))
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        say('\nstopped; run the same command again to go on')
+        raise SystemExit(130) from None
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,278 @@
+"""The work of a study: stages and evaluations in the order of what they need, one at a time or several."""
+
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from videossl.errors import ConfigError
+
+from ..recipes.report import pretext_accuracies
+from ..recipes.runner import Display, has_ended, run_stage, stop
+from ..recipes.stage import Stage, write_whole
+
+STATUS_SECONDS = 60  # between two lines that say how far the running tasks are
+
+
+class Stopped(Exception):
+    """The study was stopped while a task ran."""
+
+
+class TaskDisplay(Display):
+    """What a stage reports its progress to; it ends the stage when the study is stopped."""
+
+    def __init__(
+        self, stopping: threading.Event
+    ) -> None:  # without a console: several at a time would draw over each other
+        self.stopping = stopping
+        self.progress = ''
+
+    def begin(self, title: str, log: Path) -> None:
+        """A command starts."""
+        self.progress = 'starting'
+
+    def update(self, progress_file: Path) -> None:
+        """Read what the command has written about itself.
+
+        Raises:
+            Stopped: the study is to end.
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        if progress_file.exists():
+            state = json.loads(progress_file.read_text())
+            self.progress = f'{state["done"]}/{state["total"]}'
+
+
+@dataclass(eq=False)
+class StageTask:
+    """Train a stage, and test it where it has a test.
+
+    Attributes:
+        seed: of its run, for the title.
+        stage: what is run.
+        needs: tasks that come before.
+        disposable: the checkpoints are not needed once it is tested.
+    """
+
+    seed: int
+    stage: Stage
+    needs: list['StageTask'] = field(default_factory=list)
+    disposable: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.stage.name
+
+    @property
+    def title(self) -> str:
+        return f'seed {self.seed}, {self.stage.name}'
+
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        state = self.stage.read_state()
+        same = state.get('fingerprint') == self.stage.fingerprint
+        return same and bool(state.get('trained')) and ('metrics' in state or not self.stage.has_test)
+
+    def seconds(self) -> float:
+        """Time that it took."""
+        return self.stage.read_state()['seconds']
+
+    @cached_property
+    def accuracies(self) -> dict[str, float]:
+        """Accuracies on the training clips of the last epoch; to be asked for when it is done."""
+        return pretext_accuracies(self.stage)
+
+    def check(self) -> None:
+        """Find out before hours of other work what would stop it."""
+        self.stage.check()
+
+    def run(self, display: TaskDisplay) -> None:
+        """Do it, or what is left of it."""
+        run_stage(self.stage, display)
+        if self.disposable:
+            for checkpoint in self.stage.folder.glob('*.pth'):
+                checkpoint.unlink()
+
+
+@dataclass(eq=False)
+class FeatureTask:
+    """Evaluate the features of a stage's checkpoint.
+
+    Attributes:
+        seed: of the choice of few labels.
+        stage: whose checkpoint.
+        needs: the task that makes the checkpoint.
+        settings: ``data_root``, ``train``, ``test``, ``protocol``, ``views`` and ``counts`` of
+            :func:`~videossl.apis.studies.features.evaluate`.
+    """
+
+    seed: int
+    stage: Stage
+    needs: list[StageTask]
+    settings: dict
+    kind = 'features'
+
+    @property
+    def title(self) -> str:
+        return f'seed {self.seed}, {self.stage.name}: features'
+
+    @property
+    def path(self) -> Path:
+        return self.stage.folder / 'features.json'
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with everything that the result depends on, except what is inside the videos."""
+        lists = [hashlib.sha256(Path(self.settings[name]).read_bytes()).hexdigest() for name in ('train', 'test')]
+        parts = json.dumps([self.stage.fingerprint, self.seed, lists, self.settings], sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def results(self) -> dict | None:
+        """What the evaluation found; None: it was not done, or with other settings."""
+        if not self.path.exists():
+            return None
+        content = json.loads(self.path.read_text())
+        return content['results'] if content['job']['fingerprint'] == self.fingerprint else None
+
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.results() is not None
+
+    def seconds(self) -> float:
+        """Time that it took."""
+        return json.loads(self.path.read_text())['seconds']
+
+    def check(self) -> None:
+        """Nothing can be wrong that its stage's check has not found."""
+
+    def run(self, display: TaskDisplay) -> None:
+        """Extract and evaluate, in a process of its own."""
+        folder = self.stage.folder
+        job = dict(
+            self.settings,
+            checkpoint=self.stage.checkpoint(),
+            seed=self.seed,
+            features=str(folder / 'features'),
+            out=str(self.path),
+            fingerprint=self.fingerprint,
+            parent=os.getpid(),
+        )
+        job_file = folder / 'features_job.json'
+        write_whole(job_file, json.dumps(job, indent=2))
+        log = folder / 'features.log'
+        display.progress = 'extracting'
+        with open(log, 'a') as output:
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'videossl.apis.studies.features', str(job_file)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+            try:
+                while not has_ended(process, seconds=0.25):
+                    display.update(folder / 'no progress is reported')
+            finally:
+                stop(process)
+        if process.returncode != 0 or not self.done():
+            tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
+            raise RuntimeError(f'the end of {log}:\n{tail}\n\n{self.title} failed with status {process.returncode}')
+
+
+Task = StageTask | FeatureTask
+
+
+def run_tasks(
+    tasks: Sequence[Task], jobs: int, say: Callable[[str], None], finished: Callable[[Task], None]
+) -> dict[str, str]:
+    """Run the tasks that are not done, as many at a time as there are jobs.
+
+    A task that fails does not stop the others, except those that need it. Ctrl-C ends the running commands, which save
+    what they have.
+
+    Args:
+        tasks: each after those that it needs.
+        jobs: how many at a time. Each gets its share of the cores.
+        say: prints a line.
+        finished: called with each task that is done, from one thread at a time.
+
+    Returns:
+        The message of each task that failed, by its title.
+    """
+    waiting = [task for task in tasks if not task.done()]
+    total, before = len(tasks), len(tasks) - len(waiting)
+    if before:
+        say(f'{before} of {total} steps were done before')
+    failed: dict[Task, str] = {}
+    running: dict[Future, tuple[Task, TaskDisplay]] = {}
+    times: dict[str, list[float]] = {}
+    for task in tasks:
+        if task not in waiting:
+            times.setdefault(task.kind, []).append(task.seconds())
+    stopping, last_status = threading.Event(), time.monotonic()
+    pool = ThreadPoolExecutor(jobs, initializer=take_cores, initargs=(jobs, itertools.count()))
+    try:
+        while waiting or running:
+            for task in list(waiting):
+                if any(need in failed for need in task.needs):
+                    waiting.remove(task)
+                    failed[task] = 'a step that it needs failed'
+                elif len(running) < jobs and not any(need in waiting or _runs(need, running) for need in task.needs):
+                    waiting.remove(task)
+                    display = TaskDisplay(stopping)
+                    running[pool.submit(task.run, display)] = task, display
+                    say(f'{task.title}: started')
+            ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            for future in ended:
+                task, _ = running.pop(future)
+                error = future.exception()
+                if isinstance(error, (RuntimeError, ConfigError, OSError)):
+                    failed[task] = str(error)
+                    say(f'{task.title}: failed\n{error}')
+                    continue
+                future.result()
+                times.setdefault(task.kind, []).append(task.seconds())
+                done = total - len(waiting) - len(running) - len(failed)
+                say(f'{task.title}: done in {task.seconds() / 60:.1f} minutes ({done} of {total} steps)')
+                finished(task)
+            if running and time.monotonic() - last_status >= STATUS_SECONDS:
+                last_status = time.monotonic()
+                say('  '.join(f'{task.title} {display.progress}' for task, display in running.values()))
+                left = _seconds_left([*waiting, *(task for task, _ in running.values())], times) / jobs
+                if left:
+                    say(f'{total - len(waiting) - len(running)} of {total} steps; about {left / 60:.0f} minutes left')
+    finally:
+        stopping.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return {task.title: message for task, message in failed.items()}
+
+
+def _runs(task: Task, running: dict) -> bool:
+    return any(task is other for other, _ in running.values())
+
+
+def _seconds_left(tasks: Sequence[Task], times: dict[str, list[float]]) -> float:
+    """Rough: a step takes as long as those of its kind did, or as the mean of all. 0: nothing is known yet."""
+    known = [seconds for entries in times.values() for seconds in entries]
+    if not known:
+        return 0.0
+    overall = sum(known) / len(known)
+    return sum(sum(times[task.kind]) / len(times[task.kind]) if task.kind in times else overall for task in tasks)
+
+
+def take_cores(jobs: int, numbers: 'itertools.count') -> None:
+    """Give the calling thread, and the commands that it starts, its share of the cores: loaders and threads of a command
+    are as many as the cores that it sees."""
+    if jobs == 1 or not hasattr(os, 'sched_setaffinity'):
+        return
+    cores, number = sorted(os.sched_getaffinity(0)), next(numbers)
+    os.sched_setaffinity(0, cores[number::jobs] or [cores[number % len(cores)]])
