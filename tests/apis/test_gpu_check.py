@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,28 @@ def test_the_relative_error_is_that_of_norms_and_nan_stays_nan():
 def test_maps_of_branches_become_floats_each():
     maps = as_float(dict(one=torch.ones(1).double(), other=torch.ones(1).double()))
     assert [entry.dtype for entry in maps.values()] == [torch.float32] * 2
+
+
+# mmaction2's head brings scores to NumPy.
+@pytest.mark.parametrize('name', [name for name in OF if name != 'fine-tuning'])
+def test_no_part_of_a_method_stays_on_the_cpu_or_asks_for_a_value(name, place, monkeypatch):
+    monkeypatch.setattr(torch, 'autocast', lambda **_: nullcontext())  # which knows no such device
+    training = Training(OF[name], place)
+    model, batch = training.model.to('meta'), training.batches(1)[0]
+    for head in model.heads.values():
+        head.mask_was_checked = True  # once a run, and it needs the values
+    if hasattr(model, 'attached_hooks'):
+        model.attached_hooks.update(model.required_hooks)
+        model.copy_student_to_teacher()
+        model.move_teacher(0.9)
+    results = model(**model.data_preprocessor(batch, True), mode='loss')
+    loss, log = model.parse_losses(results)
+    loss.backward()
+    assert all(value.device.type == 'meta' for value in log.values())
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.requires_grad]
+    assert all(gradient is not None and gradient.device.type == 'meta' for gradient in gradients)
+    if hasattr(model, 'pending_keys'):
+        model.memory_bank.enqueue(torch.cat(model.pending_keys))
 
 
 # ---------------------------------------------------------------------------------------------------------------- curves
