@@ -51,7 +51,10 @@ else:
     retrieval = {'R@1': 0.1 + gain, 'R@5': 0.25 + gain, 'protocol': 'cosine'}
     neighbours = dict(top1=0.2 + gain, protocol='20 nearest')
     results = dict(all=dict(probe, knn=neighbours, retrieval=retrieval), **{str(n): probe for n in job['counts']})
-    json.dump(dict(job=job, results=results, seconds=6.0), open(job['out'], 'w'))
+    # Whole or not at all, as the command does it: the report is written while steps run.
+    with open(job['out'] + '.part', 'w') as out:
+        json.dump(dict(job=job, results=results, seconds=6.0), out)
+    os.replace(job['out'] + '.part', job['out'])
 """
 
 
