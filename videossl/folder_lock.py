@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from videossl.errors import ConfigError
@@ -36,9 +36,10 @@ def folder_lock(folder: str | Path, name: str) -> Iterator[None]:
             hint = f'. If that run has ended, delete {path}' if held is None else ''
             raise ConfigError(f'another run works in {folder}{who}; wait for it, or choose another --work-dir{hint}')
         owner = dict(host=socket.gethostname(), process=os.getpid(), since=time.strftime('%Y-%m-%d %H:%M:%S'))
-        file.truncate(0)
-        file.write(json.dumps(owner))
-        file.flush()
+        # On a full disk the lock holds all the same, where it is the system's.
+        with suppress(OSError) if held else nullcontext():
+            file.truncate(0)
+            os.write(file.fileno(), json.dumps(owner).encode())
         try:
             yield
         finally:

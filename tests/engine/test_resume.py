@@ -491,7 +491,7 @@ def test_repeats_of_the_sampler_are_the_same_position_as_those_of_a_data_set():
     for dataset, repeats in ((RepeatDataset(samples, times=3), 1), (samples, 3)):
         loader = DataLoader(dataset, batch_size=4, sampler=DrawSampler(dataset, seed=1, repeats=repeats))
         positions.append(ResumableLoop.position(SimpleNamespace(dataloader=loader)))
-    assert positions == [dict(batches=6, batch_size=4, samples=21, processes=1)] * 2
+    assert positions == [dict(batches=6, batch_size=4, samples=21, processes=1, videos='')] * 2
 
 
 def test_an_endless_sampler_draws_every_sample_once_an_epoch():

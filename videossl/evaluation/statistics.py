@@ -6,6 +6,8 @@ from math import sqrt
 
 import numpy as np
 
+from videossl.checks import check_integer, check_share
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -44,7 +46,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     deviation with n - 1 in the denominator.
 
     Args:
-        values: at least one, e.g. the accuracies of several seeds.
+        values: at least one, e.g. the accuracies of all seeds.
         confidence: probability that such an interval covers the true mean.
 
     Raises:
@@ -69,8 +71,8 @@ def paired_difference(
 ) -> Interval | None:
     """Interval of the mean difference between two rows, seed by seed.
 
-    What both rows of a seed share (the few labels, the videos) cancels, so this interval is narrower than the two
-    rows' own where they rise and fall together.
+    The variance that both rows of a seed share (the few labels, the videos) cancels, so this interval is narrower than those
+    of the two rows where they are correlated.
 
     Args:
         values, baseline: value by seed. A seed that only one of them has is left out.
@@ -86,15 +88,14 @@ def paired_difference(
 def binomial_standard_error(accuracy: float, number: int) -> float:
     """Standard error of an accuracy that was measured on ``number`` test videos: sqrt(p (1 - p) / n).
 
-    It says how much the accuracy would vary with other test videos of the same kind, which no number of seeds tells.
+    It estimates how much the accuracy would vary with other test videos of the same kind, which runs with other seeds do not
+    show.
 
     Raises:
         ValueError: the accuracy lies outside of 0..1, or there are no videos.
     """
-    if not 0 <= accuracy <= 1:
-        raise ValueError(f'accuracy must be within 0..1, got {accuracy!r}')
-    if number < 1:
-        raise ValueError(f'number of test videos must be at least 1, got {number!r}')
+    check_share('accuracy', accuracy)
+    check_integer('number of test videos', number)
     return sqrt(accuracy * (1 - accuracy) / number)
 
 
@@ -107,23 +108,23 @@ def difference_standard_error(first: float, second: float, number: int) -> float
 
 
 def nested_subsets(labels: Sequence[int], counts: Iterable[int], seed: int) -> dict[int, list[int]]:
-    """Random subsets with so many videos of each class, each subset within the next larger one.
+    """Random subsets with a number of videos of each class, each subset within the next larger one.
 
     Args:
         labels: of the videos.
         counts: videos of each class. A class that has fewer gives all it has.
-        seed: of the choice. The generator is one whose draws NumPy has promised never to change.
+        seed: of the choice. NumPy guarantees that the draws of this generator never change.
 
     Returns:
-        By count, in ascending order: the places in ``labels``, in ascending order.
+        By count, in ascending order: indices into ``labels``, in ascending order.
 
     Raises:
         ValueError: a count is not a positive integer.
     """
     counts = sorted(set(counts))
-    if not all(type(count) is int and count >= 1 for count in counts):
-        raise ValueError(f'counts must be integers of at least 1, got {counts!r}')
+    for count in counts:
+        check_integer('each of counts', count)
     classes = np.asarray(labels)
     generator = np.random.RandomState(seed)
     orders = [generator.permutation(np.flatnonzero(classes == label)) for label in np.unique(classes)]
-    return {count: sorted(int(place) for order in orders for place in order[:count]) for count in counts}
+    return {count: sorted(int(index) for order in orders for index in order[:count]) for count in counts}

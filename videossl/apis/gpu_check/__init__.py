@@ -1,1 +1,1 @@
-"""Checks that everything computes right and fast on the GPU of a machine: ``tools/check_gpu.py``."""
+"""Checks of results and speed on the GPU of a machine: ``tools/check_gpu.py``."""

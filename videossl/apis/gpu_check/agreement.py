@@ -70,7 +70,7 @@ def agreement(method: Method, place: Place) -> dict:
 
 
 def with_exact_backbone(model: BaseModel) -> BaseModel:
-    """The model with its backbones in fp64, and clips and maps converted on their way in and out. Necks and heads stay."""
+    """The model with its backbones in fp64; clips and maps are converted before and after them. Necks and heads stay in fp32."""
     backbones = [model.backbone, *([model.teacher['backbone']] if hasattr(model, 'teacher') else [])]
     for backbone in backbones:
         backbone.double()
@@ -85,7 +85,7 @@ def as_float(maps: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
 
 
 def loss_and_gradients(model: BaseModel, batch: dict) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """One pass in train mode, with nothing but the model: named losses and gradients, as fp64 on the CPU."""
+    """One pass of the model in train mode, without hooks: named losses and gradients, as fp64 on the CPU."""
     if hasattr(model, 'start_teacher'):
         model.start_teacher()
     model.train()

@@ -1,4 +1,4 @@
-"""What a device can do at best: a plain matrix product in each precision, a plain copy."""
+"""Upper bounds of a device: a plain matrix product in each precision, a plain copy."""
 
 import contextlib
 from collections.abc import Iterator

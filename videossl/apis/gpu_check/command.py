@@ -1,4 +1,4 @@
-"""``tools/check_gpu.py``: every check in its turn, one JSON, one Markdown page."""
+"""``tools/check_gpu.py``: all checks in order, one JSON file, one Markdown page."""
 
 import argparse
 import json
@@ -57,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Checks:
-    """Runs the checks one after another and keeps what they found.
+    """Runs the checks one after another and keeps their results.
 
     Args:
         place: where and how large.
@@ -108,7 +108,7 @@ class Checks:
         self.say(f'  {key} ({time.monotonic() - began:.1f} s){outcome}')
 
     def write(self) -> None:
-        """Write what is there so far."""
+        """Write the results so far."""
         self.out.mkdir(parents=True, exist_ok=True)
         for name, text in (
             ('check_gpu.json', json.dumps(self.report, indent=1, default=str)),
@@ -157,17 +157,8 @@ class Checks:
                 if net.name not in work:
                     work[net.name] = multiplications(net)
                 seconds = 0.1 if self.small else 0.5 if self.place.quick else 1.0
-                self.one(
-                    found,
-                    f'{net.name} | {setting_name(*setting)}',
-                    measure_net,
-                    net,
-                    setting,
-                    self.place.device,
-                    peaks,
-                    work[net.name],
-                    seconds,
-                )
+                arguments = net, setting, self.place.device, peaks, work[net.name], seconds
+                self.one(found, f'{net.name} | {setting_name(*setting)}', measure_net, *arguments)
 
     def check_steps(self, found: dict) -> None:
         place = self.place if self.small else replace(self.place, batch=30)
@@ -190,7 +181,7 @@ class Checks:
         self.one(found, 'transfer', transfer, FULL_SIZE[0], at, 0.1 if self.small else 1.0)
 
     def peaks(self) -> dict[str, float]:
-        """The measured ceilings; measured now where that check was left out."""
+        """The measured ceilings; measured here if that check did not run."""
         peaks = self.report.get('ceilings', {}).get('peaks', {})
         return peaks if 'fp32' in peaks else ceilings(self.place.device, 0.2, quick=True)
 
@@ -208,7 +199,7 @@ CHECKS: dict[str, Callable[[Checks, dict], None]] = dict(
 
 
 def device_name(device: str) -> str:
-    """What the GPU calls itself; the processor's name for a CPU."""
+    """The GPU's name; the processor's name for a CPU."""
     return torch.cuda.get_device_name() if device == 'cuda' else f'CPU: {describe_machine()["cpu"]}'
 
 
@@ -253,7 +244,7 @@ def check_gpu(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the checks; status 1 where one failed."""
+    """Run the checks; exit status 1 if one failed."""
     args = parse_args(argv)
     if args.device == 'cuda' and not torch.cuda.is_available():
         built = f'built for CUDA {torch.version.cuda}' if torch.version.cuda else 'built without CUDA'

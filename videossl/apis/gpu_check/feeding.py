@@ -13,12 +13,12 @@ from .timing import milliseconds
 
 
 def worker_numbers(cores: int) -> list[int]:
-    """None, powers of two, and all cores."""
+    """0, powers of two, and the number of cores."""
     return sorted({0, cores, *(2**power for power in range(cores.bit_length()) if 2**power < cores)})
 
 
 class Ready(Dataset):
-    """Each process makes one sample, and gives it again and again."""
+    """Each process makes one sample and returns it repeatedly."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset

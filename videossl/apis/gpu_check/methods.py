@@ -1,4 +1,4 @@
-"""The methods that are checked, each a shipped config, as training that has begun and waits to be told its iterations."""
+"""The methods that are checked, each a shipped config, as a training run that is driven iteration by iteration."""
 
 import itertools
 import os.path as osp
@@ -23,7 +23,7 @@ WIDTH = 64  # of the stem, in every config
 
 @dataclass(frozen=True)
 class Method:
-    """A method and the config that is checked of it.
+    """A method and its config.
 
     Args:
         name: for the report.
@@ -67,7 +67,7 @@ FULL_SIZE = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how large everything is checked.
+    """Size, device and folders of the checks.
 
     Args:
         videos: folder with ``train.txt``, of MovingShapes.
@@ -89,7 +89,7 @@ class Place:
 
 
 def narrow(config: Config, width: int) -> None:
-    """Give a config's nets another width. Whatever follows the backbone takes as many channels as come from there."""
+    """Give a config's nets another width. Parts behind the backbone get matching channels."""
 
     def visit(part: object) -> None:
         if isinstance(part, dict):
@@ -114,7 +114,7 @@ def narrow(config: Config, width: int) -> None:
 
 
 class Losses(Hook):
-    """Keeps what each iteration gives the log, on the device."""
+    """Keeps the logged values of each iteration, on the device."""
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Tensor]] = []
@@ -161,12 +161,12 @@ class Training:
         return self.runner.model
 
     def batches(self, number: int) -> list[dict]:
-        """So many batches of the loader's; pinned, where the config says so."""
+        """Batches of the loader, pinned if the config says so."""
         loader = self.runner.train_loop.dataloader
         return list(itertools.islice(endless_loader(loader, loader.batch_size), number))
 
     def begin(self) -> None:
-        """Go through what training does before its first iteration."""
+        """Do everything that training does before its first iteration."""
         loop = self.runner.train_loop
         loop._max_iters = 10**9  # which the log computes the time that is left from
         loop._run = self._begun
@@ -180,7 +180,7 @@ class Training:
         return self.runner.model
 
     def iterate(self, batches: Iterable[dict]) -> None:
-        """An iteration for each batch."""
+        """Run an iteration for each batch."""
         for batch in batches:
             self.runner.train_loop.run_iter(self.count, batch)
             self.count += 1

@@ -15,7 +15,7 @@ from .timing import forget_peak, milliseconds, peak_gib
 
 @dataclass(frozen=True)
 class Net:
-    """A backbone and what it is trained on.
+    """A backbone and the size of its clips and batch.
 
     Args:
         name: for the report.

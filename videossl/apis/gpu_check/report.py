@@ -1,4 +1,4 @@
-"""The page that ``tools/check_gpu.py`` writes, from what its checks found."""
+"""The page that ``tools/check_gpu.py`` writes."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ def failures(report: dict) -> list[str]:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable]) -> list[str]:
-    """A Markdown table; nothing without rows."""
+    """A Markdown table; a sentence without rows."""
     rows = [[shown(cell) for cell in row] for row in rows]
     head = list(head)
     if not rows:
@@ -39,6 +39,11 @@ def shown(value: object) -> str:
             return f'{value:.1e}'
         return f'{value:,.0f}' if abs(value) >= 100 else f'{value:.3g}'
     return str(value)
+
+
+def cells(result: dict, keys: str) -> list:
+    """The entries of a result, by their names in a text."""
+    return [result[key] for key in keys.split()]
 
 
 def good(parts: dict) -> dict[str, dict]:
@@ -93,14 +98,8 @@ def _agreement(parts: dict) -> list[str]:
             ('method', 'loss', 'losses', 'gradients', 'gradients on the CPU', 'worst parameter', 'its error', 'passed'),
             (
                 (
-                    name,
-                    r['loss'],
-                    r['loss_error'],
-                    r['gradient_error'],
-                    r['cpu_gradient_error'],
-                    f'`{r["worst_parameter"]}`',
-                    r['worst_error'],
-                    r['ok'],
+                    *(name, *cells(r, 'loss loss_error gradient_error cpu_gradient_error')),
+                    *(f'`{r["worst_parameter"]}`', *cells(r, 'worst_error ok')),
                 )
                 for name, r in good(parts).items()
             ),
@@ -128,13 +127,13 @@ def _curves(parts: dict) -> list[str]:
 
 
 def _waiting(parts: dict) -> list[str]:
-    places: dict[str, dict[str, float]] = {}
+    lines: dict[str, dict[str, float]] = {}
     for name, result in good(parts).items():
-        for place, count in result['waits'].items():
-            places.setdefault(place, {})[name] = count
+        for line, count in result['waits'].items():
+            lines.setdefault(line, {})[name] = count
     rows = [
-        (f'`{place}`', f'{min(counts.values()):g} to {max(counts.values()):g}', len(counts))
-        for place, counts in sorted(places.items(), key=lambda entry: -sum(entry[1].values()))
+        (f'`{line}`', f'{min(counts.values()):g} to {max(counts.values()):g}', len(counts))
+        for line, counts in sorted(lines.items(), key=lambda entry: -sum(entry[1].values()))
     ]
     return [
         f'**Where the host waits for the device** in an iteration, over {len(good(parts))} methods:',
@@ -194,13 +193,9 @@ def _steps(parts: dict) -> list[str]:
             ('method', 'samples/s', 'clips a sample', 'ms an iteration', 'busy, %', 'precision', 'memory, GiB'),
             (
                 (
-                    name,
-                    r['samples_per_second'],
-                    r['clips_per_sample'],
-                    r['ms'],
+                    *(name, *cells(r, 'samples_per_second clips_per_sample ms')),
                     None if r['busy_ms'] is None else 100 * r['busy_ms'] / r['ms'],
-                    r['precision'],
-                    r['memory'],
+                    *cells(r, 'precision memory'),
                 )
                 for name, r in good(parts).items()
             ),
@@ -215,30 +210,13 @@ def _nets(parts: dict) -> list[str]:
     for key, r in parts.items():
         net, _, setting = key.partition(' | ')
         plain = parts.get(f'{net} | bf16', {}).get('clips_per_second')
-        rows.append(
-            (
-                net,
-                setting,
-                r['clips_per_second'],
-                None if plain is None else r['clips_per_second'] / plain,
-                r['ms'],
-                f'{r["least"]:.1f} to {r["most"]:.1f}',
-                2 * r['gmac_per_second'] / 1e3,
-                100 * r['share'],
-                r['memory'],
-            )
-        )
+        times = None if plain is None else r['clips_per_second'] / plain
+        spread = f'{r["least"]:.1f} to {r["most"]:.1f}'
+        rates = 2 * r['gmac_per_second'] / 1e3, 100 * r['share']
+        rows.append((net, setting, r['clips_per_second'], times, r['ms'], spread, *rates, r['memory']))
     rows.sort(key=lambda row: order.index(row[0]))
-    head = (
-        'net',
-        'setting',
-        'clips/s',
-        'times bf16',
-        'ms',
-        'least to most',
-        'TFLOP/s',
-        'share of peak, %',
-        'memory, GiB',
+    head = 'net | setting | clips/s | times bf16 | ms | least to most | TFLOP/s | share of peak, % | memory, GiB'.split(
+        ' | '
     )
     return [
         '**Every net**, forward and backward pass; the share is of the matrix product in the same precision.',

@@ -21,32 +21,15 @@ EPOCHS = 3
 def command(method: Method, place: Place, folder: str, samples: int, *further: str) -> list[str]:
     """The command line of a run of some epochs."""
     options = [f'train_cfg.max_epochs={EPOCHS}', f'train_dataloader.batch_size={samples}']
-    options += [
-        'train_dataloader.sampler.repeats=1',
-        'log_level=WARNING',
-        f'train_dataloader.num_workers={place.workers}',
-    ]
+    options += ['train_dataloader.sampler.repeats=1', 'log_level=WARNING']
+    options += [f'train_dataloader.num_workers={place.workers}']
     if place.width != WIDTH:
         options.append(f'model.backbone.base_channels={place.width}')
         options.append(f'model.necks.projection.in_channels={8 * place.width}')
-    return [
-        sys.executable,
-        '-c',
-        'from videossl.apis.running.train import command; command()',
-        osp.join(config_directory(), method.config),
-        '--data-root',
-        place.videos,
-        '--ann-file',
-        'train.txt',
-        '--work-dir',
-        folder,
-        '--seed',
-        '0',
-        '--deterministic',
-        *further,
-        '--cfg-options',
-        *options,
-    ]
+    train = [sys.executable, '-c', 'from videossl.apis.running.train import command; command()']
+    data = ['--data-root', place.videos, '--ann-file', 'train.txt', '--work-dir', folder]
+    exact = ['--seed', '0', '--deterministic']
+    return [*train, osp.join(config_directory(), method.config), *data, *exact, *further, '--cfg-options', *options]
 
 
 def resuming(method: Method, place: Place) -> dict:

@@ -17,7 +17,7 @@ def synchronise(device: str) -> None:
 
 
 def milliseconds(work: Callable[[], object], device: str, seconds: float, warm_up: int = 2) -> dict[str, float]:
-    """Time a piece of work again and again.
+    """Time a piece of work repeatedly.
 
     Args:
         work: is called without arguments; what it queues on the device is waited for.
@@ -52,7 +52,7 @@ def _once(work: Callable[[], object], device: str) -> float:
 
 
 def forget_peak(device: str) -> None:
-    """Free what is no longer used, and count the peak of memory anew."""
+    """Free unused memory and restart the count of the peak."""
     gc.collect()
     if device == 'cuda':
         torch.cuda.empty_cache()
@@ -60,5 +60,5 @@ def forget_peak(device: str) -> None:
 
 
 def peak_gib(device: str) -> float | None:
-    """The most memory that tensors have taken on the GPU since :func:`forget_peak`, in GiB; None on a CPU."""
+    """The peak of memory in tensors on the GPU since :func:`forget_peak`, in GiB; None on a CPU."""
     return torch.cuda.max_memory_allocated() / 2**30 if device == 'cuda' else None

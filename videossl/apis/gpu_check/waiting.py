@@ -1,4 +1,4 @@
-"""Who makes the host wait for the device within an iteration, by name."""
+"""Which code makes the host wait for the device within an iteration."""
 
 import contextlib
 import traceback
@@ -19,7 +19,7 @@ SKIPPED = ('/torch/', '/warnings.py', '/contextlib.py', '/functools.py')
 
 
 class Reads(TorchDispatchMode):
-    """Notes who runs an operation for whose result, or for the size of whose result, a host would wait; on any device."""
+    """Records the code whose operations a host would wait for, because it needs the result or its size; on any device."""
 
     def __init__(self, found: Counter) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def _module(filename: str) -> str:
 
 @contextlib.contextmanager
 def noting(device: str) -> Iterator[Counter]:
-    """Note every wait within: torch's own watch over CUDA on a GPU, reads of values on a CPU."""
+    """Record every wait in the block: by torch's own debugging of CUDA on a GPU, as reads of values on a CPU."""
     found: Counter = Counter()
     if device == 'cpu':
         with Reads(found):
@@ -97,6 +97,6 @@ def waiting(method: Method, place: Place, iterations: int = 3) -> dict:
 
 
 def is_in_the_step(name: str) -> bool:
-    """Whether a wait is in preprocessing, forward pass, backward pass or optimiser; not in a hook around them."""
+    """Whether a wait is in preprocessing, forward pass, backward pass or optimiser, and not in a hook."""
     outermost = name.partition(' > ')[0]
     return not any(part in outermost for part in ('hook', 'message_hub'))

@@ -1,4 +1,4 @@
-"""What a study asks of a checkpoint's features, in a process of its own: probe, kNN, retrieval, and the probe with few labels."""
+"""Evaluation of a checkpoint's features for a study, in a separate process: probe, kNN, retrieval, few-label probe."""
 
 import json
 import os
@@ -60,14 +60,14 @@ def evaluate(job: dict) -> dict[str, dict]:
 
 
 def end_without(parent: int) -> None:
-    """End this process once the one that started it is gone, so that two never write to one folder."""
+    """End this process when the process that started it has ended, so that two never write to one folder."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def main(path: str) -> None:
-    """Do what a file says, and write the results where it says."""
+    """Evaluate the job in a file, and write the results to the path that it names."""
     job = json.loads(Path(path).read_text())
     threading.Thread(target=end_without, args=(job.pop('parent'),), daemon=True).start()
     keep_freed_memory()

@@ -1,4 +1,4 @@
-"""Lists with few labels of each class, each within the next larger one."""
+"""Lists with few labels of each class, each a subset of the next larger one."""
 
 import argparse
 from collections.abc import Sequence

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from videossl.checks import check_choice
 from videossl.config_files import load_config
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
@@ -83,7 +84,7 @@ class Run:
 
 @dataclass
 class Study:
-    """All that a study runs and compares."""
+    """The runs and comparisons of a study."""
 
     name: str
     config: Config
@@ -114,7 +115,7 @@ class Study:
 
 
 def read_study(args: argparse.Namespace) -> Study:
-    """The study with its lists written and its runs laid out; nothing is trained.
+    """The study with its lists written and its runs planned; nothing is trained.
 
     Raises:
         ConfigError: an unknown key, row, column, stage or list; or data that cannot be compared on.
@@ -128,8 +129,7 @@ def read_study(args: argparse.Namespace) -> Study:
             f'{sorted(unknown)}'
         )
     split = args.split or config.get('split', 'test')
-    if split not in SPLITS:
-        raise ConfigError(f'{path}: split must be one of {SPLITS}, got {split!r}')
+    check_choice(f'{path}: split', split, SPLITS)
     name = f'{path.stem}_select' if args.split == 'select' else path.stem
     work_dir = Path(args.work_dir or Path('work_dirs') / name)
     recipe = load_config(str(path.parent / config.recipe))
@@ -170,7 +170,7 @@ def read_study(args: argparse.Namespace) -> Study:
 
 
 def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], known: Collection[str]) -> list[str]:
-    """Names that were asked for, in the order of the study.
+    """The selected names, in the order of the study.
 
     Raises:
         ConfigError: one of them is not known.
@@ -182,7 +182,7 @@ def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], kno
 
 
 def read_rows(config: Config, names: Sequence[str] | None, data_root: str, notes: list[str]) -> dict[str, Row]:
-    """The rows that are run; ``notes`` says which are left out, and why."""
+    """The rows to run; ``notes`` lists the rows that are left out, and why."""
     rows = {}
     available = [name for name, entry in config.rows.items() if entry is not None]
     for name in chosen('--rows', names, available, available):
@@ -345,7 +345,7 @@ def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[s
 
 
 def each_stage(option: str, stages: Sequence[str]) -> list[str]:
-    """``finetune*.KEY=VALUE`` as one option for each stage of such a name."""
+    """``finetune*.KEY=VALUE`` as one option for each stage whose name matches."""
     pattern, dot, rest = option.partition('.')
     if '*' not in pattern:
         return [option]
@@ -424,7 +424,7 @@ def few_label_stages(study: Study, stage: Stage, run: Run) -> list[Stage]:
 
 
 def point_name(point: dict) -> str:
-    """Folder of a grid point: ``vspp.lr=0.01``; empty where the study has no grid."""
+    """Folder of a grid point: ``vspp.lr=0.01``; empty without a grid."""
     text = ','.join(f'{short(key)}={value}' for key, value in point.items())
     return re.sub(r'[^\w.,=+-]', '_', text)
 

@@ -1,4 +1,4 @@
-"""What a study writes: ``results.json``, ``results.md`` and ``results.png``."""
+"""The report of a study: ``results.json``, ``results.md`` and ``results.png``."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def cell_of(results: dict, row: str, point: int, column: str, labels: str = ALL)
 
 
 def number(cell: dict | None, seeds: int) -> str:
-    """``71.2 ± 3.4``, in per cent; where not all seeds are done yet, how many are."""
+    """``71.2 ± 3.4``, in per cent; with the number of seeds that are done, where some are not."""
     if cell is None:
         return '-'
     text = f'{100 * cell["mean"]:.1f}'
@@ -78,7 +78,7 @@ def signed(entry: dict) -> str:
 
 
 def intervals(results: dict) -> str:
-    """What stands behind the ±."""
+    """The note that explains the ±."""
     count = len(results['seeds'])
     return 'one seed, so without intervals' if count == 1 else f'mean ± half of the 95 % t-interval over {count} seeds'
 
@@ -166,7 +166,7 @@ def difference_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
 
 
 def answer_lines(results: dict) -> list[str]:
-    """The plain answer, with how sure it is."""
+    """The answer in one sentence, and how certain it is."""
     lines = []
     for answer in results['answers']:
         labels = 'all labels' if answer['labels'] == ALL else f'{answer["labels"]} labels per class'
@@ -179,7 +179,7 @@ def answer_lines(results: dict) -> list[str]:
 
 
 def how_sure(answer: dict, results: dict) -> str:
-    """One or two sentences on what a verdict rests on."""
+    """One or two sentences on the evidence for a verdict."""
     seeds, videos, error = answer['number'], results['test_videos'], 100 * answer['standard_error']
     if answer['verdict'] == 'unknown':
         return 'Run at least three seeds: --seeds 0 1 2.'
@@ -208,13 +208,13 @@ def selection_lines(results: dict) -> list[str]:
 
 
 def reason(message: str) -> str:
-    """The line of a failed step's message that says why."""
+    """The line of a failed step's message that gives the cause."""
     lines = message.splitlines()
     return next((line for line in reversed(lines) if 'error' in line.lower()), lines[-1]).strip()
 
 
 def choices(results: dict) -> list[str]:
-    """Which statistic was chosen where."""
+    """The statistic that each selection used."""
     several = len(results['points']) > 1
     if results['split'] == 'select':
         grid = 'Settings: compared on held-out training videos; no test video was used.'

@@ -33,7 +33,7 @@ ALL = 'all'
 
 
 def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed: dict[str, str]) -> dict:
-    """Everything that is known so far, in JSON's types.
+    """All results so far, in JSON's types.
 
     Returns:
         ``cells``: a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by seed, in
@@ -91,7 +91,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
 
 
 def measured(study: Study, tasks: Sequence[Task]) -> dict[tuple, dict[int, float]]:
-    """By (row, grid point, column, labels): the value of each seed that has one."""
+    """By (row, grid point, column, labels): the value of each finished seed."""
     evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
     tested = {id(task.stage): task for task in tasks if isinstance(task, StageTask)}
     values: dict[tuple, dict[int, float]] = {}

@@ -1,4 +1,4 @@
-"""Run a study: a recipe at several seeds and options, and a table of what came out with intervals and differences."""
+"""Run a study: a recipe at each seed and option, and a table of the results with intervals and differences."""
 
 import argparse
 import json

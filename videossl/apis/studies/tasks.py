@@ -1,4 +1,4 @@
-"""The work of a study: stages and evaluations in the order of what they need, one at a time or several."""
+"""The tasks of a study: stages and evaluations, each after the tasks that it needs, one at a time or in parallel."""
 
 import hashlib
 import itertools
@@ -28,7 +28,7 @@ class Stopped(Exception):
 
 
 class TaskDisplay(Display):
-    """What a stage reports its progress to; it ends the stage when the study is stopped."""
+    """Receives the progress of a stage, and ends the stage when the study is stopped."""
 
     def __init__(
         self, stopping: threading.Event
@@ -261,7 +261,7 @@ def _runs(task: Task, running: dict) -> bool:
 
 
 def _seconds_left(tasks: Sequence[Task], times: dict[str, list[float]]) -> float:
-    """Rough: a step takes as long as those of its kind did, or as the mean of all. 0: nothing is known yet."""
+    """A rough estimate: a step takes as long as finished steps of its kind, or as the mean of all. 0: unknown."""
     known = [seconds for entries in times.values() for seconds in entries]
     if not known:
         return 0.0
