@@ -369,11 +369,14 @@ def test_the_names_and_arguments_that_a_page_mentions_exist(page):
                 assert argument in parameters or takes_any or hasattr(kind, argument), code
 
 
-def test_a_wrong_page_is_noticed(folder, monkeypatch, stop_when_parsed):
-    laptop = 'configs/laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-    check_options(['all.train_cfg.max_epochs=5'], [laptop], [('configs/recipes/laptop.py', None)])
+def test_a_misspelt_option_is_noticed(folder, monkeypatch, stop_when_parsed):
     with pytest.raises(SystemExit):
         parse(['tools/train.py', 'CONFIG', '--data-rot', 'MY_FOLDER'], monkeypatch)
+
+
+def test_wrong_settings_are_noticed(folder):
+    laptop = 'configs/laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+    check_options(['all.train_cfg.max_epochs=5'], [laptop], [('configs/recipes/laptop.py', None)])
     with pytest.raises(ConfigError):
         check_settings("model = dict(type='Pretrainer', backbone=dict(type='R3E'), heads=dict())", 'wrong.py')
     with pytest.raises(ConfigError):
