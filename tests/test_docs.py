@@ -31,6 +31,8 @@ from videossl.apis.recipes.command import parse_args as parse_recipe_args
 from videossl.apis.recipes.reader import choose_net, read_recipe
 from videossl.apis.running.check_config import check_config, check_parts
 from videossl.apis.running.config_parts import parameters_of
+from videossl.apis.studies.reader import STUDY_KEYS, read_study
+from videossl.apis.studies.study import parse_args as parse_study_args
 from videossl.checkpoints import export_backbone
 from videossl.config_files import RUNNER_KEYS, check_option, load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
@@ -43,7 +45,7 @@ PAGES = [
     for path in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('examples/*/README.md')))
 ]
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, Registry)]
-CONFIG_NAMES = RUNNER_KEYS | {'_base_', 'stages', 'table', 'teacher'}
+CONFIG_NAMES = RUNNER_KEYS | STUDY_KEYS | {'_base_', 'stages', 'table', 'teacher'}
 OTHER_PROGRAMS = ('.', 'export', 'mim', 'pip', 'torchrun')
 ENTRY_POINTS = dict(re.findall(r"'(videossl-\w+) = ([\w.]+:\w+)'", (ROOT / 'setup.py').read_text()))
 # What inline code may name beside what is in the repository: folders of the reader's, and what the build makes.
@@ -89,13 +91,13 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('docs')
     for name in ('examples', 'tools', 'benchmarks'):
         (folder / name).symlink_to(ROOT / name)
-    (folder / 'configs' / 'recipes').mkdir(parents=True)
-    for path in (*(ROOT / 'configs').iterdir(), *(ROOT / 'configs' / 'recipes').iterdir()):
-        if path.name != 'recipes':
-            (folder / path.relative_to(ROOT)).symlink_to(path)
+    for path in (ROOT / 'configs').glob('*/*'):
+        (folder / path.parent.relative_to(ROOT)).mkdir(parents=True, exist_ok=True)
+        (folder / path.relative_to(ROOT)).symlink_to(path)
 
     videos = write_moving_shapes(folder / 'MY_FOLDER', num_train=24, num_test=4, num_frames=20, workers=1)
-    (videos / 'held_out.txt').write_text((videos / 'test.txt').read_text())
+    for name, source in (('held_out', 'test'), ('all', 'train')):
+        (videos / f'{name}.txt').write_text((videos / f'{source}.txt').read_text())
     for kind, ending in (('videos', 'mp4'), ('masks', 'npz')):
         first = min((videos / kind / 'train').iterdir())
         (first.parent / f'NAME.{ending}').write_bytes(first.read_bytes())
@@ -158,6 +160,11 @@ def check_settings(text: str, name: str) -> None:
         for stage in stages:
             check_config(stage.resolved_config)
         assert {name for row in recipe.table.rows for name in row.stages} <= {stage.name for stage in stages}
+    elif '\nrows = ' in text:
+        path = Path('configs', 'studies', name)
+        path.write_text(text)
+        study = read_study(parse_study_args([str(path), '--data-root', 'MY_FOLDER']))
+        assert study.runs
     elif '_base_' in text:
         Path(name).write_text(text)
         check_config(load_config(name))
@@ -272,6 +279,8 @@ def test_the_command_lines_of_a_page_are_understood(page, folder, monkeypatch, s
                 options = getattr(args, 'cfg_options', None) or {}
                 check_config(load_config(path, options))
                 configs.append(path)
+            if getattr(args, 'study', None) is not None:
+                assert Path(args.study).is_file(), words
             if getattr(args, 'recipe', None) is not None and '/' in args.recipe:
                 if args.data_root is not None:
                     Path(args.data_root).mkdir(exist_ok=True)
@@ -360,13 +369,19 @@ def test_the_names_and_arguments_that_a_page_mentions_exist(page):
                 assert argument in parameters or takes_any or hasattr(kind, argument), code
 
 
-def test_a_wrong_page_is_noticed(folder, monkeypatch, stop_when_parsed):
-    laptop = 'configs/laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-    check_options(['all.train_cfg.max_epochs=5'], [laptop], [('configs/recipes/laptop.py', None)])
+def test_a_misspelt_option_is_noticed(folder, monkeypatch, stop_when_parsed):
     with pytest.raises(SystemExit):
         parse(['tools/train.py', 'CONFIG', '--data-rot', 'MY_FOLDER'], monkeypatch)
+
+
+def test_wrong_settings_are_noticed(folder):
+    laptop = 'configs/laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+    check_options(['all.train_cfg.max_epochs=5'], [laptop], [('configs/recipes/laptop.py', None)])
     with pytest.raises(ConfigError):
         check_settings("model = dict(type='Pretrainer', backbone=dict(type='R3E'), heads=dict())", 'wrong.py')
+    with pytest.raises(ConfigError):
+        study = "_base_ = '../_base_/studies/every_method.py'\nrows = dict(vspp=dict(agianst=['vcop']))\n"
+        check_settings(study, 'wrong_study.py')
     with pytest.raises(AssertionError):
         check_options(['model.backbon.depth=18'], [laptop], [])
     with pytest.raises(AssertionError):
