@@ -26,7 +26,7 @@ from mmengine.runner import Runner, load_checkpoint
 from videossl.checkpoints import load_backbone
 from videossl.checkpoints.checkpoint_files import iterations_in, newest_whole
 from videossl.engine import PlainCheckpointHook
-from videossl.errors import CheckpointError, WriteError
+from videossl.errors import CheckpointError, ConfigError, WriteError
 
 RUNS = itertools.count()
 EVERY_ITERATION = dict(type='PlainCheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=2)
@@ -400,7 +400,7 @@ def test_two_checkpoint_hooks_and_settings_that_come_to_nothing(build, folder):
     for interval in (0, -2, 'often', 1.5):
         with pytest.raises(ValueError, match='interval must be a whole number'):
             PlainCheckpointHook(interval=interval)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'intervall'"):
+    with pytest.raises(ConfigError, match="unexpected keyword argument 'intervall'"):
         PlainCheckpointHook(intervall=1)
 
 

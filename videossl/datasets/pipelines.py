@@ -49,7 +49,9 @@ def pipeline_steps(pipeline: Pipeline) -> list[Any]:
         names.insert(names.index(moved.pop(placeable[0])[AFTER]) + 1, placeable[0])
     steps = [pipeline[name] for name in names if not _is_left_out(pipeline[name])]
     return [
-        {key: step[key] for key in step if key != AFTER} if isinstance(step, dict) and AFTER in step else step
+        type(step)({key: step[key] for key in step if key != AFTER})
+        if isinstance(step, dict) and AFTER in step
+        else step
         for step in steps
     ]
 

@@ -254,9 +254,7 @@ def loader(samples: int, batch_size: int, drop_last: bool = False, sampler=DrawS
 def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
     model, found = aux_skd(small_backbone), []
     with pytest.raises(
-        ConfigError,
-        match='one sample'
-        r'model.predictors.projection.layers.1 .*set train_dataloader.batch_size$',
+        ConfigError, match=r'one sample.* model.predictors.projection.layers.1 .*set train_dataloader.batch_size$'
     ):
         check_batch_norm(warnings_to(found), model, loader(8, 1), num_clips=2)
     with pytest.raises(ConfigError, match='9 samples .*drop_last=True'):
