@@ -405,3 +405,20 @@ def test_what_ffmpeg_reads_is_taken_and_other_formats_are_counted_aloud(tmp_path
     monkeypatch.setattr('videossl.datasets.annotations.print_log', lambda text, *args: records.append(text))
     assert scan_videos(str(tmp_path)) == ['0.MTS', '1.ts', '2.wmv', '3.m2ts', '4.VOB']
     assert records == [f'{tmp_path}: left out, as no format that is read: 1 .gif, 2 .h264']
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_scanned(tmp_path, monkeypatch):
+    for name in ('a', 'secret'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'video.mp4').write_text('')
+    scandir, said = os.scandir, []
+
+    def refuse(path):
+        if os.path.basename(path) == 'secret':
+            raise PermissionError(13, 'Permission denied', path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    monkeypatch.setattr('videossl.datasets.annotations.print_log', lambda text, *others: said.append(text))
+    assert scan_videos(str(tmp_path)) == [os.path.join('a', 'video.mp4')]
+    assert said == [f'{tmp_path / "secret"}: left out, as it cannot be read: Permission denied']

@@ -289,7 +289,8 @@ def scan_videos(folder: str) -> list[str]:
     """All video files below a folder, as sorted paths relative to it.
 
     Hidden files and folders (:func:`is_hidden`) are left out. Links are followed. A folder that can be reached in several
-    ways is read once, so that circular links end. A warning counts files of other video formats.
+    ways is read once, so that circular links end. A warning counts files of other video formats, and
+    one names each folder that cannot be read.
 
     Raises:
         FileNotFoundError: there is no such folder, or no video in it.
@@ -297,7 +298,8 @@ def scan_videos(folder: str) -> list[str]:
     if not osp.isdir(folder):
         raise FileNotFoundError(f'the folder {folder} does not exist; check data_root (--data-root)')
     found, seen, skipped = [], {osp.realpath(folder)}, Counter[str]()
-    for directory, subfolders, names in os.walk(folder, followlinks=True):
+    errors: list[OSError] = []
+    for directory, subfolders, names in os.walk(folder, onerror=errors.append, followlinks=True):
         subfolders[:] = [name for name in subfolders if not is_hidden(name)]
         unseen = {osp.realpath(osp.join(directory, name)): name for name in sorted(subfolders, reverse=True)}
         subfolders[:] = sorted(name for path, name in unseen.items() if path not in seen)
@@ -310,6 +312,8 @@ def scan_videos(folder: str) -> list[str]:
                 found.append(osp.relpath(osp.join(directory, name), folder))
             elif ending in OTHER_EXTENSIONS or (mimetypes.guess_type(f'a{ending}')[0] or '').startswith('video/'):
                 skipped[ending] += 1
+    for error in errors:
+        print_log(f'{error.filename}: left out, as it cannot be read: {error.strerror}', 'current', logging.WARNING)
     if skipped:
         counts = ', '.join(f'{number} {ending}' for ending, number in sorted(skipped.items()))
         print_log(f'{folder}: left out, as no format that is read: {counts}', 'current', logging.WARNING)
