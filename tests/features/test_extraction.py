@@ -1,13 +1,11 @@
 """Features of videos: the right numbers in the right places, whatever is broken, cut off or changed."""
 
-import os
-
 import cv2
 import decord
 import numpy as np
 import pytest
 import torch
-from extraction_making import CONFIG, MEAN, NAMES, STD, make_model, write_videos
+from extraction_making import CONFIG, MEAN, NAMES, STD
 from mmengine.config import Config
 from torch import nn
 
@@ -15,41 +13,6 @@ from videossl.apis import extract_features, init_model, load_backbone
 from videossl.datasets import VideoDataset
 from videossl.errors import ConfigError
 from videossl.features import extraction as feature_extraction
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    return write_videos(tmp_path_factory.mktemp('videos'))
-
-
-@pytest.fixture(scope='module')
-def model():
-    return make_model()
-
-
-@pytest.fixture
-def run(videos, model):
-    """A function that extracts from the list of five videos."""
-
-    def run(**settings):
-        return extract_features(model, **{**dict(videos=videos / 'list.txt', progress=False), **settings})
-
-    return run
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """Names of the videos that were opened, in order."""
-    opened = []
-    original = VideoDataset._run_pipeline
-
-    def spy(self, results, blank=False):
-        if not blank:
-            opened.append(os.path.basename(results['filename']))
-        return original(self, results, blank)
-
-    monkeypatch.setattr(VideoDataset, '_run_pipeline', spy)
-    return opened
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers

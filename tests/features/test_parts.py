@@ -7,46 +7,9 @@ import signal
 import numpy as np
 import pytest
 import torch
-from extraction_making import NAMES, make_model, press_ctrl_c, stop_encoder, write_videos
+from extraction_making import NAMES, press_ctrl_c, stop_encoder
 
-from videossl.apis import extract_features
-from videossl.datasets import VideoDataset
 from videossl.errors import ConfigError
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    return write_videos(tmp_path_factory.mktemp('videos'))
-
-
-@pytest.fixture(scope='module')
-def model():
-    return make_model()
-
-
-@pytest.fixture
-def run(videos, model):
-    """A function that extracts from the list of five videos."""
-
-    def run(**settings):
-        return extract_features(model, **{**dict(videos=videos / 'list.txt', progress=False), **settings})
-
-    return run
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """Names of the videos that were opened, in order."""
-    opened = []
-    original = VideoDataset._run_pipeline
-
-    def spy(self, results, blank=False):
-        if not blank:
-            opened.append(os.path.basename(results['filename']))
-        return original(self, results, blank)
-
-    monkeypatch.setattr(VideoDataset, '_run_pipeline', spy)
-    return opened
 
 
 # ---------------------------------------------------------------------------------------------------------- resumption
