@@ -41,8 +41,9 @@ lint: $(STAMP) ## check style and types
 test: $(STAMP) ## run the tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
-faults: $(STAMP) ## run all fault-injection tests, the slow ones too
+faults: $(STAMP) ## run all fault-injection tests, and the slow tests of everything else
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults tests/datasets/readers
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m slow --ignore=tests/faults --ignore=tests/datasets/readers tests
 
 # Figures to compare need a machine that does nothing else meanwhile.
 bench: $(STAMP) ## run the benchmarks one after another, most of an hour

@@ -1,6 +1,7 @@
 """Config files and overrides, read with an eye on misspelt keys."""
 
 import ast
+import copy
 import difflib
 import inspect
 import os
@@ -37,8 +38,8 @@ def load_config(path: str, options: dict | None = None) -> Config:
         raise ConfigError(f'{path} is no config: those end in .py (or .yml, .yaml, .json)')
     config = read_config(path)
     for key in config:
-        near = difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
-        if key not in RUNNER_KEYS and near:
+        near = [] if key in RUNNER_KEYS else difflib.get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.78)
+        if near:
             raise ConfigError(f'{path}: there is no key "{key}"; did you mean "{near[0]}"?')
     for key in options or {}:
         check_option(config, key)
@@ -101,13 +102,32 @@ def equal_places(place: Any, value: Any, path: str = '') -> list[str]:
     return [found for key, entry in items for found in equal_places(entry, value, f'{path}.{key}'.lstrip('.'))]
 
 
+# Configs that this process has read, each with its files as they were then: the stages of a study read few files often.
+_configs: dict[str, tuple[dict[str, tuple[int, ...]], Config]] = {}
+
+
 def read_config(path: str) -> Config:
-    """mmengine's ``Config.fromfile``.
+    """mmengine's ``Config.fromfile``. A config whose files have not changed since is not read again.
 
     Raises:
         ConfigError: the config, one that it inherits, or a module of its ``custom_imports`` cannot be read.
     """
-    check_syntax(path)
+    name = osp.abspath(path)
+    if name not in _configs or any(stamp != _stamp(file) for file, stamp in _configs[name][0].items()):
+        files = {osp.abspath(file): _stamp(file) for file in check_syntax(path)}
+        _configs[name] = files, _read_config(path)
+    return copy.deepcopy(_configs[name][1])
+
+
+def _stamp(file: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read_config(path: str) -> Config:
     try:
         config = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:
@@ -127,12 +147,17 @@ def read_config(path: str) -> Config:
     return config
 
 
-def check_syntax(path: str) -> None:
-    """Refuse a Python config that is no Python, or that inherits a file which is not there, at any depth."""
+def check_syntax(path: str) -> list[str]:
+    """Refuse a Python config that is no Python, or that inherits a file which is not there, at any depth.
+
+    Returns:
+        The config and the files that it inherits, except those of packages.
+    """
     if not osp.isfile(path):
         raise ConfigError(f'{path}: there is no such config; the _base_ of another names it')
+    files = [path]
     if not path.endswith('.py'):
-        return
+        return files
     with open(path, encoding='utf-8') as file:
         text = file.read()
     try:
@@ -147,4 +172,5 @@ def check_syntax(path: str) -> None:
                 continue
             for name in [names] if isinstance(names, str) else names:
                 if '::' not in name:  # PACKAGE::NAME is in a package
-                    check_syntax(osp.normpath(osp.join(osp.dirname(path), name)))
+                    files += check_syntax(osp.normpath(osp.join(osp.dirname(path), name)))
+    return files

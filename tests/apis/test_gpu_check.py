@@ -203,6 +203,7 @@ def test_training_goes_on_where_it_was(place):
     assert training.model.memory_bank.pointer == 4
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_as_one_without_a_break(place):
     found = resuming(OF['auxSKD'], place)
     assert found['identical'] and found['ok'] and found['killed_after'] in ('epoch_1.pth', 'epoch_2.pth')

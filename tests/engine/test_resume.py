@@ -179,9 +179,20 @@ def samples_after(iterations: int) -> int:
     return passes * SAMPLES + batches * BATCH
 
 
-@pytest.mark.parametrize('accumulate', [1, 2], ids=['', 'accumulating'])
-@pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('loop', [BY_EPOCH, BY_ITERATION], ids=['epochs', 'iterations'])
+# Four of the eight combinations have every pair of values; the others are slow.
+@pytest.mark.parametrize(
+    'loop, workers, accumulate',
+    [
+        pytest.param(BY_EPOCH, 0, 1, id='epochs-0-'),
+        pytest.param(BY_EPOCH, 2, 2, id='epochs-2-accumulating'),
+        pytest.param(BY_ITERATION, 0, 2, id='iterations-0-accumulating'),
+        pytest.param(BY_ITERATION, 2, 1, id='iterations-2-'),
+        pytest.param(BY_EPOCH, 0, 2, id='epochs-0-accumulating', marks=pytest.mark.slow),
+        pytest.param(BY_EPOCH, 2, 1, id='epochs-2-', marks=pytest.mark.slow),
+        pytest.param(BY_ITERATION, 0, 1, id='iterations-0-', marks=pytest.mark.slow),
+        pytest.param(BY_ITERATION, 2, 2, id='iterations-2-accumulating', marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_killed_anywhere_and_resumed_ends_bit_by_bit_as_one_without_a_break(
     build, tmp_path, loop, workers, accumulate
 ):

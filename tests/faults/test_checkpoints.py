@@ -186,7 +186,9 @@ class Faults:
         return step
 
 
-@pytest.mark.parametrize('best', [False, True], ids=['', 'with the best by a score'])
+@pytest.mark.parametrize(
+    'best', [False, pytest.param(True, marks=pytest.mark.slow)], ids=['', 'with the best by a score']
+)
 @pytest.mark.parametrize(
     'error', [OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt()], ids=['full disk', 'killed']
 )

@@ -1,0 +1,27 @@
+"""Configs that a process reads more than once."""
+
+import os
+
+from videossl.config_files import read_config
+
+
+def write(path, text):
+    path.write_text(text)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000))  # as if some time had passed
+
+
+def test_a_config_is_read_again_only_when_a_file_of_it_has_changed(tmp_path, monkeypatch):
+    (tmp_path / 'base.py').write_text('model = dict(depth=10)\n')
+    (tmp_path / 'leaf.py').write_text("_base_ = './base.py'\nmodel = dict(width=4)\n")
+    first = read_config(str(tmp_path / 'leaf.py'))
+    assert first.model == dict(depth=10, width=4) and first.filename == str(tmp_path / 'leaf.py')
+    first.model.depth = 18
+    assert read_config(str(tmp_path / 'leaf.py')).model.depth == 10, 'each caller has a copy'
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr('videossl.config_files.Config.fromfile', lambda *args, **settings: 1 / 0)
+        assert read_config('leaf.py').model == dict(depth=10, width=4)
+    write(tmp_path / 'base.py', 'model = dict(depth=34)\n')
+    assert read_config('leaf.py').model.depth == 34
+    write(tmp_path / 'leaf.py', "_base_ = './base.py'\nmodel = dict(width=8)\n")
+    assert read_config('leaf.py').model == dict(depth=34, width=8)
