@@ -110,6 +110,15 @@ def test_a_missing_annotation_file(tmp_path, videos):
     assert_named(error, videos / 'nowhere.txt', 'does not exist', '--ann-file')
 
 
+def test_a_list_that_is_not_below_the_folder_of_the_videos_but_here(tmp_path, videos, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.txt').write_text('a/0.mp4\n')
+    with pytest.raises(FileNotFoundError) as error:
+        main(arguments(tmp_path, '--data-root', videos, '--ann-file', 'mine.txt'))
+    assert_named(error, videos / 'mine.txt', 'below the folder of the videos', str(tmp_path / 'mine.txt'))
+    assert 'mmengine' not in capfd.readouterr().out, 'before anything is built'
+
+
 def test_the_configs_own_data_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         main(arguments(tmp_path, options=[f'{LOADER}.dataset.data_root={tmp_path}/nothing']))

@@ -10,7 +10,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # A run that resumes goes on bit by bit; on SIGTERM it saves and ends.
     exact_resume=dict(type='ExactResumeHook'),
-    save_and_stop=dict(type='SaveAndStopHook', signals=['SIGTERM']),
+    save_and_stop=dict(type='SaveAndStopHook', signals=['SIGTERM', 'SIGINT']),
     broken_videos=dict(type='BrokenVideosHook'),
     # The one switch for the precision of training, validation and test: auto, bf16, fp16 or fp32.
     precision=dict(type='PrecisionHook', precision='auto'),

@@ -313,3 +313,14 @@ def test_an_error_in_a_loaders_worker_is_its_own_message_alone(capsys):
     with pytest.raises(SystemExit, match='1'):
         run_command(main)
     assert capsys.readouterr().err.startswith('error: 3 of 4 videos cannot be read\n')
+
+
+def test_ctrl_c_ends_a_tool_without_a_traceback(capsys, monkeypatch):
+    monkeypatch.delenv('VIDEOSSL_DEBUG', raising=False)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        run_command(interrupted)
+    assert stop.value.code == 130 and capsys.readouterr().err == 'stopped\n'

@@ -67,6 +67,7 @@ def test_mmengine_reads_files_with_this_reader(save, tmp_path):
         ),
         (b'\xef\xbb\xbf\n <html lang="en">' + b' ' * 2000, 'it is a web page, saved'),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', 'it is a web page, saved'),
+        (b'hello world, this is a text', 'it is no checkpoint: no file of PyTorch'),
         (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', 'it is a pointer of Git LFS.*git lfs pull'),
     ],
 )

@@ -273,7 +273,8 @@ def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_itera
 
 # ------------------------------------------------------------------------------------------------------- the handler
 HANDLER = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in the background ignores it
 from types import SimpleNamespace
 from videossl.engine import SaveAndStopHook
 hook = SaveAndStopHook()
@@ -283,7 +284,8 @@ time.sleep(60)
 """
 
 
-def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_only_passes_on():
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_only_passes_on(number):
     process = subprocess.Popen(
         [sys.executable, '-c', HANDLER],
         stdout=subprocess.PIPE,
@@ -293,13 +295,26 @@ def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_on
     )
     assert process.stdout.readline() == 'ready\n'
     for _ in range(2):  # the second within a second
-        process.terminate()
+        process.send_signal(number)
         time.sleep(0.2)
         assert process.poll() is None
     time.sleep(SaveAndStopHook.repeat_seconds + 0.1)
-    process.terminate()
-    assert process.wait(5) == -signal.SIGTERM
-    assert process.stderr.read().count('SIGTERM: saving a checkpoint after this iteration') == 1
+    process.send_signal(number)
+    assert process.wait(5) == -number
+    errors = process.stderr.read()
+    assert errors.count(f'{number.name}: saving a checkpoint after this iteration') == 1 and 'Traceback' not in errors
+
+
+def test_a_signal_that_the_process_ignores_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hook = SaveAndStopHook()
+    try:
+        hook.before_train(None)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == hook._handle
+    finally:
+        hook.after_train(None)
+        signal.signal(signal.SIGINT, before)
 
 
 def forked_sleeper() -> int:

@@ -32,6 +32,11 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
     """
     try:
         main()
+    except KeyboardInterrupt:  # before or after training, which SaveAndStopHook ends
+        if debugging():
+            raise
+        print('stopped', file=sys.stderr, flush=True)
+        raise SystemExit(130) from None
     except Exception as error:
         rank = f'[rank {os.environ["RANK"]}] ' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
         if rank and any(text in str(error) for text in LOST_PROCESS):

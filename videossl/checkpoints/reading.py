@@ -94,7 +94,9 @@ def _not_a_checkpoint(head: bytes) -> str | None:
         return 'it is a pointer of Git LFS, and the file itself was not fetched (git lfs pull)'
     text = head.decode(errors='replace').lstrip('\ufeff \r\n\t')
     if not re.match(r'<(!doctype html|html|head|!--|\?xml)', text, re.IGNORECASE):
-        return None
+        # A pickle, as PyTorch wrote before 1.6; the header of safetensors; a tar archive, as PyTorch wrote before 0.1.
+        known = head.startswith(b'\x80') or head[8:9] == b'{' or head[257:262] == b'ustar'
+        return None if known else 'it is no checkpoint: no file of PyTorch or safetensors begins as it does'
     title = re.search(r'<title>\s*(.*?)\s*</title>', text, re.IGNORECASE | re.DOTALL)
     return (
         'it is a web page'

@@ -53,13 +53,18 @@ def read_annotations(ann_file: str, delimiter: str = ' ') -> list[Entry]:
     return list(iterate_annotations(ann_file, delimiter))
 
 
+def no_list(ann_file: str) -> str:
+    """The message where a list does not exist."""
+    return (
+        f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, --data-root); with '
+        '--data-root alone the folder is scanned and no list is needed'
+    )
+
+
 def iterate_annotations(ann_file: str, delimiter: str = ' ') -> Iterator[Entry]:
     """The pairs of :func:`read_annotations` one by one, which takes less memory for a list of a million videos."""
     if not osp.isfile(ann_file):
-        raise FileNotFoundError(
-            f'annotation file {ann_file} does not exist. Check ann_file and data_root (--ann-file, '
-            '--data-root); with --data-root alone the folder is scanned and no list is needed'
-        )
+        raise FileNotFoundError(no_list(ann_file))
     with open(ann_file, 'rb') as file:
         content = file.read()
     yield from parse_annotations(content, ann_file, delimiter)

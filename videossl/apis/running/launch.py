@@ -16,7 +16,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from videossl.cores import cores_of_process, share_cores
-from videossl.errors import ConfigError, UserError
+from videossl.datasets.annotations import no_list
+from videossl.errors import ConfigError, MissingFile, UserError
 from videossl.wrappers import innermost_dataset
 
 from .check_config import MMENGINE_HOOKS
@@ -118,6 +119,26 @@ def refuse_undone_list(args: argparse.Namespace) -> None:
             f'--cfg-options {undone} is undone by --data-root, which takes all videos of the folder; name the '
             'list with --ann-file'
         )
+
+
+def refuse_missing_list(dataloader: ConfigDict | None) -> None:
+    """Refuse a loader's list that does not exist, before the hundreds of lines that a runner logs of itself.
+
+    Raises:
+        MissingFile: there is no such list; the message says where it was looked for.
+    """
+    if dataloader is None:
+        return
+    dataset = innermost_dataset(dataloader.dataset)
+    if dataset.get('type') not in ('VideoDataset', 'videossl.VideoDataset'):
+        return
+    name, root = dataset.get('ann_file'), dataset.get('data_root')
+    if not name or '://' in name or osp.isfile(osp.join(root or '', name)):
+        return
+    if not root or osp.isabs(name):
+        raise MissingFile(no_list(name))
+    here = f'; {name} from this folder is {osp.abspath(name)}, name it so' if osp.isfile(name) else ''
+    raise MissingFile(f'{no_list(osp.join(root, name))}. A list is looked for below the folder of the videos{here}')
 
 
 def leave_out_hooks(config: Config) -> None:

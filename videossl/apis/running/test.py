@@ -15,7 +15,7 @@ from videossl.files import whole_file
 
 from .check_config import check_config
 from .check_shapes import check_first_shapes
-from .launch import add_common_arguments, build_runner, finish_config, point_at_data
+from .launch import add_common_arguments, build_runner, finish_config, point_at_data, refuse_missing_list
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -75,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     """Test; errors are raised as they are."""
     args = parse_args(argv)
     config = config_for_testing(args)
+    refuse_missing_list(config.get('test_dataloader'))
     with building(config):
         runner = build_runner(config)
         check_first_shapes(runner, config)

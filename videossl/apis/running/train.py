@@ -19,7 +19,14 @@ from videossl.wrappers import innermost_dataset
 from .check_config import check_config
 from .check_shapes import check_first_shapes
 from .check_training import check_training
-from .launch import add_common_arguments, build_runner, finish_config, point_at_data, point_at_validation
+from .launch import (
+    add_common_arguments,
+    build_runner,
+    finish_config,
+    point_at_data,
+    point_at_validation,
+    refuse_missing_list,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -96,6 +103,8 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
 def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
+    for name in ('train_dataloader', 'val_dataloader'):
+        refuse_missing_list(config.get(name))
     # One of several processes holds the lock for all of them.
     lock = folder_lock(config.work_dir, 'training') if int(os.environ.get('RANK', 0)) == 0 else nullcontext()
     if config.get('launcher') == 'pytorch':

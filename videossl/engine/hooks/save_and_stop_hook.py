@@ -1,4 +1,4 @@
-"""Saves a checkpoint and ends the run on SIGTERM."""
+"""Saves a checkpoint and ends the run on SIGTERM or Ctrl-C."""
 
 import mmap
 import os
@@ -21,8 +21,8 @@ from .exact_resume_hook import ExactResumeHook, checkpoint_hooks
 
 @HOOKS.register_module()
 class SaveAndStopHook(Hook):
-    """On SIGTERM (Slurm's time limit, spot machines, ``kill``), finishes the iteration, saves a checkpoint and ends the
-    process with status 143, which is 128 + the signal's number. ``--resume`` goes on from the checkpoint.
+    """On SIGTERM (Slurm's time limit, spot machines, ``kill``) and SIGINT (Ctrl-C), finishes the iteration, saves a checkpoint
+    and ends the process with status 143 or 130, which is 128 + the signal's number. ``--resume`` goes on from the checkpoint.
 
     In the middle of an epoch the checkpoint is ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``. It is removed
     when the resumed run has saved a checkpoint of its own. A signal during validation ends the run at once if the last epoch
@@ -34,8 +34,9 @@ class SaveAndStopHook(Hook):
     dies of it; a single process then stops after the last batch that it has.
 
     Args:
-        signals: names of the signals. Slurm can send another signal some time before SIGTERM:
-            ``#SBATCH --signal=USR1@300`` and ``signals=('SIGTERM', 'SIGUSR1')``.
+        signals: names of the signals; one that the process ignores, as SIGINT after ``nohup`` or in a script's background,
+            stays ignored. Slurm can send another signal some time before SIGTERM:
+            ``#SBATCH --signal=USR1@300`` and ``signals=('SIGTERM', 'SIGINT', 'SIGUSR1')``.
         agree_every: iterations between two exchanges in which several processes find out whether one of them received a
             signal. An exchange sums one number over the processes; on GPUs it waits for the device, as ``LossGuardHook`` does.
 
@@ -46,7 +47,7 @@ class SaveAndStopHook(Hook):
     priority = 'LOWEST'  # after the checkpoint hook
     repeat_seconds = 1.0  # launchers forward a signal that all processes have received
 
-    def __init__(self, signals: Sequence[str] = ('SIGTERM',), agree_every: int = 1) -> None:
+    def __init__(self, signals: Sequence[str] = ('SIGTERM', 'SIGINT'), agree_every: int = 1) -> None:
         unknown = [name for name in signals if name not in signal.Signals.__members__]
         if unknown or isinstance(signals, str):
             raise ConfigError(f"SaveAndStopHook: signals must be a list of names such as 'SIGTERM', got {signals!r}")
@@ -66,7 +67,8 @@ class SaveAndStopHook(Hook):
         self.over[0] = 0
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._handle) for number in self.signals}
+            wanted = [number for number in self.signals if signal.getsignal(number) is not signal.SIG_IGN]
+            self.before = {number: signal.signal(number, self._handle) for number in wanted}
 
     def after_train(self, runner) -> None:
         self.over[0] = 1
