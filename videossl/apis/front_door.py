@@ -1,0 +1,86 @@
+"""``videossl COMMAND ...``: the tools by task, under one name."""
+
+import difflib
+import os.path as osp
+import sys
+
+from videossl.compat import config_directory
+from videossl.version import __version__
+
+# By task: a command, the script in tools/ that it runs, and what it does.
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    'Begin': {
+        'demo': ('demo.py', 'pretrain, fine-tune and test on made-up videos; minutes on a laptop'),
+        'doctor': ('doctor.py', 'what this machine and a config make of each other, and what to change'),
+    },
+    'Videos': {
+        'prepare': ('data/prepare.py', 'make the lists of a data set, or of a folder'),
+        'check': ('data/check_videos.py', 'find the videos that cannot be read'),
+        'compact': ('data/compact.py', 'write videos anew so that training reads them several times faster'),
+        'few-labels': ('data/few_labels.py', 'nested lists with few labels of each class'),
+        'browse': ('analysis/browse_clips.py', "pictures of a config's clips and their labels"),
+    },
+    'Train': {
+        'train': ('train.py', 'pretraining or fine-tuning, as the config says'),
+        'recipe': ('run_recipe.py', 'several stages, one after the other, and a table'),
+        'study': ('run_study.py', 'several methods with several seeds: does it help, and how sure is that?'),
+    },
+    'Evaluate': {
+        'test': ('test.py', 'accuracy of a checkpoint'),
+        'features': ('extract_features.py', 'features of videos, to a file'),
+        'evaluate': ('evaluate_features.py', 'retrieval, kNN and linear probe of a checkpoint'),
+        'report': ('report.py', 'one HTML page of a run, a recipe or a study'),
+    },
+    'Weights': {
+        'import': ('converters/import_backbone.py', "a backbone from its authors' checkpoint"),
+        'export': ('converters/export_backbone.py', 'a backbone for other programs'),
+        'publish': ('publish_model.py', 'a checkpoint for others, with digits of its checksum in the name'),
+    },
+}
+SHELLS = {
+    'bash': "complete -o default -o bashdefault -W '{names}' videossl",
+    'zsh': "compctl -f -x 'p[1]' -k '({names})' -- videossl",
+    'fish': "complete -c videossl -n '__fish_is_first_arg' -f -a '{names}'",
+}
+
+
+def scripts() -> dict[str, str]:
+    """The script of each command."""
+    tools = osp.join(osp.dirname(config_directory()), 'tools')
+    return {name: osp.join(tools, script) for task in COMMANDS.values() for name, (script, _) in task.items()}
+
+
+def usage() -> str:
+    """What ``videossl --help`` prints."""
+    width = max(len(name) for name in scripts())
+    lines = ['usage: videossl COMMAND ...', '', '"videossl COMMAND --help" lists the arguments of a command.']
+    for task, commands in COMMANDS.items():
+        lines += ['', task, *(f'  {name:{width}}  {words}' for name, (_, words) in commands.items())]
+    lines += ['', 'Shell', f'  {"completion":{width}}  the line that lets {", ".join(SHELLS)} complete these names']
+    return '\n'.join([*lines, '', f'The configs that come with videossl: {config_directory()}'])
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``videossl`` and ``python -m videossl``."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ('-h', '--help', 'help'):
+        print(usage())
+        return
+    if argv[0] == '--version':
+        print(__version__)
+        return
+    name, arguments = argv[0], argv[1:]
+    if name == 'completion':
+        if len(arguments) != 1 or arguments[0] not in SHELLS:
+            raise SystemExit(f'usage: videossl completion {"|".join(SHELLS)}')
+        print(SHELLS[arguments[0]].format(names=' '.join([*scripts(), 'completion'])))
+        return
+    if name not in scripts():
+        near = difflib.get_close_matches(name, scripts(), n=1)
+        raise SystemExit(
+            f'there is no command "{name}"' + (f'; did you mean "{near[0]}"?' if near else '') + '\n\n' + usage()
+        )
+    script = scripts()[name]
+    sys.argv = [f'videossl {name}', *arguments]  # for the usage; runpy would put the script's name there
+    with open(script, encoding='utf-8') as file:
+        exec(compile(file.read(), script, 'exec'), {'__name__': '__main__', '__file__': script})
