@@ -51,7 +51,7 @@ class TemporalJitter(Transform):
         """
         sampler = results.get('clip_sampler')
         labels = sampler.labels if self.per_frame and sampler is not None else {}
-        broken_labels = [name for name, label in labels.items() if label.of_spacing and name in results]
+        broken_labels = [name for name, label in labels.items() if label.of_spacing]
         if broken_labels:
             raise ValueError(
                 f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '
