@@ -99,20 +99,18 @@ def test_every_pair_of_chunks_is_swapped_and_swapping_again_restores_the_clip():
 
 def test_remote_clips_come_from_every_place_on_both_sides():
     np.random.seed(0)
-    places = set()
-    for _ in range(6000):
-        clips, operation = draw(130)
-        if operation == REMOTE:
-            places.add((int(clips[0][0]), int(clips[1][0])))
-    expected = {
+    sampler, places = SampleCloze(clip_len=4, gap=0), set()
+    for _ in range(3000):
+        results = sampler(dict(total_frames=26))
+        if results['cloze_operation'] == REMOTE:
+            places.add(tuple(results['frame_inds'][[0, 4]].tolist()))
+    # A tuple has 12 frames; 4 frames at least lie between it and the 4 of the remote clip.
+    assert places == {
         (start, remote)
-        for start in range(130 - 64 + 1)
-        for remote in range(130 - T + 1)
-        if remote + 2 * T <= start or remote >= start + 64 + T
+        for start in range(26 - 12 + 1)
+        for remote in range(26 - 4 + 1)
+        if remote + 4 + 4 <= start or remote >= start + 12 + 4
     }
-    assert places <= expected and len(places) > len(expected) / 2
-    for number in (0, 1):
-        assert {place[number] for place in places} == {place[number] for place in expected}
 
 
 def test_views_are_clips_of_tuples_of_their_own_without_an_operation():

@@ -79,7 +79,7 @@ class SampleCloze(ClipSampler):
         """Position of the clip that is altered, from 0."""
         return self.tuple_len // 2
 
-    def sample(self, total_frames: int, results: dict) -> tuple[Sequence[np.ndarray], dict[str, np.int64]]:
+    def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.int64]]:
         if self.num_views is not None:
             tuples = (self._draw_tuple(total_frames) for _ in range(self.num_views))
             return [clips[np.random.randint(self.tuple_len)] for clips in tuples], {}
@@ -92,7 +92,7 @@ class SampleCloze(ClipSampler):
             clips[self.withheld] = swap_chunks(clips[self.withheld])
         elif operation == REMOTE:
             clips[self.withheld] = np.random.choice(remote_starts) + np.arange(self.clip_len)
-        return clips, dict(cloze_operation=operation)
+        return list(clips), dict(cloze_operation=operation)
 
     def _draw_tuple(self, total_frames: int) -> np.ndarray:
         return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap)
