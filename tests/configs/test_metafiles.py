@@ -10,7 +10,7 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'vcop', 'video_pace', 'vspp')
+FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'rtt', 'vcop', 'vcp', 'video_pace', 'vspp')
 
 
 @functools.cache
@@ -102,6 +102,17 @@ def test_figures_of_the_auxskd_paper_stand_where_they_belong():
         'Epochs': 20,
         'Training Data': 'Kinetics-100',
     }
+
+
+def test_where_sources_differ_the_figure_says_so():
+    noted = {
+        (model['Name'], result['Dataset']): result['Sources']
+        for model, result in results('Cited')
+        if 'Sources' in result
+    }
+    assert '68.1' in noted['vcp_r3d-10_16x1x1-300e_ucf101-rgb', 'UCF101']
+    assert 'Kinetics-600' in noted['rtt_c3d_16x1x1-100e_k400-rgb', 'HMDB51']
+    assert not any(name.startswith(('vcp_c3d', 'vspp')) for name, _ in noted)
 
 
 def test_measured_figures_stand_in_our_results():
