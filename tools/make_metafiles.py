@@ -1,8 +1,7 @@
 """Write ``configs/*/metafile.yml`` and ``model-index.yml`` below a folder: ``python tools/make_metafiles.py FOLDER``.
 
 The build of the wheel runs it. The models come from the configs; the configs that start from a pretraining from the recipes,
-or, if no recipe has it, by net and method; the papers' figures (``Cited: true``) from the recipes, with a note where sources
-differ (``Sources``); our figures
+or, if no recipe has it, by net and method; the papers' figures (``Cited: true``) from the recipes; our figures
 (``Measured: true``) from docs/results.md.
 """
 
@@ -112,8 +111,8 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
             chain = [configs[stage] for stage in row.stages]
             entries = []
             if row.get('cited'):
-                sources = dict(Sources=row.sources) if row.get('sources') else {}
-                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True, **sources)))
+                elsewhere = {'Cited Elsewhere': float(row.cited_elsewhere)} if row.get('cited_elsewhere') else {}
+                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True, **elsewhere)))
             if row.name in measured.get(path.stem, {}):
                 data, figures = measured[path.stem][row.name]
                 entries.append((data, figures, dict(Measured=True)))

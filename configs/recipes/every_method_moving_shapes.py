@@ -39,7 +39,7 @@ stages = {
     name: dict(
         **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
         options=__aux
-        if name.startswith('aux')
+        if name == 'aux' or name.endswith('_views')
         else __methods[name.removesuffix('_after_aux')]
         if not name.startswith('finetune')
         else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}

@@ -14,7 +14,7 @@ table = dict(
             name='VCP, {net}, UCF101, UCF101',
             stages=['vcp', 'finetune_ucf101'],
             cited={'c3d': '68.5', 'r3d-10': '66.0', 'r2plus1d-10': '66.3'},
-            sources={'r3d-10': '66.0 in a list of results; 68.1 quoted by a reimplementation, which reaches 67.4'},
+            cited_elsewhere={'r3d-10': '68.1'},  # as a reimplementation quotes the paper; it reaches 67.4 itself
         ),
         dict(
             name='VCP, {net}, UCF101, HMDB51',
