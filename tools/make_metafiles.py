@@ -47,6 +47,18 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2011.07949',
         'docs/rspnet.md',
     ),
+    vcp=(
+        'VCP',
+        'Video Cloze Procedure for Self-Supervised Spatio-Temporal Learning',
+        'https://arxiv.org/abs/2001.00294',
+        'docs/vcp.md',
+    ),
+    rtt=(
+        'RTT',
+        'Video Representation Learning by Recognizing Temporal Transformations',
+        'https://arxiv.org/abs/2007.10730',
+        'docs/rtt.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -59,7 +71,14 @@ COLLECTIONS = dict(
 )
 # Part of the names of a method's own fine-tunings. A net without any uses those of the auxSKD paper.
 FINE_TUNING = dict(
-    aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_'
+    aux_skd='-25e_',
+    vspp='-25e_',
+    video_pace='-25e_',
+    vcop='_vcop_',
+    rspnet='_rspnet_',
+    vcp='_vcop_',
+    rtt='_rtt_',
+    human_prior='-100e_',
 )
 DATA = {
     'ucf101': 'UCF101',
@@ -92,7 +111,8 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
             chain = [configs[stage] for stage in row.stages]
             entries = []
             if row.get('cited'):
-                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True)))
+                elsewhere = {'Cited Elsewhere': float(row.cited_elsewhere)} if row.get('cited_elsewhere') else {}
+                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True, **elsewhere)))
             if row.name in measured.get(path.stem, {}):
                 data, figures = measured[path.stem][row.name]
                 entries.append((data, figures, dict(Measured=True)))

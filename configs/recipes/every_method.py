@@ -9,11 +9,11 @@ __methods = dict(
     video_pace=('VideoPace', 'video-pace_r3d-10', 'aux_video_pace_views', __finetune),
     vcop=('VCOP', 'vcop_r3d-10', 'aux_vcop_views', __finetune),
     rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
+    vcp=('VCP', 'vcp_r3d-10', 'aux_vcp_views', __finetune),
+    rtt=('RTT', 'rtt_r3d-10', 'aux_rtt_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
-__views = dict(
-    aux='', aux_video_pace_views='_video-pace-views', aux_vcop_views='_vcop-views', aux_rspnet_views='_rspnet-views'
-)
+__views = {aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1) for _, _, aux, _ in __methods.values()}
 ann_files = dict(pretrain='train.txt', train='train.txt', test='test.txt')
 stages = dict(
     finetune_scratch=dict(__finetune),
@@ -34,7 +34,16 @@ stages = dict(
     },
 )
 table = dict(
-    chance=dict(acc_speed=1 / 4, acc_segment=1 / 4, acc_order=1 / 6, acc_motion=1 / 2, acc_appearance=1 / 256),
+    chance=dict(
+        acc_speed=1 / 4,
+        acc_segment=1 / 4,
+        acc_order=1 / 6,
+        acc_motion=1 / 2,
+        acc_appearance=1 / 256,
+        acc_operation=1 / 5,
+        acc_transform=1 / 4,
+        acc_rate=1 / 4,
+    ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),
         dict(name='auxSKD', stages=['aux', 'finetune_aux']),

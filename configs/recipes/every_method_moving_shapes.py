@@ -15,6 +15,14 @@ __methods = dict(
     video_pace={**__net, **__schedule, 'model.heads.speed.in_channels': 128},
     vcop={**__net, **__schedule, 'model.heads.order.in_channels': 128},
     rspnet={**__net, **__schedule, **__necks},
+    # In 96 frames the default tuple leaves no place for a remote clip.
+    vcp={
+        **__net,
+        **__schedule,
+        'model.heads.operation.in_channels': 128,
+        'train_dataloader.dataset.pipeline.sample.gap': 0,
+    },
+    rtt={**__net, **__schedule, 'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}
@@ -31,7 +39,7 @@ stages = {
     name: dict(
         **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
         options=__aux
-        if name in ('aux', 'aux_video_pace_views', 'aux_vcop_views', 'aux_rspnet_views')
+        if name == 'aux' or name.endswith('_views')
         else __methods[name.removesuffix('_after_aux')]
         if not name.startswith('finetune')
         else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}

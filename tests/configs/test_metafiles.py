@@ -10,7 +10,7 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'vcop', 'video_pace', 'vspp')
+FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'rtt', 'vcop', 'vcp', 'video_pace', 'vspp')
 
 
 @functools.cache
@@ -102,6 +102,12 @@ def test_figures_of_the_auxskd_paper_stand_where_they_belong():
         'Epochs': 20,
         'Training Data': 'Kinetics-100',
     }
+
+
+def test_where_sources_differ_both_figures_stand():
+    (model,) = (model for model in models('vcp') if model['Name'] == 'vcp_r3d-10_16x1x1-300e_ucf101-rgb')
+    found = [(result['Metrics']['Top 1 Accuracy'], result.get('Cited Elsewhere')) for result in model['Results']]
+    assert sorted(found) == [(31.5, None), (66.0, 68.1)]
 
 
 def test_measured_figures_stand_in_our_results():

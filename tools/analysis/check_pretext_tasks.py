@@ -67,6 +67,23 @@ TASKS = {
         dict(acc_motion=1 / 2, acc_appearance=1 / 256),
         {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    # In 96 frames a tuple without gaps leaves place for a remote clip in 34 of its 49 places, and the other four
+    # operations are equally likely.
+    'vcp': Task(
+        'vcp',
+        dict(acc_operation=(1 - 34 / 49 / 5) / 4),
+        {
+            'model.heads.operation.in_channels': 128,
+            'train_dataloader.dataset.pipeline.sample.gap': 0,
+            **schedule(4, 4, 0.03),
+        },
+    ),
+    # 96 frames are enough for the first three rates.
+    'rtt': Task(
+        'rtt',
+        dict(acc_transform=1 / 4, acc_rate=1 / 3),
+        {'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128, **schedule(3, 4, 0.03)},
+    ),
     'human-prior': Task(
         'human-prior',
         dict(

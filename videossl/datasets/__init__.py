@@ -3,6 +3,7 @@ from .moving_shapes import MovingShapes, load_masks, write_moving_shapes
 from .parsing_store import ParsingStoreError
 from .pipelines import pipeline_steps
 from .transforms import (
+    ApplyClozeOperation,
     ClipLabel,
     ClipSampler,
     DecodeClips,
@@ -12,9 +13,11 @@ from .transforms import (
     PackClips,
     RandomGray,
     SampleClipOrder,
+    SampleCloze,
     SamplePace,
     SampleRelativeSpeed,
     SampleSegmentPace,
+    SampleTemporalTransform,
     TemporalJitter,
     VideoColorJitter,
     VideoReaderInit,
@@ -24,6 +27,7 @@ from .transforms import (
 from .video_dataset import VideoDataset
 
 __all__ = [
+    'ApplyClozeOperation',
     'ClipLabel',
     'ClipSampler',
     'DecodeClips',
@@ -35,9 +39,11 @@ __all__ = [
     'ParsingStoreError',
     'RandomGray',
     'SampleClipOrder',
+    'SampleCloze',
     'SamplePace',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
+    'SampleTemporalTransform',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoDataset',

@@ -27,6 +27,10 @@ rows = dict(
     aux_rspnet=dict(
         title='auxSKD + RSPNet', features='rspnet_after_aux', finetune='finetune_rspnet_after_aux', against=['rspnet']
     ),
+    vcp=dict(title='VCP', features='vcp', finetune='finetune_vcp'),
+    aux_vcp=dict(title='auxSKD + VCP', features='vcp_after_aux', finetune='finetune_vcp_after_aux', against=['vcp']),
+    rtt=dict(title='RTT', features='rtt', finetune='finetune_rtt'),
+    aux_rtt=dict(title='auxSKD + RTT', features='rtt_after_aux', finetune='finetune_rtt_after_aux', against=['rtt']),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

@@ -3,6 +3,7 @@ from videossl.datasets.readers.opening import VideoReaderInit
 
 from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
+from .cloze import ApplyClozeOperation, SampleCloze
 from .colour import RandomGray, VideoColorJitter
 from .decoding import DecodeClips
 from .each_clip import EachClip
@@ -12,8 +13,10 @@ from .parsing_maps import LoadParsingMap, LoadShapeMask
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
+from .temporal_transform import SampleTemporalTransform
 
 __all__ = [
+    'ApplyClozeOperation',
     'ClipLabel',
     'ClipSampler',
     'DecodeClips',
@@ -23,9 +26,11 @@ __all__ = [
     'PackClips',
     'RandomGray',
     'SampleClipOrder',
+    'SampleCloze',
     'SamplePace',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
+    'SampleTemporalTransform',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoReadError',

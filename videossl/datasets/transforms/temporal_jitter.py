@@ -31,8 +31,8 @@ class TemporalJitter(Transform):
     Args:
         max_shift: Largest shift in frames, in either direction; 0 moves nothing.
         per_frame: Whether every frame gets its own shift instead. This would make a label of the frames' spacing wrong
-            (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so the first sample with such a
-            label is refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
+            (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so samplers that declare such a
+            label are refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
 
     Raises:
         ValueError: at build time if ``max_shift`` is not an integer of at least 0.
@@ -51,7 +51,7 @@ class TemporalJitter(Transform):
         """
         sampler = results.get('clip_sampler')
         labels = sampler.labels if self.per_frame and sampler is not None else {}
-        broken_labels = [name for name, label in labels.items() if label.of_spacing and name in results]
+        broken_labels = [name for name, label in labels.items() if label.of_spacing]
         if broken_labels:
             raise ValueError(
                 f'TemporalJitter(per_frame=True) would make the labels {broken_labels} wrong, '

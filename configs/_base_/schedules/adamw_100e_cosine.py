@@ -1,0 +1,10 @@
+# RTT's [code]. Its AdamW subtracts 1e-4 of a weight in each step, whatever the learning rate; PyTorch's subtracts the learning
+# rate times weight_decay. 1e-4 / 3e-4 makes them equal at the start. Later PyTorch's falls with the learning rate.
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='TrainableOptimWrapperConstructor',
+    optimizer=dict(type='AdamW', lr=3e-4, betas=(0.9, 0.99), weight_decay=1 / 3),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+)
+param_scheduler = [dict(type='CosineAnnealingLR', T_max=100, eta_min_ratio=1e-3, by_epoch=True)]
+train_cfg = dict(type='ResumableEpochBasedTrainLoop', max_epochs=100)

@@ -1,0 +1,15 @@
+_base_ = [
+    '../_base_/models/rtt.py',
+    '../_base_/datasets/temporal_transform.py',
+    '../_base_/datasets/small_clips.py',
+    '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py',
+]
+# ImageNet's mean and standard deviation, as the laptop's fine-tuning.
+model = dict(data_preprocessor=dict(_delete_=True, type='ClipDataPreprocessor'), backbone=dict(type='R3D'))
+__clips = dict(_base_.small_clips.dataset.pipeline.clips.transforms, flip=None)
+train_dataloader = dict(
+    _base_.small_clips,
+    batch_size=8,  # 32 clips
+    dataset=dict(_base_.small_clips.dataset, pipeline=dict(clips=dict(transforms=__clips))),
+)

@@ -1,0 +1,9 @@
+# The net is C3D as VCOP has it. The paper's is narrower, with two layers of 2048 behind it, which fine-tuning keeps.
+_base_ = [
+    '../_base_/models/rtt.py',
+    '../_base_/datasets/temporal_transform.py',
+    '../_base_/schedules/adamw_100e_cosine.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(backbone=dict(_delete_=True, type='C3D'))
+train_dataloader = dict(dataset=_base_.ucf101.train)
