@@ -8,9 +8,12 @@ from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
 from .pace import SamplePace
+from .pace_order import SamplePaceOrder
 from .parsing_maps import LoadParsingMap, LoadShapeMask
+from .playback_rate import KeepTargetFrames, SamplePlaybackRate
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
+from .speediness import SampleSpeediness
 from .temporal_jitter import TemporalJitter
 
 __all__ = [
@@ -18,14 +21,18 @@ __all__ = [
     'ClipSampler',
     'DecodeClips',
     'EachClip',
+    'KeepTargetFrames',
     'LoadParsingMap',
     'LoadShapeMask',
     'PackClips',
     'RandomGray',
     'SampleClipOrder',
     'SamplePace',
+    'SamplePaceOrder',
+    'SamplePlaybackRate',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
+    'SampleSpeediness',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoReadError',
