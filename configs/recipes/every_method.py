@@ -3,16 +3,26 @@
 __laptop = '../laptop/{}_16x1x1-64px-20e_videos-rgb.py'
 __finetune = dict(config=__laptop.format('finetune_r3d-10'), ann_file='train', test_ann_file='test')
 __finetune_branched = dict(__finetune, config=__laptop.format('finetune_human-prior-r3d-10'))
+__finetune_grouped = dict(__finetune, config=__laptop.format('finetune_psp-r3d-10'))
 # A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
 __methods = dict(
     vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
     video_pace=('VideoPace', 'video-pace_r3d-10', 'aux_video_pace_views', __finetune),
     vcop=('VCOP', 'vcop_r3d-10', 'aux_vcop_views', __finetune),
     rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
+    speednet=('SpeedNet', 'speednet_r3d-10', 'aux_speednet_views', __finetune),
+    psp=('PSP', 'psp_r3d-10', 'aux_psp_views', __finetune_grouped),
+    prp=('PRP', 'prp_r3d-10', 'aux_prp_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = dict(
-    aux='', aux_video_pace_views='_video-pace-views', aux_vcop_views='_vcop-views', aux_rspnet_views='_rspnet-views'
+    aux='',
+    aux_video_pace_views='_video-pace-views',
+    aux_vcop_views='_vcop-views',
+    aux_rspnet_views='_rspnet-views',
+    aux_speednet_views='_speednet-views',
+    aux_psp_views='_psp-views',
+    aux_prp_views='_prp-views',
 )
 ann_files = dict(pretrain='train.txt', train='train.txt', test='test.txt')
 stages = dict(
@@ -34,7 +44,15 @@ stages = dict(
     },
 )
 table = dict(
-    chance=dict(acc_speed=1 / 4, acc_segment=1 / 4, acc_order=1 / 6, acc_motion=1 / 2, acc_appearance=1 / 256),
+    chance=dict(
+        acc_speed=1 / 4,
+        acc_segment=1 / 4,
+        acc_order=1 / 6,
+        acc_motion=1 / 2,
+        acc_appearance=1 / 256,
+        acc_speediness=1 / 2,
+        acc_rate=1 / 4,
+    ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),
         dict(name='auxSKD', stages=['aux', 'finetune_aux']),

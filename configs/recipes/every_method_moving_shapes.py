@@ -15,6 +15,9 @@ __methods = dict(
     video_pace={**__net, **__schedule, 'model.heads.speed.in_channels': 128},
     vcop={**__net, **__schedule, 'model.heads.order.in_channels': 128},
     rspnet={**__net, **__schedule, **__necks},
+    speednet={**__net, **__schedule, 'model.heads.speediness.in_channels': 128},
+    psp={**__net, **__schedule, 'model.heads.order.in_channels': 128},
+    prp={**__net, **__schedule, 'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}
@@ -31,7 +34,7 @@ stages = {
     name: dict(
         **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
         options=__aux
-        if name in ('aux', 'aux_video_pace_views', 'aux_vcop_views', 'aux_rspnet_views')
+        if name == 'aux' or name.endswith('_views')
         else __methods[name.removesuffix('_after_aux')]
         if not name.startswith('finetune')
         else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}

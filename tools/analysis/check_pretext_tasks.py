@@ -67,6 +67,15 @@ TASKS = {
         dict(acc_motion=1 / 2, acc_appearance=1 / 256),
         {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    'speednet': Task(
+        'speednet', dict(acc_speediness=1 / 2), {'model.heads.speediness.in_channels': 128, **schedule(3, 4, 0.03)}
+    ),
+    'psp': Task('psp', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
+    'prp': Task(
+        'prp',
+        dict(acc_rate=1 / 4),
+        {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(4, 4, 0.03)},
+    ),
     'human-prior': Task(
         'human-prior',
         dict(

@@ -48,7 +48,9 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         if min(std) <= 0:
             raise ValueError(f'std must be positive, got {std}')
         if random_size is not None and not 1 <= random_size[0] < random_size[1]:
-            raise ConfigError(f'ClipDataPreprocessor: random_size must be (low, high), low below high, got {random_size}')
+            raise ConfigError(
+                f'ClipDataPreprocessor: random_size must be (low, high), low below high, got {random_size}'
+            )
         shape = (1, 3, 1, 1, 1)
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)

@@ -27,6 +27,17 @@ rows = dict(
     aux_rspnet=dict(
         title='auxSKD + RSPNet', features='rspnet_after_aux', finetune='finetune_rspnet_after_aux', against=['rspnet']
     ),
+    speednet=dict(title='SpeedNet', features='speednet', finetune='finetune_speednet'),
+    aux_speednet=dict(
+        title='auxSKD + SpeedNet',
+        features='speednet_after_aux',
+        finetune='finetune_speednet_after_aux',
+        against=['speednet'],
+    ),
+    psp=dict(title='PSP', features='psp', finetune='finetune_psp'),
+    aux_psp=dict(title='auxSKD + PSP', features='psp_after_aux', finetune='finetune_psp_after_aux', against=['psp']),
+    prp=dict(title='PRP', features='prp', finetune='finetune_prp'),
+    aux_prp=dict(title='auxSKD + PRP', features='prp_after_aux', finetune='finetune_prp_after_aux', against=['prp']),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

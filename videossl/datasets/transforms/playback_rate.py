@@ -117,7 +117,9 @@ class KeepTargetFrames(Transform):
         """
         clip_len = results['clip_len']
         if len(results['imgs']) <= clip_len:
-            raise ValueError('KeepTargetFrames: the sample has one clip only; SamplePlaybackRate must have no num_views')
+            raise ValueError(
+                'KeepTargetFrames: the sample has one clip only; SamplePlaybackRate must have no num_views'
+            )
         results['target_frames'] = np.stack(results['imgs'][clip_len:])
         results['imgs'], results['num_clips'] = results['imgs'][:clip_len], 1
         if 'frame_inds' in results:

@@ -296,8 +296,7 @@ class _Layers:
     def separable_branch(self, in_channels: int, inside: int, out_channels: int) -> nn.Sequential:
         return nn.Sequential(
             OrderedDict(
-                reduce=self.conv(in_channels, inside, (1, 1, 1)),
-                separable=self.block_conv(inside, out_channels),
+                reduce=self.conv(in_channels, inside, (1, 1, 1)), separable=self.block_conv(inside, out_channels)
             )
         )
 

@@ -39,9 +39,7 @@ class ConvPoolNeck(BaseModule):
         out_channels: dimension of the embedding.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int = 512, init_cfg: dict | list[dict] | None = None
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int = 512, init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(init_cfg)
         self.layers = conv_bn_relu(in_channels, out_channels)
 
