@@ -47,6 +47,25 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2011.07949',
         'docs/rspnet.md',
     ),
+    speednet=(
+        'SpeedNet',
+        'SpeedNet: Learning the Speediness in Videos',
+        'https://arxiv.org/abs/2004.06130',
+        'docs/speednet.md',
+    ),
+    psp=(
+        'PSP',
+        'Self-Supervised Visual Learning by Variable Playback Speeds Prediction of a Video',
+        'https://arxiv.org/abs/2003.02692',
+        'docs/psp.md',
+    ),
+    prp=(
+        'PRP',
+        'Video Playback Rate Perception for Self-supervised Spatio-Temporal Representation Learning',
+        'https://openaccess.thecvf.com/content_CVPR_2020/html/Yao_Video_Playback_Rate_Perception_for_Self-Supervised_'
+        'Spatio-Temporal_Representation_Learning_CVPR_2020_paper.html',
+        'docs/prp.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -59,7 +78,15 @@ COLLECTIONS = dict(
 )
 # Part of the names of a method's own fine-tunings. A net without any uses those of the auxSKD paper.
 FINE_TUNING = dict(
-    aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_'
+    aux_skd='-25e_',
+    vspp='-25e_',
+    video_pace='-25e_',
+    vcop='_vcop_',
+    rspnet='_rspnet_',
+    speednet='_speednet_',
+    psp='_psp_',
+    prp='_prp_',
+    human_prior='-100e_',
 )
 DATA = {
     'ucf101': 'UCF101',
@@ -92,7 +119,8 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
             chain = [configs[stage] for stage in row.stages]
             entries = []
             if row.get('cited'):
-                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True)))
+                elsewhere = {'Cited Elsewhere': float(row.cited_elsewhere)} if row.get('cited_elsewhere') else {}
+                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True, **elsewhere)))
             if row.name in measured.get(path.stem, {}):
                 data, figures = measured[path.stem][row.name]
                 entries.append((data, figures, dict(Measured=True)))

@@ -10,7 +10,19 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'vcop', 'video_pace', 'vspp')
+FOLDERS = (
+    'aux_skd',
+    'downstream',
+    'human_prior',
+    'laptop',
+    'prp',
+    'psp',
+    'rspnet',
+    'speednet',
+    'vcop',
+    'video_pace',
+    'vspp',
+)
 
 
 @functools.cache
@@ -102,6 +114,12 @@ def test_figures_of_the_auxskd_paper_stand_where_they_belong():
         'Epochs': 20,
         'Training Data': 'Kinetics-100',
     }
+
+
+def test_another_sources_figure_stands_beside_that_of_the_source():
+    (model,) = (model for model in models('prp') if model['Name'] == 'prp_r2plus1d-10_16x1x1-300e_ucf101-rgb')
+    found = [(result['Metrics']['Top 1 Accuracy'], result.get('Cited Elsewhere')) for result in model['Results']]
+    assert sorted(found, key=str) == [(35.0, None), (72.1, 72.4)]
 
 
 def test_measured_figures_stand_in_our_results():

@@ -106,7 +106,8 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
 
 def choose_net(recipe: Config, net: str | None, path: str | Path) -> str | None:
     """Fill a network into a recipe that names several in ``nets``: ``{net}`` stands for its name in the configs of stages,
-    and for its words in the names of rows; ``cited`` is then a dict by network.
+    and for its words in the names of rows; ``cited`` and ``cited_elsewhere`` (another source's figure) are then dicts by
+    network.
 
     Args:
         recipe: changed in place.
@@ -130,8 +131,9 @@ def choose_net(recipe: Config, net: str | None, path: str | Path) -> str | None:
             entry.config = entry.config.replace('{net}', net)
     for row in recipe.get('table', {}).get('rows', []):
         row.name = row.name.replace('{net}', nets[net])
-        if isinstance(row.get('cited'), dict):
-            row.cited = row.cited.get(net)
+        for key in ('cited', 'cited_elsewhere'):
+            if isinstance(row.get(key), dict):
+                row[key] = row[key].get(net)
     return net
 
 
