@@ -73,7 +73,7 @@ class SampleSpeediness(PaceSampler):
                 'SampleSpeediness: natural and fast must be ranges of factors of at least 1, fast above natural, got '
                 f'natural={natural} and fast={fast}'
             )
-        self.natural, self.fast = tuple(natural), tuple(fast)
+        self.natural, self.fast = (natural[0], natural[1]), (fast[0], fast[1])
         self.coupled = coupled
         self.num_views = num_views
 
@@ -90,7 +90,7 @@ class SampleSpeediness(PaceSampler):
 
     def _draw_both(self) -> np.ndarray:
         """Offsets from a common start, int64 [2, T]: natural, fast."""
-        factors = np.random.uniform(*self.natural), np.random.uniform(*self.fast)
+        factors = [np.random.uniform(*self.natural), np.random.uniform(*self.fast)]
         if self.coupled:
             return thinned_offsets(self.clip_len, factors)
         return np.concatenate([thinned_offsets(self.clip_len, [factor]) for factor in factors])

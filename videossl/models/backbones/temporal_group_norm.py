@@ -1,6 +1,7 @@
 """Batch norms that differ along the time of a map, and the conversion of a net to them."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,19 +54,16 @@ def group_batch_norms(net: nn.Module, clip_len: int = 16, group_len: int = 4) ->
     """
     check_integer('temporal_groups: clip_len', clip_len)
     check_integer('temporal_groups: group_len', group_len)
-    lengths: dict[str, int] = {}
-
-    def remember(name: str):
-        return lambda module, inputs: lengths.update({name: inputs[0].shape[2]})
-
+    lengths: dict[nn.Module, int] = {}
     trial = copy.deepcopy(net).eval().to('meta')
-    for name, module in trial.named_modules():
-        if isinstance(module, nn.BatchNorm3d):
-            module.register_forward_pre_hook(remember(name))
+    norms = {name: module for name, module in trial.named_modules() if isinstance(module, nn.BatchNorm3d)}
+    for norm in norms.values():
+        norm.register_forward_pre_hook(lambda module, inputs: lengths.update({module: inputs[0].shape[2]}))
     in_channels = next(module.in_channels for module in trial.modules() if isinstance(module, nn.Conv3d))
     with torch.no_grad():
         trial(torch.empty(1, in_channels, clip_len, 128, 128, device='meta'))
-    for name, length in lengths.items():
+    for name, norm in norms.items():
+        length = lengths.get(norm, 0)
         if length // group_len > 1:
-            norm = net.get_submodule(name)
-            net.set_submodule(name, TemporalGroupNorm(norm, length // group_len, length))
+            plain: Any = net.get_submodule(name)
+            net.set_submodule(name, TemporalGroupNorm(plain, length // group_len, length))
