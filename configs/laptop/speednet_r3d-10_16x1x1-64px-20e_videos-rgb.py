@@ -7,7 +7,7 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(random_size=(48, 81)),
-    backbone=dict(_delete_=True, type='R3D'),
+    backbone=dict(_delete_=True, type='R3D', depth=10),
     heads=dict(speediness=dict(in_channels=512)),
 )
 __pipeline = dict(_base_.small_clips.dataset.pipeline, sample=dict(clip_len=16))

@@ -30,7 +30,7 @@ class SamplePlaybackRate(ClipSampler):
     another video, so its high rates come from long videos alone.
 
     With ``EachClip(groups=[[0, 1, 2]])`` input and target have one crop and flip; :class:`KeepTargetFrames` then takes the
-    target out of the clips.
+    target out of the clips. No ``TemporalJitter`` may stand between: it would move input and target apart.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is 3, or K. The label is ``gt_rate``, int64
     [1], or [K]: the index into ``rates``, or -100 in videos that are too short for the rate

@@ -63,7 +63,7 @@ class ReconstructionHead(PretextHead):
     Luo, Yu Zhou, Qixiang Ye, 2020. Layers and mask are the released code's. A convolution keeps the channels; then three
     times a transposed convolution doubles time, height and width, and a convolution halves the channels; a last transposed
     convolution and a convolution to 3 channels follow. Every convolution is 3x3x3 and has batch norm and ReLU, the last
-    too, so pixels are in 0..1 whatever the preprocessor does. From 512x2x7x7 it comes to 3x32x112x112.
+    too. So the targets are in 0..1, whatever the preprocessor does. From 512x2x7x7 it comes to 3x32x112x112.
 
     The loss is the squared error times :func:`motion_attention`, averaged over pixels, channels and frames. At rate 1 only
     every second frame of the target is one of the video, and the others do not count.
@@ -100,7 +100,7 @@ class ReconstructionHead(PretextHead):
         self.decoder = nn.Sequential(*layers)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """Frames [N, 3, 16 t, 16 h, 16 w] of maps [N, in_channels, t, h, w], in 0..1."""
+        """Frames [N, 3, 16 t, 16 h, 16 w] of maps [N, in_channels, t, h, w], not negative."""
         return self.decoder(feature_map)
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
