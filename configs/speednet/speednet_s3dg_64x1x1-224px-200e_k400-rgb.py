@@ -7,5 +7,5 @@ _base_ = [
 ]
 optim_wrapper = dict(optimizer=dict(lr=0.05))
 env_cfg = dict(cudnn_benchmark=False)  # it would search anew for every size of a batch
-__clips = dict(transforms=_base_.speednet_frames)
+__clips = dict(transforms=_base_.speednet.transforms)
 train_dataloader = dict(batch_size=8, dataset=dict(**_base_.kinetics400, pipeline=dict(clips=__clips)))

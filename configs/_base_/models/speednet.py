@@ -1,8 +1,8 @@
-_base_ = '../speednet_s3dg.py'
+_base_ = '../speednet.py'
 model = dict(
     type='Pretrainer',
-    data_preprocessor=_base_.speednet_preprocessor,
-    backbone=_base_.speednet_s3dg,
+    data_preprocessor=_base_.speednet.data_preprocessor,
+    backbone=_base_.speednet.s3dg,
     necks=dict(speediness=dict(type='PoolNeck', mode='space_max_time_mean')),
     # Cross-entropy of two classes is the binary cross-entropy of the difference of their logits.
     heads=dict(
