@@ -15,15 +15,7 @@ __methods = dict(
     prp=('PRP', 'prp_r3d-10', 'aux_prp_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
-__views = dict(
-    aux='',
-    aux_video_pace_views='_video-pace-views',
-    aux_vcop_views='_vcop-views',
-    aux_rspnet_views='_rspnet-views',
-    aux_speednet_views='_speednet-views',
-    aux_psp_views='_psp-views',
-    aux_prp_views='_prp-views',
-)
+__views = {aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1) for _, _, aux, _ in __methods.values()}
 ann_files = dict(pretrain='train.txt', train='train.txt', test='test.txt')
 stages = dict(
     finetune_scratch=dict(__finetune),
