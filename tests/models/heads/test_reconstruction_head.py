@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn import functional as F
 
 from videossl.models import ConvPoolNeck, ReconstructionHead
@@ -170,6 +171,16 @@ def test_frames_of_another_size_are_refused(head, batch):
     maps, samples = batch(1)
     with pytest.raises(ValueError, match='divide time by 8'):
         head.loss(Embeddings(torch.rand(1, 1, 8, 1, 2, 2)), samples)
+
+
+def test_the_loss_takes_no_value_from_the_device(samples_with):
+    with FakeTensorMode():
+        target = torch.zeros(2, 3, 32, 32, 32, dtype=torch.uint8)
+        samples = samples_with(target_frames=target, gt_rate=torch.zeros(2, 1, dtype=torch.int64))
+        loss = ReconstructionHead(8).loss(Embeddings(torch.rand(2, 1, 8, 2, 2, 2)), samples)['loss_reconstruction']
+        loss.backward()
+        with pytest.raises(DataDependentOutputException):
+            float(loss.detach())
 
 
 def test_every_parameter_gets_a_gradient(batch):
