@@ -68,7 +68,7 @@ TASKS = {
         {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
     'speednet': Task(
-        'speednet', dict(acc_speediness=1 / 2), {'model.heads.speediness.in_channels': 128, **schedule(3, 4, 0.03)}
+        'speednet', dict(acc_speediness=1 / 2), {'model.heads.speediness.in_channels': 128, **schedule(2, 3, 0.03)}
     ),
     'psp': Task('psp', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
     'prp': Task(
