@@ -74,7 +74,7 @@ TASKS = {
     'prp': Task(
         'prp',
         dict(acc_rate=1 / 4),
-        {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(4, 4, 0.03)},
+        {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(2, 3, 0.03)},
     ),
     'human-prior': Task(
         'human-prior',
