@@ -59,6 +59,25 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2007.10730',
         'docs/rtt.md',
     ),
+    speednet=(
+        'SpeedNet',
+        'SpeedNet: Learning the Speediness in Videos',
+        'https://arxiv.org/abs/2004.06130',
+        'docs/speednet.md',
+    ),
+    psp=(
+        'PSP',
+        'Self-Supervised Visual Learning by Variable Playback Speeds Prediction of a Video',
+        'https://arxiv.org/abs/2003.02692',
+        'docs/psp.md',
+    ),
+    prp=(
+        'PRP',
+        'Video Playback Rate Perception for Self-supervised Spatio-Temporal Representation Learning',
+        'https://openaccess.thecvf.com/content_CVPR_2020/html/Yao_Video_Playback_Rate_Perception_for_Self-Supervised_'
+        'Spatio-Temporal_Representation_Learning_CVPR_2020_paper.html',
+        'docs/prp.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -78,6 +97,9 @@ FINE_TUNING = dict(
     rspnet='_rspnet_',
     vcp='_vcop_',
     rtt='_rtt_',
+    speednet='_speednet_',
+    psp='_psp_',
+    prp='_prp_',
     human_prior='-100e_',
 )
 DATA = {

@@ -3,6 +3,7 @@
 __laptop = '../laptop/{}_16x1x1-64px-20e_videos-rgb.py'
 __finetune = dict(config=__laptop.format('finetune_r3d-10'), ann_file='train', test_ann_file='test')
 __finetune_branched = dict(__finetune, config=__laptop.format('finetune_human-prior-r3d-10'))
+__finetune_grouped = dict(__finetune, config=__laptop.format('finetune_psp-r3d-10'))
 # A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
 __methods = dict(
     vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
@@ -11,6 +12,9 @@ __methods = dict(
     rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
     vcp=('VCP', 'vcp_r3d-10', 'aux_vcp_views', __finetune),
     rtt=('RTT', 'rtt_r3d-10', 'aux_rtt_views', __finetune),
+    speednet=('SpeedNet', 'speednet_r3d-10', 'aux_speednet_views', __finetune),
+    psp=('PSP', 'psp_r3d-10', 'aux_psp_views', __finetune_grouped),
+    prp=('PRP', 'prp_r3d-10', 'aux_prp_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1) for _, _, aux, _ in __methods.values()}
@@ -42,6 +46,7 @@ table = dict(
         acc_appearance=1 / 256,
         acc_operation=1 / 5,
         acc_transform=1 / 4,
+        acc_speediness=1 / 2,
         acc_rate=1 / 4,
     ),
     rows=[

@@ -23,6 +23,9 @@ __methods = dict(
         'train_dataloader.dataset.pipeline.sample.gap': 0,
     },
     rtt={**__net, **__schedule, 'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128},
+    speednet={**__net, **__schedule, 'model.heads.speediness.in_channels': 128},
+    psp={**__net, **__schedule, 'model.heads.order.in_channels': 128},
+    prp={**__net, **__schedule, 'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}

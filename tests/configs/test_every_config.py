@@ -72,6 +72,8 @@ def small(name: str, videos: Path) -> dict:
             for key in ('in_channels', 'out_channels'):
                 if place.get(key) in widths:
                     options[f'{path}.{key}'] = place[key] * BASE_CHANNELS // 64
+        if place.get('random_size') is not None:
+            options[f'{path}.random_size'] = (32, 40)
         if kind == 'MemoryBank':
             options[f'{path}.size'] = 64
             if place.dim in widths:

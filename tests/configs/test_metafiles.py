@@ -10,7 +10,21 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'rtt', 'vcop', 'vcp', 'video_pace', 'vspp')
+FOLDERS = (
+    'aux_skd',
+    'downstream',
+    'human_prior',
+    'laptop',
+    'prp',
+    'psp',
+    'rspnet',
+    'rtt',
+    'speednet',
+    'vcop',
+    'vcp',
+    'video_pace',
+    'vspp',
+)
 
 
 @functools.cache
@@ -108,6 +122,12 @@ def test_where_sources_differ_both_figures_stand():
     (model,) = (model for model in models('vcp') if model['Name'] == 'vcp_r3d-10_16x1x1-300e_ucf101-rgb')
     found = [(result['Metrics']['Top 1 Accuracy'], result.get('Cited Elsewhere')) for result in model['Results']]
     assert sorted(found) == [(31.5, None), (66.0, 68.1)]
+
+
+def test_another_sources_figure_stands_beside_that_of_the_source():
+    (model,) = (model for model in models('prp') if model['Name'] == 'prp_r2plus1d-10_16x1x1-300e_ucf101-rgb')
+    found = [(result['Metrics']['Top 1 Accuracy'], result.get('Cited Elsewhere')) for result in model['Results']]
+    assert sorted(found, key=str) == [(35.0, None), (72.1, 72.4)]
 
 
 def test_measured_figures_stand_in_our_results():

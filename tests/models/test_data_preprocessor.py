@@ -75,3 +75,34 @@ def test_unusable_arguments_are_refused(arguments, message):
 
 def test_mean_and_deviation_are_not_in_the_state_dict():
     assert dict(ClipDataPreprocessor().state_dict()) == {}
+
+
+def test_a_random_size_is_one_for_the_batch_and_for_training_alone():
+    torch.manual_seed(0)
+    clips = torch.randint(0, 256, (2, 2, 3, 4, 20, 30), dtype=torch.uint8)
+    preprocessor = ClipDataPreprocessor(random_size=(8, 16))
+    assert preprocessor(dict(inputs=clips))['inputs'].shape == clips.shape
+    sides = []
+    for _ in range(100):
+        *batch, height, width = preprocessor(dict(inputs=clips), training=True)['inputs'].shape
+        assert batch == [2, 2, 3, 4] and height == width
+        sides.append(height)
+    assert set(sides) == set(range(8, 16))
+    torch.manual_seed(0)
+    again = [preprocessor(dict(inputs=clips), training=True)['inputs'].shape[-1] for _ in range(100)]
+    torch.manual_seed(0)
+    assert again == [preprocessor(dict(inputs=clips), training=True)['inputs'].shape[-1] for _ in range(100)]
+
+
+def test_a_random_size_keeps_the_frames_apart_and_their_mean():
+    clips = torch.zeros(1, 1, 3, 2, 16, 16, dtype=torch.uint8)
+    clips[0, 0, :, 1] = 200
+    plain = dict(mean=(0, 0, 0), std=(1, 1, 1))
+    first, second = ClipDataPreprocessor(**plain, random_size=(8, 9))(dict(inputs=clips), True)['inputs'].unbind(3)
+    assert first.shape[-1] == 8 and (first == 0).all() and (second == 200).all()
+
+
+@pytest.mark.parametrize('size', [(8, 8), (0, 4), (9, 4)])
+def test_a_range_without_sizes_is_refused(size):
+    with pytest.raises(ValueError, match='random_size'):
+        ClipDataPreprocessor(random_size=size)

@@ -84,6 +84,15 @@ TASKS = {
         dict(acc_transform=1 / 4, acc_rate=1 / 3),
         {'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128, **schedule(3, 4, 0.03)},
     ),
+    'speednet': Task(
+        'speednet', dict(acc_speediness=1 / 2), {'model.heads.speediness.in_channels': 128, **schedule(2, 3, 0.03)}
+    ),
+    'psp': Task('psp', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
+    'prp': Task(
+        'prp',
+        dict(acc_rate=1 / 4),
+        {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(2, 3, 0.03)},
+    ),
     'human-prior': Task(
         'human-prior',
         dict(

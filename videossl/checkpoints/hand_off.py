@@ -105,14 +105,20 @@ def backbone_mapping(
     """What :func:`load_mapped` needs to fill a model's backbone.
 
     Args:
-        backbone: the backbone. One with branches is filled from one divided like it, or from a plain net.
+        backbone: the backbone. One with branches is filled from one divided like it, or from a plain net; so are layers
+            that name their ``copies`` of a plain layer (:class:`~videossl.models.backbones.TemporalGroupNorm`).
         names: names in the checkpoint.
         prefix: what the backbone's parameters begin with in the model.
         source_prefix: the same for the checkpoint.
     """
     branched_mapping: Any = getattr(backbone, 'hand_off_mapping', None)  # of a BranchedBackbone
     if branched_mapping is None:
-        return {source_prefix: prefix}
+        found = set(names)
+        mapping: dict[str, str | Sequence[str]] = {source_prefix: prefix}
+        for name, module in backbone.named_modules():
+            if hasattr(module, 'copies') and f'{source_prefix}{name}.weight' in found:
+                mapping[f'{source_prefix}{name}.'] = [f'{prefix}{name}.{copy}.' for copy in module.copies]
+        return mapping
     is_branched = any(name.startswith((f'{source_prefix}shared.', f'{source_prefix}branches.')) for name in names)
     return branched_mapping(prefix, source_prefix, from_plain=not is_branched)
 

@@ -7,6 +7,7 @@ from .heads import (
     OrderHead,
     ParsingDistillHead,
     PretextHead,
+    ReconstructionHead,
     RelativeSpeedHead,
     SegmentHead,
     SimilarityDistillHead,
@@ -14,7 +15,7 @@ from .heads import (
     TupleHead,
 )
 from .memory_bank import MemoryBank
-from .necks import MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
+from .necks import ConvPoolNeck, MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
 from .pretrainers import MomentumPretrainer, Pretrainer
 from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 
@@ -22,6 +23,7 @@ __all__ = [
     'BranchedBackbone',
     'C3D',
     'ClipDataPreprocessor',
+    'ConvPoolNeck',
     'Embeddings',
     'FrozenTeacher',
     'HuggingFaceTeacher',
@@ -40,6 +42,7 @@ __all__ = [
     'ProjectionNeck',
     'R2Plus1D',
     'R3D',
+    'ReconstructionHead',
     'RelativeSpeedHead',
     'ResNet3D',
     'S3DG',

@@ -7,7 +7,9 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 
@@ -23,6 +25,8 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         std: per channel. The papers' released code (auxSKD, VSPP, VideoPace) uses mean 0 and std 1 on BGR:
             ``mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True``; VCOP divides by 255: ``mean=(0, 0, 0), std=(255,) * 3``.
         to_bgr: swap the channels from RGB, as decoded, to BGR.
+        random_size: ``(low, high)``: in training every batch is resized (bilinear) to squares of one random side from ``low``
+            to ``high - 1`` pixels, drawn by torch's generator of the CPU. Each process draws its own (SpeedNet).
         non_blocking: do not wait for the copy to the device (with pinned memory).
 
     Shapes:
@@ -35,6 +39,7 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         to_bgr: bool = False,
+        random_size: tuple[int, int] | None = None,
         non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
@@ -42,10 +47,15 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(f'mean and std need one value for each of the 3 channels, got {mean} and {std}')
         if min(std) <= 0:
             raise ValueError(f'std must be positive, got {std}')
+        if random_size is not None and not 1 <= random_size[0] < random_size[1]:
+            raise ConfigError(
+                f'ClipDataPreprocessor: random_size must be (low, high), low below high, got {random_size}'
+            )
         shape = (1, 3, 1, 1, 1)
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
         self.to_bgr = to_bgr
+        self.random_size = random_size
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise a batch; see the class for the shapes."""
@@ -61,6 +71,10 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         if self.to_bgr:
             inputs = inputs.flip(-4)
         inputs = (inputs.float() - self.mean).div_(self.std)
+        if training and self.random_size is not None:
+            side = int(torch.randint(*self.random_size, ()))
+            frames = F.interpolate(inputs.flatten(0, 2), (side, side), mode='bilinear', align_corners=False)
+            inputs = frames.unflatten(0, inputs.shape[:3])
         return dict(inputs=inputs, data_samples=self._move_samples(data.get('data_samples')))
 
     def _move_samples(self, samples: Any) -> Any:

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from videossl.models.backbones.base import VideoBackbone
+from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm
 
 
 def folded(net: nn.Module) -> nn.Module:
@@ -43,10 +44,11 @@ def folded(net: nn.Module) -> nn.Module:
 
 
 class _Tracer(fx.Tracer):
-    """Does not trace into convolutions: the code of StemConv3d depends on the data."""
+    """Does not trace into convolutions, as the code of StemConv3d depends on the data, nor into norms that differ along
+    time, which no convolution could take in."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return isinstance(module, nn.Conv3d) or super().is_leaf_module(module, name)
+        return isinstance(module, (nn.Conv3d, TemporalGroupNorm)) or super().is_leaf_module(module, name)
 
 
 def _is_spare(node: fx.Node, modules: dict[str, nn.Module]) -> bool:

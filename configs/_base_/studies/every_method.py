@@ -31,6 +31,17 @@ rows = dict(
     aux_vcp=dict(title='auxSKD + VCP', features='vcp_after_aux', finetune='finetune_vcp_after_aux', against=['vcp']),
     rtt=dict(title='RTT', features='rtt', finetune='finetune_rtt'),
     aux_rtt=dict(title='auxSKD + RTT', features='rtt_after_aux', finetune='finetune_rtt_after_aux', against=['rtt']),
+    speednet=dict(title='SpeedNet', features='speednet', finetune='finetune_speednet'),
+    aux_speednet=dict(
+        title='auxSKD + SpeedNet',
+        features='speednet_after_aux',
+        finetune='finetune_speednet_after_aux',
+        against=['speednet'],
+    ),
+    psp=dict(title='PSP', features='psp', finetune='finetune_psp'),
+    aux_psp=dict(title='auxSKD + PSP', features='psp_after_aux', finetune='finetune_psp_after_aux', against=['psp']),
+    prp=dict(title='PRP', features='prp', finetune='finetune_prp'),
+    aux_prp=dict(title='auxSKD + PRP', features='prp_after_aux', finetune='finetune_prp_after_aux', against=['prp']),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

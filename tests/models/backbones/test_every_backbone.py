@@ -28,12 +28,14 @@ class Case(NamedTuple):
 
 
 PACE_S3DG = dict(stem_conv='full', gating='linear', pool_padding='far_side', bn_eps=1e-5, bn_momentum=0.1)
+I3D = dict(stem_conv='full_7x7x7', block_conv='full', gating=None, time_strides=(1, 1, 1))
 BACKBONES = {
     'R3D': Case(R3D, {}, 8, 8, 16),
     'R2Plus1D': Case(R2Plus1D, {}, 8, 8, 16),
     'C3D': Case(C3D, {}, 8, 8, 16),
     'S3DG': Case(S3DG, {}, 16, 8, 32),
     'S3DG-pace': Case(S3DG, PACE_S3DG, 16, 8, 32),
+    'S3DG-i3d': Case(S3DG, I3D, 16, 1, 32),
     'ResNet3D': Case(ResNet3D, dict(depth=10), 8, 16, 32),
 }
 every_backbone = pytest.mark.parametrize('case', BACKBONES.values(), ids=BACKBONES)

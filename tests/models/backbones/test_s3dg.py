@@ -319,7 +319,7 @@ def test_only_gates_have_a_bias(variant):
 @pytest.mark.parametrize(
     ('argument', 'value', 'message'),
     [
-        ('stem_conv', 'factorised', "stem_conv must be one of 'separable', 'full', got 'factorised'"),
+        ('stem_conv', 'factorised', "stem_conv must be one of 'separable', 'full', 'full_7x7x7', got 'factorised'"),
         ('stem_time_stride', 2, "stem_time_stride must be one of 'spatial', 'temporal', got 2"),
         ('gating', True, "gating must be one of 'conv', 'linear', None, got True"),
         ('pool_padding', 'same', "pool_padding must be one of 'both_sides', 'far_side', got 'same'"),
@@ -332,3 +332,41 @@ def test_only_gates_have_a_bias(variant):
 def test_an_unusable_argument_is_refused_by_name(argument, value, message):
     with pytest.raises(ValueError, match=message):
         S3DG(**{argument: value})
+
+
+# ------------------------------------------------------------------------------------ I3D, and nets without time strides
+I3D = dict(stem_conv='full_7x7x7', block_conv='full', gating=None)
+
+
+def test_with_full_convolutions_it_is_i3d_of_12_29_million_parameters():
+    """Carreira's and Zisserman's net without its classifier."""
+    with torch.device('meta'):
+        net = S3DG(**I3D)
+    assert count(net) == 12_287_264
+    sizes = {tuple(module.kernel_size) for module in net.modules() if isinstance(module, nn.Conv3d)}
+    assert sizes == {(7, 7, 7), (3, 3, 3), (1, 1, 1)}
+
+
+@pytest.mark.parametrize('variant', [RSPNET, PACE, I3D], ids=['rspnet', 'pace', 'i3d'])
+@pytest.mark.parametrize('frames', [8, 16, 64])
+def test_without_strides_over_time_the_map_has_all_frames(variant, frames):
+    shapes = shapes_of_stages((frames, 64, 64), time_strides=(1, 1, 1), **variant)
+    assert [shape[1] for shape in shapes] == [frames] * 5
+    assert [shape[2:] for shape in shapes] == [shape[2:] for shape in shapes_of_stages((frames, 64, 64), **variant)]
+
+
+def test_speednets_map_is_1024_x_64_x_7_x_7():
+    assert shapes_of_stages((64, 224, 224), time_strides=(1, 1, 1))[-1] == (1024, 64, 7, 7)
+
+
+def test_strides_over_time_can_be_left_out_one_by_one():
+    frames = [shape[1] for shape in shapes_of_stages((16, 64, 64), time_strides=(1, 2, 1))]
+    assert frames == [16, 16, 16, 8, 8]
+    with pytest.raises(ValueError, match='time_strides'):
+        S3DG(time_strides=(1, 3, 1))
+
+
+@both_variants
+def test_a_net_without_strides_over_time_takes_the_weights_of_one_with_them(variant):
+    strided, without = S3DG(base_channels=4, **variant), S3DG(base_channels=4, time_strides=(1, 1, 1), **variant)
+    without.load_state_dict(strided.state_dict())

@@ -89,3 +89,16 @@ def test_the_input_is_left_as_it_was(neck, channels):
     before = inputs.clone()
     neck(inputs)
     assert torch.equal(inputs, before)
+
+
+def test_a_maximum_over_space_then_the_mean_over_time_keeps_a_share_of_a_single_voxel():
+    feature_map = torch.zeros(1, 2, 4, 3, 3)
+    feature_map[0, 1, 2, 0, 2] = 8
+    neck = MODELS.build(dict(type='PoolNeck', mode='space_max_time_mean'))
+    assert neck(feature_map).tolist() == [[0, 2]]
+    feature_map[0, 1, 2, 1, 1] = 5  # in the same frame: it is not the largest
+    assert neck(feature_map).tolist() == [[0, 2]]
+    feature_map[0, 1, 0, 1, 1] = 4  # in another frame
+    assert neck(feature_map).tolist() == [[0, 3]]
+    with pytest.raises(ValueError, match='mode'):
+        PoolNeck('max')

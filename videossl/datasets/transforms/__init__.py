@@ -9,9 +9,12 @@ from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
 from .pace import SamplePace
+from .pace_order import SamplePaceOrder
 from .parsing_maps import LoadParsingMap, LoadShapeMask
+from .playback_rate import KeepTargetFrames, SamplePlaybackRate
 from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
+from .speediness import SampleSpeediness
 from .temporal_jitter import TemporalJitter
 from .temporal_transform import SampleTemporalTransform
 
@@ -21,6 +24,7 @@ __all__ = [
     'ClipSampler',
     'DecodeClips',
     'EachClip',
+    'KeepTargetFrames',
     'LoadParsingMap',
     'LoadShapeMask',
     'PackClips',
@@ -28,9 +32,12 @@ __all__ = [
     'SampleClipOrder',
     'SampleCloze',
     'SamplePace',
+    'SamplePaceOrder',
+    'SamplePlaybackRate',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
     'SampleTemporalTransform',
+    'SampleSpeediness',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoReadError',

@@ -28,9 +28,10 @@ class PackClips(Transform):
 
     Reads: ``imgs`` (V * T uint8 arrays [H, W, 3], clip after clip), ``clip_len`` (T), every ``gt_*`` (a pretext label, becomes
     a field of that name, int64), ``label`` (the action class or classes, becomes ``gt_label``), ``middle_frames`` ([V, H,
-    W, 3], becomes a field of that name, uint8 [V, 3, H, W]), ``parsing_logits`` ([V or 1, C, h, w], becomes a float32
-    field), ``parsing_mask`` ([V or 1, H, W], becomes an int64 field), ``clip_sampler`` (says which labels are per clip) and
-    the meta keys; of these only ``imgs`` and ``clip_len`` must be there. V is counted from the frames: after mmaction2's
+    W, 3], becomes a field of that name, uint8 [V, 3, H, W]), ``target_frames`` ([N, H, W, 3], becomes a field of that name,
+    uint8 [3, N, H, W]), ``parsing_logits`` ([V or 1, C, h, w], becomes a float32 field), ``parsing_mask`` ([V or 1, H, W],
+    becomes an int64 field), ``clip_sampler`` (says which labels are per clip) and the meta keys; of these only ``imgs`` and
+    ``clip_len`` must be there. V is counted from the frames: after mmaction2's
     ``ThreeCrop`` it is the number of clips times the number of crops.
 
     Args:
@@ -59,6 +60,9 @@ class PackClips(Transform):
         if results.get('middle_frames') is not None:
             frames = np.ascontiguousarray(np.asarray(results['middle_frames']).transpose(0, 3, 1, 2))
             sample.set_field(torch.from_numpy(frames), 'middle_frames')
+        if results.get('target_frames') is not None:
+            frames = np.ascontiguousarray(np.asarray(results['target_frames']).transpose(3, 0, 1, 2))
+            sample.set_field(torch.from_numpy(frames), 'target_frames')
         for key, dtype, num_axes in (('parsing_logits', np.float32, 4), ('parsing_mask', np.int64, 3)):
             if results.get(key) is not None:
                 sample.set_field(_pack_maps(key, results[key], dtype, num_axes, num_clips), key)

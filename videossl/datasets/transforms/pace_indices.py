@@ -194,6 +194,21 @@ def place_offsets(offsets: np.ndarray, total_frames: int, overrun: str = 'fit') 
     return (np.random.randint(num_starts) + offsets) % total_frames
 
 
+def hides_speed(total_frames: int, speed: float) -> bool:
+    """Whether a video is too short to show a speed: where frames go round, a step of half the video looks like a step
+    backwards, and a step of all of it like none. Such a clip has no true label.
+
+    Args:
+        total_frames: Frames in the video.
+        speed: Distance of two frames, not negative.
+
+    Examples:
+        >>> hides_speed(8, 4), hides_speed(9, 4)
+        (True, False)
+    """
+    return total_frames <= 2 * speed
+
+
 def draw_classes(num_classes: int, num_views: int, distinct: bool) -> np.ndarray:
     """Draw one class per view, uniformly over ``0 .. num_classes - 1``.
 

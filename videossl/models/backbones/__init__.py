@@ -8,6 +8,7 @@ from videossl.models.backbones.r3d import R3D, full_conv3d
 from videossl.models.backbones.residual import ResidualBlock
 from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
+from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm, group_batch_norms
 
 __all__ = [
     'BranchedBackbone',
@@ -19,6 +20,8 @@ __all__ = [
     'ResidualBlock',
     'S3DG',
     'Stage',
+    'TemporalGroupNorm',
     'VideoBackbone',
     'full_conv3d',
+    'group_batch_norms',
 ]

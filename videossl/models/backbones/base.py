@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from videossl.checks import check_integer
+from videossl.models.backbones.temporal_group_norm import group_batch_norms
 
 
 class Stage(NamedTuple):
@@ -32,6 +33,8 @@ class VideoBackbone(BaseModule):
             are. Its scale and shift still learn, unless their stage is frozen.
         out_indices: Which stages' maps are returned, counted from the stem (0), ascending. None: the last stage's.
             The stages after the last of these are not run.
+        temporal_groups: ``dict(clip_len=16, group_len=4)`` divides the batch norms along time
+            (:func:`~.temporal_group_norm.group_batch_norms`); None leaves them as they are.
         init_cfg: mmengine's initialisation config. ``dict(type='Pretrained', checkpoint=..., prefix=...)`` goes through
             :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches;
             mmengine handles all other types.
@@ -55,6 +58,7 @@ class VideoBackbone(BaseModule):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         out_indices: Sequence[int] | None = None,
+        temporal_groups: dict[str, int] | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -77,6 +81,8 @@ class VideoBackbone(BaseModule):
         self.out_channels = self.stage_channels[self.out_indices[-1]]
         for stage in stages:
             self.add_module(stage.name, stage.module)
+        if temporal_groups is not None:
+            group_batch_norms(self, **temporal_groups)
         self.train()  # ours: freezes what is to be frozen, before any optimizer asks for the parameters
 
     def stages(self) -> list[tuple[str, nn.Module]]:

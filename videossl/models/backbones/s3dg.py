@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from videossl.checks import check_choice, check_positive
+from videossl.errors import ConfigError
 from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
 from videossl.models.backbones.residual import Size3d, half
 from videossl.registry import MODELS
@@ -64,6 +65,7 @@ class S3DG(VideoBackbone):
 
     Args:
         stem_conv: ``'separable'``: 1x7x7, then 7x1x1, each with BN and ReLU. ``'full'``: one 3x7x7 convolution.
+            ``'full_7x7x7'``: one 7x7x7 convolution, I3D's.
         stem_time_stride: Which half of a separable stem takes the stride over time. ``'spatial'`` is what RSPNet's
             released code does: its 1x7x7 convolution steps over every second frame, which the net then never sees.
             ``'temporal'`` is the S3D paper's: the 7x1x1 convolution sees all frames. A full stem ignores it.
@@ -79,7 +81,12 @@ class S3DG(VideoBackbone):
         in_channels: Channels of the clips.
         base_channels: Channels of the stem; the other widths follow in proportion, rounded down, but at least 1. 64 is
             the paper's.
-        kwargs: ``frozen_stages``, ``norm_eval``, ``out_indices`` and ``init_cfg`` of :class:`VideoBackbone`.
+        block_conv: ``'separable'``: 1x3x3, then 3x1x1. ``'full'``: one 3x3x3 convolution, without a gate, as in I3D
+            (Carreira, Zisserman, Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset, CVPR 2017).
+            With ``stem_conv='full_7x7x7'`` and ``gating=None`` the net is I3D.
+        time_strides: Strides over time, 1 or 2, of the stem, stage3 and stage4. With (1, 1, 1) the map has as many frames
+            as the clip (SpeedNet). The weights have the same shapes.
+        kwargs: The arguments of :class:`VideoBackbone`, such as ``frozen_stages``.
 
     Raises:
         ValueError: On an argument out of range.
@@ -95,10 +102,17 @@ class S3DG(VideoBackbone):
         bn_momentum: float = 0.001,
         in_channels: int = 3,
         base_channels: int = 64,
+        block_conv: str = 'separable',
+        time_strides: Sequence[int] = (2, 2, 2),
         **kwargs: Any,
     ) -> None:
         check_channels(in_channels, base_channels)
-        check_choice('stem_conv', stem_conv, ('separable', 'full'))
+        check_choice('stem_conv', stem_conv, ('separable', 'full', 'full_7x7x7'))
+        check_choice('block_conv', block_conv, ('separable', 'full'))
+        if len(time_strides) != 3 or not set(time_strides) <= {1, 2}:
+            raise ConfigError(
+                f'time_strides must be 1 or 2 for each of the stem, stage3 and stage4, got {time_strides!r}'
+            )
         check_choice('stem_time_stride', stem_time_stride, ('spatial', 'temporal'))
         check_choice('pool_padding', pool_padding, ('both_sides', 'far_side'))
         check_positive('bn_eps', bn_eps)
@@ -106,26 +120,27 @@ class S3DG(VideoBackbone):
             raise ValueError(
                 f'bn_momentum must be above 0 and at most 1 (the share of the new batch), got {bn_momentum!r}'
             )
-        layers = _Layers(gating, pool_padding, bn_eps, bn_momentum, base_channels)
+        layers = _Layers(gating, pool_padding, bn_eps, bn_momentum, base_channels, block_conv)
+        stem_stride, stage3_stride, stage4_stride = ((stride, 2, 2) for stride in time_strides)
 
-        if stem_conv == 'full':
-            stem = layers.conv(in_channels, layers.width(64), (3, 7, 7), stride=(2, 2, 2))
-        else:
+        if stem_conv == 'separable':
             stem = layers.separable_conv(
-                in_channels, layers.width(64), size=7, stride=2, stride_time_in_spatial=stem_time_stride == 'spatial'
+                in_channels, layers.width(64), 7, stem_stride, stride_time_in_spatial=stem_time_stride == 'spatial'
             )
+        else:
+            stem = layers.conv(in_channels, layers.width(64), (3 if stem_conv == 'full' else 7, 7, 7), stem_stride)
         stage1 = nn.Sequential(
             OrderedDict(
                 pool=layers.pool((1, 3, 3), (1, 2, 2)),
                 conv2b=layers.conv(layers.width(64), layers.width(64), (1, 1, 1)),
-                conv2c=layers.separable_conv(layers.width(64), layers.width(192), size=3),
+                conv2c=layers.block_conv(layers.width(64), layers.width(192)),
             )
         )
         stages = [Stage('stem', stem, layers.width(64)), Stage('stage1', stage1, layers.width(192))]
         for number, kernel_size, stride, block_widths in (
             (2, (1, 3, 3), (1, 2, 2), STAGE2_WIDTHS),
-            (3, (3, 3, 3), (2, 2, 2), STAGE3_WIDTHS),
-            (4, (2, 2, 2), (2, 2, 2), STAGE4_WIDTHS),
+            (3, (3, 3, 3), stage3_stride, STAGE3_WIDTHS),
+            (4, (stage4_stride[0], 2, 2), stage4_stride, STAGE4_WIDTHS),
         ):
             modules: OrderedDict[str, nn.Module] = OrderedDict(pool=layers.pool(kernel_size, stride))
             channels = stages[-1].out_channels
@@ -223,7 +238,13 @@ class _Layers:
     """Builds the layers of one variant."""
 
     def __init__(
-        self, gating: str | None, pool_padding: str, bn_eps: float, bn_momentum: float, base_channels: int
+        self,
+        gating: str | None,
+        pool_padding: str,
+        bn_eps: float,
+        bn_momentum: float,
+        base_channels: int,
+        convs_of_blocks: str,
     ) -> None:
         check_choice('gating', gating, ('conv', 'linear', None))
         self.gating = gating
@@ -231,6 +252,7 @@ class _Layers:
         self.bn_eps = bn_eps
         self.bn_momentum = bn_momentum
         self.base_channels = base_channels
+        self.convs_of_blocks = convs_of_blocks
 
     def width(self, papers: int) -> int:
         return max(1, papers * self.base_channels // 64)
@@ -247,12 +269,24 @@ class _Layers:
             )
         )
 
+    def block_conv(self, in_channels: int, out_channels: int) -> nn.Sequential:
+        """A convolution of 3x3x3, as ``block_conv`` has it."""
+        if self.convs_of_blocks == 'full':
+            return self.conv(in_channels, out_channels, (3, 3, 3))
+        return self.separable_conv(in_channels, out_channels, size=3)
+
     def separable_conv(
-        self, in_channels: int, out_channels: int, size: int, stride: int = 1, stride_time_in_spatial: bool = False
+        self,
+        in_channels: int,
+        out_channels: int,
+        size: int,
+        stride: Size3d = (1, 1, 1),
+        stride_time_in_spatial: bool = False,
     ) -> nn.Sequential:
-        spatial_time_stride, temporal_stride = (stride, 1) if stride_time_in_spatial else (1, stride)
+        time, height, width = stride
+        spatial_time_stride, temporal_stride = (time, 1) if stride_time_in_spatial else (1, time)
         modules: OrderedDict[str, nn.Module] = OrderedDict(
-            spatial=self.conv(in_channels, out_channels, (1, size, size), (spatial_time_stride, stride, stride)),
+            spatial=self.conv(in_channels, out_channels, (1, size, size), (spatial_time_stride, height, width)),
             temporal=self.conv(out_channels, out_channels, (size, 1, 1), (temporal_stride, 1, 1)),
         )
         if self.gating is not None:
@@ -262,8 +296,7 @@ class _Layers:
     def separable_branch(self, in_channels: int, inside: int, out_channels: int) -> nn.Sequential:
         return nn.Sequential(
             OrderedDict(
-                reduce=self.conv(in_channels, inside, (1, 1, 1)),
-                separable=self.separable_conv(inside, out_channels, size=3),
+                reduce=self.conv(in_channels, inside, (1, 1, 1)), separable=self.block_conv(inside, out_channels)
             )
         )
 

@@ -4,6 +4,7 @@ from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
 from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
 from .pretext_head import PretextHead
+from .reconstruction_head import ReconstructionHead, motion_attention
 from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
 
@@ -14,6 +15,7 @@ __all__ = [
     'OrderHead',
     'ParsingDistillHead',
     'PretextHead',
+    'ReconstructionHead',
     'RelativeSpeedHead',
     'SegmentHead',
     'SimilarityDistillHead',
@@ -21,6 +23,7 @@ __all__ = [
     'TupleHead',
     'info_nce',
     'mean_iou',
+    'motion_attention',
     'nt_xent',
     'relative_speed_loss',
     'similarity_distillation',

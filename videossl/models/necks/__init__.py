@@ -1,3 +1,3 @@
-from .embedding_necks import MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
+from .embedding_necks import ConvPoolNeck, MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
 
-__all__ = ['MapNeck', 'PoolNeck', 'PredictorNeck', 'ProjectionNeck']
+__all__ = ['ConvPoolNeck', 'MapNeck', 'PoolNeck', 'PredictorNeck', 'ProjectionNeck']

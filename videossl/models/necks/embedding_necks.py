@@ -3,17 +3,49 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from videossl.checks import check_integer
+from videossl.checks import check_choice, check_integer
 from videossl.registry import MODELS
+
+from ..layers import conv_bn_relu
 
 
 @MODELS.register_module()
 class PoolNeck(BaseModule):
-    """Average over time and space: [N, C, t, h, w] to [N, C]."""
+    """Pool over time and space: [N, C, t, h, w] to [N, C].
+
+    Args:
+        mode: ``'mean'``: the average. ``'space_max_time_mean'``: the maximum of each frame of the map, then the average over
+            frames: a motion counts wherever it is, but not a single moment of it (SpeedNet).
+    """
+
+    def __init__(self, mode: str = 'mean') -> None:
+        super().__init__()
+        check_choice('PoolNeck: mode', mode, ('mean', 'space_max_time_mean'))
+        self.mode = mode
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Pool a feature map."""
-        return feature_map.mean(dim=(2, 3, 4))
+        return feature_map.mean(dim=(2, 3, 4)) if self.mode == 'mean' else feature_map.amax(dim=(3, 4)).mean(dim=2)
+
+
+@MODELS.register_module()
+class ConvPoolNeck(BaseModule):
+    """One convolution of 3x3x3 with batch norm and ReLU, then average over time and space (PRP's branch for the rate).
+
+    Shape: [N, in_channels, t, h, w] to [N, out_channels].
+
+    Args:
+        in_channels: channels of the backbone's last map.
+        out_channels: dimension of the embedding.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int = 512, init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(init_cfg)
+        self.layers = conv_bn_relu(in_channels, out_channels)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """Convolve and pool a feature map."""
+        return self.layers(feature_map).mean(dim=(2, 3, 4))
 
 
 @MODELS.register_module()

@@ -1,0 +1,2 @@
+_base_ = './finetune_r2plus1d-10_prp_16x1x1-160e_ucf101-rgb.py'
+model = dict(backbone=dict(_delete_=True, type='C3D'))

@@ -1,0 +1,2 @@
+_base_ = './prp_r2plus1d-10_16x1x1-300e_ucf101-rgb.py'
+model = dict(backbone=dict(type='R3D'))
