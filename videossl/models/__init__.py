@@ -11,6 +11,7 @@ from .heads import (
     SegmentHead,
     SimilarityDistillHead,
     SpeedHead,
+    TupleHead,
 )
 from .memory_bank import MemoryBank
 from .necks import MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
@@ -46,4 +47,5 @@ __all__ = [
     'SegmentHead',
     'SimilarityDistillHead',
     'SpeedHead',
+    'TupleHead',
 ]

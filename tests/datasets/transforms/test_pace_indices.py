@@ -7,7 +7,12 @@ import pytest
 from released_walk import CLIP_LEN, FRAMES_PER_SEGMENT, walk
 
 from videossl.datasets.transforms import pace_indices
-from videossl.datasets.transforms.pace_indices import looped_indices, segment_pace_indices, segment_pace_steps
+from videossl.datasets.transforms.pace_indices import (
+    looped_indices,
+    place_offsets,
+    segment_pace_indices,
+    segment_pace_steps,
+)
 from videossl.datasets.transforms.segment_pace import SampleSegmentPace
 
 SPEEDS = (1, 2, 3, 4)
@@ -214,6 +219,27 @@ def test_the_stride_that_decides_is_that_of_the_frame_just_taken(lookahead, chan
 def test_a_segment_outside_the_clip_is_refused(segment):
     with pytest.raises(ValueError, match='segment'):
         segment_pace_indices(0, CLIP_LEN, 4, segment, 2)
+
+
+# ----------------------------------------------------------------------------------------------- offsets of any shape
+@pytest.mark.parametrize(
+    'offsets', [[0, 1, 2], [5, 5], [3, 7, 4, 4, 9], [0, -2, -4], [[2, 4, 6], [2, 3, 4]], [-8, 1, -8]]
+)
+@pytest.mark.parametrize('overrun', ['fit', 'loop'])
+def test_offsets_are_placed_at_every_start_that_fits_and_go_round_in_a_shorter_video(monkeypatch, offsets, overrun):
+    flat = np.ravel(offsets).tolist()
+    for total in range(1, 20):
+        starts = [start for start in range(total) if start + max(flat) - min(flat) < total] or [0]
+        if overrun == 'loop':
+            starts = list(range(total))
+        for draw, start in enumerate(starts):
+            chosen = ChosenDraws([draw])
+            with monkeypatch.context() as patch:
+                patch.setattr(np.random, 'randint', chosen)
+                frames = place_offsets(np.array(offsets), total, overrun)
+            assert chosen.ranges == [len(starts)]
+            assert frames.shape == np.shape(offsets) and frames.dtype == np.int64
+            assert frames.ravel().tolist() == [(start + offset - min(flat)) % total for offset in flat]
 
 
 def test_the_examples_in_the_docstrings_are_true():

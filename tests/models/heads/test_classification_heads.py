@@ -1,10 +1,10 @@
-"""SpeedHead and SegmentHead against the cross-entropy written out by hand."""
+"""SpeedHead, SegmentHead and TupleHead against the cross-entropy written out by hand."""
 
 import numpy as np
 import pytest
 import torch
 
-from videossl.models import SegmentHead, SpeedHead
+from videossl.models import SegmentHead, SpeedHead, TupleHead
 from videossl.models.embeddings import Embeddings
 from videossl.registry import MODELS
 
@@ -164,3 +164,63 @@ def test_dropout_is_off_in_evaluation():
     assert not torch.equal(head(embedding), head(embedding))
     head.eval()
     torch.testing.assert_close(head(embedding), embedding @ head.classifier.weight.t() + head.classifier.bias)
+
+
+# --------------------------------------------------------------------------------------------------- any label, by name
+def test_a_config_names_the_label_of_a_head_that_classifies_clips(samples_with):
+    head = MODELS.build(dict(type='ClipClassificationHead', in_channels=4, num_classes=3, label='gt_rate'))
+    assert head.labels_read == ('gt_rate',)
+    assert set(head.loss(Embeddings(torch.rand(1, 2, 4)), samples_with(gt_rate=[[0, -100]]))) == {
+        'loss_rate',
+        'acc_rate',
+    }
+
+
+@pytest.fixture
+def tuple_head():
+    """A head of three clips and five classes."""
+    config = dict(type='TupleHead', in_channels=4, tuple_len=3, num_classes=5, label='gt_operation')
+    return MODELS.build(config)
+
+
+@pytest.mark.parametrize(('tuple_len', 'num_classes', 'label'), [(3, 2, 'gt_tuple'), (3, 5, 'gt_operation')])
+def test_a_tuples_loss_is_the_cross_entropy_of_its_concatenated_embeddings(samples_with, tuple_len, num_classes, label):
+    head = TupleHead(6, tuple_len, num_classes, label)
+    assert head.labels_read == (label,)
+    embedding, labels = 3 * torch.randn(4, tuple_len, 6), [1, -100, 0, num_classes - 1]
+    results = head.loss(Embeddings(embedding), samples_with(**{label: labels}))
+    name = label.removeprefix('gt_')
+    assert set(results) == {f'loss_{name}', f'acc_{name}'}
+    expected = cross_entropy_by_hand(head, embedding.flatten(1), labels)
+    assert results[f'loss_{name}'].item() == pytest.approx(expected, rel=1e-5)
+    guesses = head(embedding).argmax(1).tolist()
+    right = [guess == target for guess, target in zip(guesses, labels) if target != -100]
+    assert results[f'acc_{name}'].item() == pytest.approx(sum(right) / 3)
+
+
+def test_a_tuple_head_without_weights_has_the_loss_of_a_guess_and_none_without_labels(tuple_head, samples_with):
+    for parameter in tuple_head.classifier.parameters():
+        torch.nn.init.zeros_(parameter)
+    embedding = torch.randn(2, 3, 4, requires_grad=True)
+    loss = tuple_head.loss(Embeddings(embedding), samples_with(gt_operation=[4, 1]))['loss_operation']
+    assert loss.item() == pytest.approx(np.log(5))
+    ignored = tuple_head.loss(Embeddings(embedding), samples_with(gt_operation=[-100, -100]))
+    assert ignored['loss_operation'].item() == ignored['acc_operation'].item() == 0
+    ignored['loss_operation'].backward()
+    assert torch.equal(embedding.grad, torch.zeros_like(embedding))
+
+
+def test_a_tuple_head_tells_the_positions_of_clips_apart(tuple_head):
+    embedding = torch.randn(1, 3, 4)
+    assert not torch.allclose(tuple_head(embedding), tuple_head(embedding.flip(1)))
+
+
+@pytest.mark.parametrize('shape', [(2, 2, 4), (2, 4, 4), (6, 4)])
+def test_another_number_of_clips_is_refused(tuple_head, samples_with, shape):
+    with pytest.raises(ValueError, match='TupleHead: tuple_len=3 needs'):
+        tuple_head.loss(Embeddings(torch.rand(shape)), samples_with(gt_operation=[0] * shape[0]))
+
+
+def test_a_tuple_head_refuses_labels_for_each_clip(tuple_head, samples_with):
+    with pytest.raises(ValueError, match=r'TupleHead: labels "gt_operation" of shape \(2, 3\) for 2 tuples'):
+        tuple_head.loss(Embeddings(torch.rand(2, 3, 4)), samples_with(gt_operation=[[0, 1, 2], [2, 1, 0]]))

@@ -10,6 +10,7 @@ import numpy as np
 from videossl.checks import check_integer
 
 from .base import Transform
+from .pace_indices import place_offsets
 
 # The label that torch.nn.functional.cross_entropy ignores unless told otherwise.
 IGNORED_LABEL = -100
@@ -159,5 +160,4 @@ def draw_consecutive(length: int, total_frames: int) -> np.ndarray:
     Returns:
         int64 [length], each within ``0 .. total_frames - 1``.
     """
-    start = np.random.randint(max(total_frames - length + 1, 1))
-    return (start + np.arange(length, dtype=np.int64)) % total_frames
+    return place_offsets(np.arange(length), total_frames)

@@ -166,6 +166,34 @@ def draw_clip_indices(
     return (start - 1 + np.cumsum(steps)) % total_frames
 
 
+def place_offsets(offsets: np.ndarray, total_frames: int, overrun: str = 'fit') -> np.ndarray:
+    """Place clips of any shape in time at random in a video, with one call of ``np.random.randint``.
+
+    Unlike steps, offsets may fall and repeat: a clip may turn around or stand still. Clips in one array share the draw, and
+    keep their distance from one another.
+
+    Args:
+        offsets: integers of any shape: the frames relative to one another. Only differences count.
+        total_frames: Frames in the video, at least 1.
+        overrun: ``'fit'``: the start is uniform over all starts where every frame, from the smallest offset to the
+            largest, lies inside the video. In a shorter video the smallest offset is at frame 0, and frames beyond the end
+            go round (indices modulo the length). ``'loop'``: the smallest offset is at any frame of the video, and frames
+            beyond the end go round.
+
+    Returns:
+        int64, the shape of ``offsets``, each within ``0 .. total_frames - 1``.
+
+    Examples:
+        >>> place_offsets(np.array([6, 4, 2, 4]), total_frames=5).tolist()
+        [4, 2, 0, 2]
+        >>> place_offsets(np.array([6, 4, 2, 4]), total_frames=3).tolist()
+        [1, 2, 0, 2]
+    """
+    offsets = np.asarray(offsets, dtype=np.int64) - np.min(offsets)
+    num_starts = total_frames if overrun == 'loop' else max(total_frames - int(offsets.max()), 1)
+    return (np.random.randint(num_starts) + offsets) % total_frames
+
+
 def draw_classes(num_classes: int, num_views: int, distinct: bool) -> np.ndarray:
     """Draw one class per view, uniformly over ``0 .. num_classes - 1``.
 

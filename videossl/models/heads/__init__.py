@@ -1,4 +1,4 @@
-from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead
+from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead, TupleHead
 from .info_nce_head import InfoNCEHead, info_nce
 from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
@@ -18,6 +18,7 @@ __all__ = [
     'SegmentHead',
     'SimilarityDistillHead',
     'SpeedHead',
+    'TupleHead',
     'info_nce',
     'mean_iou',
     'nt_xent',

@@ -1,4 +1,4 @@
-"""Heads that classify what a sampler did to a clip: its speed, or which segment was re-paced."""
+"""Heads that classify what a sampler did to a clip, or to a tuple of clips."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +13,7 @@ from ..embeddings import Embeddings
 from .pretext_head import IGNORE_INDEX, PretextHead, cross_entropy_and_accuracy
 
 
+@MODELS.register_module()
 class ClipClassificationHead(PretextHead):
     """One linear layer and a cross-entropy on a per-clip label that a sampler wrote.
 
@@ -23,7 +24,8 @@ class ClipClassificationHead(PretextHead):
         in_channels: dimension of the embedding.
         num_classes: number of classes.
         label: the field of the data samples that holds the labels, int64 [V], 0-based.
-        name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
+        name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``. None: the label
+            without ``gt_``.
         loss_weight: factor on the loss (alpha and beta of Equation 5).
         dropout: probability of dropout before the linear layer.
         embedding_name: see :class:`PretextHead`.
@@ -35,7 +37,7 @@ class ClipClassificationHead(PretextHead):
         in_channels: int,
         num_classes: int,
         label: str,
-        name: str,
+        name: str | None = None,
         loss_weight: float = 1.0,
         dropout: float = 0.0,
         embedding_name: str = 'pooled',
@@ -47,7 +49,7 @@ class ClipClassificationHead(PretextHead):
         self.num_classes = num_classes
         self.label = label
         self.labels_read = (label,)
-        self.name = name
+        self.name = label.removeprefix('gt_') if name is None else name
         self.ignore_index = ignore_index
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(in_channels, num_classes)
@@ -67,6 +69,51 @@ class ClipClassificationHead(PretextHead):
         labels = self.gather_of_views(data_samples, self.label, embeddings)
         logits = self(embeddings.student).flatten(0, 1)
         loss, accuracy = cross_entropy_and_accuracy(logits, labels.flatten(), self.ignore_index)
+        return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+
+
+@MODELS.register_module()
+class TupleHead(ClipClassificationHead):
+    """One linear layer on the concatenated embeddings of a tuple of clips, and a cross-entropy on one label of the sample.
+
+    The layer tells the clips of a tuple apart by their position. Shuffle & Learn (three frames: in order or not) and the
+    video cloze procedure (three clips: what was done to the middle one) end in this layer.
+
+    Args:
+        in_channels: dimension of the embedding of one clip.
+        tuple_len: clips in a tuple.
+        num_classes: number of classes.
+        label: the field of the data samples that holds the label, an int64 scalar, 0-based.
+        kwargs: :class:`ClipClassificationHead`.
+    """
+
+    def __init__(self, in_channels: int, tuple_len: int, num_classes: int, label: str, **kwargs: Any) -> None:
+        check_integer('TupleHead: tuple_len', tuple_len)
+        super().__init__(tuple_len * in_channels, num_classes, label, **kwargs)
+        self.tuple_len = tuple_len
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Logits [B, num_classes] of embeddings [B, tuple_len, in_channels], in fp32.
+
+        Raises:
+            ValueError: the samples have another number of clips.
+        """
+        if embedding.ndim != 3 or embedding.shape[1] != self.tuple_len:
+            raise ValueError(
+                f'TupleHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
+                f'{tuple(embedding.shape)}; the sampler draws another number of clips'
+            )
+        return super().forward(embedding.flatten(1))
+
+    def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
+        """Cross-entropy and accuracy; tuples labelled ``ignore_index`` take no part in either.
+
+        Args:
+            embeddings: student [B, tuple_len, in_channels].
+            data_samples: B samples, each with the label field, an int64 scalar.
+        """
+        labels = self.gather_of_samples(data_samples, self.label, embeddings)
+        loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels, self.ignore_index)
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
 
 

@@ -86,11 +86,6 @@ class OrderHead(PretextHead):
             embeddings: student [B, tuple_len, in_channels].
             data_samples: B samples, each with ``gt_order``, an int64 scalar.
         """
-        labels = self.gather(data_samples, 'gt_order', embeddings)
-        if labels.shape != embeddings.student.shape[:1]:
-            raise ValueError(
-                f'OrderHead: labels "gt_order" of shape {tuple(labels.shape)} for {len(embeddings.student)} '
-                'tuples; it is one number for each sample'
-            )
+        labels = self.gather_of_samples(data_samples, 'gt_order', embeddings)
         loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels)
         return dict(loss_order=self.loss_weight * loss, acc_order=accuracy)

@@ -64,6 +64,20 @@ class PretextHead(BaseModule):
             labels.append(torch.as_tensor(sample.get(label)))
         return torch.stack(labels).to(embeddings.student.device)
 
+    def gather_of_samples(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
+        """One label of each sample, int64 [B].
+
+        Raises:
+            ValueError: the labels are not one number for each sample.
+        """
+        labels = self.gather(data_samples, label, embeddings)
+        if labels.shape != embeddings.student.shape[:1]:
+            raise ValueError(
+                f'{type(self).__name__}: labels "{label}" of shape {tuple(labels.shape)} for {len(embeddings.student)} '
+                'tuples; it is one number for each sample'
+            )
+        return labels
+
     def gather_of_views(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
         """One label of each of the student's clips, int64 [B, Vs], of samples that have it for each of their V clips.
 
