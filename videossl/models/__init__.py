@@ -1,4 +1,4 @@
-from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
@@ -21,6 +21,7 @@ from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 __all__ = [
     'BranchedBackbone',
     'C3D',
+    'CaffeNet',
     'ClipDataPreprocessor',
     'Embeddings',
     'FrozenTeacher',
@@ -48,4 +49,5 @@ __all__ = [
     'SimilarityDistillHead',
     'SpeedHead',
     'TupleHead',
+    'VGGM',
 ]

@@ -3,6 +3,7 @@
 from videossl.models.backbones.base import Stage, VideoBackbone
 from videossl.models.backbones.branched import BranchedBackbone
 from videossl.models.backbones.c3d import C3D
+from videossl.models.backbones.frame_nets import VGGM, CaffeNet
 from videossl.models.backbones.r2plus1d import FactorizedConv3d, R2Plus1D
 from videossl.models.backbones.r3d import R3D, full_conv3d
 from videossl.models.backbones.residual import ResidualBlock
@@ -12,6 +13,7 @@ from videossl.models.backbones.s3dg import S3DG
 __all__ = [
     'BranchedBackbone',
     'C3D',
+    'CaffeNet',
     'FactorizedConv3d',
     'R2Plus1D',
     'R3D',
@@ -19,6 +21,7 @@ __all__ = [
     'ResidualBlock',
     'S3DG',
     'Stage',
+    'VGGM',
     'VideoBackbone',
     'full_conv3d',
 ]
