@@ -3,15 +3,19 @@ from .moving_shapes import MovingShapes, load_masks, write_moving_shapes
 from .parsing_store import ParsingStoreError
 from .pipelines import pipeline_steps
 from .transforms import (
+    ChannelSplit,
     ClipLabel,
     ClipSampler,
     DecodeClips,
     EachClip,
+    LoadMotion,
     LoadParsingMap,
     LoadShapeMask,
+    MotionCrop,
     PackClips,
     RandomGray,
     SampleClipOrder,
+    SampleFrameTuple,
     SamplePace,
     SampleRelativeSpeed,
     SampleSegmentPace,
@@ -24,17 +28,21 @@ from .transforms import (
 from .video_dataset import VideoDataset
 
 __all__ = [
+    'ChannelSplit',
     'ClipLabel',
     'ClipSampler',
     'DecodeClips',
     'EachClip',
+    'LoadMotion',
     'LoadParsingMap',
     'LoadShapeMask',
+    'MotionCrop',
     'MovingShapes',
     'PackClips',
     'ParsingStoreError',
     'RandomGray',
     'SampleClipOrder',
+    'SampleFrameTuple',
     'SamplePace',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
