@@ -47,6 +47,18 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2011.07949',
         'docs/rspnet.md',
     ),
+    shuffle_and_learn=(
+        'Shuffle & Learn',
+        'Shuffle and Learn: Unsupervised Learning using Temporal Order Verification',
+        'https://arxiv.org/abs/1603.08561',
+        'docs/shuffle_and_learn.md',
+    ),
+    opn=(
+        'OPN',
+        'Unsupervised Representation Learning by Sorting Sequences',
+        'https://arxiv.org/abs/1708.01246',
+        'docs/opn.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -59,7 +71,14 @@ COLLECTIONS = dict(
 )
 # Part of the names of a method's own fine-tunings. A net without any uses those of the auxSKD paper.
 FINE_TUNING = dict(
-    aux_skd='-25e_', vspp='-25e_', video_pace='-25e_', vcop='_vcop_', rspnet='_rspnet_', human_prior='-100e_'
+    aux_skd='-25e_',
+    vspp='-25e_',
+    video_pace='-25e_',
+    vcop='_vcop_',
+    rspnet='_rspnet_',
+    shuffle_and_learn='_shuffle-and-learn_',
+    opn='_opn_',
+    human_prior='-100e_',
 )
 DATA = {
     'ucf101': 'UCF101',
@@ -104,6 +123,7 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
                         Dataset=data,
                         Metrics=metrics,
                         **kind,
+                        **dict(Note=row.note) if row.get('note') and 'Cited' in kind else {},
                         Stages=chain,
                         Recipe=f'configs/recipes/{path.name}',
                     )

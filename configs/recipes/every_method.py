@@ -3,12 +3,18 @@
 __laptop = '../laptop/{}_16x1x1-64px-20e_videos-rgb.py'
 __finetune = dict(config=__laptop.format('finetune_r3d-10'), ann_file='train', test_ann_file='test')
 __finetune_branched = dict(__finetune, config=__laptop.format('finetune_human-prior-r3d-10'))
+# Nets of still images: clips of one frame, and fine-tuning on 16 frames.
+__frames = '../laptop/{}_1x1x1-64px-20e_videos-rgb.py'
+__frame_tuples = __frames.format('shuffle-and-learn_caffenet')
+__finetune_frames = dict(__finetune, config=__laptop.format('finetune_caffenet'))
 # A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
 __methods = dict(
     vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
     video_pace=('VideoPace', 'video-pace_r3d-10', 'aux_video_pace_views', __finetune),
     vcop=('VCOP', 'vcop_r3d-10', 'aux_vcop_views', __finetune),
     rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
+    shuffle_and_learn=('Shuffle & Learn', __frame_tuples, 'aux_shuffle_and_learn_views', __finetune_frames),
+    opn=('OPN', __frames.format('opn_caffenet'), 'aux_opn_views', __finetune_frames),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = dict(
@@ -21,20 +27,33 @@ stages = dict(
         name: dict(config=__laptop.format(f'aux-skd_r3d-10{views}'), ann_file='pretrain')
         for name, views in __views.items()
     },
+    aux_shuffle_and_learn_views=dict(
+        config=__frames.format('aux-skd_caffenet_shuffle-and-learn-views'), ann_file='pretrain'
+    ),
+    aux_opn_views=dict(config=__frames.format('aux-skd_caffenet_opn-views'), ann_file='pretrain'),
     finetune_aux=dict(__finetune, init_from='aux'),
     **{
         name: stage
         for method, (_, config, aux, finetune) in __methods.items()
+        for path in [config if config.endswith('.py') else __laptop.format(config)]
         for name, stage in {
-            method: dict(config=__laptop.format(config), ann_file='pretrain'),
-            f'{method}_after_aux': dict(config=__laptop.format(config), ann_file='pretrain', init_from=aux),
+            method: dict(config=path, ann_file='pretrain'),
+            f'{method}_after_aux': dict(config=path, ann_file='pretrain', init_from=aux),
             f'finetune_{method}': dict(finetune, init_from=method),
             f'finetune_{method}_after_aux': dict(finetune, init_from=f'{method}_after_aux'),
         }.items()
     },
 )
 table = dict(
-    chance=dict(acc_speed=1 / 4, acc_segment=1 / 4, acc_order=1 / 6, acc_motion=1 / 2, acc_appearance=1 / 256),
+    chance=dict(
+        acc_speed=1 / 4,
+        acc_segment=1 / 4,
+        acc_order=1 / 6,
+        acc_motion=1 / 2,
+        acc_appearance=1 / 256,
+        acc_tuple=3 / 4,
+        acc_frame_order=1 / 12,
+    ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),
         dict(name='auxSKD', stages=['aux', 'finetune_aux']),

@@ -10,6 +10,11 @@ rows = dict(
     aux_vcop=None,
     rspnet=None,
     aux_rspnet=None,
+    random_frames=None,
+    shuffle_and_learn=None,
+    aux_shuffle_and_learn=None,
+    opn=None,
+    aux_opn=None,
     human_prior=None,
     aux_human_prior=None,
 )

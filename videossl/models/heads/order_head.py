@@ -29,9 +29,9 @@ class OrderHead(PretextHead):
     Sizes, dropout and initialisation (PyTorch's own for linear layers) are the released code's.
 
     OPN ("Unsupervised Representation Learning by Sorting Sequences", Lee, Huang, Singh, Yang, 2017) has the same head for
-    frames, with all of the last three options. Its released code lists the pairs in another order, which changes nothing
-    but the order of weights, and gives each pair a scale and shift of its own behind the shared batch norm's statistics;
-    here all pairs share these too.
+    frames, with ``up_to_reversal``, ``batch_norm`` and ``input_dropout``. Its released code lists the pairs in another
+    order, which changes nothing but the order of weights. It gives each pair a scale and shift of its own behind the
+    shared batch norm's statistics; here all pairs share these too.
 
     Args:
         in_channels: dimension of the embedding.
@@ -43,6 +43,7 @@ class OrderHead(PretextHead):
         up_to_reversal: the sampler's: an order and its reversal are one of ``tuple_len! / 2`` classes.
         batch_norm: batch norm between the first linear layer and its ReLU, over all pairs of a batch.
         input_dropout: probability of dropout of the embeddings.
+        name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
     """
 
     labels_read = ('gt_order',)
@@ -59,12 +60,14 @@ class OrderHead(PretextHead):
         up_to_reversal: bool = False,
         batch_norm: bool = False,
         input_dropout: float = 0.0,
+        name: str = 'order',
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
         if not 2 <= tuple_len <= 5:
             raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
         check_integer('OrderHead: hidden_channels', hidden_channels)
         self.tuple_len = tuple_len
+        self.name = name
         self.pairs = list(itertools.combinations(range(tuple_len), 2))
         self.input_dropout = nn.Dropout(input_dropout)
         self.relation = nn.Linear(2 * in_channels, hidden_channels)
@@ -107,4 +110,4 @@ class OrderHead(PretextHead):
         """
         labels = self.gather_of_samples(data_samples, 'gt_order', embeddings)
         loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels)
-        return dict(loss_order=self.loss_weight * loss, acc_order=accuracy)
+        return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
