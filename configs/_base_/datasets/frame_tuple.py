@@ -7,7 +7,7 @@ train_dataloader = dict(
     dataset=dict(
         pipeline=dict(
             motion=dict(type='LoadMotion', file='data/ucf101/motion.sqlite', _after_='open'),
-            sample=dict(type='SampleFrameTuple', window=60, margin=15, wrong_share=0.75),
+            sample=dict(type='SampleFrameTuple', clip_len=1, window=60, margin=15, wrong_share=0.75),
             # The released code warps whole frames, without crop, flip and colours.
             clips=dict(transforms=dict(resize=dict(scale=(227, 227)), crop=None, flip=None, color=None)),
         )

@@ -129,6 +129,21 @@ def test_the_label_is_one_number_a_sample_and_clips_have_one_frame():
     assert packed['data_samples'].gt_tuple.item() == label
 
 
+def test_tuples_of_longer_clips_are_ordered_by_their_first_frames(logged):
+    np.random.seed(0)
+    frame_tuple.warn_that_frames_have_no_order.cache_clear()
+    for total_frames in (3, 8, 10, 11, 12, 40, 120):
+        for share in (0, 1):
+            results = SampleFrameTuple(clip_len=8, wrong_share=share)(dict(total_frames=total_frames))
+            clips = results['frame_inds'].reshape(3, 8)
+            assert (clips == (clips[:, :1] + np.arange(8)) % total_frames).all()
+            assert results['gt_tuple'] == (-100 if total_frames < 11 else 1 - share)
+            first, middle, third = clips[:, 0]
+            if total_frames >= 11:
+                assert (min(first, third) < middle < max(first, third)) == (share == 0)
+    assert len(logged) == 1 and 'fewer than 11 frames' in logged[0].getMessage()
+
+
 def test_words_and_the_frame_that_is_out_of_order():
     sampler = TRANSFORMS.build(dict(type='SampleFrameTuple'))
     assert sampler.describe_sample(dict(gt_tuple=np.int64(0))) == 'not in order'

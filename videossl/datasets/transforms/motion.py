@@ -35,7 +35,7 @@ class LoadMotion(Transform):
             say_that_draws_are_uniform(f'there is no file {file}; to make it: {HOW_TO_MAKE}')
 
     def transform(self, results: dict) -> dict:
-        if not os.path.isfile(self.file):
+        if not os.path.isfile(self.file) or 'filename' not in results:  # checks before a run have no file
             return results
         motion = self.store.read(results['filename'])
         if motion is None:
@@ -77,7 +77,7 @@ class MotionCrop(RandomCrop):
     It runs inside ``EachClip``, after ``Resize`` at most, since the measured motion is that of the whole frame. Of the mean
     motion from the first to the last frame of a clip, or of a group of clips, the square with the largest sum is taken.
 
-    Reads: ``imgs``, ``img_shape``, ``frame_inds``, ``start_index`` and ``motion`` (of :class:`LoadMotion`) if there.
+    Reads: ``imgs``, ``img_shape``, and ``motion`` (of :class:`LoadMotion`), ``frame_inds``, ``start_index`` if there.
     Writes: ``imgs``, ``img_shape``, ``crop_bbox``.
 
     Args:
@@ -85,11 +85,12 @@ class MotionCrop(RandomCrop):
     """
 
     def transform(self, results: dict) -> dict:
-        motion = results.get('motion')
-        frames = np.asarray(results['frame_inds']) - results.get('start_index', 0)
-        motion_map = None if motion is None else motion.map_of(int(frames.min()), int(frames.max()))
         height, width = results['img_shape']
-        if motion_map is None or motion_map.min() == motion_map.max() or min(height, width) < self.size:
+        if 'motion' not in results or min(height, width) < self.size:
+            return super().transform(results)
+        frames = np.asarray(results['frame_inds']) - results.get('start_index', 0)
+        motion_map = results['motion'].map_of(int(frames.min()), int(frames.max()))
+        if motion_map.min() == motion_map.max():
             return super().transform(results)
         dense = cv2.resize(motion_map.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
         # Entry (y, x) is the sum over the square whose upper left corner is there.
