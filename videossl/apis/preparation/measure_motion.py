@@ -6,6 +6,7 @@ import os
 import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ FRAMES_AT_ONCE = 16
 SHOWN_VIDEOS = 10  # unreadable ones, in the summary
 GRID = (8, 8)  # rows and columns of a map
 # Farneback's method, for frames of 64 pixels: two levels, windows of 11 pixels.
-FARNEBACK = dict(pyr_scale=0.5, levels=2, winsize=11, iterations=2, poly_n=5, poly_sigma=1.1, flags=0)
+FARNEBACK: dict[str, Any] = dict(pyr_scale=0.5, levels=2, winsize=11, iterations=2, poly_n=5, poly_sigma=1.1, flags=0)
 
 
 @dataclass
@@ -134,7 +135,8 @@ def motion_of(filename: str, every: int, grid: tuple[int, int] = GRID) -> Motion
         for frame in decoded['imgs']:
             grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
             if before is not None:
-                flow = cv2.calcOpticalFlowFarneback(before, grey, None, **FARNEBACK)
+                memory = np.empty((*grey.shape, 2), np.float32)  # for the result
+                flow = cv2.calcOpticalFlowFarneback(before, grey, memory, **FARNEBACK)
                 length = np.hypot(flow[..., 0], flow[..., 1]) / every
                 maps.append(cv2.resize(length, (columns, rows), interpolation=cv2.INTER_AREA))
             before = grey

@@ -208,7 +208,7 @@ class ChannelSplit(Transform):
         self.consistent = consistent
 
     def transform(self, results: dict) -> dict:
-        frames = []
+        frames: list[np.ndarray] = []
         for clip in _split_into_clips(results):
             for part in [clip] if self.consistent else [[frame] for frame in clip]:
                 chosen, channel = np.random.random() < self.probability, np.random.randint(3)
