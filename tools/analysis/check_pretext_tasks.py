@@ -72,13 +72,13 @@ TASKS = {
     'shuffle-and-learn': Task(
         'shuffle-and-learn',
         dict(acc_tuple=3 / 4),
-        {'model.heads.tuple.in_channels': 256, **schedule(6, 16, 0.03)},
+        {'model.heads.tuple.in_channels': 256, **schedule(4, 10, 0.01)},
         net='caffenet_1x1x1',
     ),
     'opn': Task(
         'opn',
         dict(acc_frame_order=1 / 12),
-        {'model.heads.order.in_channels': 256, **schedule(6, 16, 0.03)},
+        {'model.heads.order.in_channels': 256, **schedule(6, 10, 0.01)},
         net='caffenet_1x1x1',
     ),
     'human-prior': Task(
