@@ -78,6 +78,18 @@ COLLECTIONS = dict(
         'Spatio-Temporal_Representation_Learning_CVPR_2020_paper.html',
         'docs/prp.md',
     ),
+    shuffle_and_learn=(
+        'Shuffle & Learn',
+        'Shuffle and Learn: Unsupervised Learning using Temporal Order Verification',
+        'https://arxiv.org/abs/1603.08561',
+        'docs/shuffle_and_learn.md',
+    ),
+    opn=(
+        'OPN',
+        'Unsupervised Representation Learning by Sorting Sequences',
+        'https://arxiv.org/abs/1708.01246',
+        'docs/opn.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -100,6 +112,8 @@ FINE_TUNING = dict(
     speednet='_speednet_',
     psp='_psp_',
     prp='_prp_',
+    shuffle_and_learn='_shuffle-and-learn_',
+    opn='_opn_',
     human_prior='-100e_',
 )
 DATA = {
@@ -146,6 +160,7 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
                         Dataset=data,
                         Metrics=metrics,
                         **kind,
+                        **dict(Note=row.note) if row.get('note') and 'Cited' in kind else {},
                         Stages=chain,
                         Recipe=f'configs/recipes/{path.name}',
                     )

@@ -4,6 +4,10 @@ __laptop = '../laptop/{}_16x1x1-64px-20e_videos-rgb.py'
 __finetune = dict(config=__laptop.format('finetune_r3d-10'), ann_file='train', test_ann_file='test')
 __finetune_branched = dict(__finetune, config=__laptop.format('finetune_human-prior-r3d-10'))
 __finetune_grouped = dict(__finetune, config=__laptop.format('finetune_psp-r3d-10'))
+# Nets of still images: clips of one frame, and fine-tuning on 16 frames.
+__frames = '../laptop/{}_1x1x1-64px-20e_videos-rgb.py'
+__frame_tuples = __frames.format('shuffle-and-learn_caffenet')
+__finetune_frames = dict(__finetune, config=__laptop.format('finetune_caffenet'))
 # A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
 __methods = dict(
     vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
@@ -15,9 +19,15 @@ __methods = dict(
     speednet=('SpeedNet', 'speednet_r3d-10', 'aux_speednet_views', __finetune),
     psp=('PSP', 'psp_r3d-10', 'aux_psp_views', __finetune_grouped),
     prp=('PRP', 'prp_r3d-10', 'aux_prp_views', __finetune),
+    shuffle_and_learn=('Shuffle & Learn', __frame_tuples, 'aux_shuffle_and_learn_views', __finetune_frames),
+    opn=('OPN', __frames.format('opn_caffenet'), 'aux_opn_views', __finetune_frames),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
-__views = {aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1) for _, _, aux, _ in __methods.values()}
+__views = {
+    aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1)
+    for _, config, aux, _ in __methods.values()
+    if not config.endswith('.py')
+}
 ann_files = dict(pretrain='train.txt', train='train.txt', test='test.txt')
 stages = dict(
     finetune_scratch=dict(__finetune),
@@ -25,13 +35,18 @@ stages = dict(
         name: dict(config=__laptop.format(f'aux-skd_r3d-10{views}'), ann_file='pretrain')
         for name, views in __views.items()
     },
+    aux_shuffle_and_learn_views=dict(
+        config=__frames.format('aux-skd_caffenet_shuffle-and-learn-views'), ann_file='pretrain'
+    ),
+    aux_opn_views=dict(config=__frames.format('aux-skd_caffenet_opn-views'), ann_file='pretrain'),
     finetune_aux=dict(__finetune, init_from='aux'),
     **{
         name: stage
         for method, (_, config, aux, finetune) in __methods.items()
+        for path in [config if config.endswith('.py') else __laptop.format(config)]
         for name, stage in {
-            method: dict(config=__laptop.format(config), ann_file='pretrain'),
-            f'{method}_after_aux': dict(config=__laptop.format(config), ann_file='pretrain', init_from=aux),
+            method: dict(config=path, ann_file='pretrain'),
+            f'{method}_after_aux': dict(config=path, ann_file='pretrain', init_from=aux),
             f'finetune_{method}': dict(finetune, init_from=method),
             f'finetune_{method}_after_aux': dict(finetune, init_from=f'{method}_after_aux'),
         }.items()
@@ -48,6 +63,8 @@ table = dict(
         acc_transform=1 / 4,
         acc_speediness=1 / 2,
         acc_rate=1 / 4,
+        acc_tuple=3 / 4,
+        acc_frame_order=1 / 12,
     ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),

@@ -26,6 +26,8 @@ __methods = dict(
     speednet={**__net, **__schedule, 'model.heads.speediness.in_channels': 128},
     psp={**__net, **__schedule, 'model.heads.order.in_channels': 128},
     prp={**__net, **__schedule, 'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128},
+    shuffle_and_learn={**__net, **__schedule, 'model.heads.tuple.in_channels': 256},
+    opn={**__net, **__schedule, 'model.heads.order.in_channels': 256},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}
@@ -37,16 +39,22 @@ __aux = {
     'train_cfg.max_epochs': 2,
     'param_scheduler.0.milestones': [1],
 }
+__frame_methods = ('shuffle_and_learn', 'opn')
+__frame_aux = {'model.necks.projection.in_channels': 256}
 __masks = '../laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py'
 stages = {
     name: dict(
         **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
-        options=__aux
-        if name == 'aux' or name.endswith('_views')
+        options={**__aux, **__frame_aux}
+        if name.startswith('aux') and any(method in name for method in __frame_methods)
+        else __aux
+        if name.startswith('aux')
         else __methods[name.removesuffix('_after_aux')]
         if not name.startswith('finetune')
         else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}
         if 'human_prior' in name
+        else {**__net, **__finetune, 'model.cls_head.in_channels': 256}
+        if any(method in name for method in __frame_methods)
         else {**__net, **__finetune, 'model.cls_head.in_channels': 128},
     )
     for name in _base_.stages

@@ -23,6 +23,7 @@ from videossl.registry import HOOKS, METRICS, MODELS
 from videossl.wrappers import innermost_dataset
 
 BASE_CHANNELS = 4  # of 64
+FRAME_NETS = ('CaffeNet', 'VGGM')  # have fully connected layers
 SMALL_SCHP = dict(checkpoint=None, allow_random=True, layers=(1, 1, 1, 1), width=1 / 16, input_size=33)
 
 
@@ -55,11 +56,16 @@ def test_the_network_is_out_of_reach(no_network):
 
 
 def small(name: str, videos: Path) -> dict:
-    """Options that shrink a config to a net of a sixteenth of the width, clips of 32 x 32 and batches of 2, with a small
-    random parsing teacher or the videos' own maps, leaving everything else as it is."""
+    """Options that shrink a config to a net of a sixteenth of the width, clips of 32 x 32 (64 x 64 for nets with fully
+    connected layers) and batches of 2, with a small random parsing teacher or the videos' own maps, leaving everything else
+    as it is."""
     branched = read(name).model.backbone.type == 'BranchedBackbone'
     options = {f'model.backbone.{"backbone." if branched else ""}base_channels': BASE_CHANNELS}
-    widths = (512, 1024)  # what the nets put out
+    widths = (512, 1024, 4096)  # what the nets put out
+    side, scale = 32, (40, 36)
+    if read(name).model.backbone.type in FRAME_NETS:
+        side, scale = 64, (80, 72)
+        options['model.backbone.fc_size'] = 1
 
     def shrink(place, path: str) -> None:
         if isinstance(place, (list, tuple)):
@@ -83,9 +89,10 @@ def small(name: str, videos: Path) -> dict:
         elif kind == 'LoadParsingMap':
             options[f'{path}.folder'] = str(videos / 'parsing')
         elif kind == 'Resize':
-            options[f'{path}.scale'] = (40, 36)
-        elif kind in ('RandomCrop', 'CenterCrop'):
-            options[f'{path}.{"size" if kind == "RandomCrop" else "crop_size"}'] = 32
+            is_square = place.scale[0] == place.scale[1]  # without a crop behind it
+            options[f'{path}.scale'] = (side, side) if is_square else scale
+        elif kind in ('RandomCrop', 'MotionCrop', 'CenterCrop', 'TenCrop'):
+            options[f'{path}.{"crop_size" if kind in ("CenterCrop", "TenCrop") else "size"}'] = side
         if place.get('hold_out') is not None:
             options[f'{path}.hold_out.number'] = 1  # of the three videos
         for key, entry in place.items():
@@ -146,12 +153,15 @@ def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
 
 @pytest.mark.parametrize('name', [name for name in CONFIGS if read(name).get('test_dataloader') is not None])
 def test_every_config_with_a_test_gives_class_scores_from_all_clips(name, videos, tmp_path):
+    """Of nets of still images: from ten crops of 25 frames, except on laptops."""
     (tmp_path / 'checkpoint.pth').touch()
     config = through_tool(testing, name, videos, str(tmp_path / 'checkpoint.pth'))
     model = MODELS.build(config.model).eval()
     batch = first_batch(config.test_dataloader)
     num_clips, channels, *_, height, width = batch['inputs'][0].shape
-    assert num_clips == (32 if '_rtt_' in name else 10) and (channels, height, width) == (3, 32, 32)
+    side = 64 if 'caffenet' in name or 'vggm' in name else 32
+    assert num_clips == (250 if '1x1x1' in name else 32 if '_rtt_' in name else 10)
+    assert (channels, height, width) == (3, side, side)
     with torch.no_grad():
         predictions = model.test_step(batch)
     metric = METRICS.build(config.test_evaluator)
@@ -189,8 +199,12 @@ def test_a_leaf_config_states_only_what_differs(name):
 
 
 def fits(source: dict, net: dict) -> bool:
-    """Whether a backbone takes another's weights: it is the same net, whatever it puts out, or has branches of it."""
-    source, net = ({key: value for key, value in flat(dict(part)).items() if key != 'output'} for part in (source, net))
+    """Whether a backbone takes another's weights: it is the same net, whatever it puts out, or has branches of it. Fully
+    connected layers may differ: those of another shape begin anew."""
+    source, net = (
+        {key: value for key, value in flat(dict(part)).items() if key != 'output' and not key.startswith('fc_')}
+        for part in (source, net)
+    )
     inner = {key.removeprefix('backbone.'): value for key, value in net.items() if key.startswith('backbone.')}
     return source in (net, inner)
 

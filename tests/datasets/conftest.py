@@ -1,8 +1,11 @@
 """Small videos that the tests of this folder share, encoded once."""
 
+import logging
+
 import av
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 SIZE = 64
 
@@ -58,3 +61,16 @@ def bad_videos(tmp_path_factory):
     cut_in_half(whole, folder / 'cut_off.avi')
     whole.unlink()
     return folder
+
+
+@pytest.fixture
+def logged():
+    """The records that go to mmengine's logger."""
+    records = []
+    handler = logging.Handler()
+    handler.addFilter(lambda record: 'will be deprecated' not in record.getMessage())  # mmengine's, about itself
+    handler.emit = records.append
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield records
+    logger.removeHandler(handler)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from videossl.models import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
+from videossl.models import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
 from videossl.models.folding import folded
 
 NETS = {
@@ -15,6 +15,8 @@ NETS = {
     'C3D': lambda: C3D(base_channels=4),
     'ResNet3D': lambda: ResNet3D(base_channels=4),
     'S3DG': S3DG,
+    'CaffeNet': lambda: CaffeNet(fc_channels=(), base_channels=4, batch_norm='plain'),
+    'VGGM': lambda: VGGM(fc_channels=(), base_channels=4),
     'branches': lambda: BranchedBackbone(R3D(base_channels=4), output='branches'),
 }
 
@@ -25,8 +27,9 @@ def trained(net: nn.Module) -> nn.Module:
         if isinstance(module, nn.BatchNorm3d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias)
+            if module.affine:
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.normal_(module.bias)
     return net.eval()
 
 

@@ -33,13 +33,14 @@ NUM_TRAIN, NUM_TEST = 320, 320
 @dataclass
 class Task:
     """One pretext task: its config, by accuracy what guessing scores (or the name under which the test measures that),
-    what is set otherwise, where the net's width stands, and the data in the config's name."""
+    what is set otherwise, where the net's width stands, and the data, and the net and clips, in the config's name."""
 
     config: str
     chance: dict[str, float | str]
     options: dict = field(default_factory=dict)
     backbone: str = 'model.backbone'
     data: str = 'videos'
+    net: str = 'r3d-10_16x1x1'
 
 
 def schedule(epochs: int, repeats: int, lr: float) -> dict:
@@ -93,6 +94,19 @@ TASKS = {
         dict(acc_rate=1 / 4),
         {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(2, 3, 0.03)},
     ),
+    # The larger class is as good as three tuples in four.
+    'shuffle-and-learn': Task(
+        'shuffle-and-learn',
+        dict(acc_tuple=3 / 4),
+        {'model.heads.tuple.in_channels': 256, **schedule(4, 10, 0.01)},
+        net='caffenet_1x1x1',
+    ),
+    'opn': Task(
+        'opn',
+        dict(acc_frame_order=1 / 12),
+        {'model.heads.order.in_channels': 256, **schedule(6, 10, 0.01)},
+        net='caffenet_1x1x1',
+    ),
     'human-prior': Task(
         'human-prior',
         dict(
@@ -142,7 +156,7 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     done = folder / 'result.json'
     if done.exists():
         return json.loads(done.read_text())
-    config = f'configs/laptop/{task.config}_r3d-10_16x1x1-64px-20e_{task.data}-rgb.py'
+    config = f'configs/laptop/{task.config}_{task.net}-64px-20e_{task.data}-rgb.py'
     common = [str(ROOT / config), '--data-root', str(videos), '--work-dir', str(folder)]
     options = [f'{key}={value}' for key, value in {f'{task.backbone}.base_channels': 16, **task.options}.items()]
     start = time.monotonic()

@@ -57,16 +57,18 @@ def _read_transforms(transforms: Sequence[dict]) -> dict:
                 return dict(values, size=resize[0], resize=resize[0])
         elif kind == 'RandomResizedCrop':
             is_random_crop = True
-        elif kind == 'RandomCrop' or kind in CROPS.values():
+        elif kind in ('RandomCrop', 'MotionCrop', *CROPS.values()):
             size = transform.get('crop_size', transform.get('size'))
             sides = (size, size) if isinstance(size, int) else tuple(size or ())
             if len(sides) != 2 or sides[0] != sides[1]:
                 return values
             values['size'] = sides[0]
             values['crops'] = max((number for number, name in CROPS.items() if name == kind), default=1)
-            if resize is not None:
+            # Of several crops, one of the other, the last has the size; the first is of the resized frame.
+            if resize is not None and 'resize' not in values:
                 values['resize'] = resize
-            return values
+    if 'size' not in values and isinstance(resize, tuple) and resize[0] == resize[1]:
+        return dict(values, size=resize[0], resize=resize)  # whole frames, warped to a square
     return values
 
 

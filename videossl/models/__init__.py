@@ -1,4 +1,4 @@
-from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
@@ -22,6 +22,7 @@ from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 __all__ = [
     'BranchedBackbone',
     'C3D',
+    'CaffeNet',
     'ClipDataPreprocessor',
     'ConvPoolNeck',
     'Embeddings',
@@ -51,4 +52,5 @@ __all__ = [
     'SimilarityDistillHead',
     'SpeedHead',
     'TupleHead',
+    'VGGM',
 ]

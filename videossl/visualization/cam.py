@@ -240,7 +240,10 @@ class ClassScores(nn.Module):
             return
         heads = getattr(model, 'heads', {})
         classifiers = [
-            name for name, child in heads.items() if hasattr(child, 'classifier') and hasattr(child, 'num_classes')
+            name
+            for name, child in heads.items()
+            # What classifies a tuple of clips says nothing of one.
+            if hasattr(child, 'classifier') and hasattr(child, 'num_classes') and not hasattr(child, 'tuple_len')
         ]
         if head is None and len(classifiers) == 1:
             self.head_name = classifiers[0]

@@ -42,6 +42,22 @@ rows = dict(
     aux_psp=dict(title='auxSKD + PSP', features='psp_after_aux', finetune='finetune_psp_after_aux', against=['psp']),
     prp=dict(title='PRP', features='prp', finetune='finetune_prp'),
     aux_prp=dict(title='auxSKD + PRP', features='prp_after_aux', finetune='finetune_prp_after_aux', against=['prp']),
+    # Nets of still images, to be compared with one before training.
+    random_frames=dict(title='random CaffeNet', untrained='opn'),
+    shuffle_and_learn=dict(
+        title='Shuffle & Learn',
+        features='shuffle_and_learn',
+        finetune='finetune_shuffle_and_learn',
+        against=['random_frames'],
+    ),
+    aux_shuffle_and_learn=dict(
+        title='auxSKD + Shuffle & Learn',
+        features='shuffle_and_learn_after_aux',
+        finetune='finetune_shuffle_and_learn_after_aux',
+        against=['shuffle_and_learn'],
+    ),
+    opn=dict(title='OPN', features='opn', finetune='finetune_opn', against=['random_frames']),
+    aux_opn=dict(title='auxSKD + OPN', features='opn_after_aux', finetune='finetune_opn_after_aux', against=['opn']),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

@@ -284,4 +284,4 @@ def test_a_senseless_parameter_is_refused_by_name_when_the_order_sampler_is_buil
 
 def test_the_order_sampler_is_built_from_a_config_and_prints_it():
     sampler = TRANSFORMS.build(dict(type='SampleClipOrder', gap=4))
-    assert repr(sampler) == 'SampleClipOrder(tuple_len=3, clip_len=16, gap=4, num_views=None)'
+    assert repr(sampler) == 'SampleClipOrder(tuple_len=3, clip_len=16, gap=4, num_views=None, up_to_reversal=False)'

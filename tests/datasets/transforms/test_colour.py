@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from mmaction.datasets.transforms import ColorJitter
 
-from videossl.datasets.transforms.colour import GREY_WEIGHTS, RandomGray, VideoColorJitter, jitter_matrices
+from videossl.datasets.transforms.colour import (
+    GREY_WEIGHTS,
+    ChannelSplit,
+    RandomGray,
+    VideoColorJitter,
+    jitter_matrices,
+)
 from videossl.datasets.transforms.each_clip import changes_colour_only
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # as the factors are given
@@ -215,3 +221,31 @@ def test_colour_transforms_are_recognised_as_such():
 def test_impossible_strengths_are_refused_at_build_time(wrong):
     with pytest.raises(ValueError, match='must'):
         VideoColorJitter(**{**NEUTRAL, **wrong})
+
+
+# ------------------------------------------------------------------------------------------------------- channel splitting
+def test_channel_split_copies_one_channel_of_each_frame_to_all_three():
+    np.random.seed(0)
+    frames = clip(num_frames=600)
+    counts = np.zeros(3)
+    for before, after in zip(frames, run(ChannelSplit(), frames)):
+        assert after.dtype == np.uint8 and after.shape == before.shape
+        assert (after == after[..., :1]).all()
+        same = [np.array_equal(after[..., 0], before[..., channel]) for channel in range(3)]
+        counts += same
+        assert sum(same) == 1
+    assert np.abs(counts - 200).max() < 4.5 * np.sqrt(600 * 2 / 9)
+
+
+def test_a_consistent_channel_split_draws_once_a_clip_and_a_rare_one_leaves_frames_alone():
+    np.random.seed(0)
+    frames = [np.full((2, 2, 3), (10, 20, 30), np.uint8)] * 400
+    levels = np.array([frame[0, 0, 0] for frame in run(ChannelSplit(consistent=True), frames, clip_len=4)]).reshape(
+        -1, 4
+    )
+    assert set(levels.ravel()) == {10, 20, 30} and (levels == levels[:, :1]).all()
+    changed = [frame[0, 0, 2] != 30 or frame[0, 0, 0] == 30 for frame in run(ChannelSplit(probability=0.25), frames)]
+    assert abs(sum(changed) - 100) < 4.5 * np.sqrt(400 * 3 / 16)
+    assert changes_colour_only(ChannelSplit())
+    with pytest.raises(ValueError, match='probability'):
+        ChannelSplit(probability=2)

@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from videossl.errors import CheckpointError
-from videossl.models.backbones import C3D, R3D, S3DG, R2Plus1D, ResNet3D
+from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D
 from videossl.registry import MODELS
 
 
@@ -22,6 +22,7 @@ class Case(NamedTuple):
     widening: int  # channels of the last map per base channel
     time_stride: int
     space_stride: int
+    sides: dict = {}  # of the last map by the clip's, where the stride does not explain them
 
     def __call__(self, **kwargs) -> nn.Module:
         return self.backbone_class(**self.settings, **kwargs)
@@ -37,6 +38,9 @@ BACKBONES = {
     'S3DG-pace': Case(S3DG, PACE_S3DG, 16, 8, 32),
     'S3DG-i3d': Case(S3DG, I3D, 16, 1, 32),
     'ResNet3D': Case(ResNet3D, dict(depth=10), 8, 16, 32),
+    # Without fully connected layers, which need one size of clips.
+    'CaffeNet': Case(CaffeNet, dict(fc_channels=()), 4, 1, 16, {64: 3, 32: 1}),
+    'VGGM': Case(VGGM, dict(fc_channels=()), 8, 1, 16, {64: 3, 32: 1}),
 }
 every_backbone = pytest.mark.parametrize('case', BACKBONES.values(), ids=BACKBONES)
 
@@ -51,7 +55,7 @@ def test_a_config_builds_the_backbone_of_videossl_and_not_mmaction2s(case):
 @pytest.mark.parametrize(('frames', 'side'), [(16, 64), (8, 32)])
 def test_small_clips_give_a_map_smaller_by_the_strides_of_the_net(case, frames, side):
     feature_map = case(base_channels=2)(torch.rand(2, 3, frames, side, side))
-    time, space = math.ceil(frames / case.time_stride), math.ceil(side / case.space_stride)
+    time, space = math.ceil(frames / case.time_stride), case.sides.get(side, math.ceil(side / case.space_stride))
     assert feature_map.shape == (2, 2 * case.widening, time, space, space)
 
 

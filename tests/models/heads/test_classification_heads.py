@@ -215,6 +215,19 @@ def test_a_tuple_head_tells_the_positions_of_clips_apart(tuple_head):
     assert not torch.allclose(tuple_head(embedding), tuple_head(embedding.flip(1)))
 
 
+def test_without_a_hidden_layer_clips_add_up_and_with_one_they_are_compared(samples_with):
+    """Each of two clips says 0 or 1; the class is whether they differ."""
+    clips = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])[..., None]
+    plain, compares = (TupleHead(1, 2, 2, 'gt_tuple', hidden_channels=width, init_cfg=None) for width in (None, 8))
+    first, second, third, fourth = plain(clips)
+    torch.testing.assert_close(first + fourth, second + third)
+    first, second, third, fourth = compares(clips)
+    assert not torch.allclose(first + fourth, second + third)
+    assert set(plain.state_dict()) == {'classifier.weight', 'classifier.bias'}
+    compares.loss(Embeddings(clips), samples_with(gt_tuple=[0, 1, 1, 0]))['loss_tuple'].backward()
+    assert all(parameter.grad is not None for parameter in compares.parameters())
+
+
 @pytest.mark.parametrize('shape', [(2, 2, 4), (2, 4, 4), (6, 4)])
 def test_another_number_of_clips_is_refused(tuple_head, samples_with, shape):
     with pytest.raises(ValueError, match='TupleHead: tuple_len=3 needs'):

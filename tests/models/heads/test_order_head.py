@@ -247,3 +247,64 @@ def test_a_missing_order_is_named_with_the_head_that_reads_it(head, samples_with
 def test_a_senseless_argument_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=named):
         OrderHead(**arguments)
+
+
+# ----------------------------------------------------------------------------------------- up to reversal, with batch norm
+@pytest.fixture
+def frame_head():
+    """OPN's head, small."""
+    options = dict(up_to_reversal=True, batch_norm=True, input_dropout=0.5, name='frame_order')
+    return OrderHead(in_channels=5, tuple_len=4, hidden_channels=7, **options)
+
+
+@pytest.mark.parametrize('tuple_len', [3, 4, 5])
+def test_half_as_many_classes_up_to_reversal(tuple_len):
+    head = OrderHead(in_channels=2, tuple_len=tuple_len, hidden_channels=2, up_to_reversal=True)
+    assert head(torch.rand(3, tuple_len, 2)).shape == (3, math.factorial(tuple_len) // 2)
+
+
+def test_equal_logits_of_twelve_classes_have_the_loss_of_a_guess(frame_head, samples_with):
+    torch.nn.init.zeros_(frame_head.classifier.weight)
+    torch.nn.init.zeros_(frame_head.classifier.bias)
+    results = frame_head.loss(Embeddings(torch.rand(2, 4, 5)), samples_with(gt_order=[3, 11]))
+    assert set(results) == {'loss_frame_order', 'acc_frame_order'}
+    assert results['loss_frame_order'].item() == pytest.approx(math.log(12))
+
+
+def test_the_norm_has_the_statistics_of_all_pairs_of_a_batch(frame_head):
+    frame_head.input_dropout.p = frame_head.dropout.p = 0.0
+    embedding = torch.randn(3, 4, 5)
+    pairs = torch.stack(
+        [torch.cat([embedding[:, i], embedding[:, j]], 1) for i, j in itertools.combinations(range(4), 2)]
+    )
+    raw = pairs @ frame_head.relation.weight.t() + frame_head.relation.bias  # [6, 3, 7]
+    normal = (raw - raw.mean((0, 1))) / (raw.var((0, 1), unbiased=False) + 1e-5).sqrt()
+    expected = normal.relu().transpose(0, 1).flatten(1) @ frame_head.classifier.weight.t() + frame_head.classifier.bias
+    torch.testing.assert_close(frame_head.train()(embedding), expected)
+
+
+def test_a_logit_of_one_pair_does_not_see_the_other_frames(frame_head):
+    head, embedding = frame_head.eval(), torch.randn(2, 4, 5)
+    torch.nn.init.zeros_(head.classifier.weight[:, 7:])  # all but the pair of the first two frames
+    torch.testing.assert_close(head(embedding), head(embedding[:, [0, 1, 3, 2]]))
+
+
+def test_a_frame_that_drops_out_does_so_in_all_of_its_pairs(frame_head):
+    torch.nn.init.ones_(frame_head.relation.weight)
+    seen = []
+    frame_head.relation.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    frame_head.train()(torch.ones(1, 4, 5))
+    first = [pair[:5] for pair, (left, _) in zip(seen[0][0], itertools.combinations(range(4), 2)) if left == 0]
+    assert all(torch.equal(part, first[0]) for part in first) and set(seen[0].unique().tolist()) == {0.0, 2.0}
+
+
+def test_without_options_names_and_results_are_those_of_before(head):
+    names = {f'{layer}.{part}' for layer in ('relation', 'classifier') for part in ('weight', 'bias')}
+    assert set(head.state_dict()) == names
+    embedding = torch.randn(4, 3, 5)
+    with torch.no_grad():
+        pairs = torch.stack([torch.cat([embedding[:, i], embedding[:, j]], 1) for i, j in ((0, 1), (0, 2), (1, 2))], 1)
+        expected = head.classifier(torch.relu(head.relation(pairs)).flatten(1))
+        state = torch.get_rng_state()
+        assert torch.equal(head.train()(embedding), expected)
+        assert torch.equal(torch.get_rng_state(), state), 'the draws of a run would change'

@@ -4,10 +4,12 @@ from videossl.datasets.readers.opening import VideoReaderInit
 from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .cloze import ApplyClozeOperation, SampleCloze
-from .colour import RandomGray, VideoColorJitter
+from .colour import ChannelSplit, RandomGray, VideoColorJitter
 from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
+from .frame_tuple import SampleFrameTuple
+from .motion import LoadMotion, MotionCrop
 from .pace import SamplePace
 from .pace_order import SamplePaceOrder
 from .parsing_maps import LoadParsingMap, LoadShapeMask
@@ -20,17 +22,21 @@ from .temporal_transform import SampleTemporalTransform
 
 __all__ = [
     'ApplyClozeOperation',
+    'ChannelSplit',
     'ClipLabel',
     'ClipSampler',
     'DecodeClips',
     'EachClip',
     'KeepTargetFrames',
+    'LoadMotion',
     'LoadParsingMap',
     'LoadShapeMask',
+    'MotionCrop',
     'PackClips',
     'RandomGray',
     'SampleClipOrder',
     'SampleCloze',
+    'SampleFrameTuple',
     'SamplePace',
     'SamplePaceOrder',
     'SamplePlaybackRate',

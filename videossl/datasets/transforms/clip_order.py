@@ -13,27 +13,33 @@ import numpy as np
 from mmengine.logging import print_log
 
 from videossl.checks import check_integer
+from videossl.datasets.motion_store import Motion
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels
+from .motion import draw_start
 
 # 5! = 120 classes; six clips would make 720, of which a run sees each too seldom to learn it.
 MAX_TUPLE_LEN = 5
 
 
-def clip_orders(tuple_len: int) -> np.ndarray:
+def clip_orders(tuple_len: int, up_to_reversal: bool = False) -> np.ndarray:
     """All orders of ``tuple_len`` clips in lexicographic order: the classes, class ``c`` being row ``c``.
 
-    Entry ``i`` of an order is the chronological rank of the clip shown at position ``i``.
+    Entry ``i`` of an order is the chronological rank of the clip shown at position ``i``. With ``up_to_reversal`` an order
+    and its reversal are one class, and the row is the one of the two whose first entry is below its last.
 
     Returns:
-        int64 [tuple_len!, tuple_len].
+        int64 [tuple_len!, tuple_len]; with ``up_to_reversal`` half as many rows.
 
     Examples:
         >>> clip_orders(3).tolist()
         [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+        >>> clip_orders(3, up_to_reversal=True).tolist()
+        [[0, 1, 2], [0, 2, 1], [1, 0, 2]]
     """
-    return np.array(list(itertools.permutations(range(tuple_len))), dtype=np.int64)
+    orders = np.array(list(itertools.permutations(range(tuple_len))), dtype=np.int64)
+    return orders[orders[:, 0] < orders[:, -1]] if up_to_reversal else orders
 
 
 def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> tuple[np.ndarray, int]:
@@ -76,11 +82,12 @@ def tuple_layout(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> 
     return np.arange(tuple_len) * max(total_frames - clip_len, 0) // num_gaps, 1
 
 
-def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> np.ndarray:
-    """Place a tuple of clips at random in a video, with one call of ``np.random.randint``.
+def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int, motion: Motion | None = None) -> np.ndarray:
+    """Place a tuple of clips at random in a video, with one call of NumPy's global generator.
 
     Args:
-        total_frames: see :func:`tuple_layout`, as for the remaining arguments.
+        total_frames: see :func:`tuple_layout`, as for the arguments up to ``gap``.
+        motion: see :func:`~.motion.draw_start`.
 
     Returns:
         int64 [tuple_len, clip_len], the clips' frames in the order of time, each within ``0 .. total_frames - 1``. In a
@@ -90,7 +97,7 @@ def draw_tuple(total_frames: int, tuple_len: int, clip_len: int, gap: int) -> np
         ValueError: if the video has no frames.
     """
     offsets, num_starts = tuple_layout(total_frames, tuple_len, clip_len, gap)
-    starts = np.random.randint(num_starts) + offsets
+    starts = draw_start(np.arange(num_starts), int(offsets[-1]) + clip_len, motion) + offsets
     return (starts[:, None] + np.arange(clip_len)) % total_frames
 
 
@@ -128,14 +135,24 @@ class SampleClipOrder(ClipSampler):
     A ``TemporalJitter`` behind this sampler moves each clip by itself. The label stays true as long as ``2 * max_shift`` is
     below the distance of two starts: ``clip_len + gap``, and less in short videos.
 
-    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is ``tuple_len``, or K. The label is
-    ``gt_order``, an int64 scalar from 0 to ``tuple_len! - 1``, or -100. With ``num_views`` there is no label.
+    With ``clip_len=1``, ``tuple_len=4`` and ``up_to_reversal=True`` this is the task of OPN ("Unsupervised Representation
+    Learning by Sorting Sequences", Lee, Huang, Singh, Yang, 2017): four frames, and twelve classes, an order and its
+    reversal being one. The frames lie at equal distances, which is a guess, as OPN's own are not known.
+
+    Where the motion of a video is measured (:class:`~.motion.LoadMotion`), a tuple's start is drawn in proportion to the
+    motion of its frames.
+
+    Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; ``motion`` is read if there. V is
+    ``tuple_len``, or K. The label is ``gt_order``, an int64 scalar, the index of a row of :func:`clip_orders`, or -100. With
+    ``num_views`` there is no label.
 
     Args:
         tuple_len: Clips in a tuple, 2 to 5.
         clip_len: Frames per clip T.
         gap: Frames left out between two clips of a tuple.
         num_views: None for a shuffled tuple; else the number of independent clips K.
+        up_to_reversal: whether an order and its reversal are one class; either is shown with probability one half. Needs
+            three clips or more.
 
     Raises:
         ValueError: at build time; the message names the parameter.
@@ -143,8 +160,15 @@ class SampleClipOrder(ClipSampler):
 
     labels = dict(gt_order=ClipLabel(lambda label: f'order {label + 1}', per_clip=False))
 
-    def __init__(self, tuple_len: int = 3, clip_len: int = 16, gap: int = 8, num_views: int | None = None) -> None:
-        check_integer('tuple_len', tuple_len, 2)
+    def __init__(
+        self,
+        tuple_len: int = 3,
+        clip_len: int = 16,
+        gap: int = 8,
+        num_views: int | None = None,
+        up_to_reversal: bool = False,
+    ) -> None:
+        check_integer('tuple_len', tuple_len, 3 if up_to_reversal else 2)
         if tuple_len > MAX_TUPLE_LEN:
             raise ValueError(
                 f'tuple_len must be at most {MAX_TUPLE_LEN}, since every order is a class, but is {tuple_len}'
@@ -154,22 +178,26 @@ class SampleClipOrder(ClipSampler):
         self.tuple_len = tuple_len
         self.gap = gap
         self.num_views = num_views
-        self.orders = clip_orders(tuple_len)
+        self.up_to_reversal = up_to_reversal
+        self.orders = clip_orders(tuple_len, up_to_reversal)
 
     def sample(self, total_frames: int, results: dict) -> tuple[Sequence[np.ndarray], dict[str, np.int64]]:
+        motion = results.get('motion')
         if self.num_views is not None:
-            tuples = (self._draw_tuple(total_frames) for _ in range(self.num_views))
+            tuples = (self._draw_tuple(total_frames, motion) for _ in range(self.num_views))
             return [clips[np.random.randint(self.tuple_len)] for clips in tuples], {}
-        clips = self._draw_tuple(total_frames)
+        clips = self._draw_tuple(total_frames, motion)
         order_class = np.random.randint(len(self.orders))
         shown = clips[self.orders[order_class]]
+        if self.up_to_reversal and np.random.randint(2):
+            shown = shown[::-1]
         if len(np.unique(clips[:, 0])) < self.tuple_len:
             warn_that_clips_have_no_order(self.tuple_len, self.clip_len)
             order_class = IGNORED_LABEL
         return shown, dict(gt_order=np.int64(order_class))
 
-    def _draw_tuple(self, total_frames: int) -> np.ndarray:
-        return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap)
+    def _draw_tuple(self, total_frames: int, motion: Motion | None) -> np.ndarray:
+        return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap, motion)
 
     def describe_clip(self, labels: Labels, view: int) -> str:
         if 'gt_order' not in labels:
@@ -177,13 +205,16 @@ class SampleClipOrder(ClipSampler):
         order_class = int(labels['gt_order'])
         if order_class == IGNORED_LABEL:
             return 'has no place in time of its own'
-        return f'{ordinal(self.orders[order_class][view] + 1)} in time'
+        rank = int(self.orders[order_class][view])
+        reverse = f' or {ordinal(self.tuple_len - rank)}' if self.up_to_reversal else ''
+        return f'{ordinal(rank + 1)}{reverse} in time'
 
     def describe_label(self, name: str, label: int) -> str:
         if name != 'gt_order' or label == IGNORED_LABEL:
             return super().describe_label(name, label)
         ranks = ', '.join(f'the {ordinal(rank + 1)}' for rank in self.orders[label])
-        return f'order {label + 1} of {len(self.orders)}: shown are {ranks} in time'
+        reverse = ', or the reverse' if self.up_to_reversal else ''
+        return f'order {label + 1} of {len(self.orders)}: shown are {ranks} in time{reverse}'
 
 
 def ordinal(number: int) -> str:

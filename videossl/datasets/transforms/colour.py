@@ -184,3 +184,34 @@ class RandomGray(Transform):
             frames.extend(clip)
         results['imgs'] = frames
         return results
+
+
+@TRANSFORMS.register_module()
+class ChannelSplit(Transform):
+    """Copies one of a frame's three channels, drawn at random, to all three, so that colours tell nothing.
+
+    "Unsupervised Representation Learning by Sorting Sequences" (OPN; Lee, Huang, Singh, Yang, 2017). Its released code draws
+    for each frame.
+
+    Reads and writes ``imgs`` (uint8 [H, W, 3], RGB); reads ``clip_len``. Inside ``EachClip`` a group counts as one clip.
+
+    Args:
+        probability: chance that a frame (a clip when ``consistent``) is changed at all.
+        consistent: one draw for all frames of a clip instead of one per frame.
+    """
+
+    changes_colour_only = True
+
+    def __init__(self, probability: float = 1.0, consistent: bool = False) -> None:
+        check_share('probability', probability)
+        self.probability = probability
+        self.consistent = consistent
+
+    def transform(self, results: dict) -> dict:
+        frames: list[np.ndarray] = []
+        for clip in _split_into_clips(results):
+            for part in [clip] if self.consistent else [[frame] for frame in clip]:
+                chosen, channel = np.random.random() < self.probability, np.random.randint(3)
+                frames.extend(np.repeat(frame[..., channel, None], 3, axis=2) if chosen else frame for frame in part)
+        results['imgs'] = frames
+        return results

@@ -113,7 +113,8 @@ class EachClip(Transform):
     transforms work on ``imgs`` alone: boxes and keypoints do not follow, and other keys that a transform writes are
     dropped. The label is the exception (``Flip(flip_label_map=...)``): it is kept if all groups agree on it.
 
-    Reads: ``imgs`` (V * T arrays [H, W, 3]), ``num_clips``, ``clip_len``, ``original_shape``.
+    Reads: ``imgs`` (V * T arrays [H, W, 3]), ``num_clips``, ``clip_len``, ``original_shape``; ``frame_inds`` if there, of
+    which a group gets those of its clips.
     Writes: ``imgs``, ``img_shape``, ``clip_geometry`` and, if asked for, ``middle_frames`` (uint8 [V, H, W, 3]).
 
     ``clip_geometry`` is a list of V dicts: ``crop_quadruple`` (x, y, width, height of the part of the decoded frame
@@ -175,7 +176,9 @@ class EachClip(Transform):
         middle_frames: list[Any] = [None] * len(clips)
         labels = []
         for group in groups:
-            outcome = self._run_group(results, [clips[clip] for clip in group], [geometries[clip] for clip in group])
+            outcome = self._run_group(
+                _of_clips(results, group), [clips[clip] for clip in group], [geometries[clip] for clip in group]
+            )
             if outcome is None:  # mmcv's way of rejecting a sample
                 return None
             for clip, frames, geometry, middle_frame in zip(group, *outcome[:3]):
@@ -271,6 +274,14 @@ class EachClip(Transform):
                 'share one draw, e.g. groups=[[0, 1]] for two clips'
             )
         results['label'] = labels[0]
+
+
+def _of_clips(results: dict, clips: Sequence[int]) -> dict:
+    """The sample with the frame numbers of some of its clips alone."""
+    if 'frame_inds' not in results:
+        return results
+    frames = np.asarray(results['frame_inds']).reshape(results['num_clips'], -1)[list(clips)]
+    return {**results, 'frame_inds': frames.reshape(-1)}
 
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

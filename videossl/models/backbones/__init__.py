@@ -3,6 +3,7 @@
 from videossl.models.backbones.base import Stage, VideoBackbone
 from videossl.models.backbones.branched import BranchedBackbone
 from videossl.models.backbones.c3d import C3D
+from videossl.models.backbones.frame_nets import VGGM, CaffeNet
 from videossl.models.backbones.r2plus1d import FactorizedConv3d, R2Plus1D
 from videossl.models.backbones.r3d import R3D, full_conv3d
 from videossl.models.backbones.residual import ResidualBlock
@@ -13,6 +14,7 @@ from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm, gro
 __all__ = [
     'BranchedBackbone',
     'C3D',
+    'CaffeNet',
     'FactorizedConv3d',
     'R2Plus1D',
     'R3D',
@@ -21,6 +23,7 @@ __all__ = [
     'S3DG',
     'Stage',
     'TemporalGroupNorm',
+    'VGGM',
     'VideoBackbone',
     'full_conv3d',
     'group_batch_norms',

@@ -84,13 +84,27 @@ class TupleHead(ClipClassificationHead):
         tuple_len: clips in a tuple.
         num_classes: number of classes.
         label: the field of the data samples that holds the label, an int64 scalar, 0-based.
+        hidden_channels: width of a layer with ReLU in front of the linear layer, which by itself adds up what the clips say
+            one by one and cannot compare them; None: no such layer.
         kwargs: :class:`ClipClassificationHead`.
     """
 
-    def __init__(self, in_channels: int, tuple_len: int, num_classes: int, label: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        tuple_len: int,
+        num_classes: int,
+        label: str,
+        hidden_channels: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         check_integer('TupleHead: tuple_len', tuple_len)
-        super().__init__(tuple_len * in_channels, num_classes, label, **kwargs)
+        super().__init__(hidden_channels or tuple_len * in_channels, num_classes, label, **kwargs)
         self.tuple_len = tuple_len
+        self.hidden: nn.Module | None = None
+        if hidden_channels is not None:
+            check_integer('TupleHead: hidden_channels', hidden_channels)
+            self.hidden = nn.Sequential(nn.Linear(tuple_len * in_channels, hidden_channels), nn.ReLU(inplace=True))
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [B, num_classes] of embeddings [B, tuple_len, in_channels], in fp32.
@@ -103,7 +117,11 @@ class TupleHead(ClipClassificationHead):
                 f'TupleHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
                 f'{tuple(embedding.shape)}; the sampler draws another number of clips'
             )
-        return super().forward(embedding.flatten(1))
+        concatenated = embedding.flatten(1)
+        if self.hidden is not None:
+            with in_float32(embedding):
+                concatenated = self.hidden(concatenated.float())
+        return super().forward(concatenated)
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Cross-entropy and accuracy; tuples labelled ``ignore_index`` take no part in either.
