@@ -76,7 +76,7 @@ def damage(path: str | os.PathLike) -> str | None:
             if not any(head[:4]):
                 return 'the file is damaged (it begins with zeros, as what a power cut leaves)'
             if not head.startswith(b'PK\3\4'):  # PyTorch's format since 1.6 is a zip archive
-                return _not_a_checkpoint(head)
+                return _not_a_checkpoint(head, str(path).endswith('.safetensors'))
             with zipfile.ZipFile(file) as archive:
                 if not any(entry.CRC for entry in archive.infolist()):  # written without
                     return None
@@ -88,15 +88,15 @@ def damage(path: str | os.PathLike) -> str | None:
     return None if broken is None else f'the file is damaged (the checksum of {broken} in it does not fit)'
 
 
-def _not_a_checkpoint(head: bytes) -> str | None:
+def _not_a_checkpoint(head: bytes, is_safetensors: bool) -> str | None:
     """What a file is that begins with these bytes, where it is known not to be a checkpoint."""
     if head.startswith(LFS_POINTER):
         return 'it is a pointer of Git LFS, and the file itself was not fetched (git lfs pull)'
     text = head.decode(errors='replace').lstrip('\ufeff \r\n\t')
     if not re.match(r'<(!doctype html|html|head|!--|\?xml)', text, re.IGNORECASE):
-        # A pickle, as PyTorch wrote before 1.6; the header of safetensors; a tar archive, as PyTorch wrote before 0.1.
-        known = head.startswith(b'\x80') or head[8:9] == b'{' or head[257:262] == b'ustar'
-        return None if known else 'it is no checkpoint: no file of PyTorch or safetensors begins as it does'
+        # Before 1.6 PyTorch wrote a pickle, before 0.1 a tar archive.
+        known = is_safetensors or head.startswith(b'\x80') or head[257:262] == b'ustar'
+        return None if known else 'it is no checkpoint: no file of PyTorch begins as it does'
     title = re.search(r'<title>\s*(.*?)\s*</title>', text, re.IGNORECASE | re.DOTALL)
     return (
         'it is a web page'

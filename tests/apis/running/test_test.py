@@ -69,5 +69,7 @@ def test_dump_is_added_to_the_evaluators_and_needs_a_pickle_file(checkpoint):
 def test_the_metrics_are_written_as_json(monkeypatch, tmp_path, checkpoint):
     runner = SimpleNamespace(model=nn.Identity(), hooks=[], test=lambda: {'acc/top1': 0.5, 'acc/top5': 1})
     monkeypatch.setattr(test_api, 'build_runner', lambda config: runner)
-    test_api.main([FINETUNE, str(checkpoint), '--metrics-file', str(tmp_path / 'metrics.json')])
+    (tmp_path / 'test.txt').write_text('a.mp4 0\n')
+    data = ['--data-root', str(tmp_path), '--ann-file', 'test.txt']
+    test_api.main([FINETUNE, str(checkpoint), *data, '--metrics-file', str(tmp_path / 'metrics.json')])
     assert json.loads((tmp_path / 'metrics.json').read_text()) == {'acc/top1': 0.5, 'acc/top5': 1.0}
