@@ -61,7 +61,7 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``videossl`` and ``python -m videossl``."""
+    """Entry point of ``videossl``."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ('-h', '--help', 'help'):
         print(usage())
