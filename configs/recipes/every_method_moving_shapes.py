@@ -10,6 +10,7 @@ __schedule = {
 __net = {'model.backbone.base_channels': 16}
 __branched_net = {'model.backbone.backbone.base_channels': 16}
 __necks = {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128}
+__lr = 'optim_wrapper.optimizer.lr'  # nets of still images do not train at that of the others
 __methods = dict(
     vspp={**__net, **__schedule, 'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128},
     video_pace={**__net, **__schedule, 'model.heads.speed.in_channels': 128},
@@ -26,8 +27,8 @@ __methods = dict(
     speednet={**__net, **__schedule, 'model.heads.speediness.in_channels': 128},
     psp={**__net, **__schedule, 'model.heads.order.in_channels': 128},
     prp={**__net, **__schedule, 'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128},
-    shuffle_and_learn={**__net, **__schedule, 'model.heads.tuple.in_channels': 256},
-    opn={**__net, **__schedule, 'model.heads.order.in_channels': 256},
+    shuffle_and_learn={**__net, **__schedule, 'model.heads.tuple.in_channels': 256, __lr: 1e-2},
+    opn={**__net, **__schedule, 'model.heads.order.in_channels': 256, __lr: 3e-3},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}
@@ -53,7 +54,7 @@ stages = {
         if not name.startswith('finetune')
         else {**__branched_net, **__finetune, 'model.cls_head.in_channels': 256}
         if 'human_prior' in name
-        else {**__net, **__finetune, 'model.cls_head.in_channels': 256}
+        else {**__net, **__finetune, 'model.cls_head.in_channels': 256, __lr: 1e-2}
         if any(method in name for method in __frame_methods)
         else {**__net, **__finetune, 'model.cls_head.in_channels': 128},
     )

@@ -104,7 +104,7 @@ TASKS = {
     'opn': Task(
         'opn',
         dict(acc_frame_order=1 / 12),
-        {'model.heads.order.in_channels': 256, **schedule(6, 10, 0.01)},
+        {'model.heads.order.in_channels': 256, **schedule(5, 10, 0.003)},
         net='caffenet_1x1x1',
     ),
     'human-prior': Task(

@@ -278,10 +278,10 @@ class EachClip(Transform):
 
 def _of_clips(results: dict, clips: Sequence[int]) -> dict:
     """The sample with the frame numbers of some of its clips alone."""
-    if 'frame_inds' not in results:
+    frames = np.asarray(results.get('frame_inds', ()))
+    if frames.size != results['num_clips'] * results['clip_len']:
         return results
-    frames = np.asarray(results['frame_inds']).reshape(results['num_clips'], -1)[list(clips)]
-    return {**results, 'frame_inds': frames.reshape(-1)}
+    return {**results, 'frame_inds': frames.reshape(results['num_clips'], -1)[list(clips)].reshape(-1)}
 
 
 def _with_own_memory(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
