@@ -20,14 +20,8 @@ from videossl.version import __version__
 from ..recipes.report import NEAR_CHANCE
 from ..recipes.stage import Stage
 from .reader import COLUMNS, Run, Study, short
-from .tasks import FeatureTask, StageTask, Task
+from .tasks import METRICS, FeatureTask, StageTask, Task
 
-METRICS = {
-    'probe': ('linear_probe', 'top1'),
-    'knn': ('knn', 'top1'),
-    'R@1': ('retrieval', 'R@1'),
-    'R@5': ('retrieval', 'R@5'),
-}
 PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmaction2', 'numpy', 'scikit-learn', 'scipy')
 ALL = 'all'
 
