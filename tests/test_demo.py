@@ -13,16 +13,22 @@ from videossl.datasets.annotations import read_annotations
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope='module')
-def demo(tmp_path_factory):
-    """The arguments of the study, of a demo with fewer videos to render and one argument of the user's."""
+def load():
     spec = importlib.util.spec_from_file_location('demo', ROOT / 'tools' / 'demo.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.fixture(scope='module')
+def demo(tmp_path_factory):
+    """The arguments of the study, of a demo with fewer videos to render and one argument of the user's."""
+    tool = load()
     labelled, folder = tool.NUM_LABELLED, tmp_path_factory.mktemp('demo')
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, 'run_study', calls.append)
+        patch.setattr(tool, 'write_html_report', lambda folder: folder / 'report.html')
         patch.setattr(tool, 'NUM_TRAIN', labelled + 8)
         patch.setattr(tool, 'NUM_TEST', 8)
         patch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder), '--rows', 'random', 'scratch', 'vspp'])
@@ -33,31 +39,49 @@ def demo(tmp_path_factory):
 
 def test_the_labelled_videos_are_few_and_as_many_of_each_class(demo):
     folder, _ = demo
-    videos = folder / 'moving_shapes'
-    labelled, train = (read_annotations(str(videos / f'{name}.txt')) for name in ('labelled', 'train'))
-    assert set(labelled) < set(train)
-    assert len(Counter(label for _, label in labelled)) == 8
-    assert len(set(Counter(label for _, label in labelled).values())) == 1
+    few, labelled, train = (
+        read_annotations(str(folder / 'moving_shapes' / f'{name}.txt')) for name in ('few', 'labelled', 'train')
+    )
+    assert set(few) < set(labelled) < set(train)
+    for entries in (few, labelled):
+        counts = Counter(label for _, label in entries)
+        assert len(counts) == 8 and len(set(counts.values())) == 1
 
 
-def test_the_study_pretrains_on_all_videos_and_uses_the_few_labels_only(demo):
+def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels(demo):
     folder, arguments = demo
     study = read_study(parse_args(arguments))
     assert study.seeds == [0] and list(study.rows) == ['random', 'scratch', 'vspp'] and study.test_videos == 8
     (run,) = study.runs
     lists = {name: Path(stage.ann_file).name for name, stage in run.stages.items()}
-    assert lists == dict(
-        untrained_vspp='train.txt', finetune_scratch='labelled.txt', vspp='train.txt', finetune_vspp='labelled.txt'
-    )
+    assert lists == dict(untrained_vspp='train.txt', finetune_scratch='few.txt', vspp='train.txt', finetune_vspp='few.txt')
     assert study.lists['train'].name == 'labelled.txt', 'of the linear probe'
     assert run.folder == folder / 'seed_0'
 
 
 def test_a_folder_of_another_versions_videos_is_refused(demo, monkeypatch):
-    folder, _ = demo
-    spec = importlib.util.spec_from_file_location('demo', ROOT / 'tools' / 'demo.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder)])
+    monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(demo[0])])
     with pytest.raises(SystemExit, match='moving_shapes'):
-        tool.main()
+        load().main()
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_it_ends_with_the_report_or_with_what_to_install_for_one(tmp_path, monkeypatch, capsys, installed):
+    def write(folder):
+        if not installed:
+            raise ImportError('pip install what it needs')
+        return folder / 'report.html'
+
+    tool = load()
+
+    def render(folder, **_):
+        folder.mkdir(parents=True)
+        (folder / 'train.txt').write_text('a.mp4 0\n')
+
+    monkeypatch.setattr(tool, 'write_moving_shapes', render)
+    monkeypatch.setattr(tool, 'run_study', lambda arguments: None)
+    monkeypatch.setattr(tool, 'write_html_report', write)
+    monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(tmp_path / 'demo')])
+    tool.main()
+    output = capsys.readouterr().out
+    assert output == (f'report: {tmp_path / "demo" / "report.html"}\n' if installed else 'pip install what it needs\n')

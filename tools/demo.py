@@ -1,13 +1,16 @@
-"""``make demo``: does pretraining pay? Render MovingShapes, and run the study configs/studies/demo.py on them."""
+"""``make demo``: does pretraining pay? Render MovingShapes, run the study configs/studies/demo.py on them, and write a report."""
 
 import argparse
 from pathlib import Path
 
+from videossl.apis.report import write_html_report
 from videossl.apis.studies.study import main as run_study
 from videossl.cores import available_cores
 from videossl.datasets.moving_shapes import write_moving_shapes
 
-NUM_TRAIN, NUM_LABELLED, NUM_TEST = 240, 40, 400
+NUM_TRAIN, NUM_TEST = 240, 400
+# Labels of the linear probe and retrieval, and of fine-tuning.
+NUM_LABELLED, NUM_FEW = 120, 40
 
 
 def main() -> None:
@@ -28,12 +31,21 @@ def main() -> None:
         raise SystemExit('\nstopped; run the same command again to go on') from None
     # Labels go round the classes, so the first part of the list has each class equally often.
     lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
-    (videos / 'labelled.txt').write_text(''.join(lines[:NUM_LABELLED]))
+    for name, number in (('labelled', NUM_LABELLED), ('few', NUM_FEW)):
+        (videos / f'{name}.txt').write_text(''.join(lines[:number]))
     study = Path(__file__).parent.parent / 'configs' / 'studies' / 'demo.py'
     # Nets as small as these train faster side by side than on two threads each.
     jobs = min(2, available_cores())
     where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
     run_study([str(study), *where, *study_args])
+    if '--dry-run' in study_args:
+        return
+    try:
+        print(f'report: {write_html_report(args.work_dir)}')
+    except ImportError as error:  # the packages of the page are optional
+        print(error)
+    except KeyboardInterrupt:
+        raise SystemExit('\nstopped; run the same command again to go on') from None
 
 
 if __name__ == '__main__':

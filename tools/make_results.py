@@ -10,7 +10,8 @@ Then all tables are written anew from docs/data, each between two marks:
 
 Marks: ``study NAME`` (everything), ``table NAME`` (the main table and the answer), ``summary NAME NAME ...`` (some columns of
 those of several studies that have been run, side by side), ``pretext tasks`` (docs/data/pretext_tasks.json, by
-tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished study is shown as far as it is.
+tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished
+study is shown as far as it is.
 """
 
 import argparse
@@ -182,7 +183,8 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     unfinished = [TITLES.get(name, name) for name, results in studies.items() if progress_lines(results)]
     meaning = '±: half of the 95 % t-interval over the seeds.'
     progress = f' Still running: {", ".join(unfinished)}.' if unfinished else ''
-    return [markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
+    title = 'What pretraining gains, measured by `tools/run_study.py`:'
+    return [[title], markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
 
 
 def pretext_block(checks: dict) -> list[list[str]]:

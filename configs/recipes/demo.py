@@ -26,11 +26,11 @@ __finetune = {
     'train_cfg.max_epochs': 2,
     'param_scheduler.0.milestones': [1],
 }
-ann_files = dict(train='labelled.txt')
+ann_files = dict(train='labelled.txt', few='few.txt')
 stages = dict(
-    finetune_scratch=dict(options=__finetune),
+    finetune_scratch=dict(ann_file='few', options=__finetune),
     vspp=dict(options=__vspp),
-    finetune_vspp=dict(options=__finetune),
+    finetune_vspp=dict(ann_file='few', options=__finetune),
     aux=dict(
         options={
             'model.backbone.base_channels': 16,
@@ -42,11 +42,11 @@ stages = dict(
         }
     ),
     vspp_after_aux=dict(options=__vspp),
-    finetune_after_aux=dict(options=__finetune),
+    finetune_after_aux=dict(ann_file='few', options=__finetune),
     video_pace=dict(
         config='../laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py', ann_file='pretrain', options=__video_pace
     ),
-    finetune_video_pace=dict(_base_.stages.finetune_vspp, init_from='video_pace', options=__finetune),
+    finetune_video_pace=dict(_base_.stages.finetune_vspp, init_from='video_pace', ann_file='few', options=__finetune),
 )
 table = dict(
     chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8},

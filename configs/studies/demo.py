@@ -1,10 +1,12 @@
-# `make demo`: what does a small net learn from 240 made-up videos without labels? Nothing is trained on the labels of more than
-# 40 videos, five of each class. One fixed seed; 400 test videos make the standard error small.
+# `make demo`: what does a small net learn from 240 made-up videos without labels? The labels of 120 of them (15 of each class) then
+# teach a linear classifier on the frozen net; fine-tuning has 40 (five of each class). One fixed seed; 400 test videos make
+# the standard error small.
 _base_ = '../_base_/studies/every_method.py'
 recipe = '../recipes/demo.py'
 seeds = [0]
 columns = ['probe', 'R@1', 'finetune']
-ann_files = dict(pretrain='train.txt', train='labelled.txt', test='test.txt')
+column_titles = dict(probe='linear probe', finetune='fine-tuning, 5 labels per class')
+ann_files = dict(pretrain='train.txt', train='labelled.txt', few='few.txt', test='test.txt')
 rows = dict(
     random=dict(title='random net', untrained='vspp'),
     scratch=dict(title='from scratch', finetune='finetune_scratch'),
@@ -19,7 +21,6 @@ rows = dict(
     aux_human_prior=None,
 )
 few_labels = dict(counts=[])
-# Four clips of each test video, not ten: the videos are short.
-views = dict(num_clips=4)
+# Four clips of each test video, not ten, to save a minute.
 options = {'finetune*.test_dataloader.dataset.pipeline.sample.num_clips': 4}
-answer = dict(rows=['vspp'], columns=['probe'])
+answer = dict(rows=['vspp'], columns=['probe', 'finetune'])

@@ -66,7 +66,7 @@ def number(cell: dict | None, seeds: int) -> str:
     if cell is None:
         return '-'
     text = f'{100 * cell["mean"]:.1f}'
-    if seeds == 1:
+    if seeds == 1 and 'standard_error' in cell:
         return f'{text} ({100 * cell["standard_error"]:.1f})'
     if cell['low'] is not None:
         text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
@@ -183,6 +183,8 @@ def answer_lines(results: dict) -> list[str]:
             f'{results["columns"][answer["column"]]}, {labels}'
         )
         lines.append(f'{VERDICTS[answer["verdict"]]}: {what}: {signed(answer)} points. {how_sure(answer, results)}')
+    if any(answer['verdict'] == 'unknown' for answer in results['answers']):
+        lines.append('One seed does not tell how much the seed matters; --seeds 0 1 2 does.')
     return lines
 
 
@@ -205,8 +207,7 @@ def one_seed_line(answer: dict, results: dict) -> str:
     )
     return (
         f'{column[0].upper()}{column[1:]}{labels}, right on {results["test_videos"]} {test_name(results)}: {both}. The '
-        f'difference, {100 * mean:+.1f} points, has a standard error of {100 * error:.1f}. {sure}. One seed does not tell '
-        'how much the seed matters; --seeds 0 1 2 does.'
+        f'difference, {100 * mean:+.1f} points, has a standard error of {100 * error:.1f}. {sure}.'
     )
 
 

@@ -56,7 +56,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         classes=study.num_classes,
         chance=study.chance,
         titles={name: row.title for name, row in study.rows.items()},
-        columns={name: COLUMNS[name] for name in study.columns},
+        columns={name: study.config.get('column_titles', {}).get(name, COLUMNS[name]) for name in study.columns},
         label_counts=study.counts,
         points=study.points,
         baseline={column: study.baseline(column) for column in study.columns},
