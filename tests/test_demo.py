@@ -28,7 +28,7 @@ def demo(tmp_path_factory):
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, 'run_study', calls.append)
-        patch.setattr(tool, 'write_html_report', lambda folder: folder / 'report.html')
+        patch.setattr(tool, 'write_html_report', lambda folder, page, seconds: page)
         patch.setattr(tool, 'NUM_TRAIN', labelled + 8)
         patch.setattr(tool, 'NUM_TEST', 8)
         patch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder), '--rows', 'random', 'scratch', 'vspp'])
@@ -54,7 +54,9 @@ def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels
     assert study.seeds == [0] and list(study.rows) == ['random', 'scratch', 'vspp'] and study.test_videos == 8
     (run,) = study.runs
     lists = {name: Path(stage.ann_file).name for name, stage in run.stages.items()}
-    assert lists == dict(untrained_vspp='train.txt', finetune_scratch='few.txt', vspp='train.txt', finetune_vspp='few.txt')
+    assert lists == dict(
+        untrained_vspp='train.txt', finetune_scratch='few.txt', vspp='train.txt', finetune_vspp='few.txt'
+    )
     assert study.lists['train'].name == 'labelled.txt', 'of the linear probe'
     assert run.folder == folder / 'seed_0'
 
@@ -65,23 +67,41 @@ def test_a_folder_of_another_versions_videos_is_refused(demo, monkeypatch):
         load().main()
 
 
-@pytest.mark.parametrize('installed', [True, False])
-def test_it_ends_with_the_report_or_with_what_to_install_for_one(tmp_path, monkeypatch, capsys, installed):
-    def write(folder):
-        if not installed:
-            raise ImportError('pip install what it needs')
-        return folder / 'report.html'
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """A function that runs the demo with a study that writes such results; returns what was printed."""
+    tool, folder = load(), tmp_path / 'demo'
 
-    tool = load()
+    def render(videos, **_):
+        videos.mkdir(parents=True, exist_ok=True)
+        (videos / 'train.txt').write_text('a.mp4 0\n')
 
-    def render(folder, **_):
-        folder.mkdir(parents=True)
-        (folder / 'train.txt').write_text('a.mp4 0\n')
+    def run(results: str, write) -> str:
+        monkeypatch.setattr(tool, 'write_moving_shapes', render)
+        monkeypatch.setattr(tool, 'run_study', lambda arguments: (folder / 'results.json').write_text(results))
+        monkeypatch.setattr(tool, 'write_html_report', write)
+        monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder)])
+        tool.main()
+        return capsys.readouterr().out
 
-    monkeypatch.setattr(tool, 'write_moving_shapes', render)
-    monkeypatch.setattr(tool, 'run_study', lambda arguments: None)
-    monkeypatch.setattr(tool, 'write_html_report', write)
-    monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(tmp_path / 'demo')])
-    tool.main()
-    output = capsys.readouterr().out
-    assert output == (f'report: {tmp_path / "demo" / "report.html"}\n' if installed else 'pip install what it needs\n')
+    return run
+
+
+def test_it_ends_with_a_report_that_is_written_anew_only_for_new_results(run, tmp_path):
+    written = []
+
+    def write(folder, page, seconds):
+        page.write_text('a page')
+        written.append(page)
+        return page
+
+    page = tmp_path / 'demo' / 'report.html'
+    assert [run(results, write) for results in ('1', '1', '2')] == [f'report: {page}\n'] * 3
+    assert written == [page, page]
+
+
+def test_without_the_packages_of_the_report_it_says_what_to_install(run):
+    def write(*_):
+        raise ImportError('pip install what it needs')
+
+    assert run('1', write) == 'pip install what it needs\n'

@@ -11,6 +11,7 @@ from videossl.datasets.moving_shapes import write_moving_shapes
 NUM_TRAIN, NUM_TEST = 240, 400
 # Labels of the linear probe and retrieval, and of fine-tuning.
 NUM_LABELLED, NUM_FEW = 120, 40
+SECONDS = 30  # at most, for the pictures of the report
 
 
 def main() -> None:
@@ -37,11 +38,15 @@ def main() -> None:
     # Nets as small as these train faster side by side than on two threads each.
     jobs = min(2, available_cores())
     where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
+    results, page = args.work_dir / 'results.json', args.work_dir / 'report.html'
+    before = results.read_bytes() if results.exists() else None
     run_study([str(study), *where, *study_args])
     if '--dry-run' in study_args:
         return
     try:
-        print(f'report: {write_html_report(args.work_dir)}')
+        if not page.exists() or results.read_bytes() != before:
+            page = write_html_report(args.work_dir, page, SECONDS)
+        print(f'report: {page}')
     except ImportError as error:  # the packages of the page are optional
         print(error)
     except KeyboardInterrupt:

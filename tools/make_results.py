@@ -8,10 +8,10 @@ Then all tables are written anew from docs/data, each between two marks:
     <!-- results: study moving_shapes -->
     <!-- end of results -->
 
-Marks: ``study NAME`` (everything), ``table NAME`` (the main table and the answer), ``summary NAME NAME ...`` (some columns of
-those of several studies that have been run, side by side), ``pretext tasks`` (docs/data/pretext_tasks.json, by
-tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished
-study is shown as far as it is.
+Marks: ``study NAME`` (everything), ``table NAME`` (the main table, the answer and the picture), ``summary NAME NAME ...``
+(some columns of those of several studies that have been run, side by side), ``pretext tasks`` (docs/data/pretext_tasks.json,
+by tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished study is
+shown as far as it is.
 """
 
 import argparse
@@ -131,20 +131,19 @@ def answer_list(results: dict) -> list[str]:
     return lines if len(lines) < 2 else [f'- {line}' for line in lines]
 
 
-def table_block(results: dict) -> list[list[str]]:
-    """Paragraphs: the main table and what it says."""
+def table_block(results: dict, picture: str | None) -> list[list[str]]:
+    """Paragraphs: the main table, what it says, and the picture."""
     title, header, rows = main_table(results)
-    return [progress_lines(results), [f'{title}:'], markdown_table(header, rows), answer_list(results)]
+    shown = [] if picture is None else [f'![accuracies of the study {results["name"]}]({picture})']
+    return [progress_lines(results), [f'{title}:'], markdown_table(header, rows), answer_list(results), shown]
 
 
 def study_block(results: dict, picture: str | None) -> list[list[str]]:
     """Paragraphs: everything that a reader needs to judge a study."""
-    blocks = table_block(results)
+    blocks = table_block(results, picture)
     for title, header, rows in (*few_label_tables(results), difference_table(results)):
         if rows:
             blocks += [[f'{title}:'], markdown_table(header, rows)]
-    if picture is not None:
-        blocks.append([f'![accuracies of the study {results["name"]}]({picture})'])
     blocks.append([f'- {line}' for line in [*results['warnings'], *results['notes']]])
     if results['chosen']:
         blocks.append([results['chosen']])
@@ -223,12 +222,11 @@ def block(kind: str, root: Path, page: str) -> str:
         results = studies.get(names[0])
         if results is None or not results['cells']:
             paragraphs = [['This study has not been run yet.']]
-        elif word == 'table':
-            paragraphs = table_block(results)
         else:
             picture = Path('docs', 'images', f'study_{names[0]}.png')
             shown = (picture if page == 'README.md' else picture.relative_to('docs')).as_posix()
-            paragraphs = study_block(results, shown if (root / picture).exists() else None)
+            build = table_block if word == 'table' else study_block
+            paragraphs = build(results, shown if (root / picture).exists() else None)
     else:
         raise ValueError(
             f'{page}: <!-- results: {kind} -->: expected "study NAME", "table NAME", "summary NAME ..." or "pretext tasks"'

@@ -35,7 +35,7 @@ class Step:
 
     def run(self, display) -> None:
         progress = self.folder / f'{self.title}.json'
-        display.begin('training', self.folder / 'log')
+        display.begin('one: training', self.folder / 'log')
         progress.write_text(json.dumps(dict(done=5, total=10, metrics=dict(acc_speed=0.25))))
         for _ in range(4):
             display.update(progress)
@@ -63,7 +63,7 @@ def shown(tmp_path, monkeypatch):
 def test_on_a_terminal_each_running_step_has_a_bar_and_no_bar_stays(shown):
     text = shown(terminal=True)
     for name in ('one', 'two'):
-        assert re.search(rf'seed 0, {name}, training .*5/10.* speed 0.25', text)
+        assert re.search(rf'seed 0, {name}: training .*5/10.* speed 0.25', text)
     assert 'started' not in text
     last = text.replace('\r', '\n').rstrip().split('\n')[-1]
     assert 'training' not in last, 'finished steps have a line, not a bar'

@@ -40,7 +40,7 @@ class TaskDisplay(Display):
     """Receives the progress of a task, shows it as a bar on a terminal, and ends the task when the study is stopped.
 
     Args:
-        title: goes before the name of a command.
+        title: of the task.
         shared: has the console, and the bars of all tasks that run.
         stopping: set when the study is to end.
     """
@@ -56,7 +56,8 @@ class TaskDisplay(Display):
         """A command starts."""
         self.progress = 'starting'
         if self.console.is_terminal:
-            super().begin(f'{self.of}, {title}', log)
+            what = title.rpartition(': ')[2]  # without the name of the stage, which the task's title has
+            super().begin(self.of if self.of.endswith(what) else f'{self.of}: {what}', log)
             self.drawn.append(self.bar)
 
     def update(self, progress_file: Path) -> None:
