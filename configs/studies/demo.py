@@ -1,6 +1,6 @@
-# `make demo`: what does a small net learn from 240 made-up videos without labels? The labels of 120 of them (15 of each class) then
-# teach a linear classifier on the frozen net; fine-tuning has 40 (five of each class). One fixed seed; 400 test videos make
-# the standard error small.
+# `make demo`: what does a small net learn from 240 made-up videos without labels? The labels of 120 of them (15 of each class)
+# then teach a linear classifier on the frozen net; fine-tuning has 40 (five of each class). One fixed seed; 400 test videos
+# make the standard error small.
 _base_ = '../_base_/studies/every_method.py'
 recipe = '../recipes/demo.py'
 seeds = [0]
