@@ -8,17 +8,12 @@ columns = ['probe', 'R@1', 'finetune']
 column_titles = dict(probe='linear probe', finetune='fine-tuning, 5 labels per class')
 ann_files = dict(pretrain='train.txt', train='labelled.txt', few='few.txt', test='test.txt')
 rows = dict(
+    _delete_=True,
     random=dict(title='random net', untrained='vspp'),
     scratch=dict(title='from scratch', finetune='finetune_scratch'),
-    aux_vspp=dict(finetune='finetune_after_aux'),
-    aux=None,
-    aux_video_pace=None,
-    vcop=None,
-    aux_vcop=None,
-    rspnet=None,
-    aux_rspnet=None,
-    human_prior=None,
-    aux_human_prior=None,
+    vspp=dict(title='VSPP', features='vspp', finetune='finetune_vspp'),
+    aux_vspp=dict(title='auxSKD + VSPP', features='vspp_after_aux', finetune='finetune_after_aux', against=['vspp']),
+    video_pace=dict(title='VideoPace', features='video_pace', finetune='finetune_video_pace'),
 )
 few_labels = dict(counts=[])
 # Four clips of each test video, not ten, to save a minute.
