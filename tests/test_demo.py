@@ -24,13 +24,13 @@ def load():
 def demo(tmp_path_factory):
     """The arguments of the study, of a demo with fewer videos to render and one argument of the user's."""
     tool = load()
-    labelled, folder = tool.NUM_LABELLED, tmp_path_factory.mktemp('demo')
-    calls = []
+    assert tool.NUM_FEW < tool.NUM_LABELLED < tool.NUM_TRAIN and tool.NUM_FEW % 8 == tool.NUM_LABELLED % 8 == 0
+    folder, calls = tmp_path_factory.mktemp('demo'), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, 'run_study', calls.append)
         patch.setattr(tool, 'write_html_report', lambda folder, page, seconds: page)
-        patch.setattr(tool, 'NUM_TRAIN', labelled + 8)
-        patch.setattr(tool, 'NUM_TEST', 8)
+        for name, number in dict(NUM_TRAIN=24, NUM_LABELLED=16, NUM_FEW=8, NUM_TEST=8).items():
+            patch.setattr(tool, name, number)
         patch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder), '--rows', 'random', 'scratch', 'vspp'])
         tool.main()
     (arguments,) = calls
