@@ -126,8 +126,10 @@ def test_measured_figures_are_those_of_the_studies():
 
 
 def test_a_study_belongs_to_the_chain_of_stages_that_its_row_tests(tmp_path):
-    (tmp_path / 'configs').symlink_to(ROOT)
-    (tmp_path / 'docs' / 'data').mkdir(parents=True)
+    for name in ('configs/recipes', 'docs/data'):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ('_base_', 'laptop', 'studies', 'recipes/demo.py', 'recipes/laptop.py'):
+        (tmp_path / 'configs' / name).symlink_to(ROOT / name)
     cells = [
         dict(row=row, column=column, labels=labels, mean=mean)
         for row, column, labels, mean in (
