@@ -113,7 +113,11 @@ def folder(tmp_path_factory) -> Path:
     trained = dict(
         meta=dict(cfg=config.pretty_text, epoch=20, iter=200), state_dict=init_model(config, device='cpu').state_dict()
     )
-    for name in ('work_dirs/laptop/vspp_after_aux/epoch_20.pth', 'work_dirs/demo/vspp/epoch_3.pth', 'epoch_20.pth'):
+    for name in (
+        'work_dirs/laptop/vspp_after_aux/epoch_20.pth',
+        'work_dirs/demo/seed_0/vspp/epoch_4.pth',
+        'epoch_20.pth',
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         torch.save(trained, folder / name)
     (folder / 'checkpoints').mkdir()

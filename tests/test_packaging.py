@@ -27,7 +27,7 @@ PARTS = (
     'MANIFEST.in',
     'LICENSE',
     'README.md',
-    'docs/results.md',
+    'docs/data',
 )
 
 EXPERIMENT = """

@@ -2,13 +2,13 @@
 
 The build of the wheel runs it. The models come from the configs; the configs that start from a pretraining from the recipes,
 or, if no recipe has it, by net and method; the papers' figures (``Cited: true``) from the recipes; our figures
-(``Measured: true``) from docs/results.md.
+(``Measured: true``) from docs/data/study_*.json, which ``tools/make_results.py`` writes.
 """
 
 import argparse
 import functools
 import inspect
-import re
+import json
 from pathlib import Path
 
 import yaml
@@ -124,6 +124,14 @@ DATA = {
     'videos': 'any videos',
     'moving-shapes': 'MovingShapes',
 }
+# The data of studies.
+STUDIES = dict(
+    demo='MovingShapes',
+    moving_shapes='MovingShapes',
+    weizmann='Weizmann',
+    lsa64='LSA64',
+    ut_interaction='UT-Interaction',
+)
 
 
 def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
@@ -143,54 +151,57 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
                 following = successors.setdefault(configs[stage.init_from.name], [])
                 if configs[stage.name] not in following:
                     following.append(configs[stage.name])
-        for row in recipe.get('table', {}).get('rows', []):
-            chain = [configs[stage] for stage in row.stages]
-            entries = []
-            if row.get('cited'):
-                elsewhere = {'Cited Elsewhere': float(row.cited_elsewhere)} if row.get('cited_elsewhere') else {}
-                entries.append((data_of(chain[-1]), row.cited.split('/'), dict(Cited=True, **elsewhere)))
-            if row.name in measured.get(path.stem, {}):
-                data, figures = measured[path.stem][row.name]
-                entries.append((data, figures, dict(Measured=True)))
-            for data, figures, kind in entries:
-                metrics = {f'Top {k} Accuracy': float(figure) for k, figure in zip((1, 5), figures)}
-                results.setdefault(chain[-2] if len(chain) > 1 else chain[-1], []).append(
-                    dict(
-                        Task='Action Recognition',
-                        Dataset=data,
-                        Metrics=metrics,
-                        **kind,
-                        **dict(Note=row.note) if row.get('note') and 'Cited' in kind else {},
-                        Stages=chain,
-                        Recipe=f'configs/recipes/{path.name}',
-                    )
+        entries = [
+            (row.stages, data_of(configs[row.stages[-1]]), row.cited.split('/'), cited_kind(row))
+            for row in recipe.get('table', {}).get('rows', [])
+            if row.get('cited')
+        ]
+        by_name = {stage.name: stage for stage in stages}
+        for study, last, figure in measured.get(path.stem, []):
+            chain = [by_name[last]]
+            while (source := chain[0].init_from) is not None:
+                chain.insert(0, source)
+            kind = dict(Measured=True, Study=f'configs/studies/{study}.py')
+            entries.append(([stage.name for stage in chain], STUDIES.get(study, study), [f'{figure:.1f}'], kind))
+        for names, data, figures, kind in entries:
+            used = [configs[name] for name in names]
+            results.setdefault(used[-2] if len(used) > 1 else used[-1], []).append(
+                dict(
+                    Task='Action Recognition',
+                    Dataset=data,
+                    Metrics={f'Top {k} Accuracy': float(figure) for k, figure in zip((1, 5), figures)},
+                    **kind,
+                    Stages=used,
+                    Recipe=f'configs/recipes/{path.name}',
                 )
+            )
     return successors, results
 
 
-def read_measured() -> dict[str, dict[str, tuple[str, list[str]]]]:
-    """The figures of docs/results.md: from a recipe's name and a row's name to data set, top-1 and top-5.
+def cited_kind(row: dict) -> dict:
+    """What an entry says of a figure that a recipe's row cites."""
+    kind: dict = dict(Cited=True)
+    if row.get('cited_elsewhere'):
+        kind['Cited Elsewhere'] = float(row['cited_elsewhere'])
+    if row.get('note'):
+        kind['Note'] = row['note']
+    return kind
 
-    A section's heading begins with the data set's name, and the section names its recipe.
-    """
-    measured: dict[str, dict[str, tuple[str, list[str]]]] = {}
-    for section in re.split(r'(?m)^## ', (ROOT / 'docs' / 'results.md').read_text(encoding='utf-8'))[1:]:
-        recipe = 'demo' if 'make demo' in section.partition('\n')[0] else None
-        if recipe is None and (named := re.search(r'configs/recipes/([\w-]+)\.py', section)):
-            recipe = named[1]
-        rows = [
-            [cell.strip() for cell in line.strip().strip('|').split('|')]
-            for line in section.splitlines()
-            if line.startswith('|')
-        ]
-        columns = [
-            index for k in (1, 5) for index, cell in enumerate(rows[0] if rows else []) if cell.startswith(f'top-{k} ')
-        ]
-        if recipe is None or not columns:
+
+def read_measured() -> dict[str, list[tuple[str, str, float]]]:
+    """The fine-tunings that studies have measured, by the name of their recipe: the study's name, the stage that is tested,
+    and the mean top-1 in per cent. Results of several settings, and on held-out training videos, are none of a config."""
+    measured: dict[str, list[tuple[str, str, float]]] = {}
+    for path in sorted((ROOT / 'docs' / 'data').glob('study_*.json')):
+        results = json.loads(path.read_text(encoding='utf-8'))
+        if results['split'] != 'test' or len(results['points']) > 1:
             continue
-        data = re.match(r'[\w -]+', section)[0].strip()
-        for row in rows[2:]:
-            measured.setdefault(recipe, {})[row[0]] = (data, [row[index] for index in columns])
+        config = ROOT / 'configs' / 'studies' / f'{results["name"]}.py'
+        study = Config.fromfile(config)
+        for cell in results['cells']:
+            if (cell['column'], cell['labels']) == ('finetune', 'all'):
+                entry = results['name'], study.rows[cell['row']].finetune, 100 * cell['mean']
+                measured.setdefault(Path(study.recipe).stem, []).append(entry)
     return measured
 
 

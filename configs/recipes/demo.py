@@ -1,30 +1,36 @@
-# `make demo`: the whole of the auxSKD paper in miniature, on the MovingShapes videos, in minutes on two cores: a net of a
-# quarter of the width, short schedules with a higher learning rate, a bank no larger than the data.
+# The stages of `make demo` (configs/studies/demo.py): the auxSKD paper in miniature and VideoPace, on the MovingShapes videos, in
+# minutes on two cores: a net of a quarter of the width, short schedules with a higher learning rate, a bank no larger than
+# the data.
 _base_ = './laptop.py'
-__vspp = {
+__video_pace = {
     'model.backbone.base_channels': 16,
     'model.heads.speed.in_channels': 128,
-    'model.heads.segment.in_channels': 128,
     'train_dataloader.sampler.repeats': 5,
     'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 3,
     'param_scheduler.0.milestones': [2],
+}
+__vspp = {
+    **__video_pace,
+    'model.heads.segment.in_channels': 128,
+    'train_cfg.max_epochs': 4,
+    'param_scheduler.0.milestones': [3],
 }
 __finetune = {
     'model.backbone.base_channels': 16,
     'model.cls_head.in_channels': 128,
     'model.cls_head.num_classes': 8,
     'train_dataloader.batch_size': 16,
-    'train_dataloader.sampler.repeats': 7,
+    'train_dataloader.sampler.repeats': 16,
     'optim_wrapper.optimizer.lr': 0.03,
     'train_cfg.max_epochs': 2,
     'param_scheduler.0.milestones': [1],
 }
-ann_files = dict(train='labelled.txt')
+ann_files = dict(train='labelled.txt', few='few.txt')
 stages = dict(
-    finetune_scratch=dict(options=__finetune),
+    finetune_scratch=dict(ann_file='few', options=__finetune),
     vspp=dict(options=__vspp),
-    finetune_vspp=dict(options=__finetune),
+    finetune_vspp=dict(ann_file='few', options=__finetune),
     aux=dict(
         options={
             'model.backbone.base_channels': 16,
@@ -36,6 +42,13 @@ stages = dict(
         }
     ),
     vspp_after_aux=dict(options=__vspp),
-    finetune_after_aux=dict(options=__finetune),
+    finetune_after_aux=dict(ann_file='few', options=__finetune),
+    video_pace=dict(
+        config='../laptop/video-pace_r3d-10_16x1x1-64px-20e_videos-rgb.py', ann_file='pretrain', options=__video_pace
+    ),
+    finetune_video_pace=dict(_base_.stages.finetune_vspp, init_from='video_pace', ann_file='few', options=__finetune),
 )
-table = dict(chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8})
+table = dict(
+    chance={'acc/top1': 1 / 8, 'acc/top5': 5 / 8},
+    rows=[*_base_.table.rows, dict(name='VideoPace', stages=['video_pace', 'finetune_video_pace'])],
+)

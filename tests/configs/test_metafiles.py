@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -29,12 +30,17 @@ FOLDERS = (
 )
 
 
-@functools.cache
-def made() -> dict[str, dict]:
-    """The content of each file."""
+def load():
     spec = importlib.util.spec_from_file_location('make_metafiles', REPOSITORY / 'tools' / 'make_metafiles.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool
+
+
+@functools.cache
+def made() -> dict[str, dict]:
+    """The content of each file."""
+    tool = load()
     tool.read = lambda path: read(str(path.relative_to(ROOT)))  # what other tests have read already
     return {path.as_posix(): yaml.safe_load(text) for path, text in tool.make_metafiles().items()}
 
@@ -143,11 +149,42 @@ def test_where_sources_disagree_a_note_stands_beside_the_cited_figure():
     assert notes['HMDB51'][0] == 18.1 and '19.8' in notes['HMDB51'][1]
 
 
-def test_measured_figures_stand_in_our_results():
-    lines = (REPOSITORY / 'docs' / 'results.md').read_text(encoding='utf-8').splitlines()
-    measured = results('Measured')
-    assert len(measured) >= 6
-    for _, result in measured:
-        assert 'Cited' not in result and (REPOSITORY / result['Recipe']).is_file()
-        top1, top5 = (f'{figure:.1f}' for figure in result['Metrics'].values())
-        assert any(f'| {top1} | {top5} |' in line for line in lines), result
+def fine_tuned(name: str) -> list[float]:
+    """The mean top-1 of each fine-tuning with all labels in the committed results of a study."""
+    study = json.loads((REPOSITORY / 'docs' / 'data' / f'study_{name}.json').read_text(encoding='utf-8'))
+    tested = [cell['mean'] for cell in study['cells'] if (cell['column'], cell['labels']) == ('finetune', 'all')]
+    return tested if study['split'] == 'test' and len(study['points']) == 1 else []
+
+
+def test_measured_figures_are_those_of_the_studies():
+    found = Counter(
+        (Path(result['Study']).stem, result['Metrics']['Top 1 Accuracy']) for _, result in results('Measured')
+    )
+    names = [path.stem.removeprefix('study_') for path in (REPOSITORY / 'docs' / 'data').glob('study_*.json')]
+    assert found == Counter((name, round(100 * mean, 1)) for name in names for mean in fine_tuned(name))
+
+
+def test_a_study_belongs_to_the_chain_of_stages_that_its_row_tests(tmp_path):
+    for name in ('configs/recipes', 'docs/data'):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ('_base_', 'laptop', 'studies', 'recipes/demo.py', 'recipes/laptop.py'):
+        (tmp_path / 'configs' / name).symlink_to(ROOT / name)
+    cells = [
+        dict(row=row, column=column, labels=labels, mean=mean)
+        for row, column, labels, mean in (
+            ('aux_vspp', 'finetune', 'all', 0.625), ('aux_vspp', 'probe', 'all', 0.5), ('vspp', 'finetune', '5', 0.25)
+        )
+    ]  # fmt: skip
+    for name, split in (('demo', 'test'), ('weizmann', 'select')):
+        study = dict(name=name, split=split, points=[{}], cells=cells)
+        (tmp_path / 'docs' / 'data' / f'study_{name}.json').write_text(json.dumps(study))
+    tool = load()
+    tool.ROOT = tmp_path
+    assert tool.read_measured() == {'demo': [('demo', 'finetune_after_aux', 62.5)]}
+    _, found = tool.read_chains()
+    ((pretraining, measured),) = [
+        (name, entry) for name, entries in found.items() for entry in entries if entry.get('Measured')
+    ]
+    assert pretraining == 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb' and len(measured['Stages']) == 3
+    assert measured['Metrics'] == {'Top 1 Accuracy': 62.5} and measured['Dataset'] == 'MovingShapes'
+    assert (measured['Study'], measured['Recipe']) == ('configs/studies/demo.py', 'configs/recipes/demo.py')

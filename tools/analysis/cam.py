@@ -21,11 +21,8 @@ from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import load_masks
 from videossl.datasets.transforms import VideoReadError
 from videossl.datasets.transforms.parsing_maps import follow_clip
-from videossl.datasets.video_dataset import open_video
 from videossl.errors import ConfigError
-from videossl.features.protocols import Protocol
-from videossl.registry import TRANSFORMS
-from videossl.visualization import cam_maps, draw_cam_sheet, means_on_masks, sampler_of, write_cam_video
+from videossl.visualization import ClipReader, cam_maps, draw_cam_sheet, means_on_masks, sampler_of, write_cam_video
 from videossl.visualization.cam import METHODS
 from videossl.wrappers import innermost_dataset
 
@@ -80,25 +77,6 @@ def load_model(config: Config, checkpoint: str, method: str, head: str | None, s
                 )
             )
     return init_model(config, checkpoint)
-
-
-class ClipReader:
-    """Reads evenly spread clips of a video as the config's test would, or without one its training, cut from the middle."""
-
-    def __init__(self, config: Config, clips: int) -> None:
-        self.opener, *pipeline = Protocol.like(config, num_clips=clips, crops=1).pipeline()
-        # Inside EachClip a crop leaves a record, which masks can follow.
-        pipeline = [dict(type='EachClip', transforms=[part]) if 'Crop' in part['type'] else part for part in pipeline]
-        self.opener, *self.others = [
-            TRANSFORMS.build(dict(part, _scope_='videossl')) for part in [self.opener, *pipeline]
-        ]
-
-    def __call__(self, filename: str) -> dict:
-        """``inputs``, uint8 [clips, 3, T, H, W], and ``data_samples``."""
-        results = open_video(self.opener, dict(filename=filename, start_index=0, modality='RGB'))
-        for transform in self.others:
-            results = transform(results)
-        return results
 
 
 def means_on_shape(maps: np.ndarray, sample, filename: str) -> tuple[float, float]:

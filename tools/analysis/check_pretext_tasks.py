@@ -1,11 +1,12 @@
 """Does each pretext task learn? Train each on rendered MovingShapes for a few minutes, then test it on unseen ones.
 
-    python tools/analysis/check_pretext_tasks.py [--tasks vcop rspnet]
+    python tools/analysis/check_pretext_tasks.py [--tasks vcop rspnet] [--out docs/data/pretext_tasks.json]
 
 The configs are those of configs/laptop with a narrower net and a short schedule. What is done is not done again. An
 accuracy passes 10 points over chance. The parsing of the human prior passes when the IoU of the shape is twice that of the
 best constant map, the one set of pixels that fits the test videos best, and the mean IoU with the background is better than
-that of calling everything background (which is high, as a shape covers 3 % of a frame).
+that of calling everything background (which is high, as a shape covers 3 % of a frame). tools/make_results.py writes the
+table of docs/results.md from the file of --out.
 """
 
 import argparse
@@ -32,15 +33,18 @@ NUM_TRAIN, NUM_TEST = 320, 320
 
 @dataclass
 class Task:
-    """One pretext task: its config, by accuracy what guessing scores (or the name under which the test measures that),
-    what is set otherwise, where the net's width stands, and the data, and the net and clips, in the config's name."""
+    """One pretext task: its title and config, by accuracy what guessing scores (or the name under which the test measures
+    that), what is set otherwise, where the net's width stands, the data, and the net and clips, in the config's name, and
+    by accuracy what it is, where its name does not say it."""
 
+    title: str
     config: str
     chance: dict[str, float | str]
     options: dict = field(default_factory=dict)
     backbone: str = 'model.backbone'
     data: str = 'videos'
     net: str = 'r3d-10_16x1x1'
+    words: dict[str, str] = field(default_factory=dict)
 
 
 def schedule(epochs: int, repeats: int, lr: float) -> dict:
@@ -55,22 +59,29 @@ def schedule(epochs: int, repeats: int, lr: float) -> dict:
 
 TASKS = {
     'vspp': Task(
+        'VSPP',
         'vspp',
         dict(acc_speed=1 / 4, acc_segment=1 / 4),
         {'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
     'video-pace': Task(
-        'video-pace', dict(acc_speed=1 / 4), {'model.heads.speed.in_channels': 128, **schedule(3, 4, 0.03)}
+        'VideoPace', 'video-pace', dict(acc_speed=1 / 4), {'model.heads.speed.in_channels': 128, **schedule(3, 4, 0.03)}
     ),
-    'vcop': Task('vcop', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
+    'vcop': Task('VCOP', 'vcop', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
     'rspnet': Task(
+        'RSPNet',
         'rspnet',
         dict(acc_motion=1 / 2, acc_appearance=1 / 256),
         {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128, **schedule(5, 4, 0.03)},
+        words=dict(
+            acc_motion='motion: the key at the same speed is nearer',
+            acc_appearance='appearance: the key is the nearest of 256 candidates',
+        ),
     ),
     # In 96 frames a tuple without gaps leaves place for a remote clip in 34 of its 49 places, and the other four
     # operations are equally likely.
     'vcp': Task(
+        'VCP',
         'vcp',
         dict(acc_operation=(1 - 34 / 49 / 5) / 4),
         {
@@ -81,33 +92,41 @@ TASKS = {
     ),
     # 96 frames are enough for the first three rates.
     'rtt': Task(
+        'RTT',
         'rtt',
         dict(acc_transform=1 / 4, acc_rate=1 / 3),
         {'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128, **schedule(3, 4, 0.03)},
     ),
     'speednet': Task(
-        'speednet', dict(acc_speediness=1 / 2), {'model.heads.speediness.in_channels': 128, **schedule(2, 3, 0.03)}
+        'SpeedNet',
+        'speednet',
+        dict(acc_speediness=1 / 2),
+        {'model.heads.speediness.in_channels': 128, **schedule(2, 3, 0.03)},
     ),
-    'psp': Task('psp', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
+    'psp': Task('PSP', 'psp', dict(acc_order=1 / 6), {'model.heads.order.in_channels': 128, **schedule(3, 4, 0.03)}),
     'prp': Task(
+        'PRP',
         'prp',
         dict(acc_rate=1 / 4),
         {'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128, **schedule(2, 3, 0.03)},
     ),
     # The larger class is as good as three tuples in four.
     'shuffle-and-learn': Task(
+        'Shuffle & Learn',
         'shuffle-and-learn',
         dict(acc_tuple=3 / 4),
         {'model.heads.tuple.in_channels': 256, **schedule(4, 10, 0.01)},
         net='caffenet_1x1x1',
     ),
     'opn': Task(
+        'OPN',
         'opn',
         dict(acc_frame_order=1 / 12),
         {'model.heads.order.in_channels': 256, **schedule(5, 10, 0.003)},
         net='caffenet_1x1x1',
     ),
     'human-prior': Task(
+        'human prior',
         'human-prior',
         dict(
             acc_motion=1 / 2,
@@ -123,6 +142,10 @@ TASKS = {
         },
         backbone='model.backbone.backbone',
         data='moving-shapes',
+        words=dict(
+            miou_parts='IoU of the shape; beside it the best fixed map',
+            miou_parsing='mean IoU of shape and background; beside it all background',
+        ),
     ),
 }
 
@@ -131,24 +154,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--tasks', nargs='+', choices=TASKS, default=list(TASKS), help='which; default: all')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/check_pretext_tasks'))
+    parser.add_argument('--out', type=Path, help='JSON file for the results; those of other tasks stay in it')
     args = parser.parse_args()
     videos = args.work_dir / 'moving_shapes'
     write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST)
     print('| task | on unseen videos | | chance | margin in points | minutes |\n|---|---|---|---|---|---|')
     learned = True
     for name in args.tasks:
-        result = run(name, TASKS[name], videos, args.work_dir / name)
-        for accuracy, chance in TASKS[name].chance.items():
-            value = result[f'pretext/{accuracy}']
-            chance = result[f'pretext/{chance}'] if isinstance(chance, str) else chance
-            learned &= value >= {'miou_parts': 2 * chance, 'miou_parsing': chance}.get(accuracy, chance + 0.1)
+        entries = describe(TASKS[name], run(name, TASKS[name], videos, args.work_dir / name))
+        for entry in entries:
+            value, chance = entry['value'], entry['chance']
+            learned &= value >= {'miou_parts': 2 * chance, 'miou_parsing': chance}.get(entry['name'], chance + 0.1)
             print(
-                f'| {name} | {accuracy.removeprefix("acc_")} | {100 * value:.1f} | {100 * chance:.1f} | '
-                f'{100 * (value - chance):+.1f} | {result["seconds"] / 60:.1f} |',
+                f'| {entry["title"]} | {entry["what"]} | {100 * value:.1f} | {100 * chance:.1f} | '
+                f'{100 * (value - chance):+.1f} | {entry["minutes"]:.1f} |',
                 flush=True,
             )
+        if args.out is not None:
+            write(args.out, name, entries)
     if not learned:
         raise SystemExit('not everything was learnt')
+
+
+def describe(task: Task, result: dict[str, float]) -> list[dict]:
+    """One entry for each accuracy of a task: its name and words, value, chance, and the minutes of training."""
+    return [
+        dict(
+            title=task.title,
+            name=name,
+            what=task.words.get(name, name.removeprefix('acc_')),
+            value=result[f'pretext/{name}'],
+            chance=result[f'pretext/{chance}'] if isinstance(chance, str) else chance,
+            minutes=result['seconds'] / 60,
+        )
+        for name, chance in task.chance.items()
+    ]
+
+
+def write(path: Path, name: str, entries: list[dict]) -> None:
+    """Put the entries of a task into the file, in the order of TASKS."""
+    known = json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
+    known[name] = entries
+    ordered = {name: known[name] for name in (*TASKS, *known) if name in known}
+    path.write_text(json.dumps(ordered, indent=1) + '\n', encoding='utf-8')
 
 
 def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:

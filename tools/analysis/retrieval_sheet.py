@@ -4,15 +4,12 @@ python tools/analysis/retrieval_sheet.py train.npz test.npz --data-root FOLDER -
 """
 
 import argparse
-import os
 from pathlib import Path
 
-import numpy as np
-
 from videossl.apis.user_errors import run_command
-from videossl.evaluation.feature_sets import AVERAGES, checkpoint_text, pair_sets, unit_videos
+from videossl.evaluation.feature_sets import AVERAGES, checkpoint_text
 from videossl.features.clip_features import ClipFeatures
-from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
+from videossl.visualization import draw_retrieval_sheet, retrieval_rows
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,43 +27,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def retrieval_rows(
-    gallery: ClipFeatures, queries: ClipFeatures, args: argparse.Namespace, class_names: list[str] | None
-) -> list[RetrievalRow]:
-    """The rows of a sheet; queries that could not be read are none."""
-    sets = pair_sets(gallery, queries)
-    paths = [path for path, readable in zip(gallery.paths, gallery.readable) if readable]
-    places, similarities = nearest(
-        unit_videos(sets.gallery, args.average, args.center),
-        unit_videos(sets.queries, args.average, args.center, sets.readable),
-        args.k,
-    )
-    candidates = np.flatnonzero(sets.readable)
-    if not 1 <= args.queries_shown:
-        raise ValueError(f'--queries-shown must be at least 1, got {args.queries_shown}')
-    shown = np.sort(np.random.default_rng(args.seed).permutation(candidates)[: args.queries_shown])
-
-    def name(label: int) -> str:
-        return class_names[label] if class_names and 0 <= label < len(class_names) else f'class {label}'
-
-    return [
-        RetrievalRow(
-            query=os.path.join(args.data_root, queries.paths[query]),
-            query_class=name(sets.query_labels[query]),
-            neighbours=[os.path.join(args.data_root, paths[place]) for place in places[query]],
-            neighbour_classes=[name(sets.gallery_labels[place]) for place in places[query]],
-            right=[bool(sets.gallery_labels[place] == sets.query_labels[query]) for place in places[query]],
-            similarities=similarities[query].tolist(),
-        )
-        for query in shown
-    ]
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     gallery, queries = ClipFeatures.load(args.gallery), ClipFeatures.load(args.queries)
     names = Path(args.class_names).read_text().splitlines() if args.class_names else None
-    rows = retrieval_rows(gallery, queries, args, names)
+    rows = retrieval_rows(
+        gallery,
+        queries,
+        args.data_root,
+        names,
+        shown=args.queries_shown,
+        k=args.k,
+        average=args.average,
+        center=args.center,
+        seed=args.seed,
+    )
     right = sum(row.right[0] for row in rows)
     title = f'nearest of {len(gallery.paths)} videos by cosine; the nearest one is right for {right} of {len(rows)} queries shown'
     title += f'\n{checkpoint_text(queries)}'

@@ -1,14 +1,16 @@
 from .cam import CamResult, cam_maps, means_on_masks
 from .cam_pictures import draw_cam_sheet, overlay, write_cam_video
 from .clip_labels import Sampling
+from .clip_reader import ClipReader
 from .clip_sheet import ClipSample, draw_clip_sheet, sampler_of, sampling_of, write_clip_sheets
 from .confusion import count_confusions, draw_confusion_matrix
 from .curves import find_runs, plot_curves, read_scalars
 from .embedding_map import draw_embedding_map, embed_in_plane
-from .retrieval_sheet import RetrievalRow, draw_retrieval_sheet, nearest
+from .retrieval_sheet import RetrievalRow, draw_retrieval_sheet, nearest, retrieval_rows
 
 __all__ = [
     'CamResult',
+    'ClipReader',
     'ClipSample',
     'RetrievalRow',
     'Sampling',
@@ -26,6 +28,7 @@ __all__ = [
     'overlay',
     'plot_curves',
     'read_scalars',
+    'retrieval_rows',
     'sampler_of',
     'sampling_of',
     'write_cam_video',

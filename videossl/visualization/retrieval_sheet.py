@@ -1,5 +1,6 @@
 """Retrieval sheets: a query video a row, and its nearest neighbours beside it, framed by right and wrong."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from videossl.checks import check_integer
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
+from videossl.evaluation.feature_sets import pair_sets, unit_videos
+from videossl.features.clip_features import ClipFeatures
 
 from .clip_sheet import thumbnail_row
 from .figures import new_figure
@@ -53,6 +56,59 @@ def nearest(gallery: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
     similarities = queries @ gallery.T
     indices = np.argsort(-similarities, axis=1, kind='stable')[:, :k]
     return indices, np.take_along_axis(similarities, indices, axis=1)
+
+
+def retrieval_rows(
+    gallery: ClipFeatures,
+    queries: ClipFeatures,
+    data_root: str = '',
+    class_names: Sequence[str] | None = None,
+    *,
+    shown: int = 8,
+    k: int = 5,
+    average: str = 'features',
+    center: bool = False,
+    seed: int = 0,
+) -> list[RetrievalRow]:
+    """The rows of a sheet; queries that could not be read are none.
+
+    Args:
+        gallery, queries: features with labels.
+        data_root: folder that their paths are relative to.
+        class_names: words by label.
+        shown: number of queries, drawn at random.
+        k: neighbours of each.
+        average, center: see :func:`~videossl.evaluation.feature_sets.unit_videos`.
+        seed: of the choice of queries.
+
+    Raises:
+        ValueError: the two sets do not fit, or ``shown`` is not positive.
+    """
+    if shown < 1:
+        raise ValueError(f'the number of queries to show must be at least 1, got {shown}')
+    sets = pair_sets(gallery, queries)
+    paths = [path for path, readable in zip(gallery.paths, gallery.readable) if readable]
+    places, similarities = nearest(
+        unit_videos(sets.gallery, average, center), unit_videos(sets.queries, average, center, sets.readable), k
+    )
+    candidates = np.flatnonzero(sets.readable)
+    chosen = np.sort(np.random.default_rng(seed).permutation(candidates)[:shown])
+    return [
+        RetrievalRow(
+            query=os.path.join(data_root, queries.paths[query]),
+            query_class=class_name(sets.query_labels[query], class_names),
+            neighbours=[os.path.join(data_root, paths[place]) for place in places[query]],
+            neighbour_classes=[class_name(sets.gallery_labels[place], class_names) for place in places[query]],
+            right=[bool(sets.gallery_labels[place] == sets.query_labels[query]) for place in places[query]],
+            similarities=similarities[query].tolist(),
+        )
+        for query in chosen
+    ]
+
+
+def class_name(label: int, class_names: Sequence[str] | None = None) -> str:
+    """A class in words; its number where there are none."""
+    return class_names[label] if class_names and 0 <= label < len(class_names) else f'class {label}'
 
 
 def thumbnail(filename: str, size: int = 96) -> np.ndarray:

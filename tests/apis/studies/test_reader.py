@@ -30,6 +30,7 @@ def paths(file: Path) -> set[str]:
 def test_every_ready_study_lays_out_all_rows_with_every_setting_in_its_place(name, tmp_path, videos):
     lists = [f'{split}={split if split == "test" else "train"}.txt' for split in ('pretrain', 'train', 'test')]
     (videos / 'masks').mkdir()
+    (videos / 'few.txt').write_text((videos / 'train.txt').read_text())  # a list that the demo has
     study = read_study(
         parse_args(
             [

@@ -113,8 +113,19 @@ def test_a_question_is_answered_in_words_with_how_sure_it_is(stand_in, run):
     line = next(line for line in output.splitlines() if 'VSPP against from scratch' in line)
     assert line.startswith('Probably, it pays: ') and '+10.0 ± 0.0 points' in line
     assert '3 seeds; the interval allows for 4 comparisons' in line and '6 test videos' in line
+
+
+def test_one_seed_has_standard_errors_and_says_what_it_does_not_tell(stand_in, run, tmp_path):
+    arguments = ['--rows', 'scratch', 'vspp', 'aux_vspp', '--columns', 'finetune']
     _, output, _ = run('--seeds', '0', *arguments, more=QUESTION)
-    assert 'One seed decides nothing' in output
+    text = (tmp_path / 'work' / 'results.md').read_text()
+    # sqrt(0.5 (1 - 0.5) / 6), and of the difference to scratch sqrt((0.5 (1 - 0.5) + 0.4 (1 - 0.4)) / 6)
+    assert '| VSPP | 50.0 (20.4) |' in text and 'one seed; in brackets the standard error over the test videos' in text
+    assert 'Differences in points' not in text and 'largest binomial' not in text
+    line = next(line for line in output.splitlines() if line.startswith('Fine-tuning, right on 6 test videos'))
+    assert 'VSPP 50.0 %, from scratch 40.0 %. The difference, +10.0 points, has a standard error of 28.6.' in line
+    assert line.endswith('The choice of the test videos may explain it.')
+    assert output.count('One seed does not tell how much the seed matters; --seeds 0 1 2 does.') == 1
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,10 @@ class Display:
 
     Args:
         console: the terminal or file.
+        bars: where bars are drawn; None: bars of its own.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, bars: Progress | None = None) -> None:
         self.console = console
         self.narrow = console.is_terminal and console.width < 110
         columns = (
@@ -34,7 +35,7 @@ class Display:
             TimeRemainingColumn(),
             TextColumn('{task.fields[note]}', markup=False),
         )
-        self.bars = Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
+        self.bars = bars or Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line without breaking it, so that paths stay whole."""

@@ -29,7 +29,8 @@ from .few_labels import write_few_labels
 
 STUDY_KEYS = {
     'recipe', 'rows', 'columns', 'baseline', 'seeds', 'split', 'ann_files', 'options', 'grid', 'few_labels', 'views',
-    'protocol', 'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned'
+    'protocol', 'render', 'group', 'held_out', 'chosen', 'answer', 'notes', 'keep_finetuned',
+    'column_titles'
 }  # fmt: skip
 ROW_KEYS = {'title', 'features', 'untrained', 'finetune', 'against', 'needs'}
 COLUMNS = {'probe': 'linear probe', 'knn': 'kNN', 'R@1': 'R@1', 'R@5': 'R@5', 'finetune': 'fine-tuning'}

@@ -16,7 +16,6 @@ VERDICTS = {
     'open': 'No difference was shown',
     'probably worse': 'Probably it does harm',
     'worse': 'It does harm',
-    'unknown': 'One seed decides nothing',
 }
 
 
@@ -62,10 +61,13 @@ def cell_of(results: dict, row: str, point: int, column: str, labels: str = ALL)
 
 
 def number(cell: dict | None, seeds: int) -> str:
-    """``71.2 ± 3.4``, in per cent; with the number of seeds that are done, where some are not."""
+    """``71.2 ± 3.4``, in per cent; with the number of seeds that are done, where some are not. For a study of one seed
+    ``71.2 (2.3)``, the standard error being in brackets."""
     if cell is None:
         return '-'
     text = f'{100 * cell["mean"]:.1f}'
+    if seeds == 1 and 'standard_error' in cell:
+        return f'{text} ({100 * cell["standard_error"]:.1f})'
     if cell['low'] is not None:
         text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
     return text if cell['number'] == seeds else f'{text} ({cell["number"]} of {seeds} seeds)'
@@ -77,10 +79,12 @@ def signed(entry: dict) -> str:
     return text if entry['low'] is None else f'{text} ± {100 * (entry["high"] - entry["mean"]):.1f}'
 
 
-def intervals(results: dict) -> str:
-    """The note that explains the ±."""
+def intervals(results: dict, one_seed: str = 'in brackets') -> str:
+    """The note that explains the ±, or for one seed what is shown in brackets or as bars."""
     count = len(results['seeds'])
-    return 'one seed, so without intervals' if count == 1 else f'mean ± half of the 95 % t-interval over {count} seeds'
+    if count == 1:
+        return f'one seed; {one_seed} the standard error over the test videos'
+    return f'mean ± half of the 95 % t-interval over {count} seeds'
 
 
 def main_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
@@ -107,13 +111,14 @@ def main_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
                 '',
             ]
         )
-        rows.append(
-            [
-                'largest binomial standard error',
-                *('-' if error is None else f'{100 * error:.1f}' for error in errors),
-                '',
-            ]
-        )
+        if seeds > 1:
+            rows.append(
+                [
+                    'largest binomial standard error',
+                    *('-' if error is None else f'{100 * error:.1f}' for error in errors),
+                    '',
+                ]
+            )
     title = f'Accuracy in per cent on {results["test_videos"]} {test_name(results)} ({intervals(results)})'
     return title, ['', *results['columns'].values(), 'minutes'], rows
 
@@ -148,10 +153,10 @@ def few_label_tables(results: dict) -> list[tuple[str, list[str], list[list[str]
 
 
 def difference_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
-    """Title, header and rows of the differences."""
+    """Title, header and rows of the differences; no rows for one seed, which leaves nothing to pair."""
     found: dict[tuple, dict[str, str]] = {}
     for entry in results['differences']:
-        if entry['labels'] == ALL:
+        if entry['labels'] == ALL and len(results['seeds']) > 1:
             text = signed(entry) + (' *' if entry['excludes_zero'] else '')
             found.setdefault((entry['row'], entry['point'], entry['against']), {})[entry['column']] = text
     rows = [
@@ -169,20 +174,46 @@ def answer_lines(results: dict) -> list[str]:
     """The answer in one sentence, and how certain it is."""
     lines = []
     for answer in results['answers']:
+        if answer['verdict'] == 'unknown':
+            lines.append(one_seed_line(answer, results))
+            continue
         labels = 'all labels' if answer['labels'] == ALL else f'{answer["labels"]} labels per class'
         what = (
             f'{results["titles"][answer["row"]]} against {results["titles"][answer["against"]]}, '
             f'{results["columns"][answer["column"]]}, {labels}'
         )
         lines.append(f'{VERDICTS[answer["verdict"]]}: {what}: {signed(answer)} points. {how_sure(answer, results)}')
+    if any(answer['verdict'] == 'unknown' for answer in results['answers']):
+        lines.append('One seed does not tell how much the seed matters; --seeds 0 1 2 does.')
     return lines
+
+
+def one_seed_line(answer: dict, results: dict) -> str:
+    """What a comparison says whose rows have one seed in common: only the test videos' share of chance is known."""
+    cells = [
+        cell_of(results, row, answer['point'], answer['column'], answer['labels'])
+        for row in (answer['row'], answer['against'])
+    ]
+    both = ', '.join(
+        f'{results["titles"][cell["row"]]} {100 * cell["mean"]:.1f} %' for cell in cells if cell is not None
+    )
+    column = results['columns'][answer['column']]
+    labels = '' if answer['labels'] == ALL else f' with {answer["labels"]} labels per class'
+    mean, error = answer['mean'], answer['standard_error']
+    sure = (
+        'Other test videos of this kind would most likely show it, too'
+        if abs(mean) > 2 * error
+        else 'The choice of the test videos may explain it'
+    )
+    return (
+        f'{column[0].upper()}{column[1:]}{labels}, right on {results["test_videos"]} {test_name(results)}: {both}. The '
+        f'difference, {100 * mean:+.1f} points, has a standard error of {100 * error:.1f}. {sure}.'
+    )
 
 
 def how_sure(answer: dict, results: dict) -> str:
     """One or two sentences on the evidence for a verdict."""
     seeds, videos, error = answer['number'], results['test_videos'], 100 * answer['standard_error']
-    if answer['verdict'] == 'unknown':
-        return 'Run at least three seeds: --seeds 0 1 2.'
     compared = len(results['answers'])
     level = f'{seeds} seeds; the interval allows for {compared} comparisons' if compared > 1 else f'{seeds} seeds'
     if answer['verdict'] == 'open':
@@ -252,7 +283,7 @@ def markdown(results: dict, tables: list) -> str:
     if results['warnings']:
         lines += ['## Warnings', '', *(f'- {line}' for line in results['warnings']), '']
     for title, header, rows in tables:
-        lines += [f'## {title}', '', *_markdown_table(header, rows), '']
+        lines += [f'## {title}', '', *markdown_table(header, rows), '']
     if results['cells']:
         lines += ['![accuracies with intervals](results.png)', '']
     lines += ['## What was chosen, and on what', '', *(f'- {line}' for line in choices(results)), '']
@@ -270,7 +301,8 @@ def markdown(results: dict, tables: list) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
     return ['| ' + ' | '.join(line) + ' |' for line in (header, ['---'] * len(header), *rows)]
 
 
@@ -301,11 +333,18 @@ def draw(results: dict, path: Path) -> None:
             _draw_bars(axes, results, column, rows, labelled=place % columns == 0)
         axes.grid(alpha=0.3)
     figure.suptitle(
-        f'{results["name"]}: per cent of {results["test_videos"]} {test_name(results)}, {intervals(results)}',
+        f'{results["name"]}: per cent of {results["test_videos"]} {test_name(results)}, {intervals(results, "bars:")}',
         fontsize=10,
     )
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=130, format='png')
+
+
+def half_bar(results: dict, cell: dict) -> float | None:
+    """Half of a cell's error bar, in points: of the interval over the seeds; for a study of one seed the standard error."""
+    if len(results['seeds']) == 1:
+        return 100 * cell['standard_error']
+    return None if cell['low'] is None else 100 * (cell['high'] - cell['mean'])
 
 
 def _draw_bars(axes, results: dict, column: str, rows: list[tuple[str, int]], labelled: bool) -> None:
@@ -313,7 +352,7 @@ def _draw_bars(axes, results: dict, column: str, rows: list[tuple[str, int]], la
         cell = cell_of(results, row, point, column)
         if cell is None:
             continue
-        half = None if cell['low'] is None else 100 * (cell['high'] - cell['mean'])
+        half = half_bar(results, cell)
         axes.errorbar(100 * cell['mean'], place, xerr=half, fmt='o', capsize=3, color=f'C{place % 10}')
         axes.plot(
             [100 * value for value in cell['values'].values()],
@@ -342,7 +381,7 @@ def _draw_curve(axes, results: dict, column: str, rows: list[tuple[str, int]]) -
         ]
         if len(found) < 2:
             continue
-        halves = [0 if cell['low'] is None else 100 * (cell['high'] - cell['mean']) for _, cell in found]
+        halves = [half_bar(results, cell) or 0 for _, cell in found]
         axes.errorbar(
             [x for x, _ in found],
             [100 * cell['mean'] for _, cell in found],

@@ -20,14 +20,8 @@ from videossl.version import __version__
 from ..recipes.report import NEAR_CHANCE
 from ..recipes.stage import Stage
 from .reader import COLUMNS, Run, Study, short
-from .tasks import FeatureTask, StageTask, Task
+from .tasks import METRICS, FeatureTask, StageTask, Task
 
-METRICS = {
-    'probe': ('linear_probe', 'top1'),
-    'knn': ('knn', 'top1'),
-    'R@1': ('retrieval', 'R@1'),
-    'R@5': ('retrieval', 'R@5'),
-}
 PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmaction2', 'numpy', 'scikit-learn', 'scipy')
 ALL = 'all'
 
@@ -62,7 +56,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         classes=study.num_classes,
         chance=study.chance,
         titles={name: row.title for name, row in study.rows.items()},
-        columns={name: COLUMNS[name] for name in study.columns},
+        columns={name: study.config.get('column_titles', {}).get(name, COLUMNS[name]) for name in study.columns},
         label_counts=study.counts,
         points=study.points,
         baseline={column: study.baseline(column) for column in study.columns},

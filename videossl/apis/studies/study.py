@@ -13,6 +13,7 @@ from rich.console import Console
 from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
+from ..recipes.runner import Display
 from ..recipes.stage import write_whole
 from .reader import COLUMNS, SPLITS, Study, read_study
 from .report import reason, write_report
@@ -113,9 +114,8 @@ def main(argv: list[str] | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False)
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
+    display = Display(console)
+    say = display.say
 
     try:
         study = read_study(args)
@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
                 write_report(collect(study, tasks, commands, failed), Path(study.work_dir), console if final else None)
 
             try:
-                failed.update(run_tasks(tasks, args.jobs, say, lambda task: report(final=False)))
+                failed.update(run_tasks(tasks, args.jobs, display, lambda task: report(final=False)))
             finally:
                 report(final=True)
         if failed:

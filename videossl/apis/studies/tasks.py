@@ -14,13 +14,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from rich.progress import TaskID
+
 from videossl.errors import ConfigError
 
 from ..recipes.report import pretext_accuracies
 from ..recipes.runner import Display, has_ended, run_stage, stop
 from ..recipes.stage import Stage, write_whole
 
-STATUS_SECONDS = 60  # between two lines that say how far the running tasks are
+STATUS_SECONDS = 60  # between two lines that say how far the running tasks are, where the output goes to a file
+# By the column of a study, the evaluation of features and its figure.
+METRICS = {
+    'probe': ('linear_probe', 'top1'),
+    'knn': ('knn', 'top1'),
+    'R@1': ('retrieval', 'R@1'),
+    'R@5': ('retrieval', 'R@5'),
+}
 
 
 class Stopped(Exception):
@@ -28,17 +37,28 @@ class Stopped(Exception):
 
 
 class TaskDisplay(Display):
-    """Receives the progress of a stage, and ends the stage when the study is stopped."""
+    """Receives the progress of a task, shows it as a bar on a terminal, and ends the task when the study is stopped.
 
-    def __init__(
-        self, stopping: threading.Event
-    ) -> None:  # without a console: several at a time would draw over each other
+    Args:
+        title: of the task.
+        shared: has the console, and the bars of all tasks that run.
+        stopping: set when the study is to end.
+    """
+
+    def __init__(self, title: str, shared: Display, stopping: threading.Event) -> None:
+        super().__init__(shared.console, shared.bars)
+        self.of = title
         self.stopping = stopping
         self.progress = ''
+        self.drawn: list[TaskID] = []
 
     def begin(self, title: str, log: Path) -> None:
         """A command starts."""
         self.progress = 'starting'
+        if self.console.is_terminal:
+            what = title.rpartition(': ')[2]  # without the name of the stage, which the task's title has
+            super().begin(self.of if self.of.endswith(what) else f'{self.of}: {what}', log)
+            self.drawn.append(self.bar)
 
     def update(self, progress_file: Path) -> None:
         """Read what the command has written about itself.
@@ -48,9 +68,16 @@ class TaskDisplay(Display):
         """
         if self.stopping.is_set():
             raise Stopped
-        if progress_file.exists():
+        if self.console.is_terminal:
+            super().update(progress_file)
+        elif progress_file.exists():
             state = json.loads(progress_file.read_text())
             self.progress = f'{state["done"]}/{state["total"]}'
+
+    def end(self) -> None:
+        """Remove the bars: a line says that the task is done."""
+        for bar in self.drawn:
+            self.bars.remove_task(bar)
 
 
 @dataclass(eq=False)
@@ -86,6 +113,10 @@ class StageTask:
     def seconds(self) -> float:
         """Time that it took."""
         return self.stage.read_state()['seconds']
+
+    def outcome(self) -> dict[str, float]:
+        """What a line says of it when it is done."""
+        return {**self.accuracies, **self.stage.read_state().get('metrics', {})}
 
     @cached_property
     def accuracies(self) -> dict[str, float]:
@@ -152,6 +183,12 @@ class FeatureTask:
         """Time that it took."""
         return json.loads(self.path.read_text())['seconds']
 
+    def outcome(self) -> dict[str, float]:
+        """What a line says of it when it is done."""
+        results = (self.results() or {}).get('all', {})
+        found = {name: results.get(part, {}).get(metric) for name, (part, metric) in METRICS.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
     def check(self) -> None:
         """Nothing can be wrong that its stage's check has not found."""
 
@@ -170,7 +207,7 @@ class FeatureTask:
         job_file = folder / 'features_job.json'
         write_whole(job_file, json.dumps(job, indent=2))
         log = folder / 'features.log'
-        display.progress = 'extracting'
+        display.begin('features', log)
         with open(log, 'a') as output:
             process = subprocess.Popen(
                 [sys.executable, '-m', 'videossl.apis.studies.features', str(job_file)],
@@ -191,9 +228,7 @@ class FeatureTask:
 Task = StageTask | FeatureTask
 
 
-def run_tasks(
-    tasks: Sequence[Task], jobs: int, say: Callable[[str], None], finished: Callable[[Task], None]
-) -> dict[str, str]:
+def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Callable[[Task], None]) -> dict[str, str]:
     """Run the tasks that are not done, as many at a time as there are jobs.
 
     A task that fails does not stop the others, except those that need it. Ctrl-C ends the running commands, which save
@@ -202,7 +237,7 @@ def run_tasks(
     Args:
         tasks: each after those that it needs.
         jobs: how many at a time. Each gets its share of the cores.
-        say: prints a line.
+        display: prints lines, and on a terminal bars.
         finished: called with each task that is done, from one thread at a time.
 
     Returns:
@@ -211,7 +246,7 @@ def run_tasks(
     waiting = [task for task in tasks if not task.done()]
     total, before = len(tasks), len(tasks) - len(waiting)
     if before:
-        say(f'{before} of {total} steps were done before')
+        display.say(f'{before} of {total} steps were done before')
     failed: dict[Task, str] = {}
     running: dict[Future, tuple[Task, TaskDisplay]] = {}
     times: dict[str, list[float]] = {}
@@ -220,36 +255,48 @@ def run_tasks(
             times.setdefault(task.kind, []).append(task.seconds())
     stopping, last_status = threading.Event(), time.monotonic()
     pool = ThreadPoolExecutor(jobs, initializer=take_cores, initargs=(jobs, itertools.count()))
+
+    def minutes_left() -> str:
+        left = _seconds_left([*waiting, *(task for task, _ in running.values())], times) / jobs
+        return f', about {left / 60:.0f} minutes left' if left else ''
+
     try:
-        while waiting or running:
-            for task in list(waiting):
-                if any(need in failed for need in task.needs):
-                    waiting.remove(task)
-                    failed[task] = 'a step that it needs failed'
-                elif len(running) < jobs and not any(need in waiting or _runs(need, running) for need in task.needs):
-                    waiting.remove(task)
-                    display = TaskDisplay(stopping)
-                    running[pool.submit(task.run, display)] = task, display
-                    say(f'{task.title}: started')
-            ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
-            for future in ended:
-                task, _ = running.pop(future)
-                error = future.exception()
-                if isinstance(error, (RuntimeError, ConfigError, OSError)):
-                    failed[task] = str(error)
-                    say(f'{task.title}: failed\n{error}')
-                    continue
-                future.result()
-                times.setdefault(task.kind, []).append(task.seconds())
-                done = total - len(waiting) - len(running) - len(failed)
-                say(f'{task.title}: done in {task.seconds() / 60:.1f} minutes ({done} of {total} steps)')
-                finished(task)
-            if running and time.monotonic() - last_status >= STATUS_SECONDS:
-                last_status = time.monotonic()
-                say('  '.join(f'{task.title} {display.progress}' for task, display in running.values()))
-                left = _seconds_left([*waiting, *(task for task, _ in running.values())], times) / jobs
-                if left:
-                    say(f'{total - len(waiting) - len(running)} of {total} steps; about {left / 60:.0f} minutes left')
+        with display.bars:
+            while waiting or running:
+                for task in list(waiting):
+                    if any(need in failed for need in task.needs):
+                        waiting.remove(task)
+                        failed[task] = 'a step that it needs failed'
+                    elif len(running) < jobs and not any(
+                        need in waiting or _runs(need, running) for need in task.needs
+                    ):
+                        waiting.remove(task)
+                        shown = TaskDisplay(task.title, display, stopping)
+                        running[pool.submit(task.run, shown)] = task, shown
+                        if not display.console.is_terminal:
+                            display.say(f'{task.title}: started')
+                ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    task, shown = running.pop(future)
+                    shown.end()
+                    error = future.exception()
+                    if isinstance(error, (RuntimeError, ConfigError, OSError)):
+                        failed[task] = str(error)
+                        display.say(f'{task.title}: failed\n{error}')
+                        continue
+                    future.result()
+                    times.setdefault(task.kind, []).append(task.seconds())
+                    done = total - len(waiting) - len(running) - len(failed)
+                    outcome = ''.join(f'  {name} {value:.3f}' for name, value in task.outcome().items())
+                    display.say(
+                        f'{task.title}: done in {task.seconds() / 60:.1f} minutes '
+                        f'({done} of {total} steps{minutes_left()}){outcome}'
+                    )
+                    finished(task)
+                if running and not display.console.is_terminal and time.monotonic() - last_status >= STATUS_SECONDS:
+                    last_status = time.monotonic()
+                    display.say('  '.join(f'{task.title} {shown.progress}' for task, shown in running.values()))
+                    display.say(f'{total - len(waiting) - len(running)} of {total} steps{minutes_left()}')
     finally:
         stopping.set()
         pool.shutdown(wait=True, cancel_futures=True)

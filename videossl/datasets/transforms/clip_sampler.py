@@ -127,6 +127,10 @@ class ClipSampler(Transform):
         """Which frames of a clip the pretext task has altered, bool [T]: a clip sheet highlights them."""
         return np.zeros(self.clip_len, dtype=bool)
 
+    def ceilings(self) -> dict[str, float]:
+        """By the name of a label, the highest accuracy that a head can reach where the clips do not always show it."""
+        return {}
+
 
 class PaceSampler(ClipSampler):
     """Base of the samplers whose clips have a speed as a whole, with the label ``gt_speed``, the speed minus 1."""

@@ -114,3 +114,9 @@ class SampleSegmentPace(ClipSampler):
         if 'gt_speed' not in labels or 'gt_segment' not in labels or int(labels['gt_speed'][view]) == 0:
             return super().altered_positions(labels, view)
         return self._steps(int(labels['gt_segment'][view]), int(labels['gt_speed'][view])) > 1
+
+    def ceilings(self) -> dict[str, float]:
+        if self.ignore_segment_at_speed_one:
+            return {}
+        # At natural speed, one clip in num_speeds, a segment can only be guessed.
+        return dict(gt_segment=1 - (1 - 1 / self.num_segments) / self.num_speeds)

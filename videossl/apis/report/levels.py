@@ -1,0 +1,47 @@
+"""What guessing gives, and what cannot be passed, for the quantities that a run logs."""
+
+from typing import Any
+
+from mmengine.registry import DefaultScope
+
+from videossl.registry import MODELS
+from videossl.visualization import sampler_of
+
+from .work_folder import Notes, RunFolder
+
+
+def chance_levels(run: RunFolder, notes: Notes) -> dict[str, float]:
+    """Accuracy of guessing among equally likely classes, by name, as far as the config tells the number of classes."""
+    model = run.config.get('model') or {}
+    found: dict[str, float] = {}
+    classes = (model.get('cls_head') or {}).get('num_classes')
+    if isinstance(classes, int) and classes > 0:
+        for prefix in ('top{}_acc', 'acc/top{}'):
+            found.update({prefix.format(number): min(1.0, number / classes) for number in (1, 5)})
+    for head in built_heads(run, notes):
+        if isinstance(getattr(head, 'num_classes', None), int) and isinstance(getattr(head, 'name', None), str):
+            found[f'acc_{head.name}'] = 1 / head.num_classes
+    return found
+
+
+def ceiling_levels(run: RunFolder, notes: Notes) -> dict[str, float]:
+    """The highest accuracy that a head can reach, by name, where its sampler says that some labels cannot be seen."""
+    pipeline = run.dataset('train').get('pipeline') or []
+    sampler = notes.attempt(f'{run.name}: the sampler in its config', None, sampler_of, pipeline)
+    highest = {} if sampler is None else sampler.ceilings()
+    return {
+        f'acc_{head.name}': highest[head.label]
+        for head in built_heads(run, notes)
+        if getattr(head, 'label', None) in highest
+    }
+
+
+def built_heads(run: RunFolder, notes: Notes) -> list[Any]:
+    """The heads of a pretraining's config."""
+    heads = (run.config.get('model') or {}).get('heads') or {}
+
+    def build() -> list[Any]:
+        with DefaultScope.overwrite_default_scope('videossl'):
+            return [MODELS.build(dict(head)) for head in heads.values()]
+
+    return notes.attempt(f'{run.name}: the heads in its config', [], build) if isinstance(heads, dict) else []
