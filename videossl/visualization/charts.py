@@ -64,8 +64,9 @@ def draw_curves(title: str, curves: Sequence[Curve], levels: Sequence[tuple[str,
             figure.scatter(source=_source(data), x='x', y='y', size=8, **style)
         else:
             figure.line(source=_source(data), x='x', y='y', **style)
+    ends = [place for curve in curves for place in (min(curve.x), max(curve.x))]
     for name, value, dash in levels:
-        _level(figure, name, value, dash)
+        _level(figure, name, value, dash, min(ends), max(ends))
     _hover(figure, [('', '@name'), ('iteration', '@x{0}'), ('value', '@y{0.0000}')])
     return figure
 
@@ -93,7 +94,9 @@ def draw_estimates(title: str, rows: Sequence[Estimate], guessing: float | None 
         source=_source(strokes), x='value', y='name', marker='dash', angle=math.pi / 2, size=12, color='#888888'
     )
     if guessing is not None:
-        _level(figure, 'guessing', guessing, GUESSING, upright=True)
+        line = dict(x=[guessing, guessing], y=[names[-1], names[0]])
+        figure.line(source=_source(line), x='x', y='y', line_dash=GUESSING, line_color='#888888', line_width=1.5)
+        figure.title.text += f'; {GUESSING}: guessing {guessing:g}'
     _hover(figure, [('', '@name'), ('per cent', '@value{0.0}'), ('interval', '@interval')], [shown])
     return figure
 
@@ -132,7 +135,7 @@ def draw_few_labels(
         )
         figure.segment(source=_source(ends), x0='x', x1='x', y0='low', y1='high', color=colour, line_width=1.5)
     if guessing is not None:
-        _level(figure, 'guessing', guessing, GUESSING)
+        _level(figure, 'guessing', guessing, GUESSING, 0, len(labels) - 1)
     _hover(figure, [('', '@name'), ('labels', '@labels'), ('per cent', '@y{0.0}'), ('interval', '@interval')])
     return figure
 
@@ -242,19 +245,10 @@ def _hover(figure: Any, tooltips: Any, renderers: Sequence[Any] | None = None) -
         figure.height += 20 * math.ceil(len(legend.items) / 2) + 10
 
 
-def _level(figure: Any, name: str, value: float, dash: str, upright: bool = False) -> None:
-    """A straight line over the whole chart, in the legend where there is one, else in the title."""
-    from bokeh.models import Span
-
-    figure.add_layout(
-        Span(
-            location=value,
-            dimension='height' if upright else 'width',
-            line_dash=dash,
-            line_color='#888888',
-            line_width=1.5,
-        )
-    )
+def _level(figure: Any, name: str, value: float, dash: str, first: float, last: float) -> None:
+    """A horizontal line, which the title explains."""
+    line = dict(x=[first, last], y=[value, value], name=[name, name])
+    figure.line(source=_source(line), x='x', y='y', line_dash=dash, line_color='#888888', line_width=1.5)
     figure.title.text += f'; {dash}: {name} {value:g}'
 
 

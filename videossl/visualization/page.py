@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+NUMBER = re.compile(r'[-+\u2212]?(\d|$)')
 TEMPLATE = Path(__file__).with_name('page.html.jinja')
 MISSING = 'a report page needs jinja2 and bokeh: pip install "jinja2>=3.1" "bokeh>=3.9"'
 
@@ -65,6 +66,11 @@ class Table:
     rows: Sequence[Sequence[Any]]
     title: str = ''
     folded: bool = False
+
+    def words(self) -> list[bool]:
+        """Of each column whether it holds words, which are set to the left; numbers are set to the right."""
+        columns = [[str(row[place]) for row in self.rows if place < len(row)] for place in range(len(self.header))]
+        return [any(cell and not NUMBER.match(cell) for cell in cells) for cells in columns]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from videossl.errors import ConfigError
 from videossl.files import whole_file
 from videossl.visualization.page import Items, Problem, Section, render_page, require_packages
 
+from ..user_errors import run_command
 from . import sections
 from .pictures import Deadline, NotHere, Pictures
 from .work_folder import WorkFolder
@@ -99,7 +100,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/report.py``."""
+    """Write the page, and say where; errors are raised as they are."""
     args = parse_args(argv)
     path = write_html_report(args.work_dir, args.out, args.seconds)
     print(f'report: {path} ({path.stat().st_size / 1e6:.1f} MB)')
+
+
+def command() -> None:
+    """``tools/report.py`` and ``videossl-report``."""
+    run_command(main, own_errors=True)
