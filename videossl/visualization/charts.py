@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 MOST_POINTS = 400  # of a curve; more cannot be told apart on a screen
-MOST_IN_LEGEND = 8
+MOST_IN_LEGEND = 14
 # Told apart on white and on black, and by most colour-blind people.
 COLOURS = ('#3b82d6', '#e07b1f', '#1f9e77', '#c25ba5', '#8c7ae6', '#b8860b', '#d1495b', '#5c8a8a', '#7a9a3a', '#888888')
 MARKERS = ('circle', 'square', 'triangle', 'diamond', 'inverted_triangle', 'star', 'plus', 'cross', 'hex', 'asterisk')
@@ -58,17 +58,25 @@ def draw_curves(title: str, curves: Sequence[Curve], levels: Sequence[tuple[str,
         x, y = thinned(curve.x, curve.y)
         number = names.index(curve.name)
         legend = {} if len(names) > MOST_IN_LEGEND else dict(legend_label=curve.name)
-        style = dict(color=COLOURS[number % len(COLOURS)], line_width=2, **legend)
+        style = dict(color=COLOURS[number % len(COLOURS)], line_width=2, line_dash=dash_of(number), **legend)
         data = dict(x=x, y=y, name=[curve.name] * len(x))
         if len(x) == 1:
-            figure.scatter(source=_source(data), x='x', y='y', size=8, **style)
+            figure.scatter(source=_source(data), x='x', y='y', size=8, **style)  # a line of one point is invisible
         else:
             figure.line(source=_source(data), x='x', y='y', **style)
     ends = [place for curve in curves for place in (min(curve.x), max(curve.x))]
+    first, last = min(ends), max(ends)
+    if first == last:
+        first, last = first - 0.5, last + 0.5
     for name, value, dash in levels:
-        _level(figure, name, value, dash, min(ends), max(ends))
+        _level(figure, name, value, dash, first, last)
     _hover(figure, [('', '@name'), ('iteration', '@x{0}'), ('value', '@y{0.0000}')])
     return figure
+
+
+def dash_of(number: int) -> str:
+    """Tells curves of the same colour apart."""
+    return ('solid', 'dashdot', 'dotdash')[number // len(COLOURS) % 3]
 
 
 def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
@@ -117,7 +125,7 @@ def draw_few_labels(
     figure.xaxis.major_label_overrides = dict(enumerate(labels))
     for number, curve in enumerate(curves):
         # Shifted, so that the bars do not hide each other.
-        shift = 0.03 * (number - (len(curves) - 1) / 2)
+        shift = 0.2 * ((number + 0.5) / len(curves) - 0.5)
         colour = COLOURS[number % len(COLOURS)]
         legend = {} if len(curves) > MOST_IN_LEGEND else dict(legend_label=curve[0].name)
         data = dict(
@@ -127,7 +135,7 @@ def draw_few_labels(
             labels=[labels[int(row.place)] for row in curve],
             interval=[_interval_text(row) for row in curve],
         )
-        figure.line(source=_source(data), x='x', y='y', color=colour, line_width=2, **legend)
+        figure.line(source=_source(data), x='x', y='y', color=colour, line_width=2, line_dash=dash_of(number), **legend)
         figure.scatter(source=_source(data), x='x', y='y', size=7, color=colour, **legend)
         known = [row for row in curve if row.low is not None]
         ends = dict(

@@ -28,10 +28,10 @@ class Text:
 
 @dataclass
 class Problem:
-    """A paragraph about something that is missing or damaged."""
+    """Sentences about what is missing, damaged or doubtful."""
 
     kind: ClassVar[str] = 'problem'
-    text: str
+    lines: Sequence[str]
 
 
 @dataclass
@@ -80,6 +80,15 @@ class Code:
     kind: ClassVar[str] = 'code'
     text: str
     title: str = ''
+
+
+@dataclass
+class Folded:
+    """Parts that are closed until their title is clicked."""
+
+    kind: ClassVar[str] = 'folded'
+    title: str
+    parts: Sequence[Any]
 
 
 @dataclass

@@ -81,7 +81,7 @@ def _section(work: WorkFolder, title: str, build: Callable[[], Section | None], 
         return None
     except Exception as error:  # the other sections are worth a page
         work.notes.note(f'section "{title}"', f'{type(error).__name__}: {error}')
-        return Section(title, [Problem(f'This section could not be made: {type(error).__name__}: {error}')])
+        return Section(title, [Problem([f'This section could not be made: {type(error).__name__}: {error}'])])
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

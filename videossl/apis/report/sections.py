@@ -19,7 +19,7 @@ from videossl.visualization.charts import (
     draw_minutes,
 )
 from videossl.visualization.curves import PANELS
-from videossl.visualization.page import Chart, Code, Facts, Items, Problem, Section, Table, Text
+from videossl.visualization.page import Chart, Code, Facts, Folded, Items, Problem, Section, Table, Text
 
 from ..doctor.machine import list_versions, repairs
 from ..studies import report as study_report
@@ -54,8 +54,8 @@ def study_parts(work: WorkFolder) -> list:
     def add(what: str, make: Callable[[], list]) -> None:
         parts.extend(work.notes.attempt(f'results.json: {what}', [], make))
 
-    add('its failures and warnings', lambda: study_problems(results))
     add('its answers', lambda: [Items(study_report.answer_lines(results) + study_report.selection_lines(results))])
+    add('its failures and warnings', lambda: study_problems(results))
     rows = study_report.entries(results)
     add('the main table', lambda: [_table(study_report.main_table(results)), *estimate_charts(results, rows)])
     add('its few labels', lambda: few_label_parts(results, rows))
@@ -70,9 +70,9 @@ def study_parts(work: WorkFolder) -> list:
 def study_problems(results: dict) -> list:
     """What is unfinished, failed or doubtful."""
     done, steps = results['steps']['done'], results['steps']['all']
-    parts = [Problem(f'Unfinished: {done} of {steps} steps are done.')] if done < steps else []
-    parts += [Problem(f'{title} failed: {study_report.reason(text)}') for title, text in results['failed'].items()]
-    return parts + [Problem(line) for line in results['warnings']]
+    lines = [f'Unfinished: {done} of {steps} steps are done.'] if done < steps else []
+    lines += [f'{title} failed: {study_report.reason(text)}' for title, text in results['failed'].items()]
+    return [Problem([*lines, *results['warnings']])]
 
 
 def _table(content: tuple[str, list[str], list[list[str]]]) -> Table:
@@ -82,7 +82,7 @@ def _table(content: tuple[str, list[str], list[list[str]]]) -> Table:
 
 def is_empty(part: Any) -> bool:
     """Whether a part shows nothing."""
-    content = dict(items='lines', facts='entries', table='rows').get(part.kind)
+    content = dict(items='lines', problem='lines', facts='entries', table='rows').get(part.kind)
     return content is not None and not getattr(part, content)
 
 
@@ -105,14 +105,15 @@ def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Char
 def few_label_parts(results: dict, rows: Sequence[tuple[str, int]]) -> list:
     """Table and chart of each column that has values with few labels."""
     parts: list[Any] = []
-    labels = [*map(str, results['label_counts']), ALL]
-    columns = [
-        column
+    counts = list(map(str, results['label_counts']))
+    measured = {
+        column: {cell['labels'] for cell in results['cells'] if cell['column'] == column}
         for column in results['columns']
-        if any(cell['column'] == column and cell['labels'] in labels[:-1] for cell in results['cells'])
-    ]
+    }
+    columns = [column for column, labels in measured.items() if labels & set(counts)]
     for column, table in zip(columns, study_report.few_label_tables(results)):
         parts.append(_table(table))
+        labels = [count for count in (*counts, ALL) if count in measured[column]]
         curves = []
         for row, point in rows:
             cells = [
@@ -259,12 +260,15 @@ def what_ran(work: WorkFolder) -> Section:
     if rows:
         parts.append(Table(header, rows, 'Stages' if work.kind != 'run' else 'Run'))
     else:
-        parts.append(Problem(f'{work.path} holds no run: there is no */vis_data in it or in a folder of it.'))
+        parts.append(Problem([f'{work.path} holds no run: there is no */vis_data in it or in a folder of it.']))
+    configs: list[Code] = []
     for run in work.first_runs[:MOST_CONFIGS]:
         path = run.config_file
         if path is not None:
             text = '\n'.join(work.notes.read_lines(path))
-            parts += [Code(text, f'Config of {run.name}')] if text else []
+            configs += [Code(text, run.name)] if text else []
+    if configs:
+        parts.append(Folded('Configs, with all that they inherit', configs))
     return Section('What ran', parts)
 
 
@@ -275,7 +279,7 @@ def state_of(run: RunFolder) -> str:
         return 'has a checkpoint' if run.checkpoint else 'no checkpoint'
     if not state.get('trained'):
         return 'unfinished'
-    return 'trained and tested' if state.get('metrics') else 'trained'
+    return 'tested' if state.get('metrics') else 'trained'
 
 
 def hand_offs(work: WorkFolder) -> Section | None:
