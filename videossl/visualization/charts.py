@@ -12,6 +12,8 @@ MOST_IN_LEGEND = 14
 # Told apart on white and on black, and by most colour-blind people.
 COLOURS = ('#3b82d6', '#e07b1f', '#1f9e77', '#c25ba5', '#8c7ae6', '#b8860b', '#d1495b', '#5c8a8a', '#7a9a3a', '#888888')
 MARKERS = ('circle', 'square', 'triangle', 'diamond', 'inverted_triangle', 'star', 'plus', 'cross', 'hex', 'asterisk')
+# Legends take no colour of the page's style sheet; this grey can be read on white and on black.
+LEGEND_COLOUR = '#787e86'
 GUESSING, CEILING = 'dotted', 'dashed'
 
 
@@ -243,6 +245,7 @@ def _hover(figure: Any, tooltips: Any, renderers: Sequence[Any] | None = None) -
         legend.click_policy = 'hide'
         legend.background_fill_color = legend.border_line_color = None
         legend.label_text_font_size = '11px'
+        legend.label_text_color = LEGEND_COLOUR
         legend.padding = legend.spacing = 2
     # Beside the curves there is no room on a phone, and over them it would hide some.
     if figure.legend and figure.legend[0] in figure.center:
