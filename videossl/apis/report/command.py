@@ -68,7 +68,8 @@ def write_html_report(
     )
     path = work.path / FILE_NAME if out is None else Path(out)
     with whole_file(path) as temporary:
-        temporary.write_text(page, encoding='utf-8')
+        # Names of files may hold bytes that are no UTF-8.
+        temporary.write_text(page, encoding='utf-8', errors='backslashreplace')
     return path
 
 
