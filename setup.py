@@ -47,6 +47,8 @@ class BuildWithConfigs(build_py):
 
 readme = ROOT / 'README.md'
 extras = {name: requirements(name) for name in ('optional', 'tests', 'lint', 'docs')}
+# What tools/report.py needs, by itself.
+extras['report'] = [line for line in extras['optional'] if line.startswith(('bokeh', 'jinja2'))]
 
 setup(
     name='videossl',
@@ -57,7 +59,7 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['videossl', 'videossl.*']),
-    package_data={'videossl': ['py.typed']},
+    package_data={'videossl': ['py.typed', 'visualization/page.html.jinja']},
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require=dict(extras, all=sum(extras.values(), [])),
     entry_points=dict(
@@ -67,6 +69,7 @@ setup(
             'videossl-recipe = videossl.apis.recipes.command:main',
             'videossl-features = videossl.apis.features:main',
             'videossl-compact = videossl.apis.preparation.compact:main',
+            'videossl-report = videossl.apis.report.command:command',
             'videossl-doctor = videossl.apis.doctor.command:command',
         ]
     ),

@@ -143,6 +143,7 @@ def test_wheel_holds_every_module_config_and_tool(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder, place, pattern in (
         ('videossl', 'videossl', '*.py'),
+        ('videossl', 'videossl', '*.jinja'),
         ('configs', 'videossl/.mim/configs', '*.py'),
         ('tools', 'videossl/.mim/tools', '*.*'),
     ):

@@ -1,7 +1,6 @@
 """Write one HTML file about a run, a recipe or a study: ``python tools/report.py WORK_DIR``; ``--help`` lists the arguments."""
 
-from videossl.apis.report.command import main
-from videossl.apis.user_errors import run_command
+from videossl.apis.report.command import command
 
 if __name__ == '__main__':
-    run_command(main, own_errors=True)
+    command()

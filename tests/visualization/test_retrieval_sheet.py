@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from videossl.features.clip_features import ClipFeatures
-from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest
+from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest, retrieval_rows
 from videossl.visualization.retrieval_sheet import RIGHT, WRONG, thumbnail
 
 
@@ -80,9 +80,7 @@ def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(analysis_to
         '--out',
         str(tmp_path / 'out.png'),
     ]
-    rows = tool.retrieval_rows(
-        ClipFeatures.load(train), ClipFeatures.load(test), tool.parse_args(arguments), ['run', 'sit']
-    )
+    rows = retrieval_rows(ClipFeatures.load(train), ClipFeatures.load(test), str(videos), ['run', 'sit'], shown=9, k=3)
     assert [row.query_class for row in rows] == ['sit', 'run']
     assert [row.right for row in rows] == [[True, True, False], [True, False, False]]
     assert rows[0].neighbour_classes == ['sit', 'sit', 'run']

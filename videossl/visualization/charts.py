@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 MOST_POINTS = 400  # of a curve; more cannot be told apart on a screen
-MOST_IN_LEGEND = 8
+MOST_IN_LEGEND = 14
 # Told apart on white and on black, and by most colour-blind people.
 COLOURS = ('#3b82d6', '#e07b1f', '#1f9e77', '#c25ba5', '#8c7ae6', '#b8860b', '#d1495b', '#5c8a8a', '#7a9a3a', '#888888')
 MARKERS = ('circle', 'square', 'triangle', 'diamond', 'inverted_triangle', 'star', 'plus', 'cross', 'hex', 'asterisk')
+# Legends take no colour of the page's style sheet; this grey can be read on white and on black.
+LEGEND_COLOUR = '#787e86'
 GUESSING, CEILING = 'dotted', 'dashed'
 
 
@@ -58,16 +60,25 @@ def draw_curves(title: str, curves: Sequence[Curve], levels: Sequence[tuple[str,
         x, y = thinned(curve.x, curve.y)
         number = names.index(curve.name)
         legend = {} if len(names) > MOST_IN_LEGEND else dict(legend_label=curve.name)
-        style = dict(color=COLOURS[number % len(COLOURS)], line_width=2, **legend)
+        style = dict(color=COLOURS[number % len(COLOURS)], line_width=2, line_dash=dash_of(number), **legend)
         data = dict(x=x, y=y, name=[curve.name] * len(x))
         if len(x) == 1:
-            figure.scatter(source=_source(data), x='x', y='y', size=8, **style)
+            figure.scatter(source=_source(data), x='x', y='y', size=8, **style)  # a line of one point is invisible
         else:
             figure.line(source=_source(data), x='x', y='y', **style)
+    ends = [place for curve in curves for place in (min(curve.x), max(curve.x))]
+    first, last = min(ends), max(ends)
+    if first == last:
+        first, last = first - 0.5, last + 0.5
     for name, value, dash in levels:
-        _level(figure, name, value, dash)
+        _level(figure, name, value, dash, first, last)
     _hover(figure, [('', '@name'), ('iteration', '@x{0}'), ('value', '@y{0.0000}')])
     return figure
+
+
+def dash_of(number: int) -> str:
+    """Tells curves of the same colour apart."""
+    return ('solid', 'dashdot', 'dotdash')[number // len(COLOURS) % 3]
 
 
 def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
@@ -93,7 +104,9 @@ def draw_estimates(title: str, rows: Sequence[Estimate], guessing: float | None 
         source=_source(strokes), x='value', y='name', marker='dash', angle=math.pi / 2, size=12, color='#888888'
     )
     if guessing is not None:
-        _level(figure, 'guessing', guessing, GUESSING, upright=True)
+        line = dict(x=[guessing, guessing], y=[names[-1], names[0]])
+        figure.line(source=_source(line), x='x', y='y', line_dash=GUESSING, line_color='#888888', line_width=1.5)
+        figure.title.text += f'; {GUESSING}: guessing {guessing:g}'
     _hover(figure, [('', '@name'), ('per cent', '@value{0.0}'), ('interval', '@interval')], [shown])
     return figure
 
@@ -114,7 +127,7 @@ def draw_few_labels(
     figure.xaxis.major_label_overrides = dict(enumerate(labels))
     for number, curve in enumerate(curves):
         # Shifted, so that the bars do not hide each other.
-        shift = 0.03 * (number - (len(curves) - 1) / 2)
+        shift = 0.2 * ((number + 0.5) / len(curves) - 0.5)
         colour = COLOURS[number % len(COLOURS)]
         legend = {} if len(curves) > MOST_IN_LEGEND else dict(legend_label=curve[0].name)
         data = dict(
@@ -124,7 +137,7 @@ def draw_few_labels(
             labels=[labels[int(row.place)] for row in curve],
             interval=[_interval_text(row) for row in curve],
         )
-        figure.line(source=_source(data), x='x', y='y', color=colour, line_width=2, **legend)
+        figure.line(source=_source(data), x='x', y='y', color=colour, line_width=2, line_dash=dash_of(number), **legend)
         figure.scatter(source=_source(data), x='x', y='y', size=7, color=colour, **legend)
         known = [row for row in curve if row.low is not None]
         ends = dict(
@@ -132,7 +145,7 @@ def draw_few_labels(
         )
         figure.segment(source=_source(ends), x0='x', x1='x', y0='low', y1='high', color=colour, line_width=1.5)
     if guessing is not None:
-        _level(figure, 'guessing', guessing, GUESSING)
+        _level(figure, 'guessing', guessing, GUESSING, 0, len(labels) - 1)
     _hover(figure, [('', '@name'), ('labels', '@labels'), ('per cent', '@y{0.0}'), ('interval', '@interval')])
     return figure
 
@@ -232,6 +245,7 @@ def _hover(figure: Any, tooltips: Any, renderers: Sequence[Any] | None = None) -
         legend.click_policy = 'hide'
         legend.background_fill_color = legend.border_line_color = None
         legend.label_text_font_size = '11px'
+        legend.label_text_color = LEGEND_COLOUR
         legend.padding = legend.spacing = 2
     # Beside the curves there is no room on a phone, and over them it would hide some.
     if figure.legend and figure.legend[0] in figure.center:
@@ -242,19 +256,10 @@ def _hover(figure: Any, tooltips: Any, renderers: Sequence[Any] | None = None) -
         figure.height += 20 * math.ceil(len(legend.items) / 2) + 10
 
 
-def _level(figure: Any, name: str, value: float, dash: str, upright: bool = False) -> None:
-    """A straight line over the whole chart, in the legend where there is one, else in the title."""
-    from bokeh.models import Span
-
-    figure.add_layout(
-        Span(
-            location=value,
-            dimension='height' if upright else 'width',
-            line_dash=dash,
-            line_color='#888888',
-            line_width=1.5,
-        )
-    )
+def _level(figure: Any, name: str, value: float, dash: str, first: float, last: float) -> None:
+    """A horizontal line, which the title explains."""
+    line = dict(x=[first, last], y=[value, value], name=[name, name])
+    figure.line(source=_source(line), x='x', y='y', line_dash=dash, line_color='#888888', line_width=1.5)
     figure.title.text += f'; {dash}: {name} {value:g}'
 
 

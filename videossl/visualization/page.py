@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+NUMBER = re.compile(r'[-+\u2212]?(\d|$)')
 TEMPLATE = Path(__file__).with_name('page.html.jinja')
 MISSING = 'a report page needs jinja2 and bokeh: pip install "jinja2>=3.1" "bokeh>=3.9"'
 
@@ -27,10 +28,10 @@ class Text:
 
 @dataclass
 class Problem:
-    """A paragraph about something that is missing or damaged."""
+    """Sentences about what is missing, damaged or doubtful."""
 
     kind: ClassVar[str] = 'problem'
-    text: str
+    lines: Sequence[str]
 
 
 @dataclass
@@ -66,6 +67,11 @@ class Table:
     title: str = ''
     folded: bool = False
 
+    def words(self) -> list[bool]:
+        """Of each column whether it holds words, which are set to the left; numbers are set to the right."""
+        columns = [[str(row[place]) for row in self.rows if place < len(row)] for place in range(len(self.header))]
+        return [any(cell and not NUMBER.match(cell) for cell in cells) for cells in columns]
+
 
 @dataclass
 class Code:
@@ -74,6 +80,15 @@ class Code:
     kind: ClassVar[str] = 'code'
     text: str
     title: str = ''
+
+
+@dataclass
+class Folded:
+    """Parts that are closed until their title is clicked."""
+
+    kind: ClassVar[str] = 'folded'
+    title: str
+    parts: Sequence[Any]
 
 
 @dataclass

@@ -80,7 +80,13 @@ def test_a_table_that_names_no_chance_has_all_accuracies(stage):
     assert rows == [['VSPP', '50.0', '75.0', '70.0', '28.0', '1.5']]
 
 
-def test_where_no_row_is_complete_there_is_no_table_but_a_picture(stand_in, run, tmp_path):
+def test_where_no_row_is_complete_there_is_no_table_but_a_picture_and_a_record(stand_in, run, tmp_path):
     status, output = run(stage='vspp')
+    work = tmp_path / 'work'
+    assert output.rstrip().endswith(f'all of it as a page: python tools/report.py {work}')
+    record = json.loads((work / 'recipe.json').read_text())
+    assert record['stages']['vspp']['init_from'] is None and record['chance'] == dict(acc_speed=0.25, acc_segment=0.25)
+    assert record['recipe'].endswith('laptop.py') and record['table']['rows'] == [] and 'torch' in record['versions']
+    assert (work / 'commands.txt').read_text().endswith(f'--work-dir {work}\n')
     assert status == 0 and 'top-1' not in output and not (tmp_path / 'work' / 'table.md').exists()
     assert (tmp_path / 'work' / 'curves.png').exists()

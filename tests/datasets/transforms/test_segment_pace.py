@@ -104,6 +104,18 @@ def test_segment_labels_at_natural_speed_are_ignored_only_on_request():
         assert set(segments[speeds > 0]) == {0, 1, 2, 3}
 
 
+def test_the_ceiling_is_the_accuracy_of_a_head_that_sees_every_segment_that_can_be_seen():
+    np.random.seed(0)
+    sampler = SampleSegmentPace(num_views=50, num_speeds=3, num_segments=2)
+    draws = [sampler(dict(total_frames=60)) for _ in range(400)]
+    speeds, segments = (np.concatenate([draw[name] for draw in draws]) for name in ('gt_speed', 'gt_segment'))
+    right = np.where(speeds > 0, True, segments == 0)  # at natural speed it always says the first
+    assert sampler.ceilings().keys() == {'gt_segment'}
+    assert abs(right.mean() - sampler.ceilings()['gt_segment']) < 0.01
+    assert SampleSegmentPace().ceilings() == dict(gt_segment=0.8125)
+    assert SampleSegmentPace(ignore_segment_at_speed_one=True).ceilings() == {}
+
+
 @pytest.mark.parametrize(
     'arguments, named',
     [

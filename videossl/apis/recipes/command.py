@@ -10,8 +10,9 @@ from rich.console import Console
 from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
+from ..commands import remember_command
 from .reader import read_recipe
-from .report import pretext_accuracies, report, warn_at_chance
+from .report import pretext_accuracies, report, warn_at_chance, write_record
 from .runner import Display, run_stage
 
 
@@ -59,6 +60,8 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(work_dir, 'recipe'):
             for stage in stages:
                 stage.check()
+            remember_command(work_dir, 'tools/run_recipe.py', sys.argv[1:] if argv is None else argv)
+            write_record(args.recipe, recipe, stages, work_dir)
             with display.bars:
                 for stage in stages:
                     before = stage.read_state()
@@ -70,6 +73,7 @@ def main(argv: list[str] | None = None) -> None:
                         f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}' for name, value in results.items())
                     )
                     warn_at_chance(stage, chance, display)
+            write_record(args.recipe, recipe, stages, work_dir)
             report(recipe, stages, work_dir, display)
     except (UserError, RuntimeError, OSError) as error:  # also a full disk
         display.say(str(error), style='red')

@@ -1,5 +1,7 @@
 """The results of a recipe: accuracies, a warning where they are at chance, the table and the curves."""
 
+import json
+import shlex
 from pathlib import Path
 
 from mmengine.config import Config
@@ -7,6 +9,7 @@ from rich.table import Table
 
 from videossl.visualization import plot_curves, read_scalars
 
+from ..doctor.machine import list_versions
 from .runner import Display
 from .stage import Stage, write_whole
 
@@ -76,6 +79,29 @@ def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[li
     return header, table
 
 
+def write_record(path: str, recipe: Config, stages: list[Stage], work_dir: Path) -> None:
+    """Write ``recipe.json``, what :func:`~videossl.apis.report.write_html_report` cannot find in the stages' folders.
+
+    Args:
+        path: of the recipe.
+        recipe: its content.
+        stages: those that are run.
+        work_dir: the recipe's folder.
+    """
+    header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
+    record = dict(
+        recipe=path,
+        stages={
+            stage.name: dict(config=stage.config, init_from=stage.init_from and stage.init_from.name)
+            for stage in stages
+        },
+        chance=dict(recipe.get('table', {}).get('chance', {})),
+        table=dict(header=header, rows=rows),
+        versions=list_versions(),
+    )
+    write_whole(work_dir / 'recipe.json', json.dumps(record, indent=2) + '\n')
+
+
 def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display) -> None:
     """Print the table, and write the table and a picture of the curves."""
     header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
@@ -93,3 +119,4 @@ def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display
     chance = recipe.get('table', {}).get('chance', {})
     plot_curves({stage.name: read_scalars(stage.folder) for stage in stages}, picture, chance)
     display.say(f'curves: {picture}')
+    display.say(f'all of it as a page: python tools/report.py {shlex.quote(str(work_dir))}')

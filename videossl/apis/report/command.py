@@ -9,6 +9,7 @@ from videossl.errors import ConfigError
 from videossl.files import whole_file
 from videossl.visualization.page import Items, Problem, Section, render_page, require_packages
 
+from ..user_errors import run_command
 from . import sections
 from .pictures import Deadline, NotHere, Pictures
 from .work_folder import WorkFolder
@@ -67,7 +68,8 @@ def write_html_report(
     )
     path = work.path / FILE_NAME if out is None else Path(out)
     with whole_file(path) as temporary:
-        temporary.write_text(page, encoding='utf-8')
+        # Names of files may hold bytes that are no UTF-8.
+        temporary.write_text(page, encoding='utf-8', errors='backslashreplace')
     return path
 
 
@@ -80,7 +82,7 @@ def _section(work: WorkFolder, title: str, build: Callable[[], Section | None], 
         return None
     except Exception as error:  # the other sections are worth a page
         work.notes.note(f'section "{title}"', f'{type(error).__name__}: {error}')
-        return Section(title, [Problem(f'This section could not be made: {type(error).__name__}: {error}')])
+        return Section(title, [Problem([f'This section could not be made: {type(error).__name__}: {error}'])])
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -99,7 +101,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/report.py``."""
+    """Write the page, and say where; errors are raised as they are."""
     args = parse_args(argv)
     path = write_html_report(args.work_dir, args.out, args.seconds)
     print(f'report: {path} ({path.stat().st_size / 1e6:.1f} MB)')
+
+
+def command() -> None:
+    """``tools/report.py`` and ``videossl-report``."""
+    run_command(main, own_errors=True)

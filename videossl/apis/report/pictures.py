@@ -335,7 +335,8 @@ class Pictures:
         self.deadline.check()
         parts: list[Any] = []
         shown: set[str] = set()
-        for run in self.work.first_runs:
+        # An untrained net has the samples of its method.
+        for run in sorted(self.work.first_runs, key=lambda run: run.stage.startswith('untrained_')):
             pipeline = run.dataset('train').get('pipeline')
             kind = json.dumps(pipeline, sort_keys=True, default=str)
             if not pipeline or kind in shown or len(parts) == MOST_SHEETS or self.deadline.passed():

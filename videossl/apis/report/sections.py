@@ -3,7 +3,8 @@
 Each function returns None where there is nothing to show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from videossl.evaluation.statistics import binomial_standard_error
@@ -18,7 +19,7 @@ from videossl.visualization.charts import (
     draw_minutes,
 )
 from videossl.visualization.curves import PANELS
-from videossl.visualization.page import Chart, Code, Facts, Items, Problem, Section, Table, Text
+from videossl.visualization.page import Chart, Code, Facts, Folded, Items, Problem, Section, Table, Text
 
 from ..doctor.machine import list_versions, repairs
 from ..studies import report as study_report
@@ -29,6 +30,10 @@ from .work_folder import RunFolder, WorkFolder
 NOT_CURVES = ('time', 'data_time', 'iter', 'epoch', 'step', 'memory', 'lr', 'base_lr')
 MOST_CONFIGS = 40
 MOST_BROKEN = 200
+# What results.json of earlier versions lacks.
+LATER_RESULTS: dict[str, Any] = dict(
+    warnings=[], answers=[], selected=[], differences=[], notes=[], failed={}, protocols={}, chosen=None, best_epochs=[]
+)
 NAMES = dict(linear_probe='linear probe', knn='kNN', retrieval='retrieval')
 
 
@@ -37,37 +42,48 @@ NAMES = dict(linear_probe='linear probe', knn='kNN', retrieval='retrieval')
 
 def accuracies(work: WorkFolder) -> Section | None:
     """What came out: of a study with intervals and differences, of a recipe or run with standard errors."""
-    parts = study_parts(work.results) if work.results.get('cells') else run_parts(work)
+    parts = study_parts(work) if work.results.get('cells') else run_parts(work)
     return Section('Accuracies', parts) if parts else None
 
 
-def study_parts(results: dict) -> list:
-    """Answer, tables, charts and single values of a study."""
+def study_parts(work: WorkFolder) -> list:
+    """Answer, tables, charts and single values of a study; a part that its results lack is left out and noted."""
+    results = {**LATER_RESULTS, **work.results}
     parts: list[Any] = []
-    done, steps = results['steps']['done'], results['steps']['all']
-    if done < steps:
-        parts.append(Problem(f'Unfinished: {done} of {steps} steps are done.'))
-    parts += [Problem(f'{title} failed: {study_report.reason(text)}') for title, text in results['failed'].items()]
-    parts += [Problem(line) for line in results['warnings']]
-    answered = study_report.answer_lines(results) + study_report.selection_lines(results)
-    if answered:
-        parts.append(Items(answered))
-    tables = [study_report.main_table(results), *study_report.few_label_tables(results)]
+
+    def add(what: str, make: Callable[[], list]) -> None:
+        parts.extend(work.notes.attempt(f'results.json: {what}', [], make))
+
+    add('its answers', lambda: [Items(study_report.answer_lines(results) + study_report.selection_lines(results))])
+    add('its failures and warnings', lambda: study_problems(results))
     rows = study_report.entries(results)
-    for (title, header, lines), charts in zip(
-        tables, [estimate_charts(results, rows), *few_label_charts(results, rows)]
-    ):
-        parts += [Table(header, lines, title), *charts]
-    title, header, lines = study_report.difference_table(results)
-    if lines:
-        parts.append(Table(header, lines, title))
-    parts.append(single_values(results))
-    parts.append(Text('What was chosen, and on what:'))
-    parts.append(Items(study_report.choices(results)))
-    parts.append(Facts({name.replace('_', ' '): text for name, text in results['protocols'].items()}))
-    if results['notes']:
-        parts.append(Items(results['notes']))
-    return parts
+    add('the main table', lambda: [_table(study_report.main_table(results)), *estimate_charts(results, rows)])
+    add('its few labels', lambda: few_label_parts(results, rows))
+    add('its differences', lambda: [_table(study_report.difference_table(results))])
+    add('its single values', lambda: [single_values(results)])
+    add('its choices', lambda: [Text('What was chosen, and on what:'), Items(study_report.choices(results))])
+    protocols = {name.replace('_', ' '): text for name, text in results['protocols'].items()}
+    parts += [Facts(protocols), Items(results['notes'])]
+    return [part for part in parts if not is_empty(part)]
+
+
+def study_problems(results: dict) -> list:
+    """What is unfinished, failed or doubtful."""
+    done, steps = results['steps']['done'], results['steps']['all']
+    lines = [f'Unfinished: {done} of {steps} steps are done.'] if done < steps else []
+    lines += [f'{title} failed: {study_report.reason(text)}' for title, text in results['failed'].items()]
+    return [Problem([*lines, *results['warnings']])]
+
+
+def _table(content: tuple[str, list[str], list[list[str]]]) -> Table:
+    title, header, rows = content
+    return Table(header, rows, title)
+
+
+def is_empty(part: Any) -> bool:
+    """Whether a part shows nothing."""
+    content = dict(items='lines', problem='lines', facts='entries', table='rows').get(part.kind)
+    return content is not None and not getattr(part, content)
 
 
 def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Chart]:
@@ -86,13 +102,18 @@ def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Char
     return charts
 
 
-def few_label_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[list[Chart]]:
-    """For each of :func:`~videossl.apis.studies.report.few_label_tables` its chart."""
-    charts = []
-    labels = [*map(str, results['label_counts']), ALL]
-    for column, name in results['columns'].items():
-        if not any(cell['column'] == column and cell['labels'] in labels[:-1] for cell in results['cells']):
-            continue
+def few_label_parts(results: dict, rows: Sequence[tuple[str, int]]) -> list:
+    """Table and chart of each column that has values with few labels."""
+    parts: list[Any] = []
+    counts = list(map(str, results['label_counts']))
+    measured = {
+        column: {cell['labels'] for cell in results['cells'] if cell['column'] == column}
+        for column in results['columns']
+    }
+    columns = [column for column, labels in measured.items() if labels & set(counts)]
+    for column, table in zip(columns, study_report.few_label_tables(results)):
+        parts.append(_table(table))
+        labels = [count for count in (*counts, ALL) if count in measured[column]]
         curves = []
         for row, point in rows:
             cells = [
@@ -102,10 +123,11 @@ def few_label_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[lis
             ]
             if len(cells) > 1:
                 curves.append([_estimate(results, row, point, cell, place) for place, cell in cells])
-        title = f'{name} with few labels'.capitalize()
-        figure = draw_few_labels(title, labels, curves, 100 * results['chance'])
-        charts.append([Chart(figure, f'{title}; the table above has the values')] if curves else [])
-    return charts
+        if curves:
+            title = f'{results["columns"][column]}, few labels'.capitalize()
+            figure = draw_few_labels(title, labels, curves, 100 * results['chance'])
+            parts.append(Chart(figure, f'{title}; the table above has the values'))
+    return parts
 
 
 def _estimate(results: dict, row: str, point: int, cell: dict, place: int = 0) -> Estimate:
@@ -219,7 +241,7 @@ def what_ran(work: WorkFolder) -> Section:
     for run in work.runs:
         config = run.config
         dataset, steps = run.dataset('train'), run.scalars[-1]['step'] if run.scalars else '-'
-        videos = '/'.join(str(dataset[key]).rstrip('/') for key in ('data_root', 'ann_file') if dataset.get(key))
+        videos = str(Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')) if dataset else '-'
         backbone = (config.get('model') or {}).get('backbone') or {}
         rows.append(
             [
@@ -231,19 +253,22 @@ def what_ran(work: WorkFolder) -> Section:
                 (config.get('train_dataloader') or {}).get('batch_size', '-'),
                 steps,
                 state_of(run),
-                videos or '-',
+                videos,
             ]
         )
     header = ['', 'model', 'backbone', 'seed', 'epochs', 'batch', 'iterations', 'state', 'videos']
     if rows:
         parts.append(Table(header, rows, 'Stages' if work.kind != 'run' else 'Run'))
     else:
-        parts.append(Problem(f'{work.path} holds no run: there is no */vis_data in it or in a folder of it.'))
+        parts.append(Problem([f'{work.path} holds no run: there is no */vis_data in it or in a folder of it.']))
+    configs: list[Code] = []
     for run in work.first_runs[:MOST_CONFIGS]:
         path = run.config_file
         if path is not None:
             text = '\n'.join(work.notes.read_lines(path))
-            parts += [Code(text, f'Config of {run.name}')] if text else []
+            configs += [Code(text, run.name)] if text else []
+    if configs:
+        parts.append(Folded('Configs, with all that they inherit', configs))
     return Section('What ran', parts)
 
 
@@ -254,7 +279,7 @@ def state_of(run: RunFolder) -> str:
         return 'has a checkpoint' if run.checkpoint else 'no checkpoint'
     if not state.get('trained'):
         return 'unfinished'
-    return 'trained and tested' if state.get('metrics') else 'trained'
+    return 'tested' if state.get('metrics') else 'trained'
 
 
 def hand_offs(work: WorkFolder) -> Section | None:

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 from mmengine.config import ConfigDict
 
+from videossl.apis.commands import remember_command
 from videossl.apis.user_errors import building, run_command
 from videossl.config_files import load_config
 from videossl.errors import ConfigError
@@ -97,10 +98,13 @@ def main(argv: list[str] | None = None) -> None:
     """Train; errors are raised as they are."""
     config = config_for_training(parse_args(argv))
     # One of several processes holds the lock for all of them.
-    lock = folder_lock(config.work_dir, 'training') if int(os.environ.get('RANK', 0)) == 0 else nullcontext()
+    first = int(os.environ.get('RANK', 0)) == 0
+    lock = folder_lock(config.work_dir, 'training') if first else nullcontext()
     if config.get('launcher') == 'pytorch':
         end_with_parent(signal.SIGTERM)  # save and end where torchrun has been killed
     with lock, building(config):
+        if first:
+            remember_command(config.work_dir, 'tools/train.py', sys.argv[1:] if argv is None else argv)
         runner = build_runner(config)
         check_training(runner)
         check_first_shapes(runner, config)

@@ -55,6 +55,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         test_videos=study.test_videos,
         classes=study.num_classes,
         chance=study.chance,
+        pretext_chance=study.pretext_chance,
         titles={name: row.title for name, row in study.rows.items()},
         columns={name: study.config.get('column_titles', {}).get(name, COLUMNS[name]) for name in study.columns},
         label_counts=study.counts,

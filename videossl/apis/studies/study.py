@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shlex
 import signal
 import sys
 import threading
@@ -13,8 +12,8 @@ from rich.console import Console
 from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
+from ..commands import remember_command
 from ..recipes.runner import Display
-from ..recipes.stage import write_whole
 from .reader import COLUMNS, SPLITS, Study, read_study
 from .report import reason, write_report
 from .results import collect
@@ -97,16 +96,6 @@ def plan(study: Study) -> list[Task]:
     return tasks
 
 
-def remember_command(study: Study, argv: list[str]) -> list[str]:
-    """All commands that worked on this study, the newest last."""
-    path = study.work_dir / 'commands.txt'
-    commands = path.read_text().splitlines() if path.exists() else []
-    command = shlex.join(['python', 'tools/run_study.py', *argv])
-    commands = [*(entry for entry in commands if entry != command), command]
-    write_whole(path, ''.join(f'{entry}\n' for entry in commands))
-    return commands
-
-
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/run_study.py``."""
     argv = sys.argv[1:] if argv is None else argv
@@ -132,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(study.work_dir, 'study'):
             for task in tasks:
                 task.check()
-            commands = remember_command(study, argv)
+            commands = remember_command(study.work_dir, 'tools/run_study.py', argv)
             failed: dict[str, str] = {}
 
             def report(final: bool) -> None:
