@@ -115,7 +115,7 @@ def folder(tmp_path_factory) -> Path:
     )
     for name in (
         'work_dirs/laptop/vspp_after_aux/epoch_20.pth',
-        'work_dirs/demo/seed_0/vspp/epoch_4.pth',
+        'work_dirs/demo/seed_0/vspp/epoch_3.pth',
         'epoch_20.pth',
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,7 @@ __video_pace = {
     'train_cfg.max_epochs': 3,
     'param_scheduler.0.milestones': [2],
 }
-__vspp = {
-    **__video_pace,
-    'model.heads.segment.in_channels': 128,
-    'train_cfg.max_epochs': 4,
-    'param_scheduler.0.milestones': [3],
-}
+__vspp = {**__video_pace, 'model.heads.segment.in_channels': 128}
 __finetune = {
     'model.backbone.base_channels': 16,
     'model.cls_head.in_channels': 128,

@@ -245,16 +245,21 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
                 f'{stage}: {name} is {mean:.2f}, and guessing gives {chance:.2f}: the pretext task was not learnt, so do '
                 'not expect its features to help. Train for longer or with a higher learning rate.'
             )
-    guessing = []
+    guessing, tested = [], 0
     for (row, number, column, labels), by_seed in values.items():
         mean = sum(by_seed.values()) / len(by_seed)
+        tested += column == 'finetune' and labels == ALL
         if column == 'finetune' and labels == ALL and mean < study.chance + NEAR_CHANCE:
             point = f'; {point_title(study.points[number])}' if study.points[number] else ''
             guessing.append(f'{study.rows[row].title}{point} ({100 * mean:.1f})')
     if guessing:
         found.append(
-            f'Fine-tuning does not beat guessing ({100 * study.chance:.1f}): {", ".join(guessing)}. The labels were not '
-            'learnt, so the comparison says nothing. Fine-tune for longer.'
+            f'Fine-tuning does not beat guessing ({100 * study.chance:.1f}): {", ".join(guessing)}. '
+            + (
+                'The labels were not learnt, so the comparison says nothing. Fine-tune for longer.'
+                if len(guessing) == tested
+                else 'More labels or longer fine-tuning may change that.'
+            )
         )
     return found
 
