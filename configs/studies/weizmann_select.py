@@ -4,16 +4,5 @@ split = 'select'
 seeds = [0, 1, 2]
 columns = ['probe', 'finetune']
 few_labels = dict(counts=[])
-rows = dict(
-    aux=None,
-    aux_vspp=None,
-    video_pace=None,
-    aux_video_pace=None,
-    vcop=None,
-    aux_vcop=None,
-    rspnet=None,
-    aux_rspnet=None,
-    human_prior=None,
-    aux_human_prior=None,
-)
+rows = {name: None for name in _base_.rows if name not in ('random', 'scratch', 'vspp')}
 grid = {'vspp.optim_wrapper.optimizer.lr': [3e-3, 1e-2, 3e-2], 'finetune*.optim_wrapper.optimizer.lr': [1e-2, 3e-2]}

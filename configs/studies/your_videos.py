@@ -3,14 +3,5 @@
 # fine-tuning from scratch, with all labels and with five of each class.
 _base_ = '../_base_/studies/every_method.py'
 seeds = [0, 1, 2]
-rows = dict(
-    video_pace=None,
-    aux_video_pace=None,
-    vcop=None,
-    aux_vcop=None,
-    rspnet=None,
-    aux_rspnet=None,
-    human_prior=None,
-    aux_human_prior=None,
-)
+rows = {name: None for name in _base_.rows if name not in ('random', 'scratch', 'aux', 'vspp', 'aux_vspp')}
 answer = dict(rows=['vspp', 'aux_vspp'], columns=['finetune'], labels=['all', 5])
