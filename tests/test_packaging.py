@@ -157,7 +157,8 @@ def test_wheel_holds_every_module_config_and_tool(wheel):
 def test_wheel_holds_an_index_of_metafiles_made_from_its_configs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         index = yaml.safe_load(archive.read('videossl/.mim/model-index.yml'))['Import']
-        assert len(index) == 8
+        folders = {path.parent.name for path in (ROOT / 'configs').glob('*/*.py')}
+        assert len(index) == len(folders - {'_base_', 'evaluation', 'recipes', 'studies'})
         for path in index:
             for model in yaml.safe_load(archive.read(f'videossl/.mim/{path}'))['Models']:
                 assert archive.getinfo(f'videossl/.mim/{model["Config"]}').file_size
