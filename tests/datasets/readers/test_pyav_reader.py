@@ -117,13 +117,13 @@ def test_frames_are_scaled_as_they_are_decoded(videos, name):
 
 
 # ---------------------------------------------------------------------------------------------------------- the index
-@pytest.mark.parametrize('name, most', [('mp4_h264.mp4', 2.01), ('mp4_h264_b.mp4', 4)])
+@pytest.mark.parametrize('name, most', [('mp4_h264.mp4', 2.01), ('mp4_h264_b.mp4', 3)])
 def test_a_file_is_decoded_twice_for_its_index_and_more_often_only_where_frames_can_be_left_out(
     videos, delivered, name, most
 ):
     path, expected = videos(name)
     delivered.clear()
-    assert len(build_index(path).points) == 3
+    assert len(build_index(path).points) >= 3
     assert len(expected) < delivered['frames'] <= most * len(expected)
 
 
