@@ -162,7 +162,7 @@ def checksum(frame: Any) -> int:
     for component, plane in zip(components, planes):
         rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
         # What lies behind the end of a row belongs to no picture.
-        found = zlib.crc32(np.ascontiguousarray(rows[:, : plane.width * -(-component.bits // 8)]), found)
+        found = zlib.crc32(np.ascontiguousarray(rows[:, : plane.width * -(-component.bits // 8)]).data, found)
     return found
 
 

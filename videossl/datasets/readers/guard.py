@@ -92,7 +92,8 @@ class DecoderGuard:
         assert self.connection is not None
         try:
             self.connection.send(request)
-            answer, answered = AT_WORK, True
+            answer: Any = AT_WORK
+            answered = True
             while answered and answer == AT_WORK:
                 answered = self.connection.poll(self.timeout)
                 answer = self.connection.recv() if answered else None

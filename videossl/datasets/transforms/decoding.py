@@ -88,9 +88,10 @@ class DecodeClips(BaseTransform):
     def _size(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the scaled frames of a video with frames of (height, width)."""
         if isinstance(self.scale, int):
-            return mmcv.rescale_size(shape[::-1], (np.inf, self.scale))
+            width, height = mmcv.rescale_size(shape[::-1], (np.inf, self.scale))
+            return width, height
         assert self.scale is not None
-        return self.scale
+        return self.scale[0], self.scale[1]
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(scale={self.scale})'
@@ -109,7 +110,7 @@ def scale_while_decoding(transforms: list[Any]) -> None:
             continue
         place = following.transforms if isinstance(following, EachClip) else transforms
         number = 0 if isinstance(following, EachClip) else transforms.index(following)
-        resize = place[number] if place else None
+        resize: Any = place[number] if place else None
         if type(resize) is Resize and not (resize.keep_ratio or resize.lazy) and resize.interpolation == 'bilinear':
             decode.size_of_next = resize.scale
             place[number] = ResizeTheOthers(resize.scale, keep_ratio=False)
