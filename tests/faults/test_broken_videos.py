@@ -28,7 +28,8 @@ from torch.utils.data import DataLoader
 from videossl.apis.running.train import main as train
 from videossl.datasets import VideoDataset
 from videossl.datasets.broken_videos import BrokenVideos
-from videossl.datasets.readers import opening
+from videossl.datasets.readers import DecoderLost, frame_index, opening
+from videossl.datasets.readers import guard as guarding
 from videossl.engine import BrokenVideosHook, Draw, DrawSampler
 from videossl.engine.hooks.broken_videos_hook import records
 from videossl.engine.hooks.plain_checkpoint_hook import is_plain
@@ -413,6 +414,23 @@ def test_a_decoder_that_crashes_or_hangs_costs_its_video_and_no_worker(tmp_path,
     # Whatever is met when, and by whom: a sample is a function of seed and position.
     again = dataset_of(tmp_path, names, MADE_UP, decoder_timeout=0.5, guard='always')
     assert facts(load(again, 0, epochs=3)) == facts(samples)
+
+
+def test_a_video_whose_index_is_being_made_has_all_the_time_that_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(guarding, 'HEARTBEAT', 0.05)
+
+    def open_video(place, filename):
+        for _ in range(12):  # frames; together they take longer than the guard waits
+            time.sleep(0.05)
+            if filename == 'long.mp4':
+                frame_index.heartbeat()
+        return dict(video_reader=[0, 1, 2])
+
+    decoding = guarding.DecoderGuard(open_video, timeout=0.3)
+    assert len(decoding.open(0, 'long.mp4')['video_reader']) == 3
+    with pytest.raises(DecoderLost, match='not read within 0.3 seconds'):
+        decoding.open(0, 'hangs.mp4')
+    assert decoding.stop() is None
 
 
 def test_a_replacement_does_not_depend_on_where_the_broken_video_failed(tmp_path):

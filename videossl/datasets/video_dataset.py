@@ -27,7 +27,7 @@ from .broken_videos import BrokenVideos, TooManyBroken
 from .pipelines import Pipeline, build_pipeline
 from .readers import DecoderLost, VideoReadError
 from .readers.opening import VideoReaderInit, decode_video, decodes_video, open_video, opens_video, video_exists
-from .transforms.decoding import DecodeClips
+from .transforms.decoding import DecodeClips, scale_while_decoding
 
 if TYPE_CHECKING:
     from .readers.guard import DecoderGuard  # needs a system that can fork
@@ -112,9 +112,11 @@ class VideoDataset(MMActionVideoDataset):
                 'VideoDataset needs ann_file, data_root or both; in a config of videossl give them with '
                 '--data-root FOLDER and --ann-file LIST'
             )
+        transforms = build_pipeline(pipeline)
+        scale_while_decoding(transforms)
         super().__init__(
             ann_file or '',
-            pipeline=build_pipeline(pipeline),
+            pipeline=transforms,
             data_prefix=dict(data_prefix or dict(video='')),
             multi_class=multi_class,
             num_classes=num_classes,

@@ -6,16 +6,19 @@ import os
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
+import mmcv
 import numpy as np
 import pytest
+from av import VideoFrame
 from conformance import FRAMES, copy, encode, files, reference
 
 from videossl.datasets.preparation.reencoding import Reencoding, reencode
 from videossl.datasets.readers import PyAVReader, pyav_reader
 from videossl.datasets.readers.decoder import Decoder
-from videossl.datasets.readers.frame_index import build_index
+from videossl.datasets.readers.frame_index import build_index, checksum
 from videossl.datasets.readers.index_store import FILE_NAME, load_index, make_store, save_index
 
 
@@ -104,7 +107,48 @@ def test_decoding_goes_on_across_a_key_frame_in_a_compacted_file_alone(videos, d
         assert len(reader._runs([key - 2, key - 1, key])) == runs
 
 
+@pytest.mark.parametrize('name', ['mp4_h264_b.mp4', 'matrix_h264_0_-1_-1_0.mov'])
+def test_frames_are_scaled_as_they_are_decoded(videos, name):
+    path, expected = videos(name)
+    reader = PyAVReader(path)
+    assert reader.picture_shape == expected[0].shape[:2]
+    for frame, index in zip(reader.read_frames([4, 20], (30, 20)), (4, 20)):
+        assert np.array_equal(frame, mmcv.imresize(expected[index], (30, 20)))
+
+
 # ---------------------------------------------------------------------------------------------------------- the index
+@pytest.mark.parametrize('name, most', [('mp4_h264.mp4', 2.01), ('mp4_h264_b.mp4', 3)])
+def test_a_file_is_decoded_twice_for_its_index_and_more_often_only_where_frames_can_be_left_out(
+    videos, delivered, name, most
+):
+    path, expected = videos(name)
+    delivered.clear()
+    assert len(build_index(path).points) >= 3
+    assert len(expected) < delivered['frames'] <= most * len(expected)
+
+
+@pytest.mark.parametrize(
+    'kind', ['mp4_h264_b.mp4', 'odd_mpeg4_b.avi', 'ten_h264_b.mp4', 'mov_mjpeg.mov', 'sizes_h264.ts']
+)
+def test_a_checksum_tells_frames_apart_and_depends_on_nothing_behind_the_rows(videos, kind):
+    path, expected = videos(kind)
+    with closing(Decoder(path)) as decoder:
+        found = [checksum(frame) for _, frame in decoder.decode_start()]
+    with closing(Decoder(path, num_threads=2)) as decoder:  # other memory
+        assert [checksum(frame) for _, frame in decoder.decode_start()] == found
+    assert len(set(found)) == len({picture.tobytes() for picture in expected}) == len(expected)
+
+
+def test_a_checksum_covers_what_the_planes_mean():
+    frame = VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format='rgb24')
+    planes = frame.reformat(format='yuv420p')
+    before = checksum(planes)
+    planes.color_range = 2  # full
+    assert checksum(planes) != before
+    assert checksum(frame) == checksum(VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format='rgb24'))
+    assert checksum(frame) != checksum(VideoFrame.from_ndarray(np.ones((16, 16, 3), np.uint8), format='rgb24'))
+
+
 def test_an_index_is_made_once_and_found_again(videos, monkeypatch):
     path, expected = videos('mkv_h264_b.mkv')
     made = PyAVReader(path).index

@@ -4,9 +4,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from mmaction.datasets.transforms import DecordInit, Flip
+from mmaction.datasets.transforms import DecordInit, Flip, Resize
 
-from videossl.datasets.transforms import DecodeClips, VideoReadError
+from videossl.datasets.readers.opening import VideoReaderInit
+from videossl.datasets.transforms import DecodeClips, EachClip, VideoReadError
+from videossl.datasets.transforms.decoding import scale_while_decoding
 from videossl.registry import TRANSFORMS
 
 decord = pytest.importorskip('decord')
@@ -199,6 +201,47 @@ def test_scaling_to_a_short_side_or_an_exact_size_happens_once_per_frame(monkeyp
 
     results = DecodeClips(scale=(40, 20)).transform(sample(CountingReader(frames), [0, 1]))
     assert results['imgs'][0].shape == (20, 40, 3)
+
+
+def decoded_and_resized(path, transforms):
+    results = VideoReaderInit()(dict(filename=str(path)))
+    results.update(frame_inds=np.array([3, 9, 9, 20]), num_clips=2, clip_len=2)
+    for transform in transforms:
+        results = transform(results)
+    return results
+
+
+@pytest.mark.parametrize('in_each_clip', [False, True])
+def test_frames_scaled_as_they_are_decoded_are_those_of_a_resize_behind_it(video, in_each_clip):
+    def pipeline():
+        resize = Resize(scale=(40, 30), keep_ratio=False)
+        return [DecodeClips(), EachClip([resize, Flip(flip_ratio=0)]) if in_each_clip else resize]
+
+    expected = decoded_and_resized(video, pipeline())
+    transforms = pipeline()
+    scale_while_decoding(transforms)
+    assert decoded_and_resized(video, transforms[:1])['imgs'][0].shape == (30, 40, 3)
+    found = decoded_and_resized(video, transforms)
+    assert all(np.array_equal(*frames) for frames in zip(found['imgs'], expected['imgs'], strict=True))
+    for key in ('original_shape', 'img_shape', 'clip_geometry', 'scale_factor'):
+        assert np.array_equal(found.get(key), expected.get(key)), key
+
+
+@pytest.mark.parametrize(
+    'resize',
+    [
+        Resize(scale=(-1, 30)),
+        Resize(scale=(40, 30), keep_ratio=False, interpolation='area'),
+        Resize(scale=(40, 30), keep_ratio=False, lazy=True),
+        Flip(),
+    ],
+)
+def test_other_transforms_behind_decoding_get_whole_frames(video, resize):
+    transforms = [DecodeClips(), EachClip([resize])]
+    scale_while_decoding(transforms)
+    assert transforms[1].transforms == [resize]
+    results = decoded_and_resized(video, transforms[:1])
+    assert results['imgs'][0].shape[:2] == results['original_shape']
 
 
 @pytest.mark.parametrize('scale', [0, (3, 0), (1, 2, 3), ()])

@@ -2,7 +2,7 @@
 
 import mmap
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,14 @@ MAX_REFUSED = 8  # seek points that prove wrong for the frames behind them, befo
 MARK = 'videossl compact 1 {:08x}'
 
 
+def _nobody_waits() -> None:
+    pass
+
+
+# Called with each frame while an index is made. A process that reads for another one tells it by this that it is at work.
+heartbeat: Callable[[], None] = _nobody_waits
+
+
 class SeekPoint(NamedTuple):
     """A packet from which decoding gives the right frames.
 
@@ -26,7 +34,7 @@ class SeekPoint(NamedTuple):
         packet: number of the packet.
         target: timestamp that a seek to it is given.
         position: byte position of the packet in the file.
-        checksum: of that frame's picture; -1 in files of ``tools/data/compact.py``.
+        checksum: of that frame, by :func:`checksum`; -1 in files of ``tools/data/compact.py``.
     """
 
     frame: int
@@ -134,17 +142,39 @@ class FrameIndex:
                 yield frame_of.get(packet, -1), frame
 
 
-def checksum(picture: np.ndarray) -> int:
-    """CRC-32 of a picture's pixels."""
-    return zlib.crc32(np.ascontiguousarray(picture).data)
+def checksum(frame: Any) -> int:
+    """CRC-32 of all that a frame's picture depends on: its planes, and what they mean. They need not be converted to RGB."""
+    meaning = (
+        frame.format.name,
+        frame.width,
+        frame.height,
+        frame.colorspace,
+        frame.color_range,
+        frame.color_primaries,
+        frame.color_trc,
+        frame.interlaced_frame,
+        Orientation.of(frame),
+    )
+    found = zlib.crc32(repr(meaning).encode())
+    components, planes = frame.format.components, frame.planes
+    if len(components) != len(planes) or any(component.bits < 8 for component in components):
+        return zlib.crc32(frame.reformat(format='rgb24').to_ndarray().tobytes(), found)
+    for component, plane in zip(components, planes):
+        rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
+        # What lies behind the end of a row belongs to no picture.
+        found = zlib.crc32(np.ascontiguousarray(rows[:, : plane.width * -(-component.bits // 8)]).data, found)
+    return found
 
 
 def build_index(path: str) -> FrameIndex:
     """Decode a whole file, and prove from which packets decoding gives the same frames.
 
-    One pass notes each frame's packet and the checksum of its picture. Then frames are read from each key frame as a reader
-    reads them: every second one, the others, and the last one alone. A key frame from which they are not the same is
-    no seek point. So a file is decoded about three times.
+    One pass notes each frame's packet and checksum. Then frames are read from each key frame as a reader reads them; see
+    :meth:`_Proof.holds`. A key frame from which they are not the same is no seek point. So a file is decoded twice, or three
+    to four times where frames may be left out that no other frame refers to. One pass cannot do: the decoder of the first pass
+    knows all that came before a key frame, and what another decoder makes of the rest only shows when it decodes it.
+
+    ``heartbeat`` is called with each frame.
 
     Raises:
         ValueError: the file has no video, or is damaged.
@@ -218,7 +248,8 @@ def _noted(decoder: Decoder) -> tuple[FrameIndex, list[Packet], list[int]]:
             if not numbers:
                 picture = Picture.like(frame)
             numbers.append(-1 if packet is None else packet)
-            checksums.append(checksum(picture(frame)))
+            checksums.append(checksum(frame))
+            heartbeat()
     rate = decoder.stream.average_rate or decoder.stream.guessed_rate
     index = FrameIndex(
         np.array(numbers, np.int64),
@@ -290,21 +321,34 @@ class _Proof:
         return replace(self.index, points=points, quick=decoder.quick, skips=skip)
 
     def holds(self, decoder: Decoder, point: SeekPoint | None, frames: range, skip: bool) -> bool:
-        """Whether decoding from a point gives these frames as decoding from the beginning does."""
-        picture = self.index.picture()
+        """Whether decoding from a point gives these frames as decoding from the beginning does.
+
+        With ``skip`` the last frame is asked for alone, so that all others are left out that can be; then every second one of
+        those that were, and the others of them.
+        """
         try:
-            for wanted in (frames[::2], frames[1::2], frames[-1:]) if skip else (frames,):
-                missing = set(wanted)
-                for number, frame in self.index.decode(decoder, point, wanted, skip) if missing else ():
-                    if number in missing:
-                        missing.remove(number)
-                        if checksum(picture(frame)) != self.checksums[number]:
-                            return False
-                if missing:
-                    return False
+            if not skip:
+                return not self._others(decoder, point, frames, frames, skip)
+            left_out = self._others(decoder, point, frames[-1:], frames, skip)
+            return not left_out.intersection(frames[-1:]) and not any(
+                set(wanted) & self._others(decoder, point, wanted, frames, skip)
+                for wanted in (sorted(left_out)[::2], sorted(left_out)[1::2])
+                if wanted
+            )
         except (ValueError, OSError):
             return False
-        return True
+
+    def _others(
+        self, decoder: Decoder, point: SeekPoint | None, wanted: Sequence[int], frames: range, skip: bool
+    ) -> set[int]:
+        """Those of some frames that are not delivered, or not as they are, when ``wanted`` are asked for."""
+        others = set(frames)
+        if others:
+            for number, frame in self.index.decode(decoder, point, wanted, skip):
+                heartbeat()
+                if number in others and checksum(frame) == self.checksums[number]:
+                    others.remove(number)
+        return others
 
 
 # ------------------------------------------------------------------------------------------ files written by compact.py

@@ -18,10 +18,13 @@ import numpy as np
 
 from videossl.processes import ask_for_signal
 
+from . import frame_index
 from .errors import DecoderLost, VideoReadError
 from .other_readers import read_frames, warn_once
 
 LEAST_BYTES = 16 * 2**20  # of the memory that frames are handed over in
+AT_WORK = 'at work'  # sent before the answer, again and again
+HEARTBEAT = 0.2  # seconds from one to the next, at least
 PATIENCE = 5.0  # seconds for a killed process to end; one that waits for a dead disk does not
 FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT, signal.SIGILL)
 
@@ -36,7 +39,8 @@ class DecoderGuard:
         open_video: takes the place of a transform in the pipeline and a file's name, and returns a dict with the reader
             (``video_reader``, with ``__len__`` and ``get_batch``) and what else the transform has found out. Only this
             function is called in the child.
-        timeout: seconds for opening a video, and again for decoding frames of it.
+        timeout: seconds for opening a video, and again for decoding frames of it. While a frame index is made, which takes as
+            long as the video is, seconds without a new frame.
     """
 
     def __init__(self, open_video: Callable[[int, str], dict], timeout: float) -> None:
@@ -61,11 +65,11 @@ class DecoderGuard:
         found = self._ask(filename, 'open', place, filename)
         for doubt in found.pop('doubts'):
             warn_once(doubt)
-        return dict(found, video_reader=GuardedReader(self, filename, found.pop('length')))
+        return dict(found, video_reader=GuardedReader(self, filename, *found.pop('facts')))
 
-    def read(self, filename: str, indices: list[int]) -> list[np.ndarray]:
-        """Frames of the video that was opened last, each uint8 [H, W, 3]."""
-        shape, dtype, capacity = self._ask(filename, 'read', indices)
+    def read(self, filename: str, indices: list[int], size: tuple[int, int] | None = None) -> list[np.ndarray]:
+        """Frames of the video that was opened last, each uint8 [H, W, 3]; see :func:`.other_readers.read_frames`."""
+        shape, dtype, capacity = self._ask(filename, 'read', indices, size)
         assert self.memory is not None
         # One by one: fresh memory for all at once would cost more than the copy.
         return [frame.copy() for frame in self.memory.array(shape, dtype, capacity)]
@@ -88,8 +92,11 @@ class DecoderGuard:
         assert self.connection is not None
         try:
             self.connection.send(request)
-            answered = self.connection.poll(self.timeout)
-            answer = self.connection.recv() if answered else None
+            answer: Any = AT_WORK
+            answered = True
+            while answered and answer == AT_WORK:
+                answered = self.connection.poll(self.timeout)
+                answer = self.connection.recv() if answered else None
         except (EOFError, OSError):
             raise DecoderLost(filename, f'the decoder took its process down ({_how(self.stop())})') from None
         except BaseException:  # Ctrl-C: the answer to this would be taken for the next one's
@@ -134,12 +141,16 @@ class GuardedReader:
         guard: that process.
         filename: of the video.
         length: number of frames.
+        picture_shape: (H, W) of the pictures; None if the reader does not scale them.
     """
 
-    def __init__(self, guard: DecoderGuard, filename: str, length: int) -> None:
+    def __init__(
+        self, guard: DecoderGuard, filename: str, length: int, picture_shape: tuple[int, int] | None = None
+    ) -> None:
         self.guard = guard
         self.filename = filename
         self.length = length
+        self.picture_shape = picture_shape
 
     def __len__(self) -> int:
         return self.length
@@ -148,9 +159,9 @@ class GuardedReader:
         """Frames, uint8 [len(indices), H, W, 3]."""
         return np.stack(self.read_frames(indices))
 
-    def read_frames(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read_frames(self, indices: Sequence[int], size: tuple[int, int] | None = None) -> list[np.ndarray]:
         """The same as a list; :class:`~videossl.datasets.DecodeClips` asks for this."""
-        return self.guard.read(self.filename, [int(index) for index in indices])
+        return self.guard.read(self.filename, [int(index) for index in indices], size)
 
 
 class _SharedMemory:
@@ -186,6 +197,15 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
     """The child's life."""
     logging.disable()  # the log's files are closed here
     reader, filename = None, ''
+    told = time.monotonic()
+
+    def tell() -> None:
+        nonlocal told
+        if time.monotonic() - told > HEARTBEAT:
+            told = time.monotonic()
+            connection.send(AT_WORK)
+
+    frame_index.heartbeat = tell
     while True:
         try:
             kind, *request = connection.recv()
@@ -196,7 +216,11 @@ def _serve(connection: Connection, memory: _SharedMemory, open_video: Callable[[
                 reader, filename = None, request[1]
                 found = dict(open_video(*request))
                 reader = found.pop('video_reader')
-                answer: Any = dict(found, length=len(reader), doubts=getattr(reader, 'doubts', []))
+                answer: Any = dict(
+                    found,
+                    facts=(len(reader), getattr(reader, 'picture_shape', None)),
+                    doubts=getattr(reader, 'doubts', []),
+                )
             else:
                 frames = read_frames(reader, *request)
                 shape = (len(frames), *frames[0].shape)

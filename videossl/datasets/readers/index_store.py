@@ -24,7 +24,7 @@ TABLE = (
     '(path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, version TEXT, facts TEXT, packets BLOB, points BLOB)'
 )
 # An index is valid for the FFmpeg that it was made with.
-VERSION = ' '.join(['1', *('.'.join(map(str, av.library_versions[name])) for name in ('libavformat', 'libavcodec'))])
+VERSION = ' '.join(['2', *('.'.join(map(str, av.library_versions[name])) for name in ('libavformat', 'libavcodec'))])
 
 
 def load_index(path: str) -> FrameIndex | None:

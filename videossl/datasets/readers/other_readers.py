@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
+import mmcv
 import numpy as np
 from mmengine.logging import print_log
 
@@ -107,7 +108,7 @@ def open_with_decord(path: str, num_threads: int) -> Any:
         return decord.VideoReader(path, num_threads=num_threads)
 
 
-def read_frames(reader: Any, indices: list[int]) -> Sequence[np.ndarray]:
+def read_frames(reader: Any, indices: list[int], size: tuple[int, int] | None = None) -> Sequence[np.ndarray]:
     """Frames of strictly increasing numbers, each as a writable array of its own, from a reader of any library.
 
     Args:
@@ -115,7 +116,11 @@ def read_frames(reader: Any, indices: list[int]) -> Sequence[np.ndarray]:
             read runs of frames: the frames are the same, and since ``get_batch`` seeks anew at every key frame, this is 5
             to 20 % faster.
         indices: strictly increasing.
+        size: (width, height) to which the frames are scaled. Only for readers that have ``picture_shape``, the
+            (H, W) of their pictures: they scale a frame as soon as it is decoded, while it is in the processor's cache.
     """
+    if size is not None:
+        return reader.read_frames(indices, size)
     if hasattr(reader, 'read_frames'):
         return reader.read_frames(indices)
     successors = int(np.sum(np.diff(indices) == 1))
@@ -124,6 +129,11 @@ def read_frames(reader: Any, indices: list[int]) -> Sequence[np.ndarray]:
     batch = _to_numpy(reader.get_batch(indices))
     # A stand-in may spread one picture over all frames (np.broadcast_to): give each frame its own memory.
     return list(batch if batch.flags.writeable and batch.flags.c_contiguous else batch.copy())
+
+
+def scaled(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A frame of (width, height), as mmaction2's ``Resize`` scales it."""
+    return mmcv.imresize(frame, size, interpolation='bilinear')
 
 
 def _read_in_runs(reader: Any, indices: list[int]) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 from .decoder import Decoder, Numbered
 from .frame_index import FrameIndex, SeekPoint, build_index, checksum, compact_index
 from .index_store import load_index, save_index
+from .other_readers import scaled
 
 
 class PyAVReader:
@@ -45,8 +46,19 @@ class PyAVReader:
     def __len__(self) -> int:
         return len(self.index)
 
-    def read_frames(self, indices: Sequence[int]) -> list[np.ndarray]:
+    @property
+    def picture_shape(self) -> tuple[int, int]:
+        """(H, W) of the pictures."""
+        width, height = self.index.size
+        orientation = self.index.orientation
+        return (width, height) if orientation is not None and orientation.swaps else (height, width)
+
+    def read_frames(self, indices: Sequence[int], size: tuple[int, int] | None = None) -> list[np.ndarray]:
         """Frames of strictly increasing numbers, uint8 RGB [H, W, 3], upright, each with memory of its own.
+
+        Args:
+            indices: numbers of the frames.
+            size: (width, height) to which each frame is scaled as soon as it is decoded; None: as they are.
 
         If the file and its index contradict each other, the index is made anew.
 
@@ -55,17 +67,17 @@ class PyAVReader:
         """
         indices = [int(index) for index in indices]
         try:
-            found = self._read(indices)
+            found = self._read(indices, size)
         except (ValueError, OSError):
             self._end_pass()
             length, index = len(self), _built(self.path)
             if len(index) != length:
                 raise ValueError(f'it has {len(index)} frames, but its index {length}') from None
             self._use(index)
-            found = self._read(indices)
+            found = self._read(indices, size)
         return [found[index] for index in indices]
 
-    def _read(self, indices: list[int]) -> dict[int, np.ndarray]:
+    def _read(self, indices: list[int], size: tuple[int, int] | None) -> dict[int, np.ndarray]:
         found: dict[int, np.ndarray] = {}
         # A video that is read piece by piece is decoded in one pass, in which nothing is left out.
         goes_on = bool(indices) and indices[0] > self._last >= 0
@@ -74,11 +86,11 @@ class PyAVReader:
         for start, wanted in self._runs(indices):
             missing = set(wanted)
             if start is None:
-                self._take(missing, found)
+                self._take(missing, found, size)
             if missing:
                 start = self.index.points_of([min(missing)])[0] if start is None else start
                 self._begin_pass(start, None if goes_on else wanted)
-                self._take(missing, found)
+                self._take(missing, found, size)
             if missing:
                 raise ValueError(f'frame {min(missing)} cannot be decoded')
         if not goes_on:
@@ -110,24 +122,23 @@ class PyAVReader:
         delivered = self.index.decode(self.decoder, start, frames, self._skips and wanted is not None)
         self._pass = start, delivered
 
-    def _take(self, missing: set[int], found: dict[int, np.ndarray]) -> None:
+    def _take(self, missing: set[int], found: dict[int, np.ndarray], size: tuple[int, int] | None) -> None:
         """Move frames from the open pass to ``found``, until none is missing."""
         assert self._pass is not None
         start, delivered = self._pass
         # The first pass from a seek point shows whether file and index still belong together.
         proof = start if start is not None and self._is_unproven else None
         for number, frame in delivered:
-            if number in missing or proof is not None and number == proof.frame:
+            if proof is not None and number == proof.frame:
+                if checksum(frame) != proof.checksum:
+                    raise ValueError(f'frame {number} is not the one that its index knows')
+                self._is_unproven, proof = False, None
+            if number in missing:
+                missing.remove(number)
                 picture = self.picture(frame)
-                if proof is not None and number == proof.frame:
-                    if checksum(picture) != proof.checksum:
-                        raise ValueError(f'frame {number} is not the one that its index knows')
-                    self._is_unproven, proof = False, None
-                if number in missing:
-                    missing.remove(number)
-                    found[number] = picture
-                    if not missing:
-                        return
+                found[number] = picture if size is None else scaled(picture, size)
+                if not missing:
+                    return
 
     def _end_pass(self) -> None:
         if self._pass is not None:
