@@ -92,11 +92,10 @@ def warnings_of_start(runner, monkeypatch) -> list[str]:
     ('momentum', 'epochs', 'accumulated', 'left', 'value'),
     [
         # 4 batches an epoch. The share that is left of the first weights is momentum ** steps.
-        (0.9, 1, 1, '66%', 'momentum=0 '),
-        (0.9, 2, 1, None, None),  # 0.9 ** 8 = 43 %
-        (0.95, 3, 1, '54%', 'momentum=0.6667 '),
-        (0.95, 4, 1, None, None),  # 44 %
-        (0.95, 4, 2, '66%', 'momentum=0.5 '),  # 8 steps
+        (0.95, 1, 1, '81%', 'momentum=0 '),
+        (0.95, 3, 1, None, None),  # 0.95 ** 12 = 54 %
+        (0.98, 4, 1, '72%', 'momentum=0.75 '),
+        (0.98, 4, 2, '85%', 'momentum=0.5 '),  # 8 steps
         (1.0, 1, 1, None, None),  # it is meant to stay
     ],
 )

@@ -111,8 +111,8 @@ class MomentumTeacherHook(AfterStepHook):
             the projection head and key encoder randomly". The keys then mean little until the teacher has moved to the
             student, in some thousands of steps.
 
-    A run that is too short for its momentum gives a warning with the value to take: more than half of the teacher's first
-    weights would be left at its end.
+    A run that is too short for its momentum gives a warning with the value to take: more than two thirds (a guess) of
+    the teacher's first weights would be left at its end.
     """
 
     def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
@@ -151,7 +151,7 @@ class MomentumTeacherHook(AfterStepHook):
     def _warn_if_slow(self, runner: Runner) -> None:
         steps = optimiser_steps(runner)
         left = self.momentum**steps
-        if left <= 0.5 or self.momentum == 1:  # with 1 it is meant to stay
+        if left <= 2 / 3 or self.momentum == 1:  # with 1 it is meant to stay
             return
         runner.logger.warning(
             f'the averaged teacher is slow for a run of {steps} steps: with momentum={self.momentum:g} {left:.0%} of its first '
