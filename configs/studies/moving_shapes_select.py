@@ -1,5 +1,4 @@
-# The settings of auxSKD on MovingShapes (docs/aux_skd_small_data.md), chosen on a part of the training videos.
-# A grid of other settings: --cfg-options is for single values, so write the list here.
+# The settings of auxSKD on MovingShapes, chosen on training videos that are held out; docs/aux_skd_small_data.md has what was found.
 _base_ = './moving_shapes.py'
 split = 'select'
 held_out = 1 / 4

@@ -425,7 +425,10 @@ def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux
     )
     model = build_aux_skd()
     hooks = [MomentumTeacherHook(momentum=0.5), MemoryBankHook()]
-    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper, hooks=hooks)
+    loader = SimpleNamespace(batch_size=2)
+    runner = SimpleNamespace(
+        model=model, iter=0, max_iters=100, optim_wrapper=wrapper, hooks=hooks, train_dataloader=loader
+    )
     for hook in hooks:
         hook.before_train(runner)
     moves, seen = [], []

@@ -33,11 +33,6 @@ def loss_scale(runner: Runner) -> float:
     return 1.0 if scaler is None else scaler.get_scale()
 
 
-def optimiser_steps(runner: Runner) -> int:
-    """Optimiser steps of the whole run."""
-    return runner.max_iters // runner.optim_wrapper._accumulative_counts
-
-
 def fitting_momentum(steps: int) -> float:
     """A teacher's momentum for a run: its average reaches over a quarter of the steps, so that 2 % of its first weights are
     left at the end. The quarter is a guess."""
@@ -149,7 +144,7 @@ class MomentumTeacherHook(AfterStepHook):
             model.pending_keys.clear()
 
     def _warn_if_slow(self, runner: Runner) -> None:
-        steps = optimiser_steps(runner)
+        steps = runner.max_iters // runner.optim_wrapper._accumulative_counts
         left = self.momentum**steps
         if left <= 2 / 3 or self.momentum == 1:  # with 1 it is meant to stay
             return
