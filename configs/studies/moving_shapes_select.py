@@ -1,4 +1,4 @@
-# The settings of auxSKD on MovingShapes, chosen on training videos that are held out; docs/aux_skd_small_data.md has what was found.
+# The settings of auxSKD on MovingShapes, chosen on held-out training videos (docs/aux_skd_small_data.md has what was found).
 _base_ = './moving_shapes.py'
 split = 'select'
 held_out = 1 / 4
