@@ -1,6 +1,7 @@
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 
+from .effective_rank import effective_rank
 from .knn import knn
 from .linear_probe import PROBES, LinearProbe, linear_probe
 from .model_evaluation import evaluate_model
@@ -14,6 +15,7 @@ __all__ = [
     'LinearProbe',
     'Protocol',
     'clip_retrieval',
+    'effective_rank',
     'evaluate_features',
     'evaluate_model',
     'knn',

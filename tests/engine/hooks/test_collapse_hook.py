@@ -1,17 +1,19 @@
-"""A collapse is told after many iterations, not after one."""
+"""A collapse is told after many iterations, not after one; the log has the rank."""
 
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from videossl.engine import CollapseHook
 
 
 def warnings_of(hook: CollapseHook, spreads: list[float | None]) -> list[str]:
     warnings: list[str] = []
-    runner = SimpleNamespace(logger=SimpleNamespace(warning=warnings.append))
+    runner = SimpleNamespace(logger=SimpleNamespace(warning=warnings.append), model=nn.Module(), iter=0)
     for number, spread in enumerate(spreads):
+        runner.iter = number
         outputs = dict(loss=torch.tensor(1.0))
         if spread is not None:
             outputs['std_student'] = torch.tensor(spread)
@@ -42,7 +44,37 @@ def test_a_student_whose_embeddings_are_all_the_same_is_found_in_training(build_
     found = []
     monkeypatch.setattr(runner.logger, 'warning', found.append)
     runner.train()
-    assert len(found) == 1 and 'have collapsed' in found[0]
+    assert len([line for line in found if 'have collapsed' in line]) == 1
+
+
+def test_the_log_shows_the_effective_rank_of_a_batch_at_every_interval():
+    hook, logged = CollapseHook(rank_interval=2), []
+    model = nn.Module()
+    runner = SimpleNamespace(
+        model=model, message_hub=SimpleNamespace(update_scalar=lambda name, value: logged.append((name, value)))
+    )
+    two_directions = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    for runner.iter, model.student_embeddings in enumerate([torch.eye(3), torch.eye(3), torch.eye(3), two_directions]):
+        hook.after_train_iter(runner, runner.iter, outputs=dict(std_student=torch.tensor(1.0)))
+    assert logged == [('train/rank_student', pytest.approx(3)), ('train/rank_student', pytest.approx(2))]
+    runner.iter, model.student_embeddings = 5, torch.full((2, 3), float('nan'))
+    hook.after_train_iter(runner, runner.iter, outputs=dict(std_student=torch.tensor(1.0)))
+    assert len(logged) == 2, 'not of NaN'
+
+
+def test_a_training_run_has_the_rank_of_the_predicted_embeddings(build_aux_skd, build_runner):
+    model = build_aux_skd()
+    hooks = [dict(type='MomentumTeacherHook'), dict(type='MemoryBankHook'), dict(type='CollapseHook', rank_interval=1)]
+    runner = build_runner(model, hooks=hooks, batch_size=2)
+    runner.train()
+    embeddings = model.student_embeddings
+    assert embeddings.shape[0] == 2 and not embeddings.requires_grad
+    # Two unit vectors at a cosine c have singular values sqrt(1 + c) and sqrt(1 - c).
+    cosine = float(embeddings[0] @ embeddings[1])
+    values = torch.tensor([1 + cosine, 1 - cosine]).sqrt()
+    shares = values / values.sum()
+    by_hand = float((-(shares * shares.log()).sum()).exp())
+    assert runner.message_hub.get_scalar('train/rank_student').current() == pytest.approx(by_hand, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +84,7 @@ def test_a_student_whose_embeddings_are_all_the_same_is_found_in_training(build_
         (dict(threshold=1.5), 'threshold'),
         (dict(patience=0), 'patience'),
         (dict(patience=2.5), 'patience'),
+        (dict(rank_interval=0), 'rank_interval'),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(arguments, word):

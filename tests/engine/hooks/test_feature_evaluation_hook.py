@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 
 from videossl.apis import extract_features
 from videossl.engine import FeatureEvaluationHook
-from videossl.evaluation import clip_retrieval, knn
+from videossl.evaluation import clip_retrieval, effective_rank, knn
 
 VIEWS = dict(clip_len=4, size=32, resize=36)
 
@@ -106,6 +106,7 @@ def test_the_numbers_are_those_of_the_functions_and_go_to_hub_and_scalars(build_
         'eval/knn_top5': votes['top5'],
         'eval/R@1': retrieval['R@1'],
         'eval/R@2': retrieval['R@2'],
+        'eval/rank': effective_rank(queries.features.mean(axis=1)),
     }
     assert queries.unreadable == ['text.mp4'] and votes['top5'] == pytest.approx(2 / 3)
     for name, value in expected.items():

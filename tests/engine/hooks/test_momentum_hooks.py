@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 import videossl.models.pretrainers.momentum_pretrainer as momentum_pretrainer
 from videossl.engine import LossGuardHook, MemoryBankHook, MomentumTeacherHook
+from videossl.engine.hooks.momentum_hooks import fitting_momentum
 from videossl.errors import ConfigError
 from videossl.models import ClipDataPreprocessor, MemoryBank
 
@@ -75,6 +76,56 @@ def divergence(student: torch.Tensor, teacher: torch.Tensor, bank: torch.Tensor)
 def assert_same(state: dict, other: dict, prefix: str = '', other_prefix: str = '') -> None:
     for name in PARAMETERS:
         assert torch.equal(state[prefix + name], other[other_prefix + name]), name
+
+
+# --- runs that are too short ---------------------------------------------------------------------------------------
+
+
+def warnings_of_start(runner, monkeypatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(runner.logger, 'warning', found.append)
+    runner.train()
+    return found
+
+
+@pytest.mark.parametrize(
+    ('momentum', 'epochs', 'accumulated', 'left', 'value'),
+    [
+        # 4 batches an epoch. The share that is left of the first weights is momentum ** steps.
+        (0.95, 1, 1, '81%', 'momentum=0 '),
+        (0.95, 3, 1, None, None),  # 0.95 ** 12 = 54 %
+        (0.98, 4, 1, '72%', 'momentum=0.75 '),
+        (0.98, 4, 2, '85%', 'momentum=0.5 '),  # 8 steps
+        (1.0, 1, 1, None, None),  # it is meant to stay
+    ],
+)
+def test_a_teacher_that_is_too_slow_for_the_run_is_told_once_with_the_value_to_take(
+    build_aux_skd, build_runner, monkeypatch, momentum, epochs, accumulated, left, value
+):
+    hooks = [dict(type='MomentumTeacherHook', momentum=momentum), dict(type='MemoryBankHook')]
+    settings = dict(accumulative_counts=accumulated)
+    runner = build_runner(build_aux_skd(), hooks=hooks, epochs=epochs, batch_size=2, optim_wrapper=settings)
+    found = [line for line in warnings_of_start(runner, monkeypatch) if 'teacher is slow' in line]
+    assert len(found) == (left is not None)
+    for line in found:
+        assert f'{left} of its first weights' in line and value in line
+
+
+def test_the_value_to_take_leaves_little_of_the_first_weights():
+    for steps in (20, 84, 400, 20_000):
+        # (1 - 4 / n) ** n tends to exp(-4), from below.
+        assert 0.01 < fitting_momentum(steps) ** steps < 0.0184
+
+
+@pytest.mark.parametrize(('rows', 'told'), [(8, None), (9, 'size=2'), (100, 'size=2')])
+def test_a_bank_that_is_never_filled_is_told_with_the_size_to_take(
+    build_aux_skd, build_runner, monkeypatch, rows, told
+):
+    # 4 batches of 2.
+    runner = build_runner(build_aux_skd(bank_size=rows), hooks=HOOKS, batch_size=2)
+    found = [line for line in warnings_of_start(runner, monkeypatch) if 'never filled' in line]
+    assert len(found) == (told is not None)
+    assert all(f'{rows} rows and this run enqueues 8 ' in line and line.endswith(told) for line in found)
 
 
 # --- the start ------------------------------------------------------------------------------------------------------
@@ -374,7 +425,10 @@ def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux
     )
     model = build_aux_skd()
     hooks = [MomentumTeacherHook(momentum=0.5), MemoryBankHook()]
-    runner = SimpleNamespace(model=model, iter=0, optim_wrapper=wrapper, hooks=hooks)
+    loader = SimpleNamespace(batch_size=2)
+    runner = SimpleNamespace(
+        model=model, iter=0, max_iters=100, optim_wrapper=wrapper, hooks=hooks, train_dataloader=loader
+    )
     for hook in hooks:
         hook.before_train(runner)
     moves, seen = [], []

@@ -4,7 +4,9 @@ from mmengine.hooks import Hook
 
 from videossl.checks import check_integer
 from videossl.errors import ConfigError
+from videossl.evaluation.effective_rank import effective_rank
 from videossl.registry import HOOKS
+from videossl.wrappers import unwrap
 
 
 @HOOKS.register_module()
@@ -15,18 +17,25 @@ class CollapseHook(Hook):
     that do not log it are ignored. The warning comes after each ``patience`` consecutive iterations with a low value. The
     count is kept when a run is resumed.
 
+    Embeddings may also collapse to a few directions, in which their spread is high. So the log shows ``rank_student``: the
+    effective rank (:func:`~videossl.evaluation.effective_rank`) of the student's embeddings of one batch, at most the
+    number of embeddings or their dimension. With several processes it is that of the first.
+
     Args:
         threshold: a lower ``std_student`` counts as a collapse. In runs that learnt something its average over 20
             iterations was 0.08 at the lowest, mostly 0.3 to 0.9.
         patience: consecutive iterations before a warning.
+        rank_interval: iterations from one ``rank_student`` to the next.
     """
 
-    def __init__(self, threshold: float = 0.05, patience: int = 200) -> None:
+    def __init__(self, threshold: float = 0.05, patience: int = 200, rank_interval: int = 20) -> None:
         if not 0 < threshold < 1:
             raise ConfigError(f'CollapseHook: threshold must lie between 0 and 1, got {threshold!r}')
         check_integer('CollapseHook: patience', patience)
+        check_integer('CollapseHook: rank_interval', rank_interval)
         self.threshold = threshold
         self.patience = patience
+        self.rank_interval = rank_interval
         self.iterations = 0
 
     def before_train(self, runner) -> None:
@@ -37,6 +46,8 @@ class CollapseHook(Hook):
         deviation = (outputs or {}).get('std_student')
         if deviation is None:
             return
+        if self.every_n_train_iters(runner, self.rank_interval):
+            self._log_rank(runner)
         self.iterations = self.iterations + 1 if float(deviation) < self.threshold else 0
         if self.iterations and self.iterations % self.patience == 0:
             runner.logger.warning(
@@ -46,6 +57,12 @@ class CollapseHook(Hook):
                 'slower teacher (momentum of MomentumTeacherHook in custom_hooks), a higher temperature of the student '
                 '(e.g. model.heads.distill.student_temperature). Start again: a collapse seldom heals'
             )
+
+    def _log_rank(self, runner) -> None:
+        embeddings = getattr(unwrap(runner.model), 'student_embeddings', None)
+        # Not of NaN, after which the loss guard decides.
+        if embeddings is not None and embeddings.isfinite().all():
+            runner.message_hub.update_scalar('train/rank_student', effective_rank(embeddings.float().cpu().numpy()))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint['collapse'] = dict(iterations=self.iterations)

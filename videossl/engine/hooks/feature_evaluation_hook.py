@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 
 from videossl.checks import check_integer
 from videossl.errors import ConfigError
+from videossl.evaluation.effective_rank import effective_rank
 from videossl.evaluation.knn import knn
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.retrieval import check_ks, clip_retrieval
@@ -20,7 +21,8 @@ from videossl.wrappers import unwrap
 
 @HOOKS.register_module()
 class FeatureEvaluationHook(Hook):
-    """Evaluates the backbone's features every few epochs: ``eval/knn_top1``, ``eval/knn_top5``, ``eval/R@1``, ...
+    """Evaluates the backbone's features every few epochs: ``eval/knn_top1``, ``eval/knn_top5``, ``eval/R@1``, ..., and the
+    effective rank of the test videos' features, ``eval/rank``.
 
     The numbers go to the log, the message hub and the visualiser. Training does not change: each module goes back to its
     mode, batch norms keep their statistics, and all random generators go back to their states. The first process does the
@@ -98,6 +100,7 @@ class FeatureEvaluationHook(Hook):
             'eval/knn_top1': votes['top1'],
             'eval/knn_top5': votes['top5'],
             **{f'eval/R@{k}': retrieval[f'R@{k}'] for k in self.ks},
+            'eval/rank': effective_rank(queries.averaged()),
         }
         for name, value in metrics.items():
             runner.message_hub.update_scalar(name, value)

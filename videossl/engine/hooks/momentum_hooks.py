@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -30,6 +31,12 @@ def loss_scale(runner: Runner) -> float:
     """The factor of fp16's loss scaling, which falls when a step is skipped; 1 without it."""
     scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
     return 1.0 if scaler is None else scaler.get_scale()
+
+
+def fitting_momentum(steps: int) -> float:
+    """A teacher's momentum for a run: its average reaches over a quarter of the steps, so that 2 % of its first weights are
+    left at the end. The quarter is a guess."""
+    return round(max(1 - 4 / steps, 0.0), 4)
 
 
 def check_hooks(model: nn.Module, hooks: Sequence[Hook]) -> None:
@@ -98,6 +105,9 @@ class MomentumTeacherHook(AfterStepHook):
             follows the auxiliary stage: "transfer all the convolutional layer weights to its query encoder and initialize
             the projection head and key encoder randomly". The keys then mean little until the teacher has moved to the
             student, in some thousands of steps.
+
+    A run that is too short for its momentum gives a warning with the value to take: more than two thirds (a guess) of
+    the teacher's first weights would be left at its end.
     """
 
     def __init__(self, momentum: float = 0.999, copy_student: bool = True) -> None:
@@ -117,6 +127,7 @@ class MomentumTeacherHook(AfterStepHook):
         model.start_teacher(self.copy_student)
         if not self.copy_student:
             model.move_teacher(self.momentum)  # of the first iteration; a copy stays where it is
+        self._warn_if_slow(runner)
         how = 'as a copy of the student' if self.copy_student else 'from random weights of its own (copy_student=False)'
         print_log(f'the averaged teacher starts {how}', logger='current')
 
@@ -132,6 +143,17 @@ class MomentumTeacherHook(AfterStepHook):
         if model.memory_bank is None:
             model.pending_keys.clear()
 
+    def _warn_if_slow(self, runner: Runner) -> None:
+        steps = runner.max_iters // runner.optim_wrapper._accumulative_counts
+        left = self.momentum**steps
+        if left <= 2 / 3 or self.momentum == 1:  # with 1 it is meant to stay
+            return
+        runner.logger.warning(
+            f'the averaged teacher is slow for a run of {steps} steps: with momentum={self.momentum:g} {left:.0%} of its first '
+            f'weights are left at the end. Train longer, or set momentum={fitting_momentum(steps):g} of '
+            'MomentumTeacherHook in custom_hooks'
+        )
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         self.move_is_due = not checkpoint.get('step_skipped', True)
 
@@ -141,7 +163,22 @@ class MemoryBankHook(AfterStepHook):
     """Enqueues the teacher's embeddings once per optimiser step, after it; so the similarities of an iteration never see
     that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
     rank's bank stays the same.
+
+    A run that never fills its bank, some of whose rows stay random, gives a warning with the size to take.
     """
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        bank = self.model_of(runner).memory_bank
+        batch_size = runner.train_dataloader.batch_size
+        if runner.iter > 0 or bank is None or batch_size is None:  # None: of a batch sampler of one's own
+            return
+        keys = runner.max_iters * batch_size * get_world_size()
+        if keys < bank.size:
+            runner.logger.warning(
+                f'the memory bank has {bank.size} rows and this run enqueues {keys} embeddings, so that it is never filled and '
+                f'its other rows stay random. Train longer, or set model.memory_bank.size={max(1, keys // 4)}'
+            )
 
     def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
         if taken:

@@ -107,6 +107,8 @@ class MomentumPretrainer(Pretrainer):
                 )
         # The teacher's keys of the unfinished step.
         self.pending_keys: list[Tensor] = []
+        # [N, D] of the last batch, normalised: those that std_student is of.
+        self.student_embeddings: Tensor | None = None
 
     @property
     def required_hooks(self) -> tuple[str, ...]:
@@ -236,7 +238,8 @@ class MomentumPretrainer(Pretrainer):
             add_results(results, head.loss(embeddings, data_samples), name)
         if self.training:
             self.pending_keys.append(teacher[self.enqueue_embedding][:, self.enqueue_view].detach())
-        results['std_student'] = embedding_std(normalised[self.enqueue_embedding].flatten(0, 1))
+        self.student_embeddings = normalised[self.enqueue_embedding].flatten(0, 1).detach()
+        results['std_student'] = embedding_std(self.student_embeddings)
         results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
 
