@@ -5,14 +5,5 @@ held_out = 1 / 4
 seeds = [0, 1, 2]
 columns = ['probe', 'R@1']
 few_labels = dict(counts=[])
-rows = dict(
-    video_pace=None,
-    aux_video_pace=None,
-    vcop=None,
-    aux_vcop=None,
-    rspnet=None,
-    aux_rspnet=None,
-    human_prior=None,
-    aux_human_prior=None,
-)
+rows = {name: None for name in _base_.rows if name not in ('random', 'scratch', 'aux', 'vspp', 'aux_vspp')}
 grid = {'aux.custom_hooks.0.momentum': [0.9, 0.99, 1.0], 'aux.model.heads.distill.student_temperature': [0.02, 0.1]}
