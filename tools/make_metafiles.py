@@ -59,6 +59,24 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2007.10730',
         'docs/rtt.md',
     ),
+    transrank=(
+        'TransRank',
+        'TransRank: Self-supervised Video Representation Learning via Ranking-based Transformation Recognition',
+        'https://arxiv.org/abs/2205.02028',
+        'docs/transrank.md',
+    ),
+    clip_consistency=(
+        'Clip consistency',
+        'ASCNet: Self-supervised Video Representation Learning with Appearance-Speed Consistency',
+        'https://arxiv.org/abs/2106.02342',
+        'docs/clip_consistency.md',
+    ),
+    video_moco=(
+        'VideoMoCo',
+        'VideoMoCo: Contrastive Video Representation Learning with Temporally Adversarial Examples',
+        'https://arxiv.org/abs/2103.05905',
+        'docs/video_moco.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -78,6 +96,9 @@ FINE_TUNING = dict(
     rspnet='_rspnet_',
     vcp='_vcop_',
     rtt='_rtt_',
+    transrank='-25e_',
+    clip_consistency='_rspnet_',
+    video_moco='-25e_',
     human_prior='-100e_',
 )
 DATA = {

@@ -11,6 +11,9 @@ __methods = dict(
     rspnet=('RSPNet', 'rspnet_r3d-10', 'aux_rspnet_views', __finetune),
     vcp=('VCP', 'vcp_r3d-10', 'aux_vcp_views', __finetune),
     rtt=('RTT', 'rtt_r3d-10', 'aux_rtt_views', __finetune),
+    transrank=('TransRank', 'transrank_r3d-10', 'aux_transrank_views', __finetune),
+    clip_consistency=('clip consistency', 'clip-consistency_r3d-10', 'aux_clip_consistency_views', __finetune),
+    video_moco=('VideoMoCo without generator', 'video-moco_r3d-10', 'aux_video_moco_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {aux: aux.removeprefix('aux').replace('_', '-').replace('-', '_', 1) for _, _, aux, _ in __methods.values()}
@@ -43,6 +46,9 @@ table = dict(
         acc_operation=1 / 5,
         acc_transform=1 / 4,
         acc_rate=1 / 4,
+        acc_ranking=1 / 3,
+        acc_rotation=1 / 4,
+        acc_video=1 / 256,
     ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),

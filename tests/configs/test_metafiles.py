@@ -10,7 +10,21 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = ('aux_skd', 'downstream', 'human_prior', 'laptop', 'rspnet', 'rtt', 'vcop', 'vcp', 'video_pace', 'vspp')
+FOLDERS = (
+    *(
+        'aux_skd',
+        'clip_consistency',
+        'downstream',
+        'human_prior',
+        'laptop',
+        'rspnet',
+        'rtt',
+        'transrank',
+        'vcop',
+        'vcp',
+    ),
+    *('video_moco', 'video_pace', 'vspp'),
+)
 
 
 @functools.cache

@@ -84,6 +84,33 @@ TASKS = {
         dict(acc_transform=1 / 4, acc_rate=1 / 3),
         {'model.heads.transform.in_channels': 128, 'model.heads.rate.in_channels': 128, **schedule(3, 4, 0.03)},
     ),
+    # The shapes have no upright position, so that their rotation cannot be learnt.
+    'transrank': Task(
+        'transrank',
+        dict(acc_ranking=1 / 3),
+        {
+            'model.heads.ranking.in_channels': 128,
+            'model.heads.rotation.in_channels': 128,
+            'model.heads.rotation.loss_weight': 0.0,
+            **schedule(4, 4, 0.03),
+        },
+    ),
+    'transrank-classification': Task(
+        'transrank-classification',
+        dict(acc_transformation=1 / 3),
+        {
+            'model.heads.transformation.in_channels': 128,
+            'model.heads.rotation.in_channels': 128,
+            'model.heads.rotation.loss_weight': 0.0,
+            **schedule(4, 4, 0.03),
+        },
+    ),
+    'clip-consistency': Task(
+        'clip-consistency', dict(acc_video=1 / 256), {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)}
+    ),
+    'video-moco': Task(
+        'video-moco', dict(acc_video=1 / 256), {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)}
+    ),
     'human-prior': Task(
         'human-prior',
         dict(

@@ -2,11 +2,13 @@ from .backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
+    ConsistencyHead,
     InfoNCEHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
     PretextHead,
+    RankingHead,
     RelativeSpeedHead,
     SegmentHead,
     SimilarityDistillHead,
@@ -25,6 +27,7 @@ __all__ = [
     'Embeddings',
     'FrozenTeacher',
     'HuggingFaceTeacher',
+    'ConsistencyHead',
     'InfoNCEHead',
     'MapNeck',
     'MemoryBank',
@@ -40,6 +43,7 @@ __all__ = [
     'ProjectionNeck',
     'R2Plus1D',
     'R3D',
+    'RankingHead',
     'RelativeSpeedHead',
     'ResNet3D',
     'S3DG',

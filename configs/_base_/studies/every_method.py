@@ -31,6 +31,27 @@ rows = dict(
     aux_vcp=dict(title='auxSKD + VCP', features='vcp_after_aux', finetune='finetune_vcp_after_aux', against=['vcp']),
     rtt=dict(title='RTT', features='rtt', finetune='finetune_rtt'),
     aux_rtt=dict(title='auxSKD + RTT', features='rtt_after_aux', finetune='finetune_rtt_after_aux', against=['rtt']),
+    transrank=dict(title='TransRank', features='transrank', finetune='finetune_transrank'),
+    aux_transrank=dict(
+        title='auxSKD + TransRank',
+        features='transrank_after_aux',
+        finetune='finetune_transrank_after_aux',
+        against=['transrank'],
+    ),
+    clip_consistency=dict(title='clip consistency', features='clip_consistency', finetune='finetune_clip_consistency'),
+    aux_clip_consistency=dict(
+        title='auxSKD + clip consistency',
+        features='clip_consistency_after_aux',
+        finetune='finetune_clip_consistency_after_aux',
+        against=['clip_consistency'],
+    ),
+    video_moco=dict(title='VideoMoCo without generator', features='video_moco', finetune='finetune_video_moco'),
+    aux_video_moco=dict(
+        title='auxSKD + VideoMoCo without generator',
+        features='video_moco_after_aux',
+        finetune='finetune_video_moco_after_aux',
+        against=['video_moco'],
+    ),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

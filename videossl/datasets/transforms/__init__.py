@@ -14,6 +14,7 @@ from .relative_speed import SampleRelativeSpeed
 from .segment_pace import SampleSegmentPace
 from .temporal_jitter import TemporalJitter
 from .temporal_transform import SampleTemporalTransform
+from .transformations import RotateClips, SampleTransformations
 
 __all__ = [
     'ApplyClozeOperation',
@@ -25,12 +26,14 @@ __all__ = [
     'LoadShapeMask',
     'PackClips',
     'RandomGray',
+    'RotateClips',
     'SampleClipOrder',
     'SampleCloze',
     'SamplePace',
     'SampleRelativeSpeed',
     'SampleSegmentPace',
     'SampleTemporalTransform',
+    'SampleTransformations',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoReadError',

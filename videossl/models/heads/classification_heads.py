@@ -17,7 +17,7 @@ from .pretext_head import IGNORE_INDEX, PretextHead, cross_entropy_and_accuracy
 class ClipClassificationHead(PretextHead):
     """One linear layer and a cross-entropy on a per-clip label that a sampler wrote.
 
-    The layer starts with normal weights of standard deviation 0.01 and a bias of 0, as mmaction2's classifiers do.
+    Linear layers start with normal weights of standard deviation 0.01 and a bias of 0, as mmaction2's classifiers do.
     ``init_cfg=None`` keeps PyTorch's default, with which the released code of auxSKD, VSPP and VideoPace starts.
 
     Args:
@@ -30,6 +30,7 @@ class ClipClassificationHead(PretextHead):
         dropout: probability of dropout before the linear layer.
         embedding_name: see :class:`PretextHead`.
         ignore_index: label that takes no part in loss and accuracy.
+        hidden_channels: width of a hidden linear layer with ReLU before the linear layer; None: no such layer.
     """
 
     def __init__(
@@ -43,9 +44,15 @@ class ClipClassificationHead(PretextHead):
         embedding_name: str = 'pooled',
         ignore_index: int = IGNORE_INDEX,
         init_cfg: dict | list[dict] | None = dict(type='Normal', layer='Linear', std=0.01),
+        hidden_channels: int | None = None,
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
         check_integer(f'{type(self).__name__}: the number of classes', num_classes)
+        self.hidden: nn.Module = nn.Identity()
+        if hidden_channels is not None:
+            check_integer(f'{type(self).__name__}: hidden_channels', hidden_channels)
+            self.hidden = nn.Sequential(nn.Linear(in_channels, hidden_channels), nn.ReLU(inplace=True))
+            in_channels = hidden_channels
         self.num_classes = num_classes
         self.label = label
         self.labels_read = (label,)
@@ -57,7 +64,7 @@ class ClipClassificationHead(PretextHead):
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [..., num_classes] of embeddings [..., in_channels], in fp32."""
         with in_float32(embedding):
-            return self.classifier(self.dropout(embedding.float()))
+            return self.classifier(self.dropout(self.hidden(embedding.float())))
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Cross-entropy and accuracy over the student's clips.
