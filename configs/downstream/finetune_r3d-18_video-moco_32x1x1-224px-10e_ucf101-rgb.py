@@ -1,5 +1,5 @@
-# VideoMoCo's fine-tuning [code]: ten draws of each video an epoch, frozen batch-norm statistics. The size before the centre crop is a
-# guess. The released code keeps the epoch that is best on the test split; here the last one is tested.
+# VideoMoCo's fine-tuning [code]: ten draws of each video an epoch, frozen batch-norm statistics. The size before the centre crop
+# [guess]. The released code keeps the epoch that is best on the test split; here the last one is tested.
 _base_ = [
     '../_base_/models/recognizer.py',
     '../_base_/datasets/classification.py',

@@ -1,5 +1,5 @@
-# TransRank against classification of the same transformations, fine-tuned as in the auxSKD paper. The paper's figures, 90.7 on UCF101
-# and 64.2 on HMDB51 over three splits as others quote them, are not cited here: their net and data are not known.
+# TransRank against classification of the same transformations, fine-tuned as in the auxSKD paper. The paper's figures, 90.7 on
+# UCF101 and 64.2 on HMDB51 over three splits as others quote them, are not cited: their net and data are not known here.
 __pretext = dict(
     transrank='../transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py',
     classification='../transrank/transrank_r3d-18_classification_16x1x1-200e_ucf101-rgb.py',
