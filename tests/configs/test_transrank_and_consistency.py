@@ -103,11 +103,13 @@ def test_videomocos_own_fine_tuning(data, classes):
 @pytest.mark.parametrize(
     ('auxiliary', 'own'),
     [
-        ('aux_skd/aux-skd_r3d-18_transrank-views_16x1x1-20e_ucf101-rgb.py', 'transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py'),
+        ('aux_skd/aux-skd_r3d-18_transrank-views_16x1x1-20e_ucf101-rgb.py',
+         'transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py'),
         ('aux_skd/aux-skd_resnet3d-18_clip-consistency-views_16x1x1-20e_k400-rgb.py', CONSISTENCY.format('')),
         ('aux_skd/aux-skd_r3d-18_video-moco-views_32x1x1-20e_k400-rgb.py', MOCO.format('')),
         *((f'laptop/aux-skd_r3d-10_{method}-views_16x1x1-64px-20e_videos-rgb.py',
-           f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py') for method in ('transrank', 'clip-consistency', 'video-moco')),
+           f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py')
+          for method in ('transrank', 'clip-consistency', 'video-moco')),
     ],
 )  # fmt: skip
 def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
