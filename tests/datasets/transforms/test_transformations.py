@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from videossl.datasets import EachClip, PackClips, RotateClips, SampleTransformations, TemporalJitter
-from videossl.models import ClipClassificationHead
 from videossl.models.embeddings import Embeddings
+from videossl.models.heads import ClipClassificationHead
 from videossl.registry import TRANSFORMS
 
 T = 16
