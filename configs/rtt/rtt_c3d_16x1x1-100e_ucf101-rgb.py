@@ -5,4 +5,5 @@ _base_ = [
     '../_base_/schedules/adamw_100e_cosine.py',
     '../_base_/default_runtime.py',
 ]
+model = dict(backbone=dict(_delete_=True, type='C3D'))
 train_dataloader = dict(dataset=_base_.ucf101.train)

@@ -31,8 +31,8 @@ class TemporalJitter(Transform):
     Args:
         max_shift: Largest shift in frames, in either direction; 0 moves nothing.
         per_frame: Whether every frame gets its own shift instead. This would make a label of the frames' spacing wrong
-            (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so the first sample with such a
-            label is refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
+            (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so samplers that declare such a
+            label are refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
 
     Raises:
         ValueError: at build time if ``max_shift`` is not an integer of at least 0.
