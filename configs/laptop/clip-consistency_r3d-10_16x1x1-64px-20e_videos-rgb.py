@@ -8,7 +8,7 @@ _base_ = [
 # A loss without negatives does not say whether embeddings tell videos apart. The second head does, at a weight of 0: it looks for
 # the clip's own video among 256. For it, the student sees one view.
 model = dict(
-    backbone=dict(_delete_=True, type='R3D'),
+    backbone=dict(_delete_=True, type='R3D', depth=10),
     student_views=(0,),
     teacher_views=(1,),
     memory_bank=dict(type='MemoryBank', size=255, dim=256),
