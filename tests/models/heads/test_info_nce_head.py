@@ -8,7 +8,7 @@ import torch
 
 from videossl.models import InfoNCEHead, MemoryBank
 from videossl.models.embeddings import Embeddings
-from videossl.models.heads import info_nce
+from videossl.models.heads import info_nce, info_nce_head
 from videossl.models.heads.info_nce_head import with_decay
 from videossl.registry import MODELS
 
@@ -215,3 +215,15 @@ def test_within_the_exponent_a_negative_similarity_rises_and_outside_it_falls():
 def test_a_senseless_decay_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=f'InfoNCEHead: {named}'):
         InfoNCEHead(**arguments)
+
+
+def test_two_processes_with_half_the_batch_each_count_iterations_as_one_with_all_of_it(unit_rows, monkeypatch):
+    student, teacher, bank = unit_rows(4, 8).unsqueeze(1), unit_rows(4, 8).unsqueeze(1), bank_of(unit_rows(13, 8), 20)
+    head = InfoNCEHead(decay=0.8, decay_unit='iterations')
+    joint = head.loss(Embeddings(student, teacher, bank))['loss_appearance']
+    halves = [Embeddings(student[part], teacher[part], bank) for part in (slice(0, 2), slice(2, 4))]
+    alone = sum(head.loss(half)['loss_appearance'] for half in halves) / 2
+    monkeypatch.setattr(info_nce_head, 'get_world_size', lambda: 2)
+    together = sum(head.loss(half)['loss_appearance'] for half in halves) / 2
+    assert together.item() == pytest.approx(joint.item(), rel=1e-6)
+    assert abs(alone.item() - joint.item()) > 1e-3
