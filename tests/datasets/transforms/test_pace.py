@@ -129,7 +129,8 @@ def test_a_senseless_parameter_is_refused_by_name_when_the_pace_sampler_is_built
 def test_pace_is_built_from_a_config_and_prints_it():
     sampler = TRANSFORMS.build(dict(type='SamplePace', clip_len=8, overrun='loop'))
     assert repr(sampler) == (
-        "SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, distinct_views=False)"
+        "SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, distinct_views=False, "
+        'shared_start=False)'
     )
 
 
