@@ -90,6 +90,24 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/1708.01246',
         'docs/opn.md',
     ),
+    transrank=(
+        'TransRank',
+        'TransRank: Self-supervised Video Representation Learning via Ranking-based Transformation Recognition',
+        'https://arxiv.org/abs/2205.02028',
+        'docs/transrank.md',
+    ),
+    clip_consistency=(
+        'Clip consistency',
+        'ASCNet: Self-supervised Video Representation Learning with Appearance-Speed Consistency',
+        'https://arxiv.org/abs/2106.02342',
+        'docs/clip_consistency.md',
+    ),
+    video_moco=(
+        'VideoMoCo',
+        'VideoMoCo: Contrastive Video Representation Learning with Temporally Adversarial Examples',
+        'https://arxiv.org/abs/2103.05905',
+        'docs/video_moco.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -114,6 +132,9 @@ FINE_TUNING = dict(
     prp='_prp_',
     shuffle_and_learn='_shuffle-and-learn_',
     opn='_opn_',
+    transrank='-25e_',
+    clip_consistency='_rspnet_',
+    video_moco='-25e_',
     human_prior='-100e_',
 )
 DATA = {

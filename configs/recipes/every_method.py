@@ -21,6 +21,9 @@ __methods = dict(
     prp=('PRP', 'prp_r3d-10', 'aux_prp_views', __finetune),
     shuffle_and_learn=('Shuffle & Learn', __frame_tuples, 'aux_shuffle_and_learn_views', __finetune_frames),
     opn=('OPN', __frames.format('opn_caffenet'), 'aux_opn_views', __finetune_frames),
+    transrank=('TransRank', 'transrank_r3d-10', 'aux_transrank_views', __finetune),
+    clip_consistency=('clip consistency', 'clip-consistency_r3d-10', 'aux_clip_consistency_views', __finetune),
+    video_moco=('VideoMoCo without generator', 'video-moco_r3d-10', 'aux_video_moco_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {
@@ -65,6 +68,9 @@ table = dict(
         acc_rate=1 / 4,
         acc_tuple=3 / 4,
         acc_frame_order=1 / 12,
+        acc_ranking=1 / 3,
+        acc_rotation=1 / 4,
+        acc_video=1 / 256,
     ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),

@@ -29,6 +29,10 @@ __methods = dict(
     prp={**__net, **__schedule, 'model.necks.rate.in_channels': 128, 'model.heads.reconstruction.in_channels': 128},
     shuffle_and_learn={**__net, **__schedule, 'model.heads.tuple.in_channels': 256, __lr: 1e-2},
     opn={**__net, **__schedule, 'model.heads.order.in_channels': 256, __lr: 3e-3},
+    # The shapes have no upright position: rotation stays at chance.
+    transrank={**__net, **__schedule, 'model.heads.ranking.in_channels': 128, 'model.heads.rotation.in_channels': 128},
+    clip_consistency={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
+    video_moco={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}

@@ -11,23 +11,8 @@ import yaml
 from config_reading import RECIPES, ROOT, read, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDERS = (
-    'aux_skd',
-    'downstream',
-    'human_prior',
-    'laptop',
-    'opn',
-    'prp',
-    'psp',
-    'rspnet',
-    'rtt',
-    'shuffle_and_learn',
-    'speednet',
-    'vcop',
-    'vcp',
-    'video_pace',
-    'vspp',
-)
+WITHOUT_MODELS = {'_base_', 'evaluation', 'recipes', 'studies'}
+FOLDERS = sorted({path.name for path in Path(ROOT).iterdir() if path.is_dir()} - WITHOUT_MODELS)
 
 
 def load():

@@ -44,6 +44,9 @@ METHODS = dict(
     vcop=(LAPTOP.format('vcop'), 3),
     aux_skd=(LAPTOP.format('aux-skd'), 2),
     rspnet=(LAPTOP.format('rspnet'), 3),
+    transrank=(LAPTOP.format('transrank'), 3),
+    clip_consistency=(LAPTOP.format('clip-consistency'), 2),
+    video_moco=(LAPTOP.format('video-moco'), 2),
     human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3),
 )
 # What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.
@@ -140,6 +143,8 @@ def batch(method: str, step: int) -> dict:
             metainfo=dict(filename=f'{step}-{number}.mp4'),
             gt_speed=torch.from_numpy(draws.integers(0, 4, views)),
             gt_segment=torch.from_numpy(draws.integers(0, 4, views)),
+            gt_transformation=torch.from_numpy(draws.permutation(3)[:views]),
+            gt_rotation=torch.full((views,), int(draws.integers(4))),
             gt_order=torch.tensor(draws.integers(6)),
             parsing_mask=torch.from_numpy(draws.integers(0, 2, (views, 16, 16))),
         )

@@ -117,3 +117,16 @@ def test_keys_of_another_shape_are_refused_with_both_shapes(shape):
 def test_an_empty_bank_is_refused(size, dim):
     with pytest.raises(ValueError, match='MemoryBank: (size|dim) must be'):
         MemoryBank(size, dim)
+
+
+@pytest.mark.parametrize('batch', [1, 3, 5, 8])
+def test_the_age_of_a_row_is_its_place_among_the_keys_newest_first(batch):
+    bank, total = MemoryBank(5, 2), 0
+    assert bank.ages().tolist() == [5, 4, 3, 2, 1]
+    for _ in range(6):
+        bank.enqueue(numbered(total, batch))
+        total += batch
+        written = bank.ages() <= total
+        assert bank.ages()[written].tolist() == (total - bank.rows[written, 0]).tolist()
+        assert sorted(bank.ages().tolist()) == [1, 2, 3, 4, 5]
+    assert set(bank.state_dict()) == {'rows', 'pointer'}

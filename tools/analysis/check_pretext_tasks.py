@@ -125,6 +125,41 @@ TASKS = {
         {'model.heads.order.in_channels': 256, **schedule(5, 10, 0.003)},
         net='caffenet_1x1x1',
     ),
+    # The shapes have no upright position, so that their rotation cannot be learnt.
+    'transrank': Task(
+        'TransRank',
+        'transrank',
+        dict(acc_ranking=1 / 3),
+        {
+            'model.heads.ranking.in_channels': 128,
+            'model.heads.rotation.in_channels': 128,
+            'model.heads.rotation.loss_weight': 0.0,
+            **schedule(4, 4, 0.03),
+        },
+    ),
+    'transrank-classification': Task(
+        'TransRank, as classification',
+        'transrank-classification',
+        dict(acc_transformation=1 / 3),
+        {
+            'model.heads.transformation.in_channels': 128,
+            'model.heads.rotation.in_channels': 128,
+            'model.heads.rotation.loss_weight': 0.0,
+            **schedule(4, 4, 0.03),
+        },
+    ),
+    'clip-consistency': Task(
+        'clip consistency',
+        'clip-consistency',
+        dict(acc_video=1 / 256),
+        {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
+    ),
+    'video-moco': Task(
+        'VideoMoCo without generator',
+        'video-moco',
+        dict(acc_video=1 / 256),
+        {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',

@@ -2,11 +2,13 @@ from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
+    ConsistencyHead,
     InfoNCEHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
     PretextHead,
+    RankingHead,
     ReconstructionHead,
     RelativeSpeedHead,
     SegmentHead,
@@ -28,6 +30,7 @@ __all__ = [
     'Embeddings',
     'FrozenTeacher',
     'HuggingFaceTeacher',
+    'ConsistencyHead',
     'InfoNCEHead',
     'MapNeck',
     'MemoryBank',
@@ -44,6 +47,7 @@ __all__ = [
     'R2Plus1D',
     'R3D',
     'ReconstructionHead',
+    'RankingHead',
     'RelativeSpeedHead',
     'ResNet3D',
     'S3DG',

@@ -41,6 +41,14 @@ class MemoryBank(nn.Module):
         """Number of rows."""
         return self.rows.shape[0]
 
+    def ages(self) -> Tensor:
+        """How many keys ago each row was written, int64 [size]: 1 for the newest, ``size`` for the oldest.
+
+        It follows from the pointer alone. Random rows that no key has replaced yet count as keys of a full bank, with the ages
+        of their places.
+        """
+        return (self.pointer - 1 - torch.arange(self.size, device=self.rows.device)) % self.size + 1
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'MemoryBank':
         # `model.half()` or `model.bfloat16()` must not touch the rows: a similarity of 0.05 at a temperature of 0.02
         # needs more than eight bits.

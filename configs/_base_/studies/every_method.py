@@ -58,6 +58,27 @@ rows = dict(
     ),
     opn=dict(title='OPN', features='opn', finetune='finetune_opn', against=['random_frames']),
     aux_opn=dict(title='auxSKD + OPN', features='opn_after_aux', finetune='finetune_opn_after_aux', against=['opn']),
+    transrank=dict(title='TransRank', features='transrank', finetune='finetune_transrank'),
+    aux_transrank=dict(
+        title='auxSKD + TransRank',
+        features='transrank_after_aux',
+        finetune='finetune_transrank_after_aux',
+        against=['transrank'],
+    ),
+    clip_consistency=dict(title='clip consistency', features='clip_consistency', finetune='finetune_clip_consistency'),
+    aux_clip_consistency=dict(
+        title='auxSKD + clip consistency',
+        features='clip_consistency_after_aux',
+        finetune='finetune_clip_consistency_after_aux',
+        against=['clip_consistency'],
+    ),
+    video_moco=dict(title='VideoMoCo without generator', features='video_moco', finetune='finetune_video_moco'),
+    aux_video_moco=dict(
+        title='auxSKD + VideoMoCo without generator',
+        features='video_moco_after_aux',
+        finetune='finetune_video_moco_after_aux',
+        against=['video_moco'],
+    ),
     # Maps of tools/data/extract_parsing.py, in a folder beside the videos.
     human_prior=dict(title='human prior', features='human_prior', finetune='finetune_human_prior', needs='parsing_lip'),
     aux_human_prior=dict(

@@ -129,5 +129,36 @@ def test_a_senseless_parameter_is_refused_by_name_when_the_pace_sampler_is_built
 def test_pace_is_built_from_a_config_and_prints_it():
     sampler = TRANSFORMS.build(dict(type='SamplePace', clip_len=8, overrun='loop'))
     assert repr(sampler) == (
-        "SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, distinct_views=False)"
+        "SamplePace(clip_len=8, num_speeds=4, num_views=1, overrun='loop', lookahead=1, distinct_views=False, "
+        'shared_start=False)'
     )
+
+
+@pytest.mark.parametrize('last_frame', [1, 20, 31, 32, 200])
+def test_views_of_one_clip_are_the_same_frames(last_frame):
+    np.random.seed(0)
+    sampler, starts = SamplePace(CLIP_LEN, num_speeds=1, num_views=2, shared_start=True), set()
+    for _ in range(300):
+        first, second = sampler(dict(total_frames=last_frame, start_index=1))['frame_inds'].reshape(2, CLIP_LEN)
+        assert first.tolist() == second.tolist() == fitting_clip(first[0], 1, CLIP_LEN, last_frame)
+        starts.add(int(first[0]))
+    places = max(last_frame - CLIP_LEN + 1, 1)
+    assert starts <= set(range(1, places + 1)) and len(starts) > 0.6 * places
+
+
+def test_clips_of_several_speeds_that_share_a_start_fit_where_the_longest_does():
+    np.random.seed(0)
+    sampler = SamplePace(CLIP_LEN, num_speeds=2, num_views=2, distinct_views=True, shared_start=True)
+    starts = set()
+    for _ in range(100):
+        results = sampler(dict(total_frames=35, start_index=1))
+        clips = results['frame_inds'].reshape(2, CLIP_LEN)
+        for clip, label in zip(clips, results['gt_speed']):
+            assert clip.tolist() == [clips[0, 0] + (label + 1) * position for position in range(CLIP_LEN)]
+        starts.add(int(clips[0, 0]))
+    assert starts == set(range(1, 35 - 31 + 2))
+
+
+def test_clips_that_loop_share_no_start():
+    with pytest.raises(ValueError, match="shared_start=True needs overrun='fit'"):
+        SamplePace(shared_start=True, overrun='loop')

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from videossl.models import InfoNCEHead
+from videossl.models import InfoNCEHead, MemoryBank
 from videossl.models.embeddings import Embeddings
-from videossl.models.heads import info_nce
+from videossl.models.heads import info_nce, info_nce_head
+from videossl.models.heads.info_nce_head import with_decay
 from videossl.registry import MODELS
 
 
@@ -120,3 +121,109 @@ def test_what_does_not_fit_is_refused():
         InfoNCEHead(temperature=0)
     with pytest.raises(ValueError, match='one student view, got 2'):
         InfoNCEHead().loss(embeddings(torch.rand(2, 2, 4), torch.rand(2, 1, 4), torch.rand(3, 4)))
+
+
+# ------------------------------------------------------------------------------------- negatives that count less with age
+def bank_of(rows, num_keys=0):
+    """A bank of these rows whose pointer is as after ``num_keys`` keys."""
+    bank = MemoryBank(*rows.shape)
+    bank.rows.copy_(rows)
+    bank.pointer.fill_(num_keys % len(rows))
+    return bank
+
+
+def decayed_by_hand(student, teacher, bank, ages, temperature, decay, place) -> float:
+    """Mean over samples and sum over views of -log of the share of the positive, in float64."""
+    student, teacher, rows = (np.asarray(each.detach(), np.float64) for each in (student, teacher, bank.rows))
+    weights = decay ** np.asarray(ages, np.float64)
+    total = 0.0
+    for query, keys in zip(student, teacher):
+        similarity = rows @ query
+        inside, outside = (weights, 1) if place == 'inside' else (1, weights)
+        negatives = (outside * np.exp(inside * similarity / temperature)).sum()
+        for key in keys:
+            positive = np.exp(query @ key / temperature)
+            total -= np.log(positive / (positive + negatives))
+    return total / len(student)
+
+
+@pytest.mark.parametrize('place', ['outside', 'inside'])
+@pytest.mark.parametrize(('unit', 'num_keys'), [('keys', 13), ('keys', 20), ('iterations', 20)])
+def test_older_rows_count_less(views, place, unit, num_keys):
+    student, teacher, rows = views
+    bank = bank_of(rows, num_keys)
+    head = InfoNCEHead(0.2, decay=0.9, decay_place=place, decay_unit=unit)
+    results = head.loss(Embeddings(student.unsqueeze(1), teacher, bank))
+    newest = (num_keys - 1) % 13
+    ages = [(newest - row) % 13 + 1 for row in range(13)]
+    if unit == 'iterations':  # of 5 keys
+        ages = [-(-age // 5) for age in ages]
+    expected = decayed_by_hand(student, teacher, bank, ages, 0.2, 0.9, place)
+    assert results['loss_appearance'].item() == pytest.approx(expected, rel=1e-4)
+    plain = InfoNCEHead(0.2).loss(Embeddings(student.unsqueeze(1), teacher, bank))
+    assert results['acc_appearance'] == plain['acc_appearance']
+    assert results['loss_appearance'] != plain['loss_appearance']
+
+
+@pytest.mark.parametrize('place', ['outside', 'inside'])
+@pytest.mark.parametrize('unit', ['keys', 'iterations'])
+def test_without_decay_it_is_bit_for_bit_the_head_without(views, place, unit):
+    student, teacher, rows = views
+    losses = []
+    for arguments in ({}, dict(decay=1.0, decay_place=place, decay_unit=unit)):
+        query = student.clone().requires_grad_()
+        loss = InfoNCEHead(**arguments).loss(Embeddings(query.unsqueeze(1), teacher, bank_of(rows)))['loss_appearance']
+        loss.backward()
+        losses.append((loss, query.grad))
+    assert torch.equal(losses[0][0], losses[1][0]) and torch.equal(losses[0][1], losses[1][1])
+    # What decay does to similarities is also nothing at t = 1, to the bit.
+    negatives = student @ rows.t()
+    assert torch.equal(with_decay(negatives, bank_of(rows).ages(), 1.0, place, 0.07), negatives)
+
+
+@pytest.mark.parametrize('size', [5, 1000])
+def test_equal_similarities_cost_the_log_of_one_and_the_geometric_series(unit_rows, size):
+    row, t = unit_rows(1, 8), 0.99
+    bank = bank_of(row.expand(size, 8), num_keys=3)
+    results = InfoNCEHead(decay=t).loss(Embeddings(row.expand(4, 1, 8), row.expand(4, 1, 8), bank))
+    assert results['loss_appearance'].item() == pytest.approx(np.log(1 + t * (1 - t**size) / (1 - t)), rel=1e-5)
+
+
+def test_the_chance_loss_of_videomocos_bank_and_the_weight_of_its_oldest_key():
+    loss = InfoNCEHead().loss(Embeddings(torch.ones(1, 1, 1), torch.ones(1, 1, 1), bank_of(torch.ones(65536, 1))))
+    assert loss['loss_appearance'].item() == pytest.approx(11.090, abs=5e-4)  # ln 65537
+    ages = torch.tensor([65536])
+    outside = with_decay(torch.zeros(1), ages, 0.99999, 'outside', 1.0)
+    assert outside.exp().item() == pytest.approx(0.519, abs=5e-4)
+
+
+def test_within_the_exponent_a_negative_similarity_rises_and_outside_it_falls():
+    negative, ages = torch.tensor([-0.5]), torch.tensor([7])
+    assert with_decay(negative, ages, 0.9, 'inside', 0.07).item() == pytest.approx(-0.5 * 0.9**7)
+    assert with_decay(negative, ages, 0.9, 'outside', 0.07).item() == pytest.approx(-0.5 + 0.07 * 7 * np.log(0.9))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (dict(decay=0), 'decay must be positive'),
+        (dict(decay=1.01), 'decay must be a number from 0 to 1'),
+        (dict(decay_place='before'), "decay_place must be one of 'outside', 'inside'"),
+        (dict(decay_unit='steps'), "decay_unit must be one of 'keys', 'iterations'"),
+    ],
+)
+def test_a_senseless_decay_is_refused_by_name(arguments, named):
+    with pytest.raises(ValueError, match=f'InfoNCEHead: {named}'):
+        InfoNCEHead(**arguments)
+
+
+def test_two_processes_with_half_the_batch_each_count_iterations_as_one_with_all_of_it(unit_rows, monkeypatch):
+    student, teacher, bank = unit_rows(4, 8).unsqueeze(1), unit_rows(4, 8).unsqueeze(1), bank_of(unit_rows(13, 8), 20)
+    head = InfoNCEHead(decay=0.8, decay_unit='iterations')
+    joint = head.loss(Embeddings(student, teacher, bank))['loss_appearance']
+    halves = [Embeddings(student[part], teacher[part], bank) for part in (slice(0, 2), slice(2, 4))]
+    alone = sum(head.loss(half)['loss_appearance'] for half in halves) / 2
+    monkeypatch.setattr(info_nce_head, 'get_world_size', lambda: 2)
+    together = sum(head.loss(half)['loss_appearance'] for half in halves) / 2
+    assert together.item() == pytest.approx(joint.item(), rel=1e-6)
+    assert abs(alone.item() - joint.item()) > 1e-3

@@ -48,6 +48,20 @@ def test_a_deeper_projection_keeps_its_width_and_has_relu_but_no_batch_norm():
     torch.testing.assert_close(neck(feature_map), by_hand)
 
 
+def test_a_projection_may_have_another_hidden_width_and_batch_norm():
+    neck = ProjectionNeck(in_channels=6, out_channels=3, num_layers=2, hidden_channels=5, norm='batch')
+    assert kinds(neck) == ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
+    assert [tuple(neck.layers[number].weight.shape) for number in (0, 3)] == [(5, 6), (3, 5)]
+    assert neck(torch.rand(4, 6, 1, 2, 2)).shape == (4, 3)
+    assert kinds(ProjectionNeck(6, 3, num_layers=1, norm='batch')) == ['Linear']
+
+
+@pytest.mark.parametrize(('arguments', 'named'), [(dict(norm='layer'), 'norm'), (dict(num_layers=0), 'num_layers')])
+def test_a_senseless_argument_of_a_projection_is_refused_by_name(arguments, named):
+    with pytest.raises(ValueError, match=f'ProjectionNeck: {named}'):
+        ProjectionNeck(6, **arguments)
+
+
 def test_the_released_codes_predictor_has_two_linear_layers():
     neck = MODELS.build(dict(type='PredictorNeck'))
     assert kinds(neck) == ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']

@@ -19,6 +19,7 @@ from .segment_pace import SampleSegmentPace
 from .speediness import SampleSpeediness
 from .temporal_jitter import TemporalJitter
 from .temporal_transform import SampleTemporalTransform
+from .transformations import RotateClips, SampleTransformations
 
 __all__ = [
     'ApplyClozeOperation',
@@ -34,6 +35,7 @@ __all__ = [
     'MotionCrop',
     'PackClips',
     'RandomGray',
+    'RotateClips',
     'SampleClipOrder',
     'SampleCloze',
     'SampleFrameTuple',
@@ -44,6 +46,7 @@ __all__ = [
     'SampleSegmentPace',
     'SampleTemporalTransform',
     'SampleSpeediness',
+    'SampleTransformations',
     'TemporalJitter',
     'VideoColorJitter',
     'VideoReadError',

@@ -3,10 +3,18 @@
 import numpy as np
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .clip_sampler import PaceSampler
-from .pace_indices import check_distinct_views, check_overrun, draw_classes, draw_clip_indices, segment_pace_steps
+from .pace_indices import (
+    check_distinct_views,
+    check_overrun,
+    draw_classes,
+    draw_clip_indices,
+    place_offsets,
+    segment_pace_steps,
+)
 
 
 @TRANSFORMS.register_module()
@@ -32,6 +40,8 @@ class SamplePace(PaceSampler):
         overrun: ``'fit'`` or ``'loop'``, see :func:`~.pace_indices.draw_clip_indices`.
         lookahead: Steps that ``'loop'`` looks ahead; 1 in the released code.
         distinct_views: Whether all views must differ from one another in speed.
+        shared_start: Whether all views begin at the same frame, which is drawn so that the longest fits: with
+            ``num_speeds=1`` the views are one clip. Not with ``overrun='loop'``.
 
     Raises:
         ValueError: at build time; the message names the parameter.
@@ -45,19 +55,28 @@ class SamplePace(PaceSampler):
         overrun: str = 'fit',
         lookahead: int = 1,
         distinct_views: bool = False,
+        shared_start: bool = False,
     ) -> None:
         super().__init__(clip_len, num_views)
         check_integer('num_speeds', num_speeds)
         check_overrun(overrun, lookahead)
         if distinct_views:
             check_distinct_views(num_views, num_speeds=num_speeds)
+        if shared_start and overrun == 'loop':
+            raise ConfigError(
+                "shared_start=True needs overrun='fit': clips that restart by themselves have no shared start"
+            )
         self.num_speeds = num_speeds
         self.overrun = overrun
         self.lookahead = lookahead
         self.distinct_views = distinct_views
+        self.shared_start = shared_start
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
+        if self.shared_start:
+            offsets = np.arange(self.clip_len) * (speed_classes[:, None] + 1)
+            return list(place_offsets(offsets, total_frames)), dict(gt_speed=speed_classes)
         clips = []
         for speed_class in speed_classes.tolist():
             steps = segment_pace_steps(

@@ -17,7 +17,7 @@ from .pretext_head import IGNORE_INDEX, PretextHead, cross_entropy_and_accuracy
 class ClipClassificationHead(PretextHead):
     """One linear layer and a cross-entropy on a per-clip label that a sampler wrote.
 
-    The layer starts with normal weights of standard deviation 0.01 and a bias of 0, as mmaction2's classifiers do.
+    Linear layers start with normal weights of standard deviation 0.01 and a bias of 0, as mmaction2's classifiers do.
     ``init_cfg=None`` keeps PyTorch's default, with which the released code of auxSKD, VSPP and VideoPace starts.
 
     Args:
@@ -30,6 +30,8 @@ class ClipClassificationHead(PretextHead):
         dropout: probability of dropout before the linear layer.
         embedding_name: see :class:`PretextHead`.
         ignore_index: label that takes no part in loss and accuracy.
+        hidden_channels: width of a layer with ReLU before the linear layer; None: no such layer. On a tuple the linear layer
+            alone adds up what the clips say one by one, and cannot compare them.
     """
 
     def __init__(
@@ -43,9 +45,15 @@ class ClipClassificationHead(PretextHead):
         embedding_name: str = 'pooled',
         ignore_index: int = IGNORE_INDEX,
         init_cfg: dict | list[dict] | None = dict(type='Normal', layer='Linear', std=0.01),
+        hidden_channels: int | None = None,
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
         check_integer(f'{type(self).__name__}: the number of classes', num_classes)
+        self.hidden: nn.Module = nn.Identity()
+        if hidden_channels is not None:
+            check_integer(f'{type(self).__name__}: hidden_channels', hidden_channels)
+            self.hidden = nn.Sequential(nn.Linear(in_channels, hidden_channels), nn.ReLU(inplace=True))
+            in_channels = hidden_channels
         self.num_classes = num_classes
         self.label = label
         self.labels_read = (label,)
@@ -57,7 +65,7 @@ class ClipClassificationHead(PretextHead):
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [..., num_classes] of embeddings [..., in_channels], in fp32."""
         with in_float32(embedding):
-            return self.classifier(self.dropout(embedding.float()))
+            return self.classifier(self.dropout(self.hidden(embedding.float())))
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Cross-entropy and accuracy over the student's clips.
@@ -84,27 +92,13 @@ class TupleHead(ClipClassificationHead):
         tuple_len: clips in a tuple.
         num_classes: number of classes.
         label: the field of the data samples that holds the label, an int64 scalar, 0-based.
-        hidden_channels: width of a layer with ReLU in front of the linear layer, which by itself adds up what the clips say
-            one by one and cannot compare them; None: no such layer.
         kwargs: :class:`ClipClassificationHead`.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        tuple_len: int,
-        num_classes: int,
-        label: str,
-        hidden_channels: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, in_channels: int, tuple_len: int, num_classes: int, label: str, **kwargs: Any) -> None:
         check_integer('TupleHead: tuple_len', tuple_len)
-        super().__init__(hidden_channels or tuple_len * in_channels, num_classes, label, **kwargs)
+        super().__init__(tuple_len * in_channels, num_classes, label, **kwargs)
         self.tuple_len = tuple_len
-        self.hidden: nn.Module | None = None
-        if hidden_channels is not None:
-            check_integer('TupleHead: hidden_channels', hidden_channels)
-            self.hidden = nn.Sequential(nn.Linear(tuple_len * in_channels, hidden_channels), nn.ReLU(inplace=True))
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [B, num_classes] of embeddings [B, tuple_len, in_channels], in fp32.
@@ -117,11 +111,7 @@ class TupleHead(ClipClassificationHead):
                 f'TupleHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
                 f'{tuple(embedding.shape)}; the sampler draws another number of clips'
             )
-        concatenated = embedding.flatten(1)
-        if self.hidden is not None:
-            with in_float32(embedding):
-                concatenated = self.hidden(concatenated.float())
-        return super().forward(concatenated)
+        return super().forward(embedding.flatten(1))
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """Cross-entropy and accuracy; tuples labelled ``ignore_index`` take no part in either.

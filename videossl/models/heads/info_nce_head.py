@@ -1,12 +1,14 @@
 """Instance discrimination against a memory bank."""
 
+import math
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor
 from torch.nn import functional as F
 
-from videossl.checks import check_positive
+from videossl.checks import check_choice, check_positive, check_share
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -52,6 +54,22 @@ def similarities(student: Tensor, teacher: Tensor, bank: Tensor) -> tuple[Tensor
     return positives, student @ bank.detach().float().t()
 
 
+def with_decay(negatives: Tensor, ages: Tensor, decay: float, place: str, temperature: float) -> Tensor:
+    """Similarities to the bank that count less with age, for :func:`loss_of_similarities`.
+
+    Args:
+        negatives: fp32 [B, H], similarities to the bank.
+        ages: int64 [H], 1 for the newest row.
+        decay: t, above 0, at most 1.
+        place: ``'outside'``: a row of age a counts t^a exp(s / temperature) in the sum of the negatives. ``'inside'``: it
+            counts exp(t^a s / temperature), which raises the terms of negative similarities.
+        temperature: that of the loss.
+    """
+    log_weights = ages * math.log(decay)
+    # Behind the division by the temperature a summand of a ln t is a factor of t^a.
+    return negatives * log_weights.exp() if place == 'inside' else negatives + temperature * log_weights
+
+
 @MODELS.register_module()
 class InfoNCEHead(PretextHead):
     """A clip finds the teacher's embeddings of its own video among those of other videos (InfoNCE).
@@ -63,11 +81,19 @@ class InfoNCEHead(PretextHead):
     Learning", Kaiming He, Haoqi Fan, Yuxin Wu, Saining Xie, Ross Girshick, 2020). It has no parameters: projections are
     necks.
 
+    With ``decay`` older rows of the bank count less: "VideoMoCo: Contrastive Video Representation Learning with Temporally
+    Adversarial Examples", Tian Pan, Yibing Song, Tianyu Yang, Wenhao Jiang, Wei Liu, 2021. The default form is the paper's as
+    others quote it. Its released code is ``decay_place='inside', decay_unit='iterations'``.
+
     Args:
         temperature: RSPNet and MoCo: 0.07.
         embedding_name: see :class:`PretextHead`.
         name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
         loss_weight: factor on the loss.
+        decay: t, above 0. VideoMoCo: 0.99999. 1: no decay.
+        decay_place: see :func:`with_decay`.
+        decay_unit: ``'keys'``: a row's age is its place in the bank, 1 for the newest. ``'iterations'``: the number of batches
+            since it was enqueued, 1 for those of the batch before, if all batches are as large as this one.
     """
 
     needs_teacher = needs_bank = True
@@ -78,11 +104,21 @@ class InfoNCEHead(PretextHead):
         embedding_name: str = 'appearance',
         name: str = 'appearance',
         loss_weight: float = 1.0,
+        decay: float = 1.0,
+        decay_place: str = 'outside',
+        decay_unit: str = 'keys',
     ) -> None:
         super().__init__(embedding_name, loss_weight)
         check_positive('InfoNCEHead: temperature', temperature)
+        check_positive('InfoNCEHead: decay', decay)
+        check_share('InfoNCEHead: decay', decay)
+        check_choice('InfoNCEHead: decay_place', decay_place, ('outside', 'inside'))
+        check_choice('InfoNCEHead: decay_unit', decay_unit, ('keys', 'iterations'))
         self.temperature = temperature
         self.name = name
+        self.decay = decay
+        self.decay_place = decay_place
+        self.decay_unit = decay_unit
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and the share of (sample, teacher view) whose similarity exceeds that to every row of the bank (a
@@ -95,7 +131,13 @@ class InfoNCEHead(PretextHead):
         student = self.single_view(embeddings.student, 'student')
         with in_float32(student):
             positives, negatives = similarities(student, embeddings.teacher, embeddings.bank.rows)
-            loss = loss_of_similarities(positives, negatives, self.temperature)
+            counted = negatives
+            if self.decay != 1:
+                ages = embeddings.bank.ages()
+                if self.decay_unit == 'iterations':
+                    ages = (ages - 1) // (len(student) * get_world_size()) + 1
+                counted = with_decay(negatives, ages, self.decay, self.decay_place, self.temperature)
+            loss = loss_of_similarities(positives, counted, self.temperature)
         with torch.no_grad():
             accuracy = (positives > negatives.amax(dim=1, keepdim=True) + TIE).float().mean()
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}

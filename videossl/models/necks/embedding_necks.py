@@ -75,8 +75,10 @@ class ProjectionNeck(BaseModule):
     Args:
         in_channels: channels of the backbone's last map.
         out_channels: dimension of the embedding.
-        num_layers: 1, the paper's; with more, hidden layers of ``in_channels`` with ReLU between them.
+        num_layers: 1, the paper's; with more, hidden layers with ReLU between them.
         branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
+        hidden_channels: width of the hidden layers; None: ``in_channels``.
+        norm: ``'batch'``: a batch norm behind each hidden layer, as BYOL has it. None: no norm.
     """
 
     def __init__(
@@ -86,11 +88,16 @@ class ProjectionNeck(BaseModule):
         num_layers: int = 1,
         branch: str | None = None,
         init_cfg: dict | list[dict] | None = None,
+        hidden_channels: int | None = None,
+        norm: str | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        check_integer('ProjectionNeck: num_layers', num_layers)
+        check_choice('ProjectionNeck: norm', norm, (None, 'batch'))
+        hidden = [in_channels if hidden_channels is None else hidden_channels] * (num_layers - 1)
         self.branch = branch
         self.pool = PoolNeck()
-        self.layers = _mlp([in_channels] * num_layers + [out_channels], batch_norm=False)
+        self.layers = _mlp([in_channels, *hidden, out_channels], batch_norm=norm == 'batch')
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Pool and project a feature map."""

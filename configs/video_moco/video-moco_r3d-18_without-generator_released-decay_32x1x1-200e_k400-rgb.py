@@ -1,0 +1,3 @@
+# The decay of the released code: within the exponent, by iterations.
+_base_ = './video-moco_r3d-18_without-generator_32x1x1-200e_k400-rgb.py'
+model = dict(heads=dict(video=dict(decay_place='inside', decay_unit='iterations')))

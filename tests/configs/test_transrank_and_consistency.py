@@ -1,0 +1,140 @@
+"""The numbers of TransRank, clip consistency and VideoMoCo in the merged configs, and auxSKD in front of them."""
+
+import pytest
+from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+
+R3D, RESNET = dict(type='R3D', depth=18), dict(type='ResNet3D', depth=18)
+MOCO = 'video_moco/video-moco_r3d-18_without-generator_{}32x1x1-200e_k400-rgb.py'
+CONSISTENCY = 'clip_consistency/clip-consistency_resnet3d-18_{}16x1x1-200e_k400-rgb.py'
+
+
+def clip_kinds(config) -> list[str]:
+    return [step.type for step in steps(config.train_dataloader.dataset.pipeline.clips.transforms)]
+
+
+def sgd(config) -> tuple:
+    optimizer = config.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.momentum, optimizer.weight_decay) == ('SGD', 0.9, 1e-4)
+    assert config.train_cfg.max_epochs == 200 and config.auto_scale_lr.enable
+    return optimizer.lr, config.auto_scale_lr.base_batch_size
+
+
+@pytest.mark.parametrize('ranked', [True, False])
+def test_transrank_and_its_ablation_differ_in_one_head_alone(ranked):
+    config = read(f'transrank/transrank_r3d-18_{"" if ranked else "classification_"}16x1x1-200e_ucf101-rgb.py')
+    assert config.model.type == 'Pretrainer' and config.model.backbone == R3D and sgd(config) == (0.01, 64)
+    pipeline = config.train_dataloader.dataset.pipeline
+    assert [step.type for step in steps(pipeline)][2:] == ['DecodeClips', 'EachClip', 'RotateClips', 'PackClips']
+    assert pipeline.sample.type == 'SampleTransformations' and pipeline.sample.with_rotation
+    assert [tuple(pair) for pair in pipeline.sample.transformations] == [(1, False), (2, False), (1, True)]
+    mlp = dict(in_channels=512, hidden_channels=512, init_cfg=None)
+    rotation = dict(type='ClipClassificationHead', label='gt_rotation', num_classes=4, loss_weight=1.0, **mlp)
+    own = (
+        dict(ranking=dict(type='RankingHead', num_classes=3, margin=0.5, **mlp))
+        if ranked
+        else dict(transformation=dict(type='ClipClassificationHead', label='gt_transformation', num_classes=3, **mlp))
+    )
+    assert config.model.heads == dict(**own, rotation=rotation)
+
+
+@pytest.mark.parametrize('one_clip', [True, False])
+def test_clip_consistency_compares_each_view_with_the_other_and_has_no_bank(one_clip):
+    config = read(CONSISTENCY.format('one-clip_' if one_clip else ''))
+    model, pipeline = config.model, config.train_dataloader.dataset.pipeline
+    assert model.backbone == RESNET and 'memory_bank' not in model and sgd(config) == (0.1, 64)
+    assert [view for view in zip(model.student_views, model.teacher_views)] == [(0, 1), (1, 0)]
+    assert config.custom_hooks == [dict(type='MomentumTeacherHook', momentum=0.99)]
+    sampler = dict(type='SamplePace', clip_len=16, num_speeds=1 if one_clip else 2, num_views=2)
+    sampler.update(dict(distinct_views=False, shared_start=True) if one_clip else dict(distinct_views=True))
+    assert pipeline.sample == sampler and pipeline.clips.groups is None
+    assert model.necks.projection.out_channels == model.predictors.projection.in_channels == 256
+
+
+def test_the_laptops_clip_consistency_only_watches_whether_the_video_is_found():
+    model = read('laptop/clip-consistency_r3d-10_16x1x1-64px-20e_videos-rgb.py').model
+    assert model.heads.video == dict(
+        type='InfoNCEHead', embedding_name='projection', name='video', loss_weight=0.0
+    )  # fmt: skip
+    assert model.heads.consistency == dict(type='ConsistencyHead') and model.memory_bank.size == 255
+    assert (tuple(model.student_views), tuple(model.teacher_views)) == ((0,), (1,))
+
+
+@pytest.mark.parametrize(
+    ('variant', 'decay'),
+    [
+        ('', dict(decay=0.99999)),
+        ('no-decay_', dict(decay=1.0)),
+        ('released-decay_', dict(decay=0.99999, decay_place='inside', decay_unit='iterations')),
+    ],
+)
+def test_videomoco_pretrains_as_the_released_code_but_for_the_generator(variant, decay):
+    config = read(MOCO.format(variant))
+    model, pipeline = config.model, config.train_dataloader.dataset.pipeline
+    assert model.backbone == R3D and sgd(config) == (5e-3, 32) and config.train_dataloader.batch_size == 32
+    (schedule,) = config.param_scheduler
+    assert (schedule.type, list(schedule.milestones), schedule.gamma) == ('MultiStepLR', [120, 160], 0.1)
+    assert model.memory_bank == dict(type='MemoryBank', size=65536, dim=128)
+    assert model.necks.projection == dict(type='ProjectionNeck', in_channels=512, out_channels=128, num_layers=1)
+    assert config.custom_hooks[0] == dict(type='MomentumTeacherHook', momentum=0.999)
+    head = dict(type='InfoNCEHead', embedding_name='projection', name='video', temperature=0.07)
+    assert model.heads == dict(video=dict(**head, **decay))
+    sampler = dict(type='SamplePace', clip_len=32, num_speeds=1, num_views=2, shared_start=True)
+    assert pipeline.sample == sampler and pipeline.clips.groups is None
+    assert tuple(pipeline.clips.transforms.crop.area_range) == (0.2, 1.0)
+    assert clip_kinds(config) == ['RandomResizedCrop', 'Resize', 'Flip', 'RandomGray', 'VideoColorJitter']
+
+
+@pytest.mark.parametrize(('data', 'classes'), [('ucf101', 101), ('hmdb51', 51)])
+def test_videomocos_own_fine_tuning(data, classes):
+    config = read(f'downstream/finetune_r3d-18_video-moco_32x1x1-224px-10e_{data}-rgb.py')
+    assert config.model.backbone == dict(norm_eval=True, **R3D) and config.model.cls_head.num_classes == classes
+    assert config.model.cls_head.average_clips == 'score'
+    assert (config.optim_wrapper.optimizer.lr, config.optim_wrapper.optimizer.weight_decay) == (5e-3, 1e-4)
+    assert config.train_cfg.max_epochs == 10 and list(config.param_scheduler[0].milestones) == [6, 8]
+    train, test = config.train_dataloader, config.test_dataloader
+    assert (train.batch_size, train.sampler.repeats) == (256, 10)
+    assert train.dataset.ann_file == f'{data}_train_split_1_videos.txt'
+    assert test.dataset.ann_file == f'{data}_val_split_1_videos.txt'
+    assert train.dataset.pipeline.sample.clip_len == test.dataset.pipeline.sample.clip_len == 32
+    assert tuple(train.dataset.pipeline.clips.transforms.resize.scale) == (224, 224)
+    assert test.dataset.pipeline.crop.crop_size == 224 and test.dataset.pipeline.sample.num_clips == 10
+
+
+@pytest.mark.parametrize(
+    ('auxiliary', 'own'),
+    [
+        ('aux_skd/aux-skd_r3d-18_transrank-views_16x1x1-20e_ucf101-rgb.py',
+         'transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py'),
+        ('aux_skd/aux-skd_resnet3d-18_clip-consistency-views_16x1x1-20e_k400-rgb.py', CONSISTENCY.format('')),
+        ('aux_skd/aux-skd_r3d-18_video-moco-views_32x1x1-20e_k400-rgb.py', MOCO.format('')),
+        *((f'laptop/aux-skd_r3d-10_{method}-views_16x1x1-64px-20e_videos-rgb.py',
+           f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py')
+          for method in ('transrank', 'clip-consistency', 'video-moco')),
+    ],
+)  # fmt: skip
+def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
+    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
+    auxiliary, own = read(auxiliary), read(own)
+    samplers = [dict(config.train_dataloader.dataset.pipeline.sample) for config in (auxiliary, own)]
+    for sampler in samplers:  # the rotation is not for the views
+        sampler.pop('with_rotation', None)
+        sampler.pop('transformations', None)
+    assert samplers[0] == {**samplers[1], 'num_views': 2}
+    assert auxiliary.model.backbone == own.model.backbone
+    assert auxiliary.model.data_preprocessor == own.model.data_preprocessor
+    assert clip_kinds(auxiliary) == clip_kinds(own)
+    assert auxiliary.train_dataloader.dataset.get('ann_file') == own.train_dataloader.dataset.get('ann_file')
+
+
+@pytest.mark.parametrize('recipe', ['transrank_ucf101.py', 'clip-consistency_k400.py', 'video-moco_k400.py'])
+def test_recipes_have_the_method_alone_and_behind_auxskd_and_cite_nothing(recipe):
+    """The papers' figures are of other nets, or of more than what is built here."""
+    rows = read_recipe(recipe).table.rows
+    assert {row.stages[0] == 'aux' for row in rows} == {True, False}
+    assert not any(row.get('cited') for row in rows)
+    assert {len(row.stages) for row in rows} == {2, 3}
+
+
+def test_no_config_of_these_methods_is_left_out():
+    folders = ('transrank/', 'clip_consistency/', 'video_moco/')
+    assert len([name for name in CONFIGS if name.startswith(folders)]) == 2 + 2 + 3
