@@ -39,8 +39,8 @@ if behaviour == 'killed':
     os.kill(os.getpid(), signal.SIGKILL)
 if tool == 'train':
     for name in ('epoch_1.pth', 'last_checkpoint'):
-        with open(folder + '/' + name, 'w') as file:
-            file.write('/a/folder/of/before/epoch_1.pth')
+        with open(folder + '/' + name, 'w', encoding='latin-1') as file:  # checkpoints begin as pickles do
+            file.write('/a/folder/of/before/epoch_1.pth' if name == 'last_checkpoint' else '\\x80')
 else:
     with open(sys.argv[sys.argv.index('--metrics-file') + 1], 'w') as file:
         json.dump({'acc/top1': 0.5, 'acc/top5': 0.75}, file)

@@ -42,8 +42,8 @@ place = os.path.dirname(os.path.dirname(folder))
 gain += 0.02 * ('vspp.lr=0.2' in place and 'vspp' in stage and 'untrained' not in stage)
 gain += 0.01 * ('lr=0.4' in place and 'finetune' in stage)
 if module == 'train':
-    for name in ('epoch_1.pth', 'last_checkpoint'):
-        open(os.path.join(folder, name), 'w').write('/a/folder/of/before/epoch_1.pth')
+    open(os.path.join(folder, 'epoch_1.pth'), 'wb').write(bytes([0x80]))  # as a pickle begins
+    open(os.path.join(folder, 'last_checkpoint'), 'w').write('/a/folder/of/before/epoch_1.pth')
 elif module == 'test':
     json.dump({'acc/top1': 0.4 + gain, 'acc/top5': 1.0}, open(sys.argv[sys.argv.index('--metrics-file') + 1], 'w'))
 else:

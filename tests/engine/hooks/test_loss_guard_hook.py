@@ -56,7 +56,9 @@ def train(build_aux_skd, build_runner, recorder, monkeypatch):
             **arguments,
         )
         warnings = []
-        monkeypatch.setattr(runner.logger, 'warning', warnings.append)
+        # The short run does not fill the bank, which has a warning of its own.
+        note = lambda text: None if text.startswith('the memory bank') else warnings.append(text)  # noqa: E731
+        monkeypatch.setattr(runner.logger, 'warning', note)
         # Names of the files of each iteration.
         batches = []
         recorder.after_train_iter = lambda runner, batch_idx, data_batch=None, outputs=None: batches.append(

@@ -144,7 +144,10 @@ class MomentumTeacherHook(AfterStepHook):
             model.pending_keys.clear()
 
     def _warn_if_slow(self, runner: Runner) -> None:
-        steps = runner.max_iters // runner.optim_wrapper._accumulative_counts
+        iterations = getattr(runner, 'max_iters', None)
+        if iterations is None:  # a loop of one's own that does not know its end
+            return
+        steps = iterations // runner.optim_wrapper._accumulative_counts
         left = self.momentum**steps
         if left <= 2 / 3 or self.momentum == 1:  # with 1 it is meant to stay
             return
@@ -170,10 +173,13 @@ class MemoryBankHook(AfterStepHook):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         bank = self.model_of(runner).memory_bank
-        batch_size = runner.train_dataloader.batch_size
-        if runner.iter > 0 or bank is None or batch_size is None:  # None: of a batch sampler of one's own
+        iterations = getattr(runner, 'max_iters', None)  # None: a loop of one's own that does not know its end
+        if runner.iter > 0 or bank is None or iterations is None:
             return
-        keys = runner.max_iters * batch_size * get_world_size()
+        batch_size = runner.train_dataloader.batch_size
+        if batch_size is None:  # a batch sampler of one's own
+            return
+        keys = iterations * batch_size * get_world_size()
         if keys < bank.size:
             runner.logger.warning(
                 f'the memory bank has {bank.size} rows and this run enqueues {keys} embeddings, so that it is never filled and '
