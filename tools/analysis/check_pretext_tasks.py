@@ -189,6 +189,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--tasks', nargs='+', choices=TASKS, default=list(TASKS), help='which; default: all')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/check_pretext_tasks'))
+    parser.add_argument(
+        '--probe', action='store_true', help='a linear probe of each frozen net, too, and of its net before training'
+    )
     parser.add_argument('--out', type=Path, help='JSON file for the results; those of other tasks stay in it')
     args = parser.parse_args()
     videos = args.work_dir / 'moving_shapes'
@@ -196,10 +199,15 @@ def main() -> None:
     print('| task | on unseen videos | | chance | margin in points | minutes |\n|---|---|---|---|---|---|')
     learned = True
     for name in args.tasks:
-        entries = describe(TASKS[name], run(name, TASKS[name], videos, args.work_dir / name))
+        folder = args.work_dir / name
+        entries = describe(TASKS[name], run(name, TASKS[name], videos, folder))
+        if args.probe:
+            entries.append(probed(TASKS[name], videos, folder, entries[0]['minutes']))
         for entry in entries:
             value, chance = entry['value'], entry['chance']
-            learned &= value >= {'miou_parts': 2 * chance, 'miou_parsing': chance}.get(entry['name'], chance + 0.1)
+            learned &= value >= {'miou_parts': 2 * chance, 'miou_parsing': chance, 'probe': 0}.get(
+                entry['name'], chance + 0.1
+            )
             print(
                 f'| {entry["title"]} | {entry["what"]} | {100 * value:.1f} | {100 * chance:.1f} | '
                 f'{100 * (value - chance):+.1f} | {entry["minutes"]:.1f} |',
@@ -239,9 +247,9 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     done = folder / 'result.json'
     if done.exists():
         return json.loads(done.read_text())
-    config = f'configs/laptop/{task.config}_{task.net}-64px-20e_{task.data}-rgb.py'
+    config = config_of(task)
     common = [str(ROOT / config), '--data-root', str(videos), '--work-dir', str(folder)]
-    options = [f'{key}={value}' for key, value in {f'{task.backbone}.base_channels': 16, **task.options}.items()]
+    options = options_of(task)
     start = time.monotonic()
     call('train', *common, '--ann-file', 'train.txt', '--cfg-options', *options, log=folder / 'train.log')
     seconds = time.monotonic() - start
@@ -266,6 +274,37 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     return result
 
 
+def config_of(task: Task) -> str:
+    return f'configs/laptop/{task.config}_{task.net}-64px-20e_{task.data}-rgb.py'
+
+
+def options_of(task: Task, **changes) -> list[str]:
+    return [
+        f'{key}={value}' for key, value in {f'{task.backbone}.base_channels': 16, **task.options, **changes}.items()
+    ]
+
+
+def probed(task: Task, videos: Path, folder: Path, minutes: float) -> dict:
+    """The entry of a linear probe of the trained net; in the place of chance that of the net before training, whose batch
+    norm has measured the videos (an epoch at learning rate 0)."""
+    before = folder / 'random'
+    if not (before / 'last_checkpoint').exists():
+        options = options_of(task, **schedule(1, 1, 0.0))
+        data = ['--data-root', str(videos), '--ann-file', 'train.txt', '--work-dir', str(before)]
+        call('train', str(ROOT / config_of(task)), *data, '--cfg-options', *options, log=before / 'train.log')
+    values = []
+    for place in (folder, before):
+        out = place / 'probe.json'
+        if not out.exists():
+            lists = ['--data-root', str(videos), '--train-list', 'train.txt', '--test-list', 'test.txt']
+            views = ['--size', '64', '--resize', '72', '--num-clips', '4', '--evaluations', 'linear_probe']
+            checkpoint = (place / 'last_checkpoint').read_text().strip()
+            call('evaluate_features', checkpoint, *lists, *views, '--out', str(out), log=place / 'probe.log')
+        values.append(json.loads(out.read_text())['linear_probe']['top1'])
+    what = 'linear probe of the frozen net; beside it the net before training'
+    return dict(title=task.title, name='probe', what=what, value=values[0], chance=values[1], minutes=minutes)
+
+
 def best_constant_map(config: str, videos: Path, side: int = 32) -> float:
     """IoU of the shape for the best map that is the same for all test clips: the pixels where a shape is most often."""
     dataset = innermost_dataset(load_config(str(ROOT / config)).train_dataloader.dataset)
@@ -282,7 +321,7 @@ def best_constant_map(config: str, videos: Path, side: int = 32) -> float:
 
 
 def call(tool: str, *arguments: str, log: Path) -> None:
-    """Run tools/train.py or tools/test.py, with its output in a file."""
+    """Run a tool, with its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'w') as output:
         status = subprocess.run(

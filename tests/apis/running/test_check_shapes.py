@@ -38,6 +38,32 @@ def test_a_head_that_does_not_fit_the_backbone_is_named_with_both_widths():
     assert str(error.value) == 'model.heads.speed.in_channels is 512, but 32 numbers come in; set it to that'
 
 
+@pytest.mark.parametrize(
+    'name, part, clips',
+    [
+        ('vcp/vcp_r3d-10_16x1x1-300e_ucf101-rgb.py', 'heads.operation', 3),  # concatenates three clips
+        ('psp/psp_r2plus1d-10_16x1x1-300e_ucf101-rgb.py', 'heads.order', 3),  # pairs of clips
+    ],
+)
+def test_the_width_to_set_is_that_of_one_clip(name, part, clips):
+    config = load_config(os.path.join(config_directory(), name))
+    config.model.backbone.base_channels = 4
+    model = build(config)
+    with pytest.raises(ConfigError, match=f'^model.{part}.in_channels is 512, but 32 numbers come in; set it to that$'):
+        pooled = model(torch.zeros(2, clips, 3, 16, 32, 32), mode='predict')
+        model.heads[part.rpartition('.')[2]](pooled)
+
+
+def test_a_convolution_of_a_neck_is_named():
+    config = load_config(os.path.join(config_directory(), 'prp/prp_r3d-10_16x1x1-300e_ucf101-rgb.py'))
+    model = build(config)
+    (neck,) = (module for name, module in model.named_modules() if name.endswith('necks.rate'))
+    with pytest.raises(
+        ConfigError, match='^model.necks.rate.in_channels is 512, but 32 numbers come in; set it to that$'
+    ):
+        neck(torch.zeros(2, 32, 2, 4, 4))
+
+
 def test_a_model_whose_parts_fit_is_watched_in_the_first_pass_alone():
     config = load_config(VSPP)
     config.merge_from_dict(

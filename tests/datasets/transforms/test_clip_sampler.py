@@ -144,3 +144,21 @@ def test_a_senseless_number_is_refused_by_name(arguments, named):
 def test_the_examples_in_the_docstrings_are_true():
     outcome = doctest.testmod(clip_sampler)
     assert outcome.attempted > 0 and outcome.failed == 0
+
+
+@pytest.mark.parametrize('ignored, warnings', [(('gt_half',), 0), (('gt_half', 'gt_scene'), 1)])
+def test_videos_without_any_label_are_warned_of_once(ignored, warnings, monkeypatch):
+    class TooShort(FirstFrames):
+        def sample(self, total_frames, results):
+            clips, labels = super().sample(total_frames, results)
+            return clips, {
+                name: np.full_like(label, -100) if name in ignored else label for name, label in labels.items()
+            }
+
+    said = []
+    clip_sampler.warn_of_short_videos.cache_clear()
+    monkeypatch.setattr(clip_sampler, 'print_log', lambda text, **settings: said.append(text))
+    for _ in range(3):
+        TooShort(3, 2)(dict(total_frames=3))
+    clip_sampler.warn_of_short_videos.cache_clear()
+    assert len(said) == warnings and all('too short for TooShort with clips of 3 frames' in text for text in said)

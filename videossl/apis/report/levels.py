@@ -21,18 +21,24 @@ def chance_levels(run: RunFolder, notes: Notes) -> dict[str, float]:
     for head in built_heads(run, notes):
         if isinstance(getattr(head, 'num_classes', None), int) and isinstance(getattr(head, 'name', None), str):
             found[f'acc_{head.name}'] = 1 / head.num_classes
+    found.update(of_sampler(run, notes, 'guesses'))
     return found
 
 
 def ceiling_levels(run: RunFolder, notes: Notes) -> dict[str, float]:
     """The highest accuracy that a head can reach, by name, where its sampler says that some labels cannot be seen."""
+    return of_sampler(run, notes, 'ceilings')
+
+
+def of_sampler(run: RunFolder, notes: Notes, what: str) -> dict[str, float]:
+    """What a sampler says of its labels, by the accuracy of the head that predicts each."""
     pipeline = run.dataset('train').get('pipeline') or []
     sampler = notes.attempt(f'{run.name}: the sampler in its config', None, sampler_of, pipeline)
-    highest = {} if sampler is None else sampler.ceilings()
+    values = {} if sampler is None else getattr(sampler, what)()
     return {
-        f'acc_{head.name}': highest[head.label]
+        f'acc_{head.name}': values[head.label]
         for head in built_heads(run, notes)
-        if getattr(head, 'label', None) in highest
+        if getattr(head, 'label', None) in values
     }
 
 

@@ -23,17 +23,22 @@ def check_first_shapes(runner: Runner, config: Config) -> None:
     """
     is_compiled = any(isinstance(hook, CompileHook) for hook in runner.hooks)
     for name, module in unwrap(runner.model).named_modules():
-        if isinstance(module, (nn.Linear, _BatchNorm)) and not (is_compiled and 'backbone' in name):
+        kinds = (
+            (nn.Linear, _BatchNorm) if 'backbone' in name or 'teacher' in name else (nn.Linear, _BatchNorm, nn.Conv3d)
+        )
+        if isinstance(module, kinds) and not (is_compiled and 'backbone' in name):
             check_first_input(module, f'model.{name}', config)
 
 
 def check_first_input(module: nn.Module, path: str, config: Config) -> None:
-    """Check the first input of a linear layer or a batch norm, and no other."""
+    """Check the first input of a linear layer, a convolution of a neck or head, or a batch norm, and no other."""
 
     def check(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         handle.remove()
         if isinstance(module, nn.Linear):
-            check_width(module, inputs[0].shape[-1], path, config)
+            check_width(module.in_features, inputs[0].shape[-1], path, config)
+        elif isinstance(module, nn.Conv3d):
+            check_width(module.in_channels, inputs[0].shape[1], path, config)
         elif module.training and inputs[0].numel() == inputs[0].shape[1]:
             raise ConfigError(
                 'a batch norm has a single number to take the statistics of a channel from: more samples a batch '
@@ -43,20 +48,21 @@ def check_first_input(module: nn.Module, path: str, config: Config) -> None:
     handle = module.register_forward_pre_hook(check)
 
 
-def check_width(module: nn.Linear, given: int, path: str, config: Config) -> None:
+def check_width(taken: int, given: int, path: str, config: Config) -> None:
     """Refuse vectors of another length than a layer takes."""
-    if given == module.in_features:
+    if given == taken:
         return
     part = path
     while '.' in part:
         settings = value_at(config, part)
         if isinstance(settings, dict) and 'in_channels' in settings:
-            raise ConfigError(
-                f'{part}.in_channels is {settings["in_channels"]}, but {given} numbers come in; set it to that'
-            )
+            width = settings['in_channels']
+            # A head that concatenates clips takes so many times its in_channels.
+            clips = taken // width if taken % width == 0 and given % (taken // width) == 0 else 1
+            raise ConfigError(f'{part}.in_channels is {width}, but {given // clips} numbers come in; set it to that')
         part = part.rpartition('.')[0]
     raise ConfigError(
-        f'{path} takes {module.in_features} numbers for each sample, but {given} come in; the widths of the parts do not fit'
+        f'{path} takes {taken} numbers for each sample, but {given} come in; the widths of the parts do not fit'
     )
 
 

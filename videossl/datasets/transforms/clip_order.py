@@ -192,9 +192,11 @@ class SampleClipOrder(ClipSampler):
         if self.up_to_reversal and np.random.randint(2):
             shown = shown[::-1]
         if len(np.unique(clips[:, 0])) < self.tuple_len:
-            warn_that_clips_have_no_order(self.tuple_len, self.clip_len)
             order_class = IGNORED_LABEL
         return shown, dict(gt_order=np.int64(order_class))
+
+    def warn_of_no_label(self) -> None:
+        warn_that_clips_have_no_order(self.tuple_len, self.clip_len)
 
     def _draw_tuple(self, total_frames: int, motion: Motion | None) -> np.ndarray:
         return draw_tuple(total_frames, self.tuple_len, self.clip_len, self.gap, motion)

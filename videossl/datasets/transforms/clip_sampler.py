@@ -1,11 +1,14 @@
 """The base of the clip samplers: frame indices, pretext labels, and the meaning of the labels in words."""
 
+import functools
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from videossl.checks import check_integer
 
@@ -94,6 +97,8 @@ class ClipSampler(Transform):
             raise ValueError(
                 f'{type(self).__name__}.sample returned clips of {lengths} frames; clip_len={self.clip_len}'
             )
+        if labels and all(np.all(np.equal(label, IGNORED_LABEL)) for label in labels.values()):
+            self.warn_of_no_label()
         results['frame_inds'] = frames + results.get('start_index', 0)
         results['clip_len'] = self.clip_len
         results['num_clips'] = len(clips)
@@ -127,9 +132,29 @@ class ClipSampler(Transform):
         """Which frames of a clip the pretext task has altered, bool [T]: a clip sheet highlights them."""
         return np.zeros(self.clip_len, dtype=bool)
 
+    def warn_of_no_label(self) -> None:
+        """Warn, once in each process, that a video is too short for any label. Called where :func:`sample` gives none."""
+        warn_of_short_videos(type(self).__name__, self.clip_len)
+
+    def guesses(self) -> dict[str, float]:
+        """By the name of a label, the share of its most frequent class, where classes are not equally likely."""
+        return {}
+
     def ceilings(self) -> dict[str, float]:
         """By the name of a label, the highest accuracy that a head can reach where the clips do not always show it."""
         return {}
+
+
+@functools.cache
+def warn_of_short_videos(sampler: str, clip_len: int) -> None:
+    """Warn of videos that have no label."""
+    print_log(
+        f'some videos are too short for {sampler} with clips of {clip_len} frames to show what it labels: they take no part in '
+        f'the loss (label {IGNORED_LABEL}). If no video is long enough, nothing is learnt. Leave these videos out of the list, '
+        'or set a smaller clip_len. Said once, whatever their number',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 class PaceSampler(ClipSampler):

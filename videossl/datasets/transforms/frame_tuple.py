@@ -98,8 +98,6 @@ class SampleFrameTuple(ClipSampler):
         """The first frames of a tuple, of ``num_starts`` possible ones, in ascending direction, and its label."""
         last = num_starts - 1
         if num_starts < SHORTEST:
-            if self.num_views is None:
-                warn_that_frames_have_no_order(self.clip_len + SHORTEST - 1)
             return [0, max(last, 0) // 2, max(last, 0)], IGNORED_LABEL
         margin = max(min(self.margin, last * self.margin // (self.window + self.margin)), 1)
         distance = np.random.randint(2, min(self.window, last - margin) + 1)
@@ -115,6 +113,12 @@ class SampleFrameTuple(ClipSampler):
         side = sides[np.random.randint(len(sides))]
         away = np.random.randint(margin, min(room[side], self.window) + 1)
         return [first, third + away if side else first - away, third], WRONG
+
+    def warn_of_no_label(self) -> None:
+        warn_that_frames_have_no_order(self.clip_len + SHORTEST - 1)
+
+    def guesses(self) -> dict[str, float]:
+        return dict(gt_tuple=max(self.wrong_share, 1 - self.wrong_share))
 
     def altered_positions(self, labels: Labels, view: int) -> np.ndarray:
         return np.full(self.clip_len, view == 1 and int(labels.get('gt_tuple', RIGHT)) == WRONG)

@@ -1,6 +1,7 @@
 """Where and when a video moves: measured motion as weights of frames and of crops."""
 
 import functools
+import logging
 import os
 
 import cv2
@@ -50,7 +51,11 @@ class LoadMotion(Transform):
 @functools.cache
 def say_that_draws_are_uniform(reason: str) -> None:
     """Log it, once in each process."""
-    print_log(f'without measured motion frames and crops are drawn uniformly: {reason}', logger='current')
+    print_log(
+        f'without measured motion frames and crops are drawn uniformly: {reason}',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def draw_start(starts: np.ndarray, extent: int, motion: Motion | None) -> int:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 
 
 class TemporalGroupNorm(nn.Module):
@@ -32,7 +33,7 @@ class TemporalGroupNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[2] != self.num_frames and not x.is_meta:
-            raise ValueError(
+            raise ConfigError(
                 f'TemporalGroupNorm: a map of {x.shape[2]} frames, but the net was converted for {self.num_frames} here; '
                 'clips must have the length of backbone.temporal_groups.clip_len'
             )

@@ -73,8 +73,8 @@ class OrderHead(PretextHead):
         self.relation = nn.Linear(2 * in_channels, hidden_channels)
         self.relation_norm = nn.BatchNorm1d(hidden_channels) if batch_norm else None
         self.dropout = nn.Dropout(dropout)
-        num_classes = math.factorial(tuple_len) // (2 if up_to_reversal else 1)
-        self.classifier = nn.Linear(len(self.pairs) * hidden_channels, num_classes)
+        self.num_classes = math.factorial(tuple_len) // (2 if up_to_reversal else 1)
+        self.classifier = nn.Linear(len(self.pairs) * hidden_channels, self.num_classes)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Logits [B, classes] of embeddings [B, tuple_len, in_channels], in fp32.
