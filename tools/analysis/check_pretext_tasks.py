@@ -22,6 +22,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch.nn import functional
 
+from videossl.apis.studies.reader import UNTRAINED
 from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.registry import DATASETS
@@ -289,7 +290,7 @@ def probed(task: Task, videos: Path, folder: Path, minutes: float) -> dict:
     norm has measured the videos (an epoch at learning rate 0)."""
     before = folder / 'random'
     if not (before / 'last_checkpoint').exists():
-        options = options_of(task, **schedule(1, 1, 0.0))
+        options = options_of(task, **UNTRAINED, **{'train_dataloader.sampler.repeats': 1})
         data = ['--data-root', str(videos), '--ann-file', 'train.txt', '--work-dir', str(before)]
         call('train', str(ROOT / config_of(task)), *data, '--cfg-options', *options, log=before / 'train.log')
     values = []

@@ -104,7 +104,7 @@ class MotionStore:
         return {path for (path,) in self._query('SELECT path FROM motion')}
 
     def read(self, filename: str | os.PathLike) -> Motion | None:
-        """The motion of a video; None if there is none.
+        """The motion of a video; None if it was not measured.
 
         Args:
             filename: of the video. The longest of its trailing parts that the file has, such as ``videos/a.mp4``, counts.

@@ -33,7 +33,7 @@ class Estimate:
     Args:
         name: of the row.
         value: the mean.
-        low, high: ends of the interval; None: there is none.
+        low, high: ends of the interval; None: no interval is drawn.
         values: single values, shown as small strokes.
         place: on the x axis of a curve.
     """

@@ -70,7 +70,7 @@ def retrieval_rows(
     center: bool = False,
     seed: int = 0,
 ) -> list[RetrievalRow]:
-    """The rows of a sheet; queries that could not be read are none.
+    """The rows of a sheet. Queries that could not be read have no row.
 
     Args:
         gallery, queries: features with labels.

@@ -160,7 +160,7 @@ class Pictures:
         """The features.
 
         Raises:
-            NotHere: there are none, or with ``both`` not of training and test.
+            NotHere: no features are stored, or with ``both`` not those of training and test.
         """
         self.deadline.check()
         sets = [

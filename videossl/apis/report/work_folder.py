@@ -132,15 +132,15 @@ class RunFolder:
 
     @cached_property
     def config(self) -> dict:
-        """This config as plain values, nothing of it being run; empty where there is none."""
+        """This config as plain values; nothing of it is run. A folder without a config gives an empty dict."""
         return {} if self.config_file is None else self._read_config(self.config_file)
 
     def load_config(self) -> Config:
         """This config for building what is in it.
 
         Raises:
-            ConfigError: it cannot be read.
-            FileNotFoundError: there is none.
+            ConfigError: the config cannot be read.
+            FileNotFoundError: the folder has no config.
         """
         if self.config_file is None:
             raise FileNotFoundError(f'{self.folder} keeps no config')
