@@ -108,6 +108,18 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2103.05905',
         'docs/video_moco.md',
     ),
+    cep=(
+        'CEP',
+        'Back to the Future: Cycle Encoding Prediction for Self-supervised Contrastive Video Representation Learning',
+        'https://arxiv.org/abs/2010.07217',
+        'docs/cep.md',
+    ),
+    ascnet=(
+        'ASCNet',
+        'ASCNet: Self-supervised Video Representation Learning with Appearance-Speed Consistency',
+        'https://arxiv.org/abs/2106.02342',
+        'docs/ascnet.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -135,6 +147,8 @@ FINE_TUNING = dict(
     transrank='-25e_',
     clip_consistency='_rspnet_',
     video_moco='-25e_',
+    cep='_cep_',
+    ascnet='_rspnet_',
     human_prior='-100e_',
 )
 DATA = {

@@ -161,6 +161,23 @@ TASKS = {
         dict(acc_video=1 / 256),
         {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    'cep': Task(
+        'CEP',
+        'cep',
+        dict(acc_appearance=1 / 256, acc_direction=1 / 2),
+        {'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128, **schedule(5, 4, 0.03)},
+        words=dict(
+            acc_appearance='appearance: the key is the nearest of 256 candidates',
+            acc_direction='direction: the prediction is nearer to the clip on its side in time',
+        ),
+    ),
+    'ascnet': Task(
+        'ASCNet',
+        'ascnet',
+        dict(acc_video=1 / 256, acc_same_speed=1 / 2),
+        {'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128, **schedule(5, 4, 0.03)},
+        words=dict(acc_same_speed="speed: the nearest of other videos' clips has the same"),
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',
