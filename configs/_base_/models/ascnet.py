@@ -1,6 +1,6 @@
 # "ASCNet: Self-supervised Video Representation Learning with Appearance-Speed Consistency", Huang, Wu, Hu, Liu, He, Wu, Wu, Tan,
-# Ding, 2021. UNVERIFIED: there is no released code. Two tasks without negatives; the clip of the same speed is another video's, of
-# similar appearance [paper]; a bank, a predictor, distance of unit vectors [secondary]. Everything else [guess].
+# Ding, 2021. UNVERIFIED: there is no released code. Two tasks without negatives; the clip of the same speed is another video's,
+# of similar appearance [paper]; a bank, a predictor, distance of unit vectors [secondary]. Everything else [guess].
 _base_ = './clip_consistency.py'
 __neck = _base_.model.necks.projection
 __predictor = _base_.model.predictors.projection
