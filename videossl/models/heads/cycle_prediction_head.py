@@ -89,6 +89,7 @@ class CyclePredictionHead(PretextHead):
     """
 
     needs_teacher = True
+    views_one_by_one = True
 
     def __init__(
         self,

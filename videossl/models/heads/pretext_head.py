@@ -33,6 +33,7 @@ class PretextHead(BaseModule):
         teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
         query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
         bank_embeddings, bank_labels: columns of the bank that the loss reads.
+        views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
     """
 
     needs_teacher: bool = False
@@ -42,6 +43,7 @@ class PretextHead(BaseModule):
     query_name: str | None = None
     bank_embeddings: tuple[str, ...] = ()
     bank_labels: tuple[str, ...] = ()
+    views_one_by_one: bool = False
 
     def __init__(
         self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
