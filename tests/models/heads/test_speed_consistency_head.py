@@ -29,7 +29,7 @@ def expected_rows(query, bank, speeds, videos):
                 for row in range(bank.size)
                 if bank.column('gt_speed')[row] == speed and bank.column('sample_idx')[row] not in (video, -1)
             ]
-            found.append(sorted(rows, key=lambda row: -float(bank.rows[row] @ query[sample, view])))
+            found.append(sorted(rows, key=lambda row: -(bank.rows[row] @ query[sample, view]).item()))
     return found
 
 

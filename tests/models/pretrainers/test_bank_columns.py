@@ -127,7 +127,7 @@ def one(**changes):
         (None, dict(memory_bank=None), 'model.heads.speed: SpeedConsistencyHead compares with the memory bank'),
         (None, dict(teacher_views=(1, 0, 0)), 'model.heads.appearance: ConsistencyHead compares view by view'),
         (
-            None,
+            dict(),
             dict(heads=dict(video=InfoNCEHead())),
             'model.heads.video: InfoNCEHead takes one student view, got 2; .*one_softmax=True',
         ),
