@@ -257,8 +257,9 @@ def read(path: Path) -> Config:
 
 
 def net_of(config: Config) -> dict:
-    """The architecture in a config's backbone, with its default depth."""
-    net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
+    """The architecture in a config's backbone, with its default depth and whatever batch norms."""
+    left_out = ('output', 'init_cfg', 'temporal_groups')
+    net = {key: value for key, value in config.model.backbone.items() if key not in left_out}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
     depth = inspect.signature(getattr(videossl.models, inner['type']).__init__).parameters.get('depth')
     if depth is not None:

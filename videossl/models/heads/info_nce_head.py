@@ -177,8 +177,8 @@ class InfoNCEHead(PretextHead):
                     ages = (ages - 1) // (batch_size * get_world_size()) + 1
                 counted = with_decay(negatives, ages, self.decay, self.decay_place, self.temperature)
             if self.one_softmax:
-                of_samples = (similarity.reshape(batch_size, -1) for similarity in (positives, counted))
-                loss = loss_of_one_softmax(*of_samples, self.temperature)
+                of_sample = positives.reshape(batch_size, -1), counted.reshape(batch_size, -1)
+                loss = loss_of_one_softmax(*of_sample, self.temperature)
             else:
                 loss = loss_of_similarities(positives, counted, self.temperature)
         with torch.no_grad():
