@@ -165,7 +165,7 @@ TASKS = {
         'CEP',
         'cep',
         dict(acc_appearance=1 / 256, acc_direction=1 / 2),
-        {'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128, **schedule(5, 4, 0.03)},
+        {'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128, **schedule(3, 2, 0.03)},
         words=dict(
             acc_appearance='appearance: the key is the nearest of 256 candidates',
             acc_direction='direction: the prediction is nearer to the clip on its side in time',
