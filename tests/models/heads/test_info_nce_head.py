@@ -289,7 +289,8 @@ def test_a_head_may_compare_with_some_of_the_teachers_views(views):
         loss = InfoNCEHead(teacher_views=chosen).loss(embeddings(student.unsqueeze(1), teacher, bank))
         alone = InfoNCEHead().loss(embeddings(student.unsqueeze(1), teacher[:, chosen], bank))
         assert loss == alone
-    with pytest.raises(ValueError, match='teacher_views=.* positions among the 2 views of model.teacher_views'):
-        InfoNCEHead(teacher_views=[2]).loss(embeddings(student.unsqueeze(1), teacher, bank))
+    for wrong in ([2], []):
+        with pytest.raises(ValueError, match='teacher_views=.* positions among the 2 views of model.teacher_views'):
+            InfoNCEHead(teacher_views=wrong).loss(embeddings(student.unsqueeze(1), teacher, bank))
     with pytest.raises(ValueError, match='each of teacher_views must be an integer of at least 0, got -1'):
         InfoNCEHead(teacher_views=[-1]).loss(embeddings(student.unsqueeze(1), teacher, bank))

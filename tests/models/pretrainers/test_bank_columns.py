@@ -139,7 +139,7 @@ def one(**changes):
         (
             dict(),
             dict(heads=dict(video=InfoNCEHead(one_softmax=True, teacher_views=(2,)))),
-            r'model.heads.video: teacher_views=\(2,\) are positions among the 2 views of model.teacher_views',
+            r'model.heads.video: teacher_views=\(2,\) must be positions among the 2 views of model.teacher_views',
         ),
     ],
 )

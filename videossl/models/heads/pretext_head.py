@@ -61,13 +61,15 @@ class PretextHead(BaseModule):
         Raises:
             ConfigError: the message names the key below the head or the model.
         """
-        for position in self.teacher_views or ():
+        if self.teacher_views is None:
+            return
+        for position in self.teacher_views:
             check_integer('each of teacher_views', position, minimum=0)
-            if position >= num_teacher:
-                raise ConfigError(
-                    f'teacher_views={tuple(self.teacher_views or ())} are positions among the {num_teacher} views of '
-                    'model.teacher_views, counted from 0'
-                )
+        if not self.teacher_views or max(self.teacher_views) >= num_teacher:
+            raise ConfigError(
+                f'teacher_views={tuple(self.teacher_views)} must be positions among the {num_teacher} views of '
+                'model.teacher_views, counted from 0'
+            )
 
     def compared_views(self, teacher: Tensor | None) -> Tensor:
         """Those of the teacher's views [B, Vt, D] that the loss compares with, in the order of ``teacher_views``."""
