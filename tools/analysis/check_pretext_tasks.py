@@ -161,7 +161,7 @@ TASKS = {
         dict(acc_video=1 / 256),
         {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
-    # Nothing trains the direction of the predictions itself; it stays at chance in so short a run.
+    # Left out: acc_direction, which stays at chance in so short a run.
     'cep': Task(
         'CEP',
         'cep',
