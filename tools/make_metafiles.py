@@ -108,6 +108,18 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2103.05905',
         'docs/video_moco.md',
     ),
+    cep=(
+        'CEP',
+        'Back to the Future: Cycle Encoding Prediction for Self-supervised Contrastive Video Representation Learning',
+        'https://arxiv.org/abs/2010.07217',
+        'docs/cep.md',
+    ),
+    ascnet=(
+        'ASCNet',
+        'ASCNet: Self-supervised Video Representation Learning with Appearance-Speed Consistency',
+        'https://arxiv.org/abs/2106.02342',
+        'docs/ascnet.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -135,6 +147,8 @@ FINE_TUNING = dict(
     transrank='-25e_',
     clip_consistency='_rspnet_',
     video_moco='-25e_',
+    cep='_cep_',
+    ascnet='_rspnet_',
     human_prior='-100e_',
 )
 DATA = {
@@ -243,8 +257,9 @@ def read(path: Path) -> Config:
 
 
 def net_of(config: Config) -> dict:
-    """The architecture in a config's backbone, with its default depth."""
-    net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
+    """The architecture in a config's backbone, with its default depth and whatever batch norms."""
+    left_out = ('output', 'init_cfg', 'temporal_groups')
+    net = {key: value for key, value in config.model.backbone.items() if key not in left_out}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
     depth = inspect.signature(getattr(videossl.models, inner['type']).__init__).parameters.get('depth')
     if depth is not None:

@@ -24,6 +24,8 @@ __methods = dict(
     transrank=('TransRank', 'transrank_r3d-10', 'aux_transrank_views', __finetune),
     clip_consistency=('clip consistency', 'clip-consistency_r3d-10', 'aux_clip_consistency_views', __finetune),
     video_moco=('VideoMoCo without generator', 'video-moco_r3d-10', 'aux_video_moco_views', __finetune),
+    cep=('CEP', 'cep_r3d-10', 'aux_cep_views', __finetune),
+    ascnet=('ASCNet', 'ascnet_r3d-10', 'aux_clip_consistency_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {
@@ -71,6 +73,8 @@ table = dict(
         acc_ranking=1 / 3,
         acc_rotation=1 / 4,
         acc_video=1 / 256,
+        acc_direction=1 / 2,
+        acc_same_speed=1 / 2,
     ),
     rows=[
         dict(name='scratch', stages=['finetune_scratch']),

@@ -61,7 +61,7 @@ def small(name: str, videos: Path) -> dict:
     as it is."""
     branched = read(name).model.backbone.type == 'BranchedBackbone'
     options = {f'model.backbone.{"backbone." if branched else ""}base_channels': BASE_CHANNELS}
-    widths = (512, 1024, 4096)  # what the nets put out
+    widths = (512, 1024, 2048, 4096)  # what the nets put out, and CEP's embeddings
     side, scale = 32, (40, 36)
     if read(name).model.backbone.type in FRAME_NETS:
         side, scale = 64, (80, 72)
@@ -75,7 +75,7 @@ def small(name: str, videos: Path) -> dict:
             return
         kind = place.get('type')
         if path.startswith('model.') and place.get('in_channels') in widths:
-            for key in ('in_channels', 'out_channels'):
+            for key in ('in_channels', 'hidden_channels', 'out_channels'):
                 if place.get(key) in widths:
                     options[f'{path}.{key}'] = place[key] * BASE_CHANNELS // 64
         if place.get('random_size') is not None:

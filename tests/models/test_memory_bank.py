@@ -130,3 +130,73 @@ def test_the_age_of_a_row_is_its_place_among_the_keys_newest_first(batch):
         assert bank.ages()[written].tolist() == (total - bank.rows[written, 0]).tolist()
         assert sorted(bank.ages().tolist()) == [1, 2, 3, 4, 5]
     assert set(bank.state_dict()) == {'rows', 'pointer'}
+
+
+# ---------------------------------------------------------------------------------------------- columns beside the rows
+def wide_bank(size: int = 5) -> MemoryBank:
+    return MODELS.build(
+        dict(type='MemoryBank', size=size, dim=2, embeddings=dict(speed=3), labels=['gt_speed', 'sample_idx'])
+    )
+
+
+def wide_keys(first: int, count: int) -> dict:
+    numbers = torch.arange(count) + first
+    return dict(speed=numbered(first, count, 3) + 0.5, gt_speed=numbers % 2, sample_idx=numbers)
+
+
+def test_columns_begin_as_unit_vectors_and_as_labels_that_nothing_has():
+    bank = wide_bank(200)
+    assert bank.columns == ['speed', 'gt_speed', 'sample_idx']
+    torch.testing.assert_close(bank.column('speed').norm(dim=1), torch.ones(200))
+    assert bank.column('gt_speed').tolist() == bank.column('sample_idx').tolist() == [-1] * 200
+
+
+@pytest.mark.parametrize('batch', [1, 3, 5, 8])
+def test_columns_turn_with_the_rows(batch):
+    bank, total = wide_bank(), 0
+    for _ in range(4):
+        bank.enqueue(numbered(total, batch), **wide_keys(total, batch))
+        total += batch
+        for row, number in enumerate(bank.column('sample_idx').tolist()):
+            if number >= 0:
+                assert bank.rows[row].tolist() == [number] * 2 and bank.column('gt_speed')[row] == number % 2
+                assert bank.column('speed')[row].tolist() == [number + 0.5] * 3
+    assert sorted(bank.column('sample_idx').tolist())[-min(total, 5) :] == list(range(total - min(total, 5), total))
+
+
+def test_columns_survive_the_state_dict_and_stay_fp32():
+    bank, other = wide_bank(), wide_bank()
+    bank.enqueue(numbered(0, 7), **wide_keys(0, 7))
+    assert set(bank.state_dict()) == {'rows', 'pointer', 'column_speed', 'column_gt_speed', 'column_sample_idx'}
+    other.load_state_dict(bank.state_dict())
+    before = other.column('speed').clone()
+    nn.ModuleDict(dict(bank=other)).half()
+    assert torch.equal(other.column('speed'), before) and other.column('speed').dtype == torch.float32
+    other.enqueue(numbered(7, 1).half(), **{**wide_keys(7, 1), 'speed': torch.ones(1, 3, dtype=torch.float16)})
+    assert other.column('sample_idx').tolist() == [5, 6, 7, 3, 4] and other.column('sample_idx').dtype == torch.int64
+
+
+def test_keys_without_the_columns_or_of_other_widths_are_refused_by_name():
+    bank, keys = wide_bank(), wide_keys(0, 2)
+    with pytest.raises(ValueError, match="cannot take the columns .'gt_speed'"):
+        bank.enqueue(numbered(0, 2), gt_speed=keys['gt_speed'])
+    with pytest.raises(ValueError, match='MemoryBank with the columns .. cannot take'):
+        MemoryBank(5, 2).enqueue(numbered(0, 2), **keys)
+    with pytest.raises(ValueError, match=r'the column "speed" takes \(2, 3\), but gets \(2, 4\)'):
+        bank.enqueue(numbered(0, 2), **{**keys, 'speed': torch.ones(2, 4)})
+    with pytest.raises(ValueError, match='the column "gt_speed" takes'):
+        bank.enqueue(numbered(0, 2), **{**keys, 'gt_speed': torch.ones(2, 2, dtype=torch.int64)})
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (dict(embeddings=['speed']), 'embeddings must be a dict'),
+        (dict(labels='gt_speed'), 'labels a list of names'),
+        (dict(embeddings=dict(speed=0)), 'embeddings.speed must be an integer'),
+        (dict(embeddings=dict(speed=3), labels=['speed']), 'name a column twice'),
+    ],
+)
+def test_senseless_columns_are_refused_by_name(arguments, named):
+    with pytest.raises(ValueError, match=f'MemoryBank: .*{named}'):
+        MemoryBank(5, 2, **arguments)

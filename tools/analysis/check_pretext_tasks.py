@@ -161,6 +161,21 @@ TASKS = {
         dict(acc_video=1 / 256),
         {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    # Left out: acc_direction, which stays at chance in so short a run.
+    'cep': Task(
+        'CEP',
+        'cep',
+        dict(acc_appearance=1 / 256),
+        {'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128, **schedule(3, 2, 0.03)},
+        words=dict(acc_appearance='appearance: the key is the nearest of 256 candidates'),
+    ),
+    'ascnet': Task(
+        'ASCNet',
+        'ascnet',
+        dict(acc_video=1 / 256, acc_same_speed=1 / 2),
+        {'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128, **schedule(5, 4, 0.03)},
+        words=dict(acc_same_speed="speed: the nearest of other videos' clips has the same"),
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',

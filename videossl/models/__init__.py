@@ -3,6 +3,7 @@ from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
     ConsistencyHead,
+    CyclePredictionHead,
     InfoNCEHead,
     NTXentHead,
     OrderHead,
@@ -13,6 +14,7 @@ from .heads import (
     RelativeSpeedHead,
     SegmentHead,
     SimilarityDistillHead,
+    SpeedConsistencyHead,
     SpeedHead,
     TupleHead,
 )
@@ -31,6 +33,7 @@ __all__ = [
     'FrozenTeacher',
     'HuggingFaceTeacher',
     'ConsistencyHead',
+    'CyclePredictionHead',
     'InfoNCEHead',
     'MapNeck',
     'MemoryBank',
@@ -54,6 +57,7 @@ __all__ = [
     'SCHP',
     'SegmentHead',
     'SimilarityDistillHead',
+    'SpeedConsistencyHead',
     'SpeedHead',
     'TupleHead',
     'VGGM',

@@ -19,12 +19,15 @@ class Embeddings:
             ``needs_teacher``.
         bank: the memory bank as it was before this batch; None for a head without ``needs_bank``.
         student_views: index, among the V clips of a sample, of each of the student's views. None: they are the first Vs.
+        query: [B, Vs, D], L2-normalised, fp32: the averaged teacher's embedding, of the name that the head's ``query_name`` has,
+            of the clips that the student sees; by it the head finds rows of the bank. None for a head without ``query_name``.
     """
 
     student: Tensor
     teacher: Tensor | None = None
     bank: MemoryBank | None = None
     student_views: Sequence[int] | None = None
+    query: Tensor | None = None
 
     @property
     def views(self) -> list[int]:

@@ -1,13 +1,17 @@
 """The memory bank of anchor embeddings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
+
+# A label in a row that no key has replaced yet.
+NOT_WRITTEN = -1
 
 
 @MODELS.register_module()
@@ -21,20 +25,51 @@ class MemoryBank(nn.Module):
     The rows start as random unit vectors. (The released code of auxSKD normalises its noise over the rows instead of
     over the dimensions, so that its rows start with a norm of about 0.09 until the bank has been filled once.)
 
+    A bank may keep more of a key than its embedding, in columns of the same ring. They are buffers, too.
+
     Args:
         size: number of rows. Paper: 16384; released code: 15360.
         dim: dimension of an embedding.
+        embeddings: columns for further embeddings of the clip: the name of each, and its dimension. They begin as random unit
+            vectors, too.
+        labels: columns for integers of the sample, by the names that its data sample has for them: ``gt_*``, or
+            ``sample_idx``, the number of the video in its list. They are -1 in rows that no key has replaced yet.
     """
 
     rows: Tensor
     pointer: Tensor
 
-    def __init__(self, size: int, dim: int) -> None:
+    def __init__(
+        self, size: int, dim: int, embeddings: Mapping[str, int] | None = None, labels: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         check_integer('MemoryBank: size', size)
         check_integer('MemoryBank: dim', dim)
         self.register_buffer('rows', F.normalize(torch.randn(size, dim), dim=1))
         self.register_buffer('pointer', torch.zeros((), dtype=torch.long))
+        if not isinstance(embeddings or {}, Mapping) or isinstance(labels, str):
+            raise ConfigError(
+                'MemoryBank: embeddings must be a dict of names and dimensions, and labels a list of names, got '
+                f'{embeddings!r} and {labels!r}'
+            )
+        self.embeddings = dict(embeddings or {})
+        self.labels = tuple(labels)
+        if len(set(self.columns)) < len(self.columns):
+            raise ConfigError(f'MemoryBank: embeddings and labels name a column twice: {self.columns}')
+        for name, width in self.embeddings.items():
+            check_integer(f'MemoryBank: embeddings.{name}', width)
+            self.register_buffer(f'column_{name}', F.normalize(torch.randn(size, width), dim=1))
+        for name in self.labels:
+            self.register_buffer(f'column_{name}', torch.full((size,), NOT_WRITTEN))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns beside the rows."""
+        return [*self.embeddings, *self.labels]
+
+    def column(self, name: str) -> Tensor:
+        """A column beside the rows: fp32 [size, D] of an embedding, int64 [size] of a label."""
+        return self.get_buffer(f'column_{name}')
 
     @property
     def size(self) -> int:
@@ -52,24 +87,38 @@ class MemoryBank(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'MemoryBank':
         # `model.half()` or `model.bfloat16()` must not touch the rows: a similarity of 0.05 at a temperature of 0.02
         # needs more than eight bits.
-        rows = self.rows
+        before = dict(self.named_buffers())
         super()._apply(fn, recurse)
-        if self.rows.dtype != torch.float32:
-            self.rows = rows.to(self.rows.device)
+        for name, buffer in self.named_buffers():
+            if buffer.is_floating_point() and buffer.dtype != torch.float32:
+                setattr(self, name, before[name].to(buffer.device))
         return self
 
     @torch.no_grad()
-    def enqueue(self, keys: Tensor) -> None:
+    def enqueue(self, keys: Tensor, **columns: Tensor) -> None:
         """Write embeddings over the oldest rows.
 
         Args:
             keys: [N, dim], L2-normalised, any N.
+            columns: one for each of :attr:`columns`: [N, D], L2-normalised, or int64 [N].
         """
         if keys.ndim != 2 or keys.shape[1] != self.rows.shape[1]:
             raise ValueError(f'MemoryBank of dim {self.rows.shape[1]} cannot take keys of shape {tuple(keys.shape)}')
+        if columns.keys() != set(self.columns):
+            raise ValueError(f'MemoryBank with the columns {self.columns} cannot take the columns {list(columns)}')
+        for name, values in columns.items():
+            expected = (len(keys), *self.column(name).shape[1:])
+            if values.shape != expected:
+                raise ValueError(
+                    f'MemoryBank: the column "{name}" takes {expected}, but gets {tuple(values.shape)}; see '
+                    'model.memory_bank.embeddings'
+                )
         skipped = max(0, keys.shape[0] - self.size)
-        kept = keys[skipped:].to(self.rows)
         # The pointer stays on the device: reading it here would make the host wait for the device in every step.
-        indices = (self.pointer + skipped + torch.arange(kept.shape[0], device=self.rows.device)) % self.size
-        self.rows.index_copy_(0, indices, kept)
+        numbers = torch.arange(keys.shape[0] - skipped, device=self.rows.device)
+        indices = (self.pointer + skipped + numbers) % self.size
+        self.rows.index_copy_(0, indices, keys[skipped:].to(self.rows))
+        for name, values in columns.items():
+            column = self.column(name)
+            column.index_copy_(0, indices, values[skipped:].to(column))
         self.pointer.copy_((self.pointer + keys.shape[0]) % self.size)

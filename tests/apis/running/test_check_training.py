@@ -30,6 +30,7 @@ from videossl.datasets import VideoDataset, pipeline_steps
 from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
 from videossl.errors import ConfigError
 from videossl.models import (
+    CyclePredictionHead,
     MemoryBank,
     MomentumPretrainer,
     NTXentHead,
@@ -263,6 +264,17 @@ def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
     check_batch_norm(warnings_to(found), model, loader(8, 4), num_clips=2)
     check_batch_norm(warnings_to(found), model, loader(9, 4, sampler=InfiniteSampler), num_clips=2)
     assert found == []
+
+
+def test_a_batch_of_one_that_a_predictor_within_a_head_refuses(small_backbone):
+    """It takes one of the three views at a time."""
+    heads = dict(cycle=CyclePredictionHead(6, 8, 'projection'))
+    model = MomentumPretrainer(
+        small_backbone(), heads, dict(projection=ProjectionNeck(4, 6)), student_views=(0, 1, 2), teacher_views=(0, 1, 2)
+    )
+    with pytest.raises(ConfigError, match=r'one sample.* model.heads.cycle.forwards.layers.1 '):
+        check_batch_norm(warnings_to([]), model, loader(8, 1), num_clips=3)
+    check_batch_norm(warnings_to([]), model, loader(8, 2), num_clips=3)
 
 
 def test_what_is_refused_is_what_torch_refuses(small_backbone):

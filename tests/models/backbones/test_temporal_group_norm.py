@@ -140,3 +140,19 @@ def test_a_plain_nets_checkpoint_fills_every_group_and_a_converted_ones_its_own(
     assert report.missing == report.dropped == report.mismatched == []
     clips = torch.rand(1, 3, 16, 32, 32)
     torch.testing.assert_close(net.eval()(clips), source.eval()(clips), rtol=1e-4, atol=1e-4)
+
+
+def test_a_fixed_number_of_groups_divides_every_batch_norm():
+    """As CEP's released code does it: two halves, whatever the length of the map."""
+    net = R2Plus1D(base_channels=4, temporal_groups=dict(clip_len=16, num_groups=2))
+    found = counts(net)
+    norms = [name for name, module in R2Plus1D(base_channels=4).named_modules() if isinstance(module, nn.BatchNorm3d)]
+    assert found == dict.fromkeys(norms, 2)
+
+
+def test_a_map_with_fewer_frames_than_groups_is_refused_by_name():
+    """The 3D ResNet ends at one frame; the released code raises an error there, too."""
+    with pytest.raises(ValueError, match=r'backbone.temporal_groups.num_groups=2, but the map of .* has 1 frames'):
+        ResNet3D(base_channels=4, depth=18, temporal_groups=dict(clip_len=16, num_groups=2))
+    with pytest.raises(ValueError, match='temporal_groups: num_groups'):
+        R3D(base_channels=4, temporal_groups=dict(clip_len=16, num_groups=0))

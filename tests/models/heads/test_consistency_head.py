@@ -56,6 +56,14 @@ def test_unequal_numbers_of_views_are_refused(unit_rows):
         ConsistencyHead().loss(Embeddings(torch.rand(3, 1, 4), torch.rand(3, 2, 4)))
 
 
+def test_a_head_may_compare_with_some_of_the_teachers_views(unit_rows):
+    student, teacher = unit_rows(3, 8).view(3, 1, 8), unit_rows(6, 8).view(3, 2, 8)
+    loss = ConsistencyHead(teacher_views=(1,)).loss(Embeddings(student, teacher))['loss_consistency']
+    assert loss.item() == pytest.approx(consistency(student[:, 0], teacher[:, 1]).item(), rel=1e-6)
+    with pytest.raises(ValueError, match='the same number of views, got 1 and 2'):
+        ConsistencyHead(teacher_views=(1, 0)).loss(Embeddings(student, teacher))
+
+
 def pretrainer() -> MomentumPretrainer:
     """BYOL of a single linear layer on the pooled clip; no bank."""
     return MomentumPretrainer(

@@ -227,3 +227,70 @@ def test_two_processes_with_half_the_batch_each_count_iterations_as_one_with_all
     together = sum(head.loss(half)['loss_appearance'] for half in halves) / 2
     assert together.item() == pytest.approx(joint.item(), rel=1e-6)
     assert abs(alone.item() - joint.item()) > 1e-3
+
+
+# ------------------------------------------------------------------------- several views of the student in one softmax
+def one_softmax_by_hand(student, teacher, bank, temperature) -> float:
+    """Mean over samples, sum over pairs of views, of -log of the pair's share among all of the sample's similarities."""
+    student, teacher, bank = (np.asarray(rows.detach(), np.float64) for rows in (student, teacher, bank))
+    total = 0.0
+    for queries, keys in zip(student, teacher):
+        positives = np.exp(queries @ keys.T / temperature)
+        everything = positives.sum() + np.exp(queries @ bank.T / temperature).sum()
+        total -= np.log(positives / everything).sum()
+    return total / len(student)
+
+
+@pytest.mark.parametrize(('student_views', 'teacher_views'), [(3, 1), (2, 2), (1, 2)])
+def test_all_positives_and_negatives_of_a_sample_share_one_softmax(unit_rows, student_views, teacher_views):
+    student = unit_rows(5 * student_views, 8).view(5, student_views, 8)
+    teacher, bank = unit_rows(5 * teacher_views, 8).view(5, teacher_views, 8), unit_rows(13, 8)
+    results = InfoNCEHead(0.2, one_softmax=True).loss(embeddings(student, teacher, bank))
+    expected = one_softmax_by_hand(student, teacher, bank, 0.2)
+    assert results['loss_appearance'].item() == pytest.approx(expected, rel=1e-5)
+    wins = [clip @ key > (bank @ clip).max() for clips, keys in zip(student, teacher) for clip in clips for key in keys]
+    assert results['acc_appearance'].item() == pytest.approx(np.mean(wins))
+
+
+def test_one_positive_has_the_same_loss_in_both(views):
+    student, teacher, bank = views
+    inputs = embeddings(student.unsqueeze(1), teacher[:, :1], bank)
+    losses = [InfoNCEHead(one_softmax=joint).loss(inputs)['loss_appearance'].item() for joint in (True, False)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_the_chance_loss_of_ceps_three_clips():
+    student, teacher = torch.eye(3).expand(4, 3, 3), torch.zeros(4, 1, 3)
+    loss = InfoNCEHead(one_softmax=True).loss(embeddings(student, teacher, torch.zeros(16384, 3)))['loss_appearance']
+    assert loss.item() == pytest.approx(3 * np.log(3 * 16385), rel=1e-6) == pytest.approx(32.408, abs=1e-3)
+
+
+def test_the_joint_gradient_goes_to_the_student_alone(unit_rows):
+    student, teacher, bank = unit_rows(6, 8).view(2, 3, 8), unit_rows(2, 8).view(2, 1, 8), unit_rows(4, 8)
+    student, teacher, bank = (rows.requires_grad_() for rows in (student, teacher, bank))
+    InfoNCEHead(one_softmax=True).loss(embeddings(student, teacher, bank))['loss_appearance'].backward()
+    assert teacher.grad is None and bank.grad is None and (student.grad.abs().sum(2) > 0).all()
+
+
+def test_a_joint_softmax_takes_ages_too(unit_rows):
+    student, teacher, bank = unit_rows(6, 8).view(2, 3, 8), unit_rows(2, 8).view(2, 1, 8), bank_of(unit_rows(13, 8), 4)
+    head = InfoNCEHead(0.2, decay=0.9, decay_unit='iterations', one_softmax=True)
+    positives, negatives = torch.exp(student @ teacher[:, 0, :, None] / 0.2).flatten(1), student @ bank.rows.t() / 0.2
+    ages = torch.tensor([-(-int(age) // 2) for age in bank.ages()])  # of batches of two samples, not of six clips
+    everything = positives.sum(1) + (negatives.exp() * 0.9**ages).sum((1, 2))
+    expected = -(positives / everything[:, None]).log().sum(1).mean()
+    loss = head.loss(Embeddings(student, teacher, bank))['loss_appearance']
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_head_may_compare_with_some_of_the_teachers_views(views):
+    student, teacher, bank = views
+    for chosen in ([1], [1, 0]):
+        loss = InfoNCEHead(teacher_views=chosen).loss(embeddings(student.unsqueeze(1), teacher, bank))
+        alone = InfoNCEHead().loss(embeddings(student.unsqueeze(1), teacher[:, chosen], bank))
+        assert loss == alone
+    for wrong in ([2], []):
+        with pytest.raises(ValueError, match='teacher_views=.* positions among the 2 views of model.teacher_views'):
+            InfoNCEHead(teacher_views=wrong).loss(embeddings(student.unsqueeze(1), teacher, bank))
+    with pytest.raises(ValueError, match='each of teacher_views must be an integer of at least 0, got -1'):
+        InfoNCEHead(teacher_views=[-1]).loss(embeddings(student.unsqueeze(1), teacher, bank))

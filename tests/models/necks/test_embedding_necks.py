@@ -54,9 +54,10 @@ def test_a_projection_may_have_another_hidden_width_and_batch_norm():
     assert [tuple(neck.layers[number].weight.shape) for number in (0, 3)] == [(5, 6), (3, 5)]
     assert neck(torch.rand(4, 6, 1, 2, 2)).shape == (4, 3)
     assert kinds(ProjectionNeck(6, 3, num_layers=1, norm='batch')) == ['Linear']
+    assert kinds(ProjectionNeck(6, 3, num_layers=2, norm='layer')) == ['Linear', 'LayerNorm', 'ReLU', 'Linear']
 
 
-@pytest.mark.parametrize(('arguments', 'named'), [(dict(norm='layer'), 'norm'), (dict(num_layers=0), 'num_layers')])
+@pytest.mark.parametrize(('arguments', 'named'), [(dict(norm='group'), 'norm'), (dict(num_layers=0), 'num_layers')])
 def test_a_senseless_argument_of_a_projection_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=f'ProjectionNeck: {named}'):
         ProjectionNeck(6, **arguments)
@@ -116,3 +117,12 @@ def test_a_maximum_over_space_then_the_mean_over_time_keeps_a_share_of_a_single_
     assert neck(feature_map).tolist() == [[0, 3]]
     with pytest.raises(ValueError, match='mode'):
         PoolNeck('max')
+
+
+def test_a_predictor_may_look_at_the_direction_of_an_embedding_alone():
+    neck = PredictorNeck(4, 7, 3, normalize_input=True).eval()
+    embedding = torch.randn(5, 4)
+    torch.testing.assert_close(neck(embedding), neck(7 * embedding))
+    unit = embedding / embedding.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(neck(embedding), neck.layers(unit))
+    assert not torch.allclose(PredictorNeck(4, 7, 3).eval()(embedding), PredictorNeck(4, 7, 3).eval()(7 * embedding))

@@ -213,9 +213,11 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
         if isinstance(module, _BatchNorm) and module.training and not isinstance(module, nn.SyncBatchNorm)
     }
     views = len(getattr(model, 'student_views', ())) or num_clips
+    heads = getattr(model, 'heads', {}).items()
+    # They take one view after another.
+    one_by_one = ('teacher.', *(f'heads.{name}.' for name, head in heads if getattr(head, 'views_one_by_one', False)))
     for name, module in norms.items():
-        # The teacher takes one view after another.
-        if isinstance(module, nn.BatchNorm1d) and (views == 1 or name.startswith('teacher.')):
+        if isinstance(module, nn.BatchNorm1d) and (views == 1 or name.startswith(one_by_one)):
             what = (
                 'a batch is of one sample'
                 if size == 1

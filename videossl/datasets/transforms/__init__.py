@@ -5,6 +5,7 @@ from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .cloze import ApplyClozeOperation, SampleCloze
 from .colour import ChannelSplit, RandomGray, VideoColorJitter
+from .cycle import SampleCycle
 from .decoding import DecodeClips
 from .each_clip import EachClip
 from .formatting import PackClips
@@ -38,6 +39,7 @@ __all__ = [
     'RotateClips',
     'SampleClipOrder',
     'SampleCloze',
+    'SampleCycle',
     'SampleFrameTuple',
     'SamplePace',
     'SamplePaceOrder',

@@ -33,8 +33,8 @@ class VideoBackbone(BaseModule):
             are. Its scale and shift still learn, unless their stage is frozen.
         out_indices: Which stages' maps are returned, counted from the stem (0), ascending. None: the last stage's.
             The stages after the last of these are not run.
-        temporal_groups: ``dict(clip_len=16, group_len=4)`` divides the batch norms along time
-            (:func:`~.temporal_group_norm.group_batch_norms`); None leaves them as they are.
+        temporal_groups: ``dict(clip_len=16, group_len=4)``, or with ``num_groups`` in its place, divides the batch norms along
+            time (:func:`~.temporal_group_norm.group_batch_norms`); None leaves them as they are.
         init_cfg: mmengine's initialisation config. ``dict(type='Pretrained', checkpoint=..., prefix=...)`` goes through
             :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches;
             mmengine handles all other types.

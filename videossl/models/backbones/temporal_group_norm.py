@@ -41,20 +41,26 @@ class TemporalGroupNorm(nn.Module):
         return torch.cat([norm(stretch) for norm, stretch in zip(self.norms, stretches)], dim=2)
 
 
-def group_batch_norms(net: nn.Module, clip_len: int = 16, group_len: int = 4) -> None:
+def group_batch_norms(net: nn.Module, clip_len: int = 16, group_len: int = 4, num_groups: int | None = None) -> None:
     """Replace the batch norms of a net, in place, by one :class:`TemporalGroupNorm` each.
 
     A map of t frames gets ``t // group_len`` stretches. Where this is 1 or 0 the batch norm stays. How many stretches the
     authors take is not known; the paper says that the number depends on the layer. In evaluation the converted net gives
     what the net gave.
 
+    With ``num_groups`` every batch norm gets that many stretches, as in the released code of CEP, which has two. The shortest map
+    must have as many frames.
+
     Args:
         net: takes clips [N, C, T, H, W].
         clip_len: frames of a clip T, in training and test alike.
         group_len: frames in a stretch.
+        num_groups: number of stretches in every layer; ``group_len`` then has no effect.
     """
     check_integer('temporal_groups: clip_len', clip_len)
     check_integer('temporal_groups: group_len', group_len)
+    if num_groups is not None:
+        check_integer('temporal_groups: num_groups', num_groups)
     lengths: dict[nn.Module, int] = {}
     trial = copy.deepcopy(net).eval().to('meta')
     norms = {name: module for name, module in trial.named_modules() if isinstance(module, nn.BatchNorm3d)}
@@ -65,6 +71,12 @@ def group_batch_norms(net: nn.Module, clip_len: int = 16, group_len: int = 4) ->
         trial(torch.empty(1, in_channels, clip_len, 128, 128, device='meta'))
     for name, norm in norms.items():
         length = lengths.get(norm, 0)
-        if length // group_len > 1:
+        groups = length // group_len if num_groups is None else num_groups
+        if num_groups is not None and 0 < length < num_groups:
+            raise ConfigError(
+                f'backbone.temporal_groups.num_groups={num_groups}, but the map of {type(net).__name__}.{name} has {length} '
+                f'frames at clip_len={clip_len}; take longer clips, or a net that keeps more of them'
+            )
+        if groups > 1:
             plain: Any = net.get_submodule(name)
-            net.set_submodule(name, TemporalGroupNorm(plain, length // group_len, length))
+            net.set_submodule(name, TemporalGroupNorm(plain, groups, length))

@@ -1,5 +1,6 @@
 from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead, TupleHead
 from .consistency_head import ConsistencyHead, consistency
+from .cycle_prediction_head import CyclePredictionHead, cycle_predictions
 from .info_nce_head import InfoNCEHead, info_nce
 from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
@@ -9,10 +10,12 @@ from .ranking_head import RankingHead, transformation_ranking
 from .reconstruction_head import ReconstructionHead, motion_attention
 from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
+from .speed_consistency_head import SpeedConsistencyHead
 
 __all__ = [
     'ClipClassificationHead',
     'ConsistencyHead',
+    'CyclePredictionHead',
     'InfoNCEHead',
     'NTXentHead',
     'OrderHead',
@@ -23,9 +26,11 @@ __all__ = [
     'RelativeSpeedHead',
     'SegmentHead',
     'SimilarityDistillHead',
+    'SpeedConsistencyHead',
     'SpeedHead',
     'TupleHead',
     'consistency',
+    'cycle_predictions',
     'info_nce',
     'mean_iou',
     'motion_attention',

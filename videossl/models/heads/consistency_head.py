@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -36,13 +37,32 @@ class ConsistencyHead(PretextHead):
         embedding_name: see :class:`PretextHead`.
         name: what the loss is called in the log: ``loss_{name}``.
         loss_weight: factor on the loss.
+        teacher_views: positions, among the teacher's views, of those that the student's are compared with, in order; None:
+            all.
     """
 
     needs_teacher = True
 
-    def __init__(self, embedding_name: str = 'projection', name: str = 'consistency', loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        embedding_name: str = 'projection',
+        name: str = 'consistency',
+        loss_weight: float = 1.0,
+        teacher_views: Sequence[int] | None = None,
+    ) -> None:
         super().__init__(embedding_name, loss_weight)
         self.name = name
+        self.teacher_views = teacher_views
+
+    def check_views(self, num_student: int, num_teacher: int) -> None:
+        """Refuse unequal numbers of views."""
+        super().check_views(num_student, num_teacher)
+        compared = num_teacher if self.teacher_views is None else len(self.teacher_views)
+        if num_student != compared:
+            raise ConfigError(
+                'ConsistencyHead compares view by view: student_views and teacher_views need the same number of views, got '
+                f'{num_student} and {compared}'
+            )
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss.
@@ -52,9 +72,5 @@ class ConsistencyHead(PretextHead):
         """
         student, teacher = embeddings.student, embeddings.teacher
         assert teacher is not None
-        if student.shape != teacher.shape:
-            raise ValueError(
-                f'ConsistencyHead compares view by view: student_views and teacher_views need the same number of views, got '
-                f'{student.shape[1]} and {teacher.shape[1]}'
-            )
-        return {f'loss_{self.name}': self.loss_weight * consistency(student, teacher)}
+        self.check_views(student.shape[1], teacher.shape[1])
+        return {f'loss_{self.name}': self.loss_weight * consistency(student, self.compared_views(teacher))}

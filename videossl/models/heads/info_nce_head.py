@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videossl.checks import check_choice, check_positive, check_share
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -44,6 +45,22 @@ def loss_of_similarities(positives: Tensor, negatives: Tensor, temperature: floa
     """:func:`info_nce` of the similarities [B, V] to the teacher's views and [B, H] to the bank."""
     hardness = torch.logsumexp(negatives / temperature, dim=1, keepdim=True)
     return F.softplus(hardness - positives / temperature).sum(dim=1).mean()
+
+
+def loss_of_one_softmax(positives: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """All similarities of a sample in one softmax: -log of the share of each positive, summed over the positives, averaged
+    over the batch.
+
+    Args:
+        positives: fp32 [B, P].
+        negatives: fp32 [B, N].
+        temperature: tau.
+
+    Returns:
+        A scalar; P log(P + N) where all similarities are the same.
+    """
+    logits = torch.cat([positives, negatives], dim=1) / temperature
+    return (torch.logsumexp(logits, dim=1, keepdim=True) - positives / temperature).sum(dim=1).mean()
 
 
 def similarities(student: Tensor, teacher: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,6 +102,9 @@ class InfoNCEHead(PretextHead):
     Adversarial Examples", Tian Pan, Yibing Song, Tianyu Yang, Wenhao Jiang, Wei Liu, 2021. The default form is the paper's as
     others quote it. Its released code is ``decay_place='inside', decay_unit='iterations'``.
 
+    With ``one_softmax`` the student may see several views: "Back to the Future: Cycle Encoding Prediction for Self-supervised
+    Contrastive Video Representation Learning", Xinyu Yang, Majid Mirmehdi, Tilo Burghardt, 2021, as its released code has it.
+
     Args:
         temperature: RSPNet and MoCo: 0.07.
         embedding_name: see :class:`PretextHead`.
@@ -94,6 +114,10 @@ class InfoNCEHead(PretextHead):
         decay_place: see :func:`with_decay`.
         decay_unit: ``'keys'``: a row's age is its place in the bank, 1 for the newest. ``'iterations'``: the number of batches
             since it was enqueued, 1 for those of the batch before, if all batches are as large as this one.
+        one_softmax: whether all positives of a sample, one for each pair of a student's and a teacher's view, and the
+            similarities of all its student's views to the bank stand in one softmax (:func:`loss_of_one_softmax`). Otherwise
+            each positive has one of its own.
+        teacher_views: positions, among the teacher's views, of the positives; None: all.
     """
 
     needs_teacher = needs_bank = True
@@ -107,6 +131,8 @@ class InfoNCEHead(PretextHead):
         decay: float = 1.0,
         decay_place: str = 'outside',
         decay_unit: str = 'keys',
+        one_softmax: bool = False,
+        teacher_views: Sequence[int] | None = None,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
         check_positive('InfoNCEHead: temperature', temperature)
@@ -119,25 +145,42 @@ class InfoNCEHead(PretextHead):
         self.decay = decay
         self.decay_place = decay_place
         self.decay_unit = decay_unit
+        self.one_softmax = one_softmax
+        self.teacher_views = teacher_views
+
+    def check_views(self, num_student: int, num_teacher: int) -> None:
+        """Refuse several views of the student without ``one_softmax``."""
+        super().check_views(num_student, num_teacher)
+        if num_student != 1 and not self.one_softmax:
+            raise ConfigError(
+                f'InfoNCEHead takes one student view, got {num_student}; name one in student_views, or set one_softmax=True'
+            )
 
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
-        """The loss, and the share of (sample, teacher view) whose similarity exceeds that to every row of the bank (a
-        tie is no win).
+        """The loss, and the share of (sample, student view, teacher view) whose similarity exceeds that of the student's view to
+        every row of the bank (a tie is no win).
 
         Args:
-            embeddings: student [B, 1, D]; teacher [B, Vt, D]; bank of H rows.
+            embeddings: student [B, 1, D], with ``one_softmax`` [B, Vs, D]; teacher [B, Vt, D]; bank of H rows.
         """
         assert embeddings.teacher is not None and embeddings.bank is not None
-        student = self.single_view(embeddings.student, 'student')
+        batch_size, views = embeddings.student.shape[:2]
+        self.check_views(views, embeddings.teacher.shape[1])
+        student = embeddings.student.flatten(0, 1)
+        teacher = self.compared_views(embeddings.teacher).repeat_interleave(views, dim=0)
         with in_float32(student):
-            positives, negatives = similarities(student, embeddings.teacher, embeddings.bank.rows)
+            positives, negatives = similarities(student, teacher, embeddings.bank.rows)
             counted = negatives
             if self.decay != 1:
                 ages = embeddings.bank.ages()
                 if self.decay_unit == 'iterations':
-                    ages = (ages - 1) // (len(student) * get_world_size()) + 1
+                    ages = (ages - 1) // (batch_size * get_world_size()) + 1
                 counted = with_decay(negatives, ages, self.decay, self.decay_place, self.temperature)
-            loss = loss_of_similarities(positives, counted, self.temperature)
+            if self.one_softmax:
+                of_sample = positives.reshape(batch_size, -1), counted.reshape(batch_size, -1)
+                loss = loss_of_one_softmax(*of_sample, self.temperature)
+            else:
+                loss = loss_of_similarities(positives, counted, self.temperature)
         with torch.no_grad():
             accuracy = (positives > negatives.amax(dim=1, keepdim=True) + TIE).float().mean()
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}

@@ -7,6 +7,9 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
+from videossl.errors import ConfigError
+
 from ..embeddings import Embeddings
 
 IGNORE_INDEX = -100
@@ -27,11 +30,20 @@ class PretextHead(BaseModule):
         needs_teacher: the loss compares with the averaged teacher's embedding.
         needs_bank: the loss compares with the rows of the memory bank.
         labels_read: fields of the data samples that the loss reads. A tuple within the tuple lists alternatives.
+        teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
+        query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
+        bank_embeddings, bank_labels: columns of the bank that the loss reads.
+        views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
     """
 
     needs_teacher: bool = False
     needs_bank: bool = False
     labels_read: tuple[str | tuple[str, ...], ...] = ()
+    teacher_views: Sequence[int] | None = None
+    query_name: str | None = None
+    bank_embeddings: tuple[str, ...] = ()
+    bank_labels: tuple[str, ...] = ()
+    views_one_by_one: bool = False
 
     def __init__(
         self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
@@ -39,6 +51,32 @@ class PretextHead(BaseModule):
         super().__init__(init_cfg)
         self.embedding_name = embedding_name
         self.loss_weight = loss_weight
+
+    def check_views(self, num_student: int, num_teacher: int) -> None:
+        """Refuse numbers of views that the loss cannot take; called when a model with an averaged teacher is built.
+
+        Args:
+            num_student, num_teacher: how many views ``model.student_views`` and ``model.teacher_views`` name.
+
+        Raises:
+            ConfigError: the message names the key below the head or the model.
+        """
+        if self.teacher_views is None:
+            return
+        for position in self.teacher_views:
+            check_integer('each of teacher_views', position, minimum=0)
+        if not self.teacher_views or max(self.teacher_views) >= num_teacher:
+            raise ConfigError(
+                f'teacher_views={tuple(self.teacher_views)} must be positions among the {num_teacher} views of '
+                'model.teacher_views, counted from 0'
+            )
+
+    def compared_views(self, teacher: Tensor | None) -> Tensor:
+        """Those of the teacher's views [B, Vt, D] that the loss compares with, in the order of ``teacher_views``."""
+        assert teacher is not None
+        if self.teacher_views is None:
+            return teacher
+        return torch.stack([teacher[:, position] for position in self.teacher_views], dim=1)
 
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; refuse more than one view."""
@@ -54,15 +92,7 @@ class PretextHead(BaseModule):
         Raises:
             KeyError: a sample has no such label; the message says what to add to the pipeline.
         """
-        labels = []
-        for sample in data_samples or [None]:
-            if sample is None or label not in sample:
-                raise KeyError(
-                    f'{type(self).__name__} reads the label "{label}", but no transform of the pipeline wrote it. Add '
-                    'the sampler that draws it to the train pipeline, or remove the head from the model'
-                )
-            labels.append(torch.as_tensor(sample.get(label)))
-        return torch.stack(labels).to(embeddings.student.device)
+        return gather_labels(data_samples, label, type(self).__name__).to(embeddings.student.device)
 
     def gather_of_samples(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
         """One label of each sample, int64 [B].
@@ -92,6 +122,23 @@ class PretextHead(BaseModule):
         if not whole or len(labels) != clips[0]:
             raise ValueError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
         return labels if views == list(range(labels.shape[1])) else labels[:, views]
+
+
+def gather_labels(data_samples: Sequence | None, label: str, reader: str) -> Tensor:
+    """One label field of B data samples: int64 [B, ...].
+
+    Raises:
+        KeyError: a sample has no such label; the message says that ``reader`` needs it, and what to add to the pipeline.
+    """
+    labels = []
+    for sample in data_samples or [None]:
+        if sample is None or label not in sample:
+            raise KeyError(
+                f'{reader} reads the label "{label}", but no transform of the pipeline wrote it. Add '
+                'the sampler that draws it to the train pipeline, or remove the head from the model'
+            )
+        labels.append(torch.as_tensor(sample.get(label)))
+    return torch.stack(labels)
 
 
 def cross_entropy_and_accuracy(

@@ -2,11 +2,15 @@
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from videossl.checks import check_choice, check_integer
 from videossl.registry import MODELS
 
 from ..layers import conv_bn_relu
+
+# The layers behind a hidden layer, before its ReLU.
+NORMS: dict[str | None, tuple[type[nn.Module], ...]] = {None: (), 'batch': (nn.BatchNorm1d,), 'layer': (nn.LayerNorm,)}
 
 
 @MODELS.register_module()
@@ -78,7 +82,7 @@ class ProjectionNeck(BaseModule):
         num_layers: 1, the paper's; with more, hidden layers with ReLU between them.
         branch: the branch of a :class:`~videossl.models.BranchedBackbone` that it reads; None: all.
         hidden_channels: width of the hidden layers; None: ``in_channels``.
-        norm: ``'batch'``: a batch norm behind each hidden layer, as BYOL has it. None: no norm.
+        norm: behind each hidden layer: ``'batch'``, as BYOL has it; ``'layer'``, as CEP's code has it. None: no norm.
     """
 
     def __init__(
@@ -93,11 +97,11 @@ class ProjectionNeck(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         check_integer('ProjectionNeck: num_layers', num_layers)
-        check_choice('ProjectionNeck: norm', norm, (None, 'batch'))
+        check_choice('ProjectionNeck: norm', norm, tuple(NORMS))
         hidden = [in_channels if hidden_channels is None else hidden_channels] * (num_layers - 1)
         self.branch = branch
         self.pool = PoolNeck()
-        self.layers = _mlp([in_channels, *hidden, out_channels], batch_norm=norm == 'batch')
+        self.layers = _mlp([in_channels, *hidden, out_channels], norm)
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """Pool and project a feature map."""
@@ -118,6 +122,7 @@ class PredictorNeck(BaseModule):
         hidden_channels: width of the hidden layers.
         out_channels: dimension of the prediction.
         num_layers: number of linear layers, at least 2.
+        normalize_input: whether the embedding is L2-normalised before the first layer, in fp32 (CEP).
     """
 
     def __init__(
@@ -127,21 +132,23 @@ class PredictorNeck(BaseModule):
         out_channels: int = 128,
         num_layers: int = 2,
         init_cfg: dict | list[dict] | None = None,
+        normalize_input: bool = False,
     ) -> None:
         super().__init__(init_cfg)
         check_integer('PredictorNeck: num_layers', num_layers, minimum=2)
-        self.layers = _mlp([in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels], batch_norm=True)
+        self.normalize_input = normalize_input
+        self.layers = _mlp([in_channels] + [hidden_channels] * (num_layers - 1) + [out_channels], 'batch')
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Predict the teacher's embedding from the student's."""
-        return self.layers(embedding)
+        return self.layers(F.normalize(embedding.float(), dim=1) if self.normalize_input else embedding)
 
 
-def _mlp(channels: list[int], batch_norm: bool) -> nn.Sequential:
+def _mlp(channels: list[int], norm: str | None) -> nn.Sequential:
     layers: list[nn.Module] = []
     last = len(channels) - 2
     for index, (inputs, outputs) in enumerate(zip(channels[:-1], channels[1:])):
         layers.append(nn.Linear(inputs, outputs))
         if index < last:
-            layers += [nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+            layers += [*(kind(outputs) for kind in NORMS[norm]), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)

@@ -17,6 +17,7 @@ from videossl.registry import MODELS
 from ..backbones import BranchedBackbone
 from ..backbones.base import as_list, is_pretrained
 from ..embeddings import Embeddings
+from ..heads.pretext_head import gather_labels
 from ..memory_bank import MemoryBank
 from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, needs, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
@@ -46,13 +47,15 @@ class MomentumPretrainer(Pretrainer):
     Args:
         backbone, heads, necks, data_preprocessor: as in :class:`Pretrainer`. At least one head needs the teacher.
         predictors: named as the necks they follow; for the student alone.
-        memory_bank: None where no head needs one.
+        memory_bank: None where no head needs one. Each of its columns (:class:`~videossl.models.MemoryBank`) takes the teacher's
+            embedding of its name, or the label, of the view that is enqueued.
         student_views: indices of the clips of a sample that the student sees. Algorithm 1: the first. (The text of
             section 3.1 has it the other way round; the views are drawn alike, so it makes no difference.)
         teacher_views: indices of the clips that the teacher sees, in the order in which they pass through it, one after
             another.
         enqueue: ``(embedding, index into teacher_views)``: the teacher's embedding that enters the bank, and whose
             standard deviation is logged. None: the first that a head compares with the teacher's, of the first view.
+        pass_per_view: as in :class:`Pretrainer`, of the student.
         shuffle_teacher: whether with several processes each runs the teacher on a random part of all processes' clips
             (ShuffleBN, see :func:`~.shuffle.with_shuffled_batch`). Without effect on a single process, and with
             synchronised batch norm unnecessary.
@@ -75,8 +78,9 @@ class MomentumPretrainer(Pretrainer):
         shuffle_teacher: bool = False,
         data_preprocessor: nn.Module | dict | None = None,
         init_cfg: dict | list[dict] | None = None,
+        pass_per_view: bool = False,
     ) -> None:
-        super().__init__(backbone, heads, necks, data_preprocessor, init_cfg=init_cfg)
+        super().__init__(backbone, heads, necks, data_preprocessor, pass_per_view, init_cfg=init_cfg)
         self.predictors = build_all(predictors)
         self.memory_bank = None if memory_bank is None else build(memory_bank)
         compared = {head.embedding_name for head in self.heads.values() if needs(head, 'teacher')}
@@ -100,12 +104,13 @@ class MomentumPretrainer(Pretrainer):
                 f'model.enqueue={enqueue} names no embedding that a head compares with the teacher '
                 f'({self.teacher_embeddings}) or no view of teacher_views={teacher_views}'
             )
+        self._check_heads()
         for name in self.predictors:
             if name not in self.embeddings_in_use:
                 raise ConfigError(
                     f'model.predictors.{name} follows no neck that a head reads; those are {self.embeddings_in_use}'
                 )
-        # The teacher's keys of the unfinished step.
+        # The teacher's keys of the unfinished step: for each iteration the embeddings, then each column of the bank.
         self.pending_keys: list[Tensor] = []
         # [N, D] of the last batch, normalised: those that std_student is of.
         self.student_embeddings: Tensor | None = None
@@ -114,6 +119,42 @@ class MomentumPretrainer(Pretrainer):
     def required_hooks(self) -> tuple[str, ...]:
         """Names of the hooks that a runner needs for this model."""
         return ('MomentumTeacherHook',) if self.memory_bank is None else ('MomentumTeacherHook', 'MemoryBankHook')
+
+    def _check_heads(self) -> None:
+        """Refuse heads that the views, or the bank's columns, do not fit."""
+        bank = self.memory_bank
+        for name in bank.embeddings if bank is not None else ():
+            if name not in self.teacher_embeddings:
+                raise ConfigError(
+                    f'model.memory_bank.embeddings.{name} names no embedding that a head compares with the teacher '
+                    f'({self.teacher_embeddings})'
+                )
+        for name, head in self.heads.items():
+            key = f'model.heads.{name}'
+            if needs(head, 'teacher') and hasattr(head, 'check_views'):
+                try:
+                    head.check_views(len(self.student_views), len(self.teacher_views))
+                except ConfigError as error:
+                    raise ConfigError(f'{key}: {error}') from None
+            for kind in ('embeddings', 'labels'):
+                missing = set(getattr(head, f'bank_{kind}', ())) - set(getattr(bank, kind, ()))
+                if missing:
+                    raise ConfigError(
+                        f'{key}: {type(head).__name__} reads columns of the memory bank that it does not have: '
+                        f'{sorted(missing)}; add them to model.memory_bank.{kind}'
+                    )
+            query = getattr(head, 'query_name', None)
+            if query is not None and query != self.enqueue_embedding:
+                raise ConfigError(
+                    f'{key}.query_name={query!r} finds rows by an embedding that is not the one in the bank; set '
+                    f'model.enqueue=({query!r}, 0)'
+                )
+            unseen = set(self.student_views) - set(self.teacher_views)
+            if query is not None and unseen:
+                raise ConfigError(
+                    f'{key}: {type(head).__name__} reads the embedding "{query}" of the clips that the student sees; '
+                    f'add {sorted(unseen)} to model.teacher_views'
+                )
 
     def _build_teacher(self) -> nn.ModuleDict:
         """The parts of the encoder that the teacher's embeddings need."""
@@ -173,10 +214,13 @@ class MomentumPretrainer(Pretrainer):
     def enqueue_pending_keys(self) -> None:
         """Write the keys of the step that was just taken into the bank: those of all processes, in the order of the
         ranks, so that every process has the same bank."""
-        keys = torch.cat(self.pending_keys)
+        columns = [] if self.memory_bank is None else self.memory_bank.columns
+        keys, *values = (torch.cat(self.pending_keys[number :: len(columns) + 1]) for number in range(len(columns) + 1))
         self.pending_keys.clear()
         if self.memory_bank is not None:
-            self.memory_bank.enqueue(torch.cat(all_gather(keys)) if get_world_size() > 1 else keys)
+            self.memory_bank.enqueue(
+                of_all_processes(keys), **{name: of_all_processes(value) for name, value in zip(columns, values)}
+            )
 
     def after_step(self, momentum: float = 0.999) -> None:
         """Move the teacher and fill the bank. Call it once after each step of the optimiser in a training loop without the two
@@ -234,14 +278,32 @@ class MomentumPretrainer(Pretrainer):
                 teacher=teacher[read] if compares else None,
                 bank=self.memory_bank if needs(head, 'bank') else None,
                 student_views=self.student_views,
+                query=self._query_of(head, teacher),
             )
             add_results(results, head.loss(embeddings, data_samples), name)
         if self.training:
-            self.pending_keys.append(teacher[self.enqueue_embedding][:, self.enqueue_view].detach())
+            self.pending_keys.extend(self._keys_of(teacher, data_samples))
         self.student_embeddings = normalised[self.enqueue_embedding].flatten(0, 1).detach()
         results['std_student'] = embedding_std(self.student_embeddings)
         results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
+
+    def _query_of(self, head: nn.Module, teacher: dict[str, Tensor]) -> Tensor | None:
+        """The teacher's embedding of the clips that the student sees, by which a head finds rows of the bank."""
+        name = getattr(head, 'query_name', None)
+        if name is None:
+            return None
+        return select_views(teacher[name], [self.teacher_views.index(view) for view in self.student_views])
+
+    def _keys_of(self, teacher: dict[str, Tensor], data_samples: Sequence | None) -> list[Tensor]:
+        """What the bank takes of a batch: its embeddings [B, D], then each of its columns, [B, D] or int64 [B]."""
+        bank, view = self.memory_bank, self.enqueue_view
+        names = [self.enqueue_embedding] if bank is None else [self.enqueue_embedding, *bank.embeddings]
+        keys = [teacher[name][:, view].detach() for name in names]
+        for name in () if bank is None else bank.labels:
+            labels = gather_labels(data_samples, name, 'MemoryBank').to(keys[0].device)
+            keys.append(labels if labels.ndim == 1 else labels[:, self.teacher_views[view]])
+        return keys
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """One iteration of an mmengine runner.
@@ -257,6 +319,11 @@ class MomentumPretrainer(Pretrainer):
 def begins_step(optim_wrapper: OptimWrapper) -> bool:
     """Whether the coming iteration is the first of those whose gradients one optimiser step accumulates."""
     return optim_wrapper._inner_count % optim_wrapper._accumulative_counts == 0
+
+
+def of_all_processes(rows: Tensor) -> Tensor:
+    """Rows of every process, in the order of the ranks."""
+    return torch.cat(all_gather(rows)) if get_world_size() > 1 else rows
 
 
 def select_views(inputs: Tensor, views: Sequence[int]) -> Tensor:
