@@ -1,4 +1,4 @@
-from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
@@ -55,6 +55,7 @@ __all__ = [
     'SegmentHead',
     'SimilarityDistillHead',
     'SpeedHead',
+    'TorchvisionR2Plus1D',
     'TupleHead',
     'VGGM',
 ]
