@@ -33,6 +33,7 @@ __methods = dict(
     transrank={**__net, **__schedule, 'model.heads.ranking.in_channels': 128, 'model.heads.rotation.in_channels': 128},
     clip_consistency={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     video_moco={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
+    video_moco_generator={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}

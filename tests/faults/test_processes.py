@@ -47,6 +47,7 @@ METHODS = dict(
     transrank=(LAPTOP.format('transrank'), 3),
     clip_consistency=(LAPTOP.format('clip-consistency'), 2),
     video_moco=(LAPTOP.format('video-moco'), 2),
+    video_moco_generator=('laptop/video-moco_r3d-10_generator_16x1x1-64px-20e_videos-rgb.py', 2),
     human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3),
 )
 # What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.

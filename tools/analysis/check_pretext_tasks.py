@@ -161,6 +161,14 @@ TASKS = {
         dict(acc_video=1 / 256),
         {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    # The generator begins half way.
+    'video-moco-generator': Task(
+        'VideoMoCo',
+        'video-moco',
+        dict(acc_video=1 / 256),
+        {'model.necks.projection.in_channels': 128, **schedule(6, 4, 0.03)},
+        net='r3d-10_generator_16x1x1',
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',

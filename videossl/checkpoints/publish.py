@@ -12,7 +12,7 @@ from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
 from .writing import plain_bytes, versions, without_sharing
 
-TRAINING_ONLY = ('teacher.', 'memory_bank.', 'predictors.')
+TRAINING_ONLY = ('teacher.', 'memory_bank.', 'predictors.', 'adversary.')
 META_KEYS = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'experiment_name', 'mmengine_version', 'time')
 LOCAL_PATH = re.compile(r"(?m)^(work_dir|load_from) = '[^'\n]*'$")
 

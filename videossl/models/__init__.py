@@ -1,6 +1,7 @@
 from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
+from .frame_dropping import FrameDropAdversary, FrameDropGenerator
 from .heads import (
     ConsistencyHead,
     InfoNCEHead,
@@ -28,6 +29,8 @@ __all__ = [
     'ClipDataPreprocessor',
     'ConvPoolNeck',
     'Embeddings',
+    'FrameDropAdversary',
+    'FrameDropGenerator',
     'FrozenTeacher',
     'HuggingFaceTeacher',
     'ConsistencyHead',
