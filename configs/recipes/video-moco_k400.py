@@ -1,5 +1,5 @@
-# VideoMoCo, with and without its generator, fine-tuned as in the auxSKD paper, whose Table 1 (rows 6 and 12) cites the figures from
-# VideoMoCo. VideoMoCo's own fine-tuning is ../downstream/finetune_*_video-moco_*.
+# VideoMoCo, with and without its generator, fine-tuned as in the auxSKD paper, whose Table 1 (rows 6 and 12) cites the figures
+# from VideoMoCo. VideoMoCo's own fine-tuning is ../downstream/finetune_*_video-moco_*.
 nets = {'r3d-18': "R3D-18 (torchvision's)", 'torchvision-r2plus1d-18': "R(2+1)D-18 (torchvision's)"}
 __pretext = '../video_moco/video-moco_{net}_32x1x1-200e_k400-rgb.py'
 __finetune = '../downstream/finetune_{net}_16x1x1-25e_'
@@ -14,6 +14,7 @@ __methods = dict(
         ),
     ),
 )
+__note = "the net is torchvision's, which the table does not say"
 # From the page of the released weights: the epoch of the fine-tuning that is best on the test split.
 __elsewhere = dict(generator_ucf101={'torchvision-r2plus1d-18': '82.5'})
 stages = dict(
@@ -42,7 +43,7 @@ table = dict(
             dict(
                 name=f'{title}, {{net}}, K-400, {data.upper()}',
                 stages=[method, f'finetune_{data}_{method}'],
-                **({} if data not in cited else dict(cited=cited[data])),
+                **({} if data not in cited else dict(cited=cited[data], note=__note)),
                 **(
                     {}
                     if f'{method}_{data}' not in __elsewhere

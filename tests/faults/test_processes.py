@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 
 import videossl  # noqa: F401  (registers everything, also in a process of its own)
 from videossl.compat import config_directory
-from videossl.engine import DrawSampler, LossGuardHook, MemoryBankHook, MomentumTeacherHook
+from videossl.engine import AdversaryHook, DrawSampler, LossGuardHook, MemoryBankHook, MomentumTeacherHook
 from videossl.registry import MODELS
 
 STEPS = 3
@@ -179,11 +179,17 @@ def train(
     wrapper.initialize_count_status(model, 0, STEPS * len(own))
     warnings: list[str] = []
     runner = SimpleNamespace(
-        model=model, iter=0, optim_wrapper=wrapper, logger=SimpleNamespace(warning=warnings.append)
+        model=model,
+        iter=0,
+        optim_wrapper=wrapper,
+        logger=SimpleNamespace(warning=warnings.append, info=lambda text: None),
+        train_loop=SimpleNamespace(iter=0, max_iters=STEPS, dataloader=range(STEPS)),
     )
     hooks: list[Hook] = [LossGuardHook()] if guard else []
     if hasattr(model, 'memory_bank'):
         hooks += [MomentumTeacherHook(0.7), MemoryBankHook()]
+    if getattr(model, 'adversary', None) is not None:
+        hooks.append(AdversaryHook(start_epoch=0))
     runner.hooks = hooks
     for hook in hooks:
         hook.before_train(runner)

@@ -1,7 +1,7 @@
 # VideoMoCo with the generator that drops frames. Ratio [secondary, code]; that the smallest scores are dropped, the weight of the
-# loss, the hidden width of the LSTM [code]; that the generator does not learn from the student's loss [secondary: the paper's idea;
-# in the code it does]; its convolutions [guess: the released ones take clips of 32 frames of 112x112 only]. It begins after 100 of
-# 200 epochs [an author in the code's issues].
+# loss, the hidden width of the LSTM [code]; that the generator does not learn from the student's loss [secondary: the paper's
+# idea; in the code it does]; its convolutions [guess: the released ones take clips of 32 frames of 112x112 only]. It begins
+# after 100 of 200 epochs [an author in the code's issues].
 _base_ = './video_moco.py'
 model = dict(
     adversary=dict(
