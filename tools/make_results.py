@@ -10,8 +10,8 @@ Then all tables are written anew from docs/data, each between two marks:
 
 Marks: ``study NAME`` (everything), ``table NAME`` (the main table, the answer and the picture), ``summary NAME NAME ...``
 (some columns of those of several studies that have been run, side by side), ``pretext tasks`` and ``pretext collapse``
-(docs/data/pretext_tasks.json, by tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished study is
-shown as far as it is.
+(docs/data/pretext_tasks.json, by tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by
+hand. An unfinished study is shown as far as it is.
 """
 
 import argparse
