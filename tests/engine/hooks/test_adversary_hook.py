@@ -108,7 +108,7 @@ def test_in_a_loop_over_iterations_an_epoch_is_a_pass_over_the_data(start, itera
     assert adversary.active is on
 
 
-def test_an_adversary_that_never_begins_gives_a_warning_and_a_model_without_one_is_refused():
+def test_settings_with_which_it_cannot_begin_are_named():
     warnings = []
     loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
     loop._epoch, loop._max_iters, loop.dataloader = 0, 12, range(4)
@@ -121,6 +121,10 @@ def test_an_adversary_that_never_begins_gives_a_warning_and_a_model_without_one_
     assert not warnings
     AdversaryHook(start_epoch=3).before_train(runner)
     assert 'start_epoch=3 is not before the end of the training' in warnings[0]
+    runner.model.find_unused_parameters = False  # as a wrapper for several processes has it
+    AdversaryHook(start_epoch=0).before_train(runner)
+    with pytest.raises(ConfigError, match='set find_unused_parameters=True'):
+        AdversaryHook(start_epoch=1).before_train(runner)
     runner.model.adversary = None
     with pytest.raises(ConfigError, match='AdversaryHook needs model.adversary'):
         AdversaryHook().before_train(runner)

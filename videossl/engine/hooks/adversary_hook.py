@@ -21,6 +21,9 @@ class AdversaryHook(Hook):
     Args:
         start_epoch: number of epochs before the adversary. VideoMoCo: 100 of 200, as an author says in the released code's
             issues. None: half of the training's, so that it follows ``max_epochs``.
+
+    Raises:
+        ConfigError: before training, the model has no adversary, or several processes would wait for it.
     """
 
     priority = 'NORMAL'
@@ -40,6 +43,11 @@ class AdversaryHook(Hook):
                 f'AdversaryHook: start_epoch={self.start_epoch} is not before the end of the training, so that '
                 'model.adversary never begins; lower start_epoch of AdversaryHook in custom_hooks, or raise '
                 'train_cfg.max_epochs'
+            )
+        if self.first > 0 and getattr(runner.model, 'find_unused_parameters', True) is False:
+            raise ConfigError(
+                'find_unused_parameters: several processes would wait for gradients of model.adversary, which has none '
+                'before it begins; set find_unused_parameters=True'
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
