@@ -156,3 +156,37 @@ def test_checks_of_pretext_tasks_are_kept_by_task_and_shown(tmp_path):
         '| VSPP | segment | 80.0 | 25.0 | +55.0 | 1.5 |',
         '| VCOP | order | 90.0 | 16.7 | +73.3 | 1.5 |',
     ]
+
+
+def test_the_spread_of_embeddings_over_a_run_is_read_from_its_log_and_shown(tmp_path):
+    checks = load('tools/analysis/check_pretext_tasks.py')
+    path = tmp_path / 'docs' / 'data' / 'pretext_tasks.json'
+    path.parent.mkdir(parents=True)
+    log = tmp_path / 'run' / '20261127_010203' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    lines = [
+        dict(step=step, loss=1.0, std_student=1 - step / 1000, rank_student=30 - step / 100)
+        for step in range(20, 401, 20)
+    ]
+    log.write_text('\n'.join(json.dumps(line) for line in lines))
+    for name in ('vcop', 'video-moco'):
+        task = checks.TASKS[name]
+        entries = checks.describe(task, dict({f'pretext/{accuracy}': 0.5 for accuracy in task.chance}, seconds=6.0))
+        collapse = checks.watched(task, tmp_path / ('run' if name == 'video-moco' else 'nothing'))
+        if name == 'video-moco':
+            entries[0]['collapse'] = collapse
+            assert collapse == dict(std=[0.98, 0.9, 0.8, 0.6], rank=[29.8, 29.0, 28.0, 26.0], clips=32)
+        else:
+            assert collapse == {}
+            checks.write(path, name, entries)
+            assert make_results.block('pretext collapse', tmp_path, 'README.md') == 'This has not been measured yet.'
+        checks.write(path, name, entries)
+    assert make_results.block('pretext collapse', tmp_path, 'README.md').splitlines()[2:] == [
+        '| VideoMoCo without generator | 0.98 | 0.90 | 0.80 | 0.60 | 29.8 | 29.0 | 28.0 | 26.0 | 32 |'
+    ]
+    assert len(make_results.block('pretext tasks', tmp_path, 'README.md').splitlines()) == 4
+
+
+def test_every_task_of_the_check_has_its_config():
+    checks = load('tools/analysis/check_pretext_tasks.py')
+    assert [name for name, task in checks.TASKS.items() if not (ROOT / checks.config_of(task)).is_file()] == []

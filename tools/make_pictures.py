@@ -36,20 +36,21 @@ VIDEO, DRAWS = 3, 8  # of the rendered ones; draws of it
 
 
 def training_samplers() -> dict[str, Config]:
-    """The config of each method's training, by the method's name; auxSKD with VSPP's views is ``aux``."""
+    """The config of each method's training, by the method's name; auxSKD with VSPP's views is ``aux``. A method on the same data
+    as one before it is left out."""
     stages = Config.fromfile(str(RECIPE)).stages
     chosen = {
         name: stage
         for name, stage in stages.items()
         if name == 'aux' or not name.startswith(('aux', 'finetune')) and not name.endswith('_after_aux')
     }
-    return {
-        name: load_config(
-            str(RECIPE.parent / stage.config),
-            {key: value for key, value in stage.options.items() if key.startswith('train_dataloader.dataset')},
-        )
-        for name, stage in chosen.items()
-    }
+    configs: dict[str, Config] = {}
+    for name, stage in chosen.items():
+        options = {key: value for key, value in stage.options.items() if key.startswith('train_dataloader.dataset')}
+        config = load_config(str(RECIPE.parent / stage.config), options)
+        if all(config.train_dataloader.dataset != other.train_dataloader.dataset for other in configs.values()):
+            configs[name] = config
+    return configs
 
 
 def draw_of(config: Config, videos: Path):

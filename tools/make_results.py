@@ -9,9 +9,9 @@ Then all tables are written anew from docs/data, each between two marks:
     <!-- end of results -->
 
 Marks: ``study NAME`` (everything), ``table NAME`` (the main table, the answer and the picture), ``summary NAME NAME ...``
-(some columns of those of several studies that have been run, side by side), ``pretext tasks`` (docs/data/pretext_tasks.json,
-by tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by hand. An unfinished study is
-shown as far as it is.
+(some columns of those of several studies that have been run, side by side), ``pretext tasks`` and ``pretext collapse``
+(docs/data/pretext_tasks.json, by tools/analysis/check_pretext_tasks.py). What a page says outside of the marks is written by
+hand. An unfinished study is shown as far as it is.
 """
 
 import argparse
@@ -204,6 +204,23 @@ def pretext_block(checks: dict) -> list[list[str]]:
     return [markdown_table(header, rows)]
 
 
+def collapse_block(checks: dict) -> list[list[str]]:
+    """Paragraphs: spread and effective rank of the embeddings over the runs of tools/analysis/check_pretext_tasks.py."""
+    moments = ('start', 'quarter', 'half', 'end')
+    header = ['task', *(f'{name}, {moment}' for name in ('std', 'rank') for moment in moments), 'clips']
+    rows = [
+        [
+            task[0]['title'],
+            *(f'{value:.2f}' for value in task[0]['collapse']['std']),
+            *(f'{value:.1f}' for value in task[0]['collapse']['rank']),
+            str(task[0]['collapse']['clips']),
+        ]
+        for task in checks.values()
+        if 'collapse' in task[0]
+    ]
+    return [markdown_table(header, rows)] if rows else [['This has not been measured yet.']]
+
+
 # ------------------------------------------------------------------------------------------------------------ the pages
 def block(kind: str, root: Path, page: str) -> str:
     """The text between two marks.
@@ -213,8 +230,9 @@ def block(kind: str, root: Path, page: str) -> str:
     """
     studies = read_studies(root)
     word, *names = kind.split()
-    if word == 'pretext' and names == ['tasks']:
-        paragraphs = pretext_block(json.loads((root / 'docs' / 'data' / 'pretext_tasks.json').read_text()))
+    if word == 'pretext' and names in (['tasks'], ['collapse']):
+        build_block = pretext_block if names == ['tasks'] else collapse_block
+        paragraphs = build_block(json.loads((root / 'docs' / 'data' / 'pretext_tasks.json').read_text()))
     elif word == 'summary' and names:
         found = {name: studies[name] for name in names if name in studies and studies[name]['cells']}
         paragraphs = summary_block(found) if found else []
@@ -229,7 +247,8 @@ def block(kind: str, root: Path, page: str) -> str:
             paragraphs = build(results, shown if (root / picture).exists() else None)
     else:
         raise ValueError(
-            f'{page}: <!-- results: {kind} -->: expected "study NAME", "table NAME", "summary NAME ..." or "pretext tasks"'
+            f'{page}: <!-- results: {kind} -->: expected "study NAME", "table NAME", "summary NAME ...", "pretext tasks" or '
+            '"pretext collapse"'
         )
     return '\n\n'.join('\n'.join(lines) for lines in paragraphs if lines)
 

@@ -35,6 +35,7 @@ __methods = dict(
     video_moco={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     cep={**__net, **__schedule, 'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128},
     ascnet={**__net, **__schedule, 'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128},
+    video_moco_generator={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}

@@ -7,7 +7,7 @@ The tables run from the authors' modules to ours, were written from the authors'
 import torch
 from torch import Tensor, nn
 
-from videossl.models import C3D, R3D, S3DG, R2Plus1D, ResNet3D
+from videossl.models import C3D, R3D, S3DG, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
 
 CONV = ['weight']
 CONV_BIAS = LINEAR = ['weight', 'bias']
@@ -84,6 +84,42 @@ def ctp():
     )
 
 
+def split(stem, stem_bn, stage, names):
+    """R(2+1)D-18 with plain shortcuts. ``stem``: of its two convolutions and the norm between; ``names``: of the spatial
+    convolution, norm and temporal one of a block's convolution, of the norms behind both, and of the shortcut's two."""
+    parts = [('spatial', CONV), ('bn', NORM), ('temporal', CONV)]
+    rows = [(theirs, f'stem.conv.{ours}', kind) for theirs, (ours, kind) in zip(stem, parts)]
+    rows += [(stem_bn, 'stem.bn', NORM)]
+    for number, block in [(number, block) for number in (1, 2, 3, 4) for block in (0, 1)]:
+        theirs, ours = f'{stage}{number}.{block}', f'stage{number}.{block}'
+        for conv in '12':
+            rows += [
+                (f'{theirs}.conv{conv}.{name}', f'{ours}.conv{conv}.{part}', kind)
+                for name, (part, kind) in zip(names[:3], parts)
+            ]
+            rows += [(f'{theirs}.{names[3].format(conv)}', f'{ours}.bn{conv}', NORM)]
+        if number > 1 and block == 0:
+            rows += [(f'{theirs}.{names[4]}', f'{ours}.shortcut.conv', CONV)]
+            rows += [(f'{theirs}.{names[5]}', f'{ours}.shortcut.bn', NORM)]
+    return rows
+
+
+TORCHVISION = ['0.0', '0.1', '0.3', 'conv{}.1', 'downsample.0', 'downsample.1']
+CTP = ['conv_s', 'bn_s', 'conv_t', 'bn{}', 'downsample.conv', 'downsample_bn']
+
+
+def torchvision_r2plus1d():
+    return split(['stem.0', 'stem.1', 'stem.3'], 'stem.4', 'layer', TORCHVISION)
+
+
+def numbered_r2plus1d():
+    return split(['0.0', '0.1', '0.3'], '0.4', '', TORCHVISION)
+
+
+def ctp_r2plus1d():
+    return split(['stem.conv_s', 'stem.bn_s', 'stem.conv_t'], 'stem.bn_t', 'layer', CTP)
+
+
 BLOCKS = {'3b': 2, '3c': 2, '4b': 3, '4c': 3, '4d': 3, '4e': 3, '4f': 3, '5b': 4, '5c': 4}  # and our stage
 
 
@@ -132,6 +168,7 @@ def pace_s3dg():
     return rows
 
 
+TORCHVISION_18 = 'torchvisionr2plus1d-18'
 # The name that --backbone knows; a narrow net of ours; the table.
 NETS = {
     'vcop-r3d-10': ('r3d-10', lambda: R3D(10, base_channels=4), vcop(full, 1)),
@@ -148,6 +185,14 @@ NETS = {
     ),
     'torchvision-r3d': ('r3d-18', lambda: R3D(18, base_channels=4), torchvision()),
     'ctp-r3d': ('r3d-18', lambda: R3D(18, base_channels=4), ctp()),
+    'torchvision-r2plus1d': (TORCHVISION_18, lambda: TorchvisionR2Plus1D(base_channels=4), torchvision_r2plus1d()),
+    'numbered-r2plus1d': (TORCHVISION_18, lambda: TorchvisionR2Plus1D(base_channels=4), numbered_r2plus1d()),
+    'ctp-r2plus1d': (
+        TORCHVISION_18,
+        lambda: TorchvisionR2Plus1D(base_channels=4, middle='convolution'),
+        ctp_r2plus1d(),
+    ),
+    'severe-ctp-r2plus1d': (TORCHVISION_18, lambda: TorchvisionR2Plus1D(base_channels=4), ctp_r2plus1d()),
 }
 
 

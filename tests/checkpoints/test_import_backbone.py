@@ -10,7 +10,7 @@ from author_names import NETS, as_authors, features, lively
 from videossl.checkpoints import FAMILIES, import_backbone, load_backbone, load_mapped, weights_sha256, write_weights
 from videossl.checkpoints.layouts import LAYOUTS
 from videossl.errors import CheckpointError
-from videossl.models import C3D, R3D, MomentumPretrainer
+from videossl.models import C3D, R3D, MomentumPretrainer, TorchvisionR2Plus1D
 from videossl.registry import MODELS
 
 FORMATS = [  # family, net, prefix, what wraps the weights
@@ -31,8 +31,18 @@ FORMATS = [  # family, net, prefix, what wraps the weights
     ('rspnet', 'hara', 'encoder_q.encoder.', 'model'),
     ('rspnet', 'rspnet-s3dg', 'encoder_q.encoder.', 'model'),
     ('torchvision', 'torchvision-r3d', '', None),
-    ('torchvision', 'torchvision-r3d', 'module.encoder_q.', 'state_dict'),
+    ('torchvision', 'torchvision-r2plus1d', '', None),
+    ('video-moco', 'torchvision-r3d', 'module.encoder_q.', 'state_dict'),
+    ('video-moco', 'torchvision-r2plus1d', 'module.encoder_q.', 'state_dict'),
+    # SEVERE's files of GDT, SeLaVi, AVID-CMA, pretext-contrast and RSPNet.
+    ('severe', 'torchvision-r2plus1d', 'video_network.base.', 'model'),
+    ('severe', 'torchvision-r2plus1d', 'module.video_network.base.', 'model'),
+    ('severe', 'torchvision-r2plus1d', 'module.video_model.', 'model'),
+    ('severe', 'numbered-r2plus1d', 'module.base_network.', None),
+    ('severe', 'numbered-r2plus1d', 'encoder_q.encoder.base_network.', 'model'),
 ]
+
+WITHOUT_DOUBT = ('hara', 'rspnet', 'pace', 'torchvision', 'numbered', 'ctp', 'severe')
 
 
 def write(path, weights, wrapper=None, **beside):
@@ -72,7 +82,7 @@ def test_features_are_the_same_bit_by_bit(family, name, prefix, wrapper, tmp_pat
 def test_the_name_for_backbone_is_that_of_the_net_in_the_file(name, tmp_path):
     expected, _, _ = NETS[name]
     _, weights = make(name, 'encoder_q.encoder.' if 'hara' in name or 'rspnet' in name else '')
-    family = 'auto' if name.split('-')[0] in ('hara', 'rspnet', 'pace', 'torchvision', 'ctp') else 'vcop'
+    family = 'auto' if name.split('-')[0] in WITHOUT_DOUBT else 'vcop'
     source = write(tmp_path / 'theirs.pth', weights)
     import_backbone(source, family, expected)
     with pytest.raises(CheckpointError, match=f'holds {expected}, not r3d-34'):
@@ -123,6 +133,31 @@ def test_names_that_stand_in_the_authors_files(tmp_path):
             'layer2.0.downsample.0.weight',
             'layer4.1.conv2.1.num_batches_tracked',
         ],
+        'torchvision-r2plus1d': [
+            'stem.0.weight',
+            'stem.1.running_mean',
+            'stem.3.weight',
+            'stem.4.bias',
+            'layer1.0.conv1.0.0.weight',
+            'layer2.0.conv1.0.1.running_var',
+            'layer2.0.conv2.0.3.weight',
+            'layer3.1.conv1.1.weight',
+            'layer4.0.downsample.0.weight',
+            'layer4.0.downsample.1.num_batches_tracked',
+        ],
+        'numbered-r2plus1d': ['0.0.weight', '0.4.weight', '1.0.conv1.0.0.weight', '4.0.downsample.1.bias'],
+        'ctp-r2plus1d': [
+            'stem.conv_s.weight',
+            'stem.bn_s.weight',
+            'stem.conv_t.weight',
+            'stem.bn_t.running_mean',
+            'layer1.0.conv1.conv_s.weight',
+            'layer2.0.conv2.bn_s.bias',
+            'layer2.0.conv2.conv_t.weight',
+            'layer2.0.bn1.weight',
+            'layer4.0.downsample.conv.weight',
+            'layer4.0.downsample_bn.bias',
+        ],
         'ctp-r3d': [
             'stem.conv.weight',
             'layer2.0.downsample.conv.weight',
@@ -152,19 +187,72 @@ def test_torchvisions_r3d_18_is_our_r3d_of_depth_18_at_full_width():
     assert sum(parameter.numel() for parameter in net.parameters()) + 400 * 512 + 400 == 33_371_472
 
 
-@pytest.mark.parametrize(
-    'names, author',
-    [
-        (['stem.0.weight', 'layer1.0.conv1.0.0.weight'], 'torchvision'),
-        (['backbone.stem.conv_s.weight', 'backbone.layer1.0.conv1.conv_s.weight'], 'CtP'),
-    ],
-)
-def test_other_peoples_r2plus1d_is_refused_with_the_reason(names, author, tmp_path):
-    source = write(tmp_path / 'theirs.pth', {name: torch.zeros(45, 3, 1, 7, 7) for name in names})
-    with pytest.raises(
-        CheckpointError, match=rf'(?s)R\(2\+1\)D of {author}.*45 middle channels where ours has 83.*shortcuts'
+def test_torchvisions_r2plus1d_18_is_ours_at_full_width():
+    with torch.device('meta'):
+        net = TorchvisionR2Plus1D()
+    rename = LAYOUTS['torchvision-r2plus1d'].rename
+    shapes = {rename(name): tuple(value.shape) for name, value in net.state_dict().items()}
+    for name, shape in {
+        'stem.0.weight': (45, 3, 1, 7, 7),
+        'stem.3.weight': (64, 45, 3, 1, 1),
+        'layer1.0.conv1.0.0.weight': (144, 64, 1, 3, 3),
+        'layer1.1.conv2.0.3.weight': (64, 144, 3, 1, 1),
+        'layer2.0.conv1.0.0.weight': (230, 64, 1, 3, 3),
+        'layer2.0.conv2.0.0.weight': (230, 128, 1, 3, 3),
+        'layer2.1.conv1.0.0.weight': (288, 128, 1, 3, 3),
+        'layer3.0.conv2.0.1.bias': (460,),
+        'layer4.0.conv2.0.3.weight': (512, 921, 3, 1, 1),
+        'layer4.0.downsample.0.weight': (512, 256, 1, 1, 1),
+    }.items():
+        assert shapes[name] == shape
+    # torchvision gives 31,505,325 parameters, its classifier of 400 classes among them.
+    assert sum(parameter.numel() for parameter in net.parameters()) + 400 * 512 + 400 == 31_505_325
+
+
+def test_ctps_r2plus1d_is_told_from_torchvisions_by_its_middle_widths(tmp_path):
+    for name, settings in (('ctp-r2plus1d', dict(middle='convolution')), ('severe-ctp-r2plus1d', {})):
+        net, weights = make(name, 'backbone.')
+        imported = import_backbone(write(tmp_path / 'theirs.pth', weights, 'state_dict'))
+        expected = dict(type='videossl.TorchvisionR2Plus1D', depth=18, base_channels=4, **settings)
+        assert imported.meta['backbone'] == expected and imported.meta['family'] == 'ctp'
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm3d):
+                module.eps = 1e-3
+        built = MODELS.build(imported.meta['backbone'])
+        built.load_state_dict({name.removeprefix('backbone.'): value for name, value in imported.tensors.items()})
+        torch.testing.assert_close(features(built), features(net), rtol=1e-4, atol=1e-4)
+
+
+def test_the_pixels_of_torchvisions_net_are_those_of_whoever_trained_it(tmp_path):
+    source = write(tmp_path / 'theirs.pth', make('torchvision-r3d', 'module.encoder_q.')[1], 'state_dict')
+    assert import_backbone(source).meta['data_preprocessor'] == FAMILIES['video-moco'].data_preprocessor
+    overruled = import_backbone(source, 'torchvision')
+    assert overruled.meta['data_preprocessor'] == FAMILIES['torchvision'].data_preprocessor
+
+
+def test_a_net_of_sound_beside_the_videos_is_passed_over(tmp_path):
+    weights = make('torchvision-r2plus1d', 'video_network.base.')[1]
+    for name in ('conv1.weight', 'layer1.0.conv1.weight'):  # as a ResNet of images or spectrograms has them
+        weights[f'audio_network.base.{name}'] = torch.zeros(4, 1, 3, 3)
+    imported = import_backbone(write(tmp_path / 'theirs.pth', weights, 'model'))
+    assert imported.meta['family'] == 'severe' and 'audio_network.base.conv1.weight' in imported.report.dropped
+
+
+def test_tclrs_last_stage_is_another_and_is_refused_by_its_names(tmp_path):
+    _, weights = make('torchvision-r2plus1d', 'module.0.')
+    for part in (
+        '0.weight',
+        '1.weight',
+        '1.bias',
+        '1.running_mean',
+        '1.running_var',
+        '1.num_batches_tracked',
+        '3.weight',
     ):
-        import_backbone(source)
+        del weights[f'module.0.layer4.0.conv1.0.{part}']
+    weights['module.0.layer4.0.conv1.0.weight'] = torch.zeros(32, 16, 3, 3, 3)
+    with pytest.raises(CheckpointError, match='6 missing: module.0.layer4.0.conv1.0.0.weight'):
+        import_backbone(write(tmp_path / 'theirs.pth', weights, 'state_dict'))
 
 
 def test_ctps_batch_norms_add_more_to_the_variance_and_the_features_stay_the_same(tmp_path):

@@ -123,7 +123,10 @@ def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
     model = MODELS.build(config.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    runner = SimpleNamespace(model=model, optim_wrapper=wrapper, iter=0)
+    # Amid a run of one batch an epoch, when all that begins later has begun.
+    loop = SimpleNamespace(iter=10**6, max_iters=2 * 10**6, dataloader=[None])
+    logger = SimpleNamespace(info=lambda text: None)
+    runner = SimpleNamespace(model=model, optim_wrapper=wrapper, iter=0, train_loop=loop, logger=logger)
     wrapper.initialize_count_status(model, 0, 10)
     hooks = [HOOKS.build(hook) for hook in config.get('custom_hooks', [])]
     runner.hooks = hooks

@@ -1,9 +1,12 @@
 """The numbers of TransRank, clip consistency and VideoMoCo in the merged configs, and auxSKD in front of them."""
 
+import copy
+
 import pytest
 from config_reading import CONFIGS, ROOT, read, read_recipe, steps
 
 R3D, RESNET = dict(type='R3D', depth=18), dict(type='ResNet3D', depth=18)
+R2PLUS1D = dict(type='TorchvisionR2Plus1D', depth=18)
 MOCO = 'video_moco/video-moco_r3d-18_without-generator_{}32x1x1-200e_k400-rgb.py'
 CONSISTENCY = 'clip_consistency/clip-consistency_resnet3d-18_{}16x1x1-200e_k400-rgb.py'
 
@@ -84,10 +87,41 @@ def test_videomoco_pretrains_as_the_released_code_but_for_the_generator(variant,
     assert clip_kinds(config) == ['RandomResizedCrop', 'Resize', 'Flip', 'RandomGray', 'VideoColorJitter']
 
 
+@pytest.mark.parametrize(
+    ('variant', 'net', 'sees', 'decay'),
+    [
+        ('r3d-18_', R3D, 'adversarial', {}),
+        ('torchvision-r2plus1d-18_', R2PLUS1D, 'adversarial', {}),
+        ('r3d-18_released-code_', R3D, 'both', dict(decay_place='inside', decay_unit='iterations')),
+    ],
+)
+def test_videomocos_generator_is_added_and_begins_after_half_of_the_epochs(variant, net, sees, decay):
+    config = read(f'video_moco/video-moco_{variant}32x1x1-200e_k400-rgb.py')
+    without = copy.deepcopy(read(MOCO.format('')))
+    adversary = config.model.adversary
+    assert (adversary.ratio, adversary.drop, adversary.loss_weight) == (0.25, 'smallest', 100.0)
+    assert adversary.generator_sees == sees and adversary.generator.hidden_channels == 64
+    assert config.custom_hooks == [*without.custom_hooks, dict(type='AdversaryHook', start_epoch=100)]
+    assert config.find_unused_parameters
+    without.model.heads.video.update(decay)
+    assert config.model == dict(without.model, backbone=net, adversary=adversary)
+    for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg'):
+        assert config[key] == without[key]
+
+
+def test_the_laptops_generator_begins_half_way_whatever_the_number_of_epochs():
+    config = read('laptop/video-moco_r3d-10_generator_16x1x1-64px-20e_videos-rgb.py')
+    without = read('laptop/video-moco_r3d-10_16x1x1-64px-20e_videos-rgb.py')
+    assert config.custom_hooks == [*without.custom_hooks, dict(type='AdversaryHook')]
+    assert config.model == dict(without.model, adversary=dict(type='FrameDropAdversary'))
+    assert config.find_unused_parameters and config.train_dataloader == without.train_dataloader
+
+
 @pytest.mark.parametrize(('data', 'classes'), [('ucf101', 101), ('hmdb51', 51)])
-def test_videomocos_own_fine_tuning(data, classes):
-    config = read(f'downstream/finetune_r3d-18_video-moco_32x1x1-224px-10e_{data}-rgb.py')
-    assert config.model.backbone == dict(norm_eval=True, **R3D) and config.model.cls_head.num_classes == classes
+@pytest.mark.parametrize(('name', 'net'), [('r3d-18', R3D), ('torchvision-r2plus1d-18', R2PLUS1D)])
+def test_videomocos_own_fine_tuning(name, net, data, classes):
+    config = read(f'downstream/finetune_{name}_video-moco_32x1x1-224px-10e_{data}-rgb.py')
+    assert config.model.backbone == dict(norm_eval=True, **net) and config.model.cls_head.num_classes == classes
     assert config.model.cls_head.average_clips == 'score'
     assert (config.optim_wrapper.optimizer.lr, config.optim_wrapper.optimizer.weight_decay) == (5e-3, 1e-4)
     assert config.train_cfg.max_epochs == 10 and list(config.param_scheduler[0].milestones) == [6, 8]
@@ -107,6 +141,8 @@ def test_videomocos_own_fine_tuning(data, classes):
          'transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py'),
         ('aux_skd/aux-skd_resnet3d-18_clip-consistency-views_16x1x1-20e_k400-rgb.py', CONSISTENCY.format('')),
         ('aux_skd/aux-skd_r3d-18_video-moco-views_32x1x1-20e_k400-rgb.py', MOCO.format('')),
+        ('aux_skd/aux-skd_torchvision-r2plus1d-18_video-moco-views_32x1x1-20e_k400-rgb.py',
+         'video_moco/video-moco_torchvision-r2plus1d-18_32x1x1-200e_k400-rgb.py'),
         *((f'laptop/aux-skd_r3d-10_{method}-views_16x1x1-64px-20e_videos-rgb.py',
            f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py')
           for method in ('transrank', 'clip-consistency', 'video-moco')),
@@ -126,7 +162,7 @@ def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliar
     assert auxiliary.train_dataloader.dataset.get('ann_file') == own.train_dataloader.dataset.get('ann_file')
 
 
-@pytest.mark.parametrize('recipe', ['transrank_ucf101.py', 'clip-consistency_k400.py', 'video-moco_k400.py'])
+@pytest.mark.parametrize('recipe', ['transrank_ucf101.py', 'clip-consistency_k400.py'])
 def test_recipes_have_the_method_alone_and_behind_auxskd_and_cite_nothing(recipe):
     """The papers' figures are of other nets, or of more than what is built here."""
     rows = read_recipe(recipe).table.rows
@@ -135,6 +171,22 @@ def test_recipes_have_the_method_alone_and_behind_auxskd_and_cite_nothing(recipe
     assert {len(row.stages) for row in rows} == {2, 3}
 
 
+@pytest.mark.parametrize(
+    ('net', 'cited', 'elsewhere'),
+    [('r3d-18', ['74.1', '43.6'], []), ('torchvision-r2plus1d-18', ['78.7', '49.2'], ['82.5'])],
+)
+def test_videomocos_recipe_cites_the_figures_beside_the_whole_method_alone(net, cited, elsewhere):
+    recipe = read_recipe('video-moco_k400.py', net)
+    rows = recipe.table.rows
+    assert [len(row.stages) for row in rows] == [2, 3] * 4
+    assert [row.cited for row in rows if row.get('cited')] == cited
+    assert [row.cited_elsewhere for row in rows if row.get('cited_elsewhere')] == elsewhere
+    for row in rows:
+        whole = 'without-generator' not in recipe.stages[row.stages[-2]].config
+        assert bool(row.get('cited')) == (whole and len(row.stages) == 2)
+        assert ('without generator' in row.name) == (not whole)
+
+
 def test_no_config_of_these_methods_is_left_out():
     folders = ('transrank/', 'clip_consistency/', 'video_moco/')
-    assert len([name for name in CONFIGS if name.startswith(folders)]) == 2 + 2 + 3
+    assert len([name for name in CONFIGS if name.startswith(folders)]) == 2 + 2 + 7

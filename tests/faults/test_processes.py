@@ -1,6 +1,7 @@
 """Two processes that talk over gloo are one process with the joint batch; so are accumulated gradients; every method."""
 
 import copy
+import functools
 import itertools
 import os
 import signal
@@ -25,7 +26,7 @@ from torch.utils.data import DataLoader
 
 import videossl  # noqa: F401  (registers everything, also in a process of its own)
 from videossl.compat import config_directory
-from videossl.engine import DrawSampler, LossGuardHook, MemoryBankHook, MomentumTeacherHook
+from videossl.engine import AdversaryHook, DrawSampler, LossGuardHook, MemoryBankHook, MomentumTeacherHook
 from videossl.registry import MODELS
 
 STEPS = 3
@@ -50,6 +51,7 @@ METHODS = dict(
     video_moco=(LAPTOP.format('video-moco'), 2),
     cep=(LAPTOP.format('cep'), 4),
     ascnet=(LAPTOP.format('ascnet'), 2),
+    video_moco_generator=('laptop/video-moco_r3d-10_generator_16x1x1-64px-20e_videos-rgb.py', 2),
     human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3),
 )
 # What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.
@@ -166,9 +168,10 @@ def train(
     own: list[slice] = [slice(None)],
     guard: bool = False,
     spoil=lambda model, iteration: None,
+    adversary_begins: int = 0,
 ) -> dict:
     """Train for some steps, each with the parts ``own`` of its joint batch, one after another: the log of each iteration,
-    the state afterwards."""
+    the state afterwards. An epoch is an iteration."""
     model = build(method)
     forward = wrap(model)
     optimizer = torch.optim.SGD(
@@ -181,11 +184,17 @@ def train(
     wrapper.initialize_count_status(model, 0, STEPS * len(own))
     warnings: list[str] = []
     runner = SimpleNamespace(
-        model=model, iter=0, optim_wrapper=wrapper, logger=SimpleNamespace(warning=warnings.append)
+        model=model,
+        iter=0,
+        optim_wrapper=wrapper,
+        logger=SimpleNamespace(warning=warnings.append, info=lambda text: None),
+        train_loop=SimpleNamespace(iter=0, max_iters=STEPS * len(own), dataloader=[None]),
     )
     hooks: list[Hook] = [LossGuardHook()] if guard else []
     if hasattr(model, 'memory_bank'):
         hooks += [MomentumTeacherHook(0.7), MemoryBankHook()]
+    if getattr(model, 'adversary', None) is not None:
+        hooks.append(AdversaryHook(adversary_begins))
     runner.hooks = hooks
     for hook in hooks:
         hook.before_train(runner)
@@ -204,7 +213,7 @@ def train(
         logs.append({name: float(value.detach()) for name, value in log.items()})
         if hasattr(model, 'teacher'):
             pointers.append(int(model.memory_bank.pointer))
-        runner.iter += 1
+        runner.iter = runner.train_loop.iter = runner.iter + 1
     return dict(
         logs=logs, state=copy.deepcopy(model.state_dict()), teachers=teachers, pointers=pointers, warnings=warnings
     )
@@ -219,8 +228,8 @@ def spoiled_on(rank: int):
     return spoil
 
 
-def parallel(model: nn.Module) -> nn.Module:
-    return MMDistributedDataParallel(model, device_ids=None, broadcast_buffers=False)
+def parallel(model: nn.Module, **settings) -> nn.Module:
+    return MMDistributedDataParallel(model, device_ids=None, broadcast_buffers=False, **settings)
 
 
 class Unpadded(DrawSampler):
@@ -254,6 +263,8 @@ def one_of_two(rank: int, folder: str) -> None:
     quarters = [slice(4 * rank, 4 * rank + 2), slice(4 * rank + 2, 4 * rank + 4)]
     found = {method: train(method, parallel, [half]) for method in METHODS}
     found['accumulated'] = train('rspnet', parallel, quarters)
+    waiting = functools.partial(parallel, find_unused_parameters=True)
+    found['begins later'] = train('video_moco_generator', waiting, [half], adversary_begins=1)
     found['guarded'] = train('rspnet', parallel, [half], guard=True, spoil=spoiled_on(rank=1))
     found.update(uneven=uneven(rank), refusal=refusal_of_uneven())
     torch.save(found, f'{folder}/{rank}.pth')
@@ -337,6 +348,16 @@ def test_both_at_once_are_the_large_batch_too(found):
     alone = train('rspnet')
     for process in found:
         assert_state(process['accumulated']['state'], alone['state'])
+
+
+def test_until_the_adversary_begins_the_processes_wait_for_no_gradient_of_its_generator(found):
+    alone = train('video_moco_generator', adversary_begins=1)
+    names = [name for name in alone['state'] if name.startswith('adversary.')]
+    untouched = build('video_moco_generator').state_dict()
+    assert names and any(not torch.equal(alone['state'][name], untouched[name]) for name in names)
+    for process in found:
+        assert ['loss_generator' in log for log in process['begins later']['logs']] == [False, True, True]
+        assert_state(process['begins later']['state'], alone['state'])
 
 
 def test_contrast_within_the_batch_is_another_task_with_accumulated_gradients():

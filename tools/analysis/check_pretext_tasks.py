@@ -5,8 +5,9 @@
 The configs are those of configs/laptop with a narrower net and a short schedule. What is done is not done again. An
 accuracy passes 10 points over chance. The parsing of the human prior passes when the IoU of the shape is twice that of the
 best constant map, the one set of pixels that fits the test videos best, and the mean IoU with the background is better than
-that of calling everything background (which is high, as a shape covers 3 % of a frame). tools/make_results.py writes the
-table of docs/results.md from the file of --out.
+that of calling everything background (which is high, as a shape covers 3 % of a frame). Of tasks with an averaged teacher the
+spread and the effective rank of the embeddings are read from the log, at the start, a quarter, half and the end of the run.
+tools/make_results.py writes the tables of docs/results.md from the file of --out.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from videossl.apis.studies.reader import UNTRAINED
 from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.registry import DATASETS
+from videossl.visualization.curves import read_scalars
 from videossl.wrappers import innermost_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -176,6 +178,14 @@ TASKS = {
         {'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128, **schedule(5, 4, 0.03)},
         words=dict(acc_same_speed="speed: the nearest of other videos' clips has the same"),
     ),
+    # The generator begins half way.
+    'video-moco-generator': Task(
+        'VideoMoCo',
+        'video-moco',
+        dict(acc_video=1 / 256),
+        {'model.necks.projection.in_channels': 128, **schedule(6, 4, 0.03)},
+        net='r3d-10_generator_16x1x1',
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',
@@ -217,6 +227,8 @@ def main() -> None:
     for name in args.tasks:
         folder = args.work_dir / name
         entries = describe(TASKS[name], run(name, TASKS[name], videos, folder))
+        if collapse := watched(TASKS[name], folder):
+            entries[0]['collapse'] = collapse
         if args.probe:
             entries.append(probed(TASKS[name], videos, folder, entries[0]['minutes']))
         for entry in entries:
@@ -248,6 +260,22 @@ def describe(task: Task, result: dict[str, float]) -> list[dict]:
         )
         for name, chance in task.chance.items()
     ]
+
+
+def watched(task: Task, folder: Path) -> dict:
+    """Whether the embeddings of a run collapsed: ``std`` and ``rank`` (see :class:`videossl.engine.CollapseHook`) at its start,
+    a quarter, half and the end, and of how many clips they are; empty where the run logs none."""
+    logged = [entry for entry in read_scalars(folder) if 'std_student' in entry and 'rank_student' in entry]
+    if not logged:
+        return {}
+    last = logged[-1]['step']
+    moments = [min(logged, key=lambda entry: abs(entry['step'] - share * last)) for share in (0, 1 / 4, 1 / 2, 1)]
+    config = load_config(str(ROOT / config_of(task)))
+    return dict(
+        std=[round(entry['std_student'], 3) for entry in moments],
+        rank=[round(entry['rank_student'], 2) for entry in moments],
+        clips=config.train_dataloader.batch_size * len(config.model.get('student_views', (0,))),
+    )
 
 
 def write(path: Path, name: str, entries: list[dict]) -> None:

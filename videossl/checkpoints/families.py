@@ -50,6 +50,15 @@ FAMILIES = {
         RGB_KINETICS,
         'torchvision: BSD 3-Clause; the terms of Kinetics-400 apply to what was trained on it',
     ),
+    'video-moco': Family(
+        ('torchvision-r2plus1d', 'torchvision-r3d'), RGB_IMAGENET, NO_LICENCE.format(name='VideoMoCo')
+    ),
+    # The pixels are those on which the benchmark compares the nets.
+    'severe': Family(
+        ('torchvision-r2plus1d', 'numbered-r2plus1d', 'ctp-r2plus1d'),
+        RGB_IMAGENET,
+        "SEVERE: weights of other authors' methods, whose terms apply. Ask them before you pass these weights on",
+    ),
 }
 
 
@@ -61,6 +70,10 @@ def evident_family(layout: str, prefix: str, weights: dict[str, Tensor]) -> tupl
         prefix: what the net's names begin with.
         weights: all weights of the file.
     """
+    if layout.startswith('torchvision') and 'encoder_' in prefix:
+        return 'video-moco', f'the names that begin with {prefix}'
+    if layout.startswith('numbered') or layout.startswith('torchvision') and 'video_' in prefix:
+        return 'severe', f'the names that begin with {prefix}'
     if layout.startswith(('ctp', 'torchvision')):
         return layout.split('-')[0], 'the names of its layers'
     if prefix.endswith(('encoder_q.encoder.', 'encoder_k.encoder.')):

@@ -67,8 +67,6 @@ def import_backbone(
     weights, _ = split_weights(read_checkpoint(source), source)
     layout, prefix = _find_net(weights, encoder, prefix, source)
     family = _find_family(family, layout, prefix, weights, source)
-    if layout.refusal is not None:
-        raise CheckpointError(f'{source}: {layout.refusal}')
 
     config = backbone_config(layout, prefix, weights, source)
     if backbone not in ('auto', backbone_name(config)):
@@ -112,6 +110,7 @@ def backbone_name(config: dict) -> str:
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
     """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
+    config.update(layout.settings_in(lambda name: len(weights.get(prefix + layout.rename(name), ()))))
     if layout.depths:
         blocks = 0
         while prefix + layout.rename(f'stage1.{blocks}.bn1.weight') in weights:
@@ -171,7 +170,8 @@ def _find_family(family: str, layout: Layout, prefix: str, weights: dict[str, Te
             raise CheckpointError(
                 f'{source} holds {layout.name}, which no file of {family} has; it may be one of {", ".join(possible)}'
             )
-        if evidence is not None and evidence[0] != family:
+        # torchvision's net is many people's: what its names begin with is a hint, which the user overrules.
+        if evidence is not None and evidence[0] != family and not layout.name.startswith('torchvision'):
             raise CheckpointError(f'{source} is a file of {evidence[0]}, not of {family}: {evidence[1]} show it')
         return family
     if evidence is not None:

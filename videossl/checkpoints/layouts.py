@@ -3,7 +3,8 @@
 No released file was available. The names were read from the model definitions in the authors' repositories: VCOP's
 (``models/r3d.py``), VideoPace's (``models/{c3d,r3d,r21d,s3d_g}.py``), auxSKD's (``VSPP/models/r21d.py``,
 ``auxSKD/train.py``), RSPNet's (``models/{c3d,r2plus1d_vcop,resnet,s3dg}.py``, ``moco/split_wrapper.py``), CtP's
-(``pyvrl/models/backbones/r3d.py``) and torchvision's (``models/video/resnet.py``).
+(``pyvrl/models/backbones/r3d.py``), torchvision's (``models/video/resnet.py``), VideoMoCo's (``eval.py``) and those of the
+SEVERE benchmark (``action_recognition/backbones.py``, ``SlowFast-ssl-vssl/slowfast/models``).
 """
 
 import re
@@ -36,7 +37,8 @@ class Layout:
         depths: our ``depth`` by the number of blocks in stage 1; empty where the net has one depth.
         bn_eps: epsilon of their batch norms, where it differs from ours.
         decisive: whether only one family of files has this layout.
-        refusal: why none of our nets can take these weights; None: one can.
+        settings_in: further arguments of our backbone, from a function from our names of convolutions to the number of
+            filters in the file.
     """
 
     name: str
@@ -47,12 +49,17 @@ class Layout:
     depths: dict[int, int] = field(default_factory=dict)
     bn_eps: float | None = None
     decisive: bool = False
-    refusal: str | None = None
+    settings_in: Callable[[Callable[[str], int]], dict] = lambda filters: {}
 
     def find_prefixes(self, weights: dict[str, Tensor]) -> list[str]:
         """The prefixes of the names of nets of this layout in a file, one for each net."""
         first = self.signature[0]
-        prefixes = [name[: -len(first)] for name in weights if name == first or name.endswith(f'.{first}')]
+        prefixes = [
+            name[: -len(first)]
+            for name, value in weights.items()
+            # A net of sound or images beside the video's has kernels without time.
+            if (name == first or name.endswith(f'.{first}')) and value.ndim == 5
+        ]
         return [prefix for prefix in prefixes if all(prefix + name in weights for name in self.signature)]
 
 
@@ -112,6 +119,60 @@ def torchvision_residual(name: str) -> str:
     layers = {'conv': '0', 'bn': '1', 'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
     layers |= {'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1'}
     return _renamed_residual(name, layers)
+
+
+def torchvision_r2plus1d(name: str) -> str:
+    """torchvision's ``r2plus1d_18``: a factorised convolution is four numbered parts, the second of them the ReLU's.
+
+    Example:
+        >>> torchvision_r2plus1d('stage2.0.conv1.temporal.weight')
+        'layer2.0.conv1.0.3.weight'
+        >>> torchvision_r2plus1d('stem.bn.weight')
+        'stem.4.weight'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    if layer.startswith('conv'):
+        part, rest = rest.split('.')
+        rest = f'{dict(spatial=0, bn=1, temporal=3)[part]}.{rest}'
+    if stage == 0:
+        return f'stem.{rest}' if layer == 'conv' else f'stem.4.{rest}'
+    layers = {'shortcut.conv': 'downsample.0', 'shortcut.bn': 'downsample.1'}
+    layers |= {'conv1': 'conv1.0', 'bn1': 'conv1.1', 'conv2': 'conv2.0', 'bn2': 'conv2.1'}
+    return f'layer{stage}.{block}.{layers[layer]}.{rest}'
+
+
+def numbered_r2plus1d(name: str) -> str:
+    """torchvision's ``r2plus1d_18`` as a sequence of its five stages.
+
+    Example:
+        >>> numbered_r2plus1d('stage2.0.bn1.weight')
+        '2.0.conv1.1.weight'
+    """
+    return re.sub('^layer', '', re.sub('^stem', '0', torchvision_r2plus1d(name)))
+
+
+def ctp_r2plus1d(name: str) -> str:
+    """CtP's R(2+1)D.
+
+    Example:
+        >>> ctp_r2plus1d('stage1.0.conv1.bn.weight')
+        'layer1.0.conv1.bn_s.weight'
+        >>> ctp_r2plus1d('stem.bn.weight')
+        'stem.bn_t.weight'
+    """
+    stage, block, layer, rest = _residual_parts(name)
+    if layer.startswith('conv'):
+        part, rest = rest.split('.')
+        part = dict(spatial='conv_s', bn='bn_s', temporal='conv_t')[part]
+        layer = part if stage == 0 else f'{layer}.{part}'
+    layer = {'bn': 'bn_t', 'shortcut.conv': 'downsample.conv', 'shortcut.bn': 'downsample_bn'}.get(layer, layer)
+    return f'stem.{layer}.{rest}' if stage == 0 else f'layer{stage}.{block}.{layer}.{rest}'
+
+
+def middle_widths(filters: Callable[[str], int]) -> dict:
+    """CtP's own files: each convolution of a block has a middle width of its own. Others' have torchvision's."""
+    first, second = (filters(f'stage2.0.conv{number}.spatial.weight') for number in (1, 2))
+    return {} if first == second else dict(middle='convolution')
 
 
 def ctp_residual(name: str) -> str:
@@ -211,11 +272,6 @@ def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') ->
     return f'{place}{layers.get(layer, layer)}.{rest}'
 
 
-R2PLUS1D_REFUSAL = (
-    'the R(2+1)D of {author} is another net than ours, which follows video clip order prediction: its stem has 45 middle '
-    'channels where ours has 83, its shortcuts are single 1x1x1 convolutions where ours are factorised{more}. No weights '
-    'can be carried over; use the net itself, for instance through mmaction2'
-)
 LAYERS_10_18 = {1: 10, 2: 18}
 
 LAYOUTS = {
@@ -268,12 +324,19 @@ LAYOUTS = {
         ),
         Layout(
             'torchvision-r2plus1d',
-            'R2Plus1D',
-            ('stem.0.weight', 'layer1.0.conv1.0.0.weight'),
+            'TorchvisionR2Plus1D',
+            ('stem.3.weight', 'stem.0.weight', 'layer1.0.conv1.0.0.weight'),
+            torchvision_r2plus1d,
+            depths=LAYERS_10_18,
             decisive=True,
-            refusal=R2PLUS1D_REFUSAL.format(
-                author='torchvision', more=', and the second convolution of a block has the middle width of the first'
-            ),
+        ),
+        Layout(
+            'numbered-r2plus1d',
+            'TorchvisionR2Plus1D',
+            ('0.3.weight', '0.0.weight', '1.0.conv1.0.0.weight'),
+            numbered_r2plus1d,
+            depths=LAYERS_10_18,
+            decisive=True,
         ),
         Layout(
             'ctp-r3d',
@@ -286,10 +349,13 @@ LAYOUTS = {
         ),
         Layout(
             'ctp-r2plus1d',
-            'R2Plus1D',
-            ('stem.conv_s.weight', 'layer1.0.conv1.conv_s.weight'),
+            'TorchvisionR2Plus1D',
+            ('stem.conv_t.weight', 'stem.conv_s.weight', 'layer1.0.conv1.conv_s.weight'),
+            ctp_r2plus1d,
+            depths=LAYERS_10_18,
+            bn_eps=1e-3,
             decisive=True,
-            refusal=R2PLUS1D_REFUSAL.format(author='CtP', more=''),
+            settings_in=middle_widths,
         ),
     )
 }

@@ -12,7 +12,7 @@ from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
 from .writing import plain_bytes, versions, without_sharing
 
-TRAINING_ONLY = ('teacher.', 'memory_bank.', 'predictors.')
+TRAINING_ONLY = ('teacher.', 'memory_bank.', 'predictors.', 'adversary.')
 META_KEYS = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'experiment_name', 'mmengine_version', 'time')
 LOCAL_PATH = re.compile(r"(?m)^(work_dir|load_from) = '[^'\n]*'$")
 
@@ -20,8 +20,8 @@ LOCAL_PATH = re.compile(r"(?m)^(work_dir|load_from) = '[^'\n]*'$")
 def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tuple[Path, KeyReport]:
     """Write what is needed to test a model, and nothing else, to a file named after its content.
 
-    Left out are the optimiser, the schedules, the message hub, the averaged teacher, the memory bank and the predictors;
-    of the config ``work_dir`` and ``load_from``.
+    Left out are the optimiser, the schedules, the message hub, the averaged teacher, the memory bank, the predictors and
+    the adversary; of the config ``work_dir`` and ``load_from``.
 
     Args:
         checkpoint: of a run.

@@ -1,5 +1,6 @@
 from .feature_loops import FeatureTestLoop
 from .hooks import (
+    AdversaryHook,
     BrokenVideosHook,
     CollapseHook,
     CompileHook,
@@ -21,6 +22,7 @@ from .resumable_loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTra
 from .samplers import Draw, DrawSampler
 
 __all__ = [
+    'AdversaryHook',
     'BrokenVideosHook',
     'CollapseHook',
     'CompileHook',

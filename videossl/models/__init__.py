@@ -1,6 +1,7 @@
-from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
+from .frame_dropping import FrameDropAdversary, FrameDropGenerator
 from .heads import (
     ConsistencyHead,
     CyclePredictionHead,
@@ -30,6 +31,8 @@ __all__ = [
     'ClipDataPreprocessor',
     'ConvPoolNeck',
     'Embeddings',
+    'FrameDropAdversary',
+    'FrameDropGenerator',
     'FrozenTeacher',
     'HuggingFaceTeacher',
     'ConsistencyHead',
@@ -59,6 +62,7 @@ __all__ = [
     'SimilarityDistillHead',
     'SpeedConsistencyHead',
     'SpeedHead',
+    'TorchvisionR2Plus1D',
     'TupleHead',
     'VGGM',
 ]

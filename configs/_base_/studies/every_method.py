@@ -21,6 +21,7 @@ __methods = dict(
     video_moco='VideoMoCo without generator',
     cep='CEP',
     ascnet='ASCNet',
+    video_moco_generator='VideoMoCo',
     human_prior='human prior',
 )
 # Nets of still images are compared with one before training, too. The human prior reads maps of tools/data/extract_parsing.py,

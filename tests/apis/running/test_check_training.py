@@ -31,6 +31,7 @@ from videossl.engine import DrawSampler, MemoryBankHook, MomentumTeacherHook
 from videossl.errors import ConfigError
 from videossl.models import (
     CyclePredictionHead,
+    FrameDropAdversary,
     MemoryBank,
     MomentumPretrainer,
     NTXentHead,
@@ -166,6 +167,13 @@ def test_too_few_clips_for_the_views():
     check_views(model, drawn(dict(SEGMENT_PACE, num_views=2)))
     with pytest.raises(ConfigError, match='2 clips .*SampleSegmentPace.*num_views'):
         check_views(model, drawn(SEGMENT_PACE))
+
+
+def test_clips_too_short_for_the_adversary():
+    model = SimpleNamespace(adversary=FrameDropAdversary())
+    check_views(model, drawn(SEGMENT_PACE))
+    with pytest.raises(ConfigError, match=r'model.adversary.ratio=0.25 of clips of 1 frame\(s\).*clip_len'):
+        check_views(model, drawn(dict(type='SamplePace', clip_len=1, num_speeds=1)))
 
 
 def test_the_size_of_a_clip_is_known_without_a_video():

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from torch._functorch import config as functorch_config
 
 from videossl.engine import CompileHook, LossGuardHook
 from videossl.engine.hooks import compile_hook
 from videossl.engine.hooks.compile_hook import CannotCompile
 from videossl.errors import ConfigError, UserError
+from videossl.models import FrameDropAdversary
 
 MOMENTUM_HOOKS = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
 BF16 = dict(type='PrecisionHook', precision='bf16')
@@ -44,12 +46,16 @@ def nothing_compiled_before():
 def train(build_aux_skd, build_runner, recorder):
     """A function that trains auxSKD for two epochs of batches of 3, 3 and 2 samples: the runner, the states and logs."""
 
-    def run(options: dict | None, precision: dict = FP32, epochs: int = 2, **arguments):
+    def run(options: dict | None, precision: dict = FP32, epochs: int = 2, adversary: bool = False, **arguments):
         recorder.states, recorder.logs = [], []
         compiling = [] if options is None else [CompileHook(**options)]
+        model, more = build_aux_skd(), []
+        if adversary:
+            torch.manual_seed(1)
+            model.adversary, more = FrameDropAdversary(), [dict(type='AdversaryHook', start_epoch=1)]
         runner = build_runner(
-            build_aux_skd(),
-            hooks=[*MOMENTUM_HOOKS, LossGuardHook(), *compiling, recorder],
+            model,
+            hooks=[*MOMENTUM_HOOKS, *more, LossGuardHook(), *compiling, recorder],
             epochs=epochs,
             precision=precision,
             **arguments,
@@ -74,6 +80,14 @@ def test_losses_weights_statistics_teacher_and_bank_are_those_of_the_same_net_no
     compiled = train(dict(backend='aot_eager'), precision, work_dir='compiled')
     assert_same_training(plain, compiled, tolerance)
     assert int(compiled.states[-1]['memory_bank.pointer']) == 16 % 7
+
+
+def test_an_adversary_takes_its_gradient_through_the_compiled_net(train):
+    plain = train(None, adversary=True)
+    assert 'loss_generator' in plain.logs[3] and 'loss_generator' not in plain.logs[2]
+    compiled = train(dict(backend='aot_eager'), adversary=True, work_dir='compiled')
+    assert_same_training(plain, compiled, 1e-5)
+    assert functorch_config.donated_buffer, 'left as it was'
 
 
 @pytest.mark.slow

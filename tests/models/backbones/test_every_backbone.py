@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from videossl.errors import CheckpointError
-from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D
+from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
 from videossl.registry import MODELS
 
 
@@ -33,6 +33,7 @@ I3D = dict(stem_conv='full_7x7x7', block_conv='full', gating=None, time_strides=
 BACKBONES = {
     'R3D': Case(R3D, {}, 8, 8, 16),
     'R2Plus1D': Case(R2Plus1D, {}, 8, 8, 16),
+    'TorchvisionR2Plus1D': Case(TorchvisionR2Plus1D, dict(depth=10), 8, 8, 16),
     'C3D': Case(C3D, {}, 8, 8, 16),
     'S3DG': Case(S3DG, {}, 16, 8, 32),
     'S3DG-pace': Case(S3DG, PACE_S3DG, 16, 8, 32),

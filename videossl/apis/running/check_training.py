@@ -187,7 +187,10 @@ def check_labels(model: nn.Module, draws: Draws) -> None:
 
 
 def check_views(model: nn.Module, draws: Draws) -> None:
-    """Refuse samples of too few clips for the views of teacher and student."""
+    """Refuse samples of too few clips for the views of teacher and student, and clips too short for an adversary."""
+    adversary = getattr(model, 'adversary', None)
+    if adversary is not None:
+        adversary.num_dropped(draws.clip_len)
     views = [*getattr(model, 'student_views', ()), *getattr(model, 'teacher_views', ())]
     if views and max(views) >= draws.num_clips:
         raise ConfigError(

@@ -1,3 +1,4 @@
+from .adversary_hook import AdversaryHook
 from .broken_videos_hook import BrokenVideosHook
 from .collapse_hook import CollapseHook
 from .compile_hook import CompileHook
@@ -13,6 +14,7 @@ from .save_and_stop_hook import SaveAndStopHook
 from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
+    'AdversaryHook',
     'BrokenVideosHook',
     'CollapseHook',
     'CompileHook',

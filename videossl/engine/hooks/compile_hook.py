@@ -7,6 +7,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from torch import nn
+from torch._functorch import config as functorch_config
 
 from videossl.errors import ConfigError, UserError
 from videossl.models import MomentumPretrainer
@@ -64,6 +65,9 @@ class CompileHook(Hook):
                 'torch.compile finds no vector instructions that work here, and what it compiles will '
                 'be several times slower than without it; leave out compile=True'
             )
+        self.donates = functorch_config.donated_buffer
+        # An adversary's loss goes through the graph before the backward pass does, which then finds no buffers given away.
+        functorch_config.donated_buffer = self.donates and getattr(model, 'adversary', None) is None
         # None with a batch sampler of the user: every batch counts as whole.
         self.batch_size = runner.train_dataloader.batch_size
         for part in backbones(model):
@@ -89,6 +93,7 @@ class CompileHook(Hook):
         for part, eager in self.eager:
             part.forward = eager
         self.eager.clear()
+        functorch_config.donated_buffer = self.donates
 
 
 def backbones(model: nn.Module) -> list[nn.Module]:

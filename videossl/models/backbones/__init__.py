@@ -10,6 +10,7 @@ from videossl.models.backbones.residual import ResidualBlock
 from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
 from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm, group_batch_norms
+from videossl.models.backbones.torchvision_r2plus1d import TorchvisionR2Plus1D
 
 __all__ = [
     'BranchedBackbone',
@@ -23,6 +24,7 @@ __all__ = [
     'S3DG',
     'Stage',
     'TemporalGroupNorm',
+    'TorchvisionR2Plus1D',
     'VGGM',
     'VideoBackbone',
     'full_conv3d',

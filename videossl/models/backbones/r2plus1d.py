@@ -16,6 +16,7 @@ class R2Plus1D(VideoBackbone):
     The papers' "R(2+1)D" or "R(2+1)D-18" is the 10-layer net in their released code: ``depth=10``, 14,365,303
     parameters; ``depth=18`` has 33,178,423. Every convolution is a :class:`FactorizedConv3d`, the stem's and the 1x1x1
     shortcuts' too. The stem's middle width is 83 where torchvision and mmaction2 have 45: their checkpoints do not fit.
+    torchvision's net is :class:`~videossl.models.TorchvisionR2Plus1D`.
     The weights keep PyTorch's default initialisation (Kaiming uniform); ``init_cfg`` gives another.
 
     For clips of 16x112x112 (time x height x width) the maps are, with the paper's widths:
@@ -60,11 +61,20 @@ class FactorizedConv3d(nn.Module):
         out_channels: Channels of the output.
         kernel_size: (k_t, k, k).
         stride: (time, height, width).
+        middle: Channels between the two. None: :func:`middle_channels`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size3d,
+        stride: Size3d = (1, 1, 1),
+        middle: int | None = None,
+    ) -> None:
         super().__init__()
-        middle = middle_channels(in_channels, out_channels, kernel_size)
+        if middle is None:
+            middle = middle_channels(in_channels, out_channels, kernel_size)
         time, height, width = kernel_size
         space, duration = (1, height, width), (time, 1, 1)
         self.spatial = nn.Conv3d(in_channels, middle, space, (1, stride[1], stride[2]), half(space), bias=False)

@@ -18,6 +18,7 @@ from ..backbones import BranchedBackbone
 from ..backbones.base import as_list, is_pretrained
 from ..embeddings import Embeddings
 from ..heads.pretext_head import gather_labels
+from ..frame_dropping import FrameDropAdversary
 from ..memory_bank import MemoryBank
 from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, needs, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
@@ -56,6 +57,9 @@ class MomentumPretrainer(Pretrainer):
         enqueue: ``(embedding, index into teacher_views)``: the teacher's embedding that enters the bank, and whose
             standard deviation is logged. None: the first that a head compares with the teacher's, of the first view.
         pass_per_view: as in :class:`Pretrainer`, of the student.
+        adversary: changes the student's clips in training, and has a loss of its own, see
+            :class:`~videossl.models.FrameDropAdversary`. :class:`~videossl.engine.AdversaryHook` says when it begins. None:
+            there is none.
         shuffle_teacher: whether with several processes each runs the teacher on a random part of all processes' clips
             (ShuffleBN, see :func:`~.shuffle.with_shuffled_batch`). Without effect on a single process, and with
             synchronised batch norm unnecessary.
@@ -63,6 +67,7 @@ class MomentumPretrainer(Pretrainer):
 
     has_teacher = True
     memory_bank: MemoryBank | None
+    adversary: FrameDropAdversary | None
     teacher: nn.ModuleDict
 
     def __init__(
@@ -79,10 +84,12 @@ class MomentumPretrainer(Pretrainer):
         data_preprocessor: nn.Module | dict | None = None,
         init_cfg: dict | list[dict] | None = None,
         pass_per_view: bool = False,
+        adversary: nn.Module | dict | None = None,
     ) -> None:
         super().__init__(backbone, heads, necks, data_preprocessor, pass_per_view, init_cfg=init_cfg)
         self.predictors = build_all(predictors)
         self.memory_bank = None if memory_bank is None else build(memory_bank)
+        self.adversary = None if adversary is None else build(adversary)
         compared = {head.embedding_name for head in self.heads.values() if needs(head, 'teacher')}
         self.teacher_embeddings = [name for name in self.necks if name in compared]
         if not self.teacher_embeddings:
@@ -118,7 +125,8 @@ class MomentumPretrainer(Pretrainer):
     @property
     def required_hooks(self) -> tuple[str, ...]:
         """Names of the hooks that a runner needs for this model."""
-        return ('MomentumTeacherHook',) if self.memory_bank is None else ('MomentumTeacherHook', 'MemoryBankHook')
+        wanted = dict(MemoryBankHook=self.memory_bank, AdversaryHook=self.adversary)
+        return ('MomentumTeacherHook', *(name for name, part in wanted.items() if part is not None))
 
     def _check_heads(self) -> None:
         """Refuse heads that the views, or the bank's columns, do not fit."""
@@ -252,6 +260,14 @@ class MomentumPretrainer(Pretrainer):
         ]
         return {name: torch.stack([view[name] for view in views], dim=1) for name in names}
 
+    def embed_student(self, clips: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """The student's named embeddings, behind the predictors, each [B, Vs, D], of clips [B, Vs, 3, T, H, W]."""
+        student = self.embed(clips, names)
+        for name, predictor in self.predictors.items():
+            if name in student:
+                student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
+        return student
+
     def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """All heads' losses and accuracies, and the embeddings' standard deviations as signs of collapse.
 
@@ -265,9 +281,11 @@ class MomentumPretrainer(Pretrainer):
             )
         if self.shuffle_teacher:
             check_equal_batches(inputs)
-        student = self.embed(select_views(inputs, self.student_views), self.embeddings_in_use)
-        for name, predictor in self.predictors.items():
-            student[name] = predictor(student[name].flatten(0, 1)).unflatten(0, student[name].shape[:2])
+        clips = select_views(inputs, self.student_views)
+        adversary = self.adversary if self.adversary is not None and self.adversary.active and self.training else None
+        if adversary is not None:
+            changed = adversary.drop(clips)
+        student = self.embed_student(clips if adversary is None else changed.clips, self.embeddings_in_use)
         normalised = {name: F.normalize(student[name].float(), dim=2) for name in self.teacher_embeddings}
         teacher = self.embed_with_teacher(select_views(inputs, self.teacher_views), self.teacher_embeddings)
         results: dict[str, Tensor] = {}
@@ -281,6 +299,12 @@ class MomentumPretrainer(Pretrainer):
                 query=self._query_of(head, teacher),
             )
             add_results(results, head.loss(embeddings, data_samples), name)
+        if adversary is not None:
+            compared = self.enqueue_embedding
+            # After the pass with gradients: autocast would keep weights that it has cast here without a gradient.
+            with torch.no_grad():
+                whole = F.normalize(self.embed_student(clips, [compared])[compared].float(), dim=2)
+            add_results(results, adversary.loss(changed, normalised[compared], whole), 'adversary')
         if self.training:
             self.pending_keys.extend(self._keys_of(teacher, data_samples))
         self.student_embeddings = normalised[self.enqueue_embedding].flatten(0, 1).detach()

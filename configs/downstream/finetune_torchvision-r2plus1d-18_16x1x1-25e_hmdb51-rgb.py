@@ -1,0 +1,2 @@
+_base_ = './finetune_r3d-18_16x1x1-25e_hmdb51-rgb.py'
+model = dict(backbone=dict(_delete_=True, type='TorchvisionR2Plus1D', depth=18))
