@@ -108,6 +108,12 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2103.05905',
         'docs/video_moco.md',
     ),
+    mas=(
+        'MAS and STS',
+        'Self-Supervised Spatio-Temporal Representation Learning for Videos by Predicting Motion and Appearance Statistics',
+        'https://arxiv.org/abs/1904.03597',
+        'docs/mas.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -135,6 +141,7 @@ FINE_TUNING = dict(
     transrank='-25e_',
     clip_consistency='_rspnet_',
     video_moco='-25e_',
+    mas='_mas_',
     human_prior='-100e_',
 )
 DATA = {

@@ -24,6 +24,7 @@ __methods = dict(
     transrank=('TransRank', 'transrank_r3d-10', 'aux_transrank_views', __finetune),
     clip_consistency=('clip consistency', 'clip-consistency_r3d-10', 'aux_clip_consistency_views', __finetune),
     video_moco=('VideoMoCo without generator', 'video-moco_r3d-10', 'aux_video_moco_views', __finetune),
+    mas=('MAS', 'mas_r3d-10', 'aux_mas_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {

@@ -19,6 +19,7 @@ __methods = dict(
     transrank='TransRank',
     clip_consistency='clip consistency',
     video_moco='VideoMoCo without generator',
+    mas='MAS',
     human_prior='human prior',
 )
 # Nets of still images are compared with one before training, too. The human prior reads maps of tools/data/extract_parsing.py,
