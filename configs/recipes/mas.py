@@ -1,5 +1,7 @@
 # MAS. The human prior paper, Table 1, quotes its figures for C3D without the data of the pretraining.
-__note = 'the data of the pretraining is not named where the figure is quoted; the net of the method has five convolutions'
+__note = (
+    'the data of the pretraining is not named where the figure is quoted; the net of the method has five convolutions'
+)
 __k400 = '../mas/mas_c3d_16x1x1-10e_k400-rgb.py'
 __ucf101 = '../mas/mas_c3d_16x1x1-252e_ucf101-rgb.py'
 __titles = dict(mas_k400='MAS, C3D, K-400', mas='MAS, C3D, UCF101', mas_after_aux='auxSKD + MAS, C3D, UCF101')
@@ -25,5 +27,5 @@ table = dict(
         )
         for name, title in __titles.items()
         for data, figure in (('UCF101', '61.2'), ('HMDB51', '33.4'))
-    ],
+    ]
 )

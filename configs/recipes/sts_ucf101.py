@@ -9,5 +9,5 @@ table = dict(
     rows=[
         dict(name='STS, {net}, UCF101, UCF101', stages=['sts', 'finetune_ucf101']),
         dict(name='STS, {net}, UCF101, HMDB51', stages=['sts', 'finetune_hmdb51']),
-    ],
+    ]
 )

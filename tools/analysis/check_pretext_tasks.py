@@ -4,8 +4,8 @@
 
 The configs are those of configs/laptop with a narrower net and a short schedule. What is done is not done again. An
 accuracy passes 10 points over chance. Regressed labels pass when the net explains a tenth of their variance over the test
-videos, that is, when its squared error is less than nine tenths of that of the best constant; beside the share of labels that
-it hits stands that of their most frequent values. The parsing of the human prior passes when the IoU of the shape is twice that of the
+videos: its squared error is less than nine tenths of that of the best constants. Beside the share of labels that it hits stands
+that of their most frequent values. The parsing of the human prior passes when the IoU of the shape is twice that of the
 best constant map, the one set of pixels that fits the test videos best, and the mean IoU with the background is better than
 that of calling everything background (which is high, as a shape covers 3 % of a frame). tools/make_results.py writes the
 table of docs/results.md from the file of --out.
@@ -173,11 +173,7 @@ TASKS = {
             explained_appearance_statistics=0.0,
             acc_appearance_statistics='acc_appearance_statistics_constant',
         ),
-        {
-            'model.heads.motion.in_channels': 128,
-            'model.heads.appearance.in_channels': 128,
-            **schedule(5, 4, 0.03),
-        },
+        {'model.heads.motion.in_channels': 128, 'model.heads.appearance.in_channels': 128, **schedule(5, 4, 0.03)},
         words=dict(
             explained_motion_statistics='motion: explained variance of the labels',
             acc_motion_statistics='motion: labels hit; beside it their most frequent values',

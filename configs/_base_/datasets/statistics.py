@@ -1,5 +1,5 @@
-# MAS's and STS's clips [code]: 16 frames in a row, one crop, colours as they are, flipped as in STS. The released code reads stored
-# TV-L1 flow; here DIS finds the flow of the frames that the net sees. least_motion [guess].
+# MAS's and STS's clips [code]: 16 frames in a row, one crop, colours as they are, flipped as in STS. The released code reads
+# stored TV-L1 flow; here DIS finds the flow of the frames that the net sees.
 _base_ = './clips.py'
 train_dataloader = dict(
     batch_size=30,

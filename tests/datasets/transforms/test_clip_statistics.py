@@ -115,7 +115,9 @@ def test_a_ramp_of_flow_has_one_direction(bin_):
     flow[..., 1] = 0.1 * (np.cos(angle) * x + np.sin(angle) * y)
     assert those(motion_labels(flow), 'v direction') == [bin_ + 1] * 3
     inside = motion_boundaries(flow)[:, 1:-1, 1:-1, 1]
-    np.testing.assert_allclose(inside, np.broadcast_to([0.6 * np.cos(angle), 0.6 * np.sin(angle)], inside.shape), atol=1e-5)
+    np.testing.assert_allclose(
+        inside, np.broadcast_to([0.6 * np.cos(angle), 0.6 * np.sin(angle)], inside.shape), atol=1e-5
+    )
 
 
 def test_directions_are_voted_for_by_length_and_divided_between_the_nearest_two():
