@@ -79,7 +79,7 @@ def test_the_labels_of_a_sampler_are_known_without_a_video():
 
 def test_flow_asked_for_on_clips_of_one_frame():
     dataset = pipeline(dict(type='SamplePace', clip_len=1), *DECODE, dict(type='MotionStatistics'), PACK)
-    with pytest.raises(ConfigError, match=r'MotionStatistics needs clips of 2 .* SamplePace .* pipeline\.sample'):
+    with pytest.raises(ConfigError, match=r'MotionStatistics needs clips of 2 .* SamplePace .*pipeline\.sample'):
         check_clip_len(dataset, draw_labels(dataset))
     dataset = pipeline(dict(type='SamplePace', clip_len=2), *DECODE, dict(type='MotionStatistics'), PACK)
     sample = draw_labels(dataset)

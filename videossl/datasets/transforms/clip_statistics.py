@@ -92,7 +92,7 @@ def frame_patterns(height: int, width: int) -> tuple[Pattern, Pattern, Pattern]:
     )
 
 
-def optical_flow(frames: Sequence[np.ndarray], preset: str = 'medium') -> np.ndarray:
+def optical_flow(frames: Sequence[np.ndarray] | np.ndarray, preset: str = 'medium') -> np.ndarray:
     """The optical flow from each frame to the next by OpenCV's DIS, in pixels to the right and down.
 
     "Fast Optical Flow using Dense Inverse Search", Kroeger, Timofte, Dai, Van Gool, 2016. OpenCV computes with one thread
@@ -108,7 +108,7 @@ def optical_flow(frames: Sequence[np.ndarray], preset: str = 'medium') -> np.nda
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        method = cv2.DISOpticalFlow_create(PRESETS[preset])
+        method = cv2.DISOpticalFlow.create(PRESETS[preset])
         grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames]
         return np.stack([method.calc(before, after, None) for before, after in zip(grey, grey[1:])])
     finally:
@@ -129,8 +129,8 @@ def motion_boundaries(flow: np.ndarray) -> np.ndarray:
     flow = np.ascontiguousarray(flow, dtype=np.float32)
     change, even = np.array([-1.0, 0.0, 1.0]), np.ones(3)
     filtered = [
-        [cv2.sepFilter2D(frame, cv2.CV_32F, *kernels, borderType=cv2.BORDER_REFLECT) for frame in flow]
-        for kernels in ((change, even), (even, change))
+        [cv2.sepFilter2D(frame, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT) for frame in flow]
+        for across, down in ((change, even), (even, change))
     ]
     return np.stack(filtered, axis=-1)
 

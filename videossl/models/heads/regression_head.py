@@ -81,9 +81,10 @@ class RegressionHead(PretextHead):
         """
         predictions = self(embeddings.student)
         targets = self.gather(data_samples, self.label, embeddings)
-        targets = targets.reshape(*targets.shape[:2], -1)
+        if targets.ndim == 2:
+            targets = targets.unsqueeze(2)
         views, num_targets = embeddings.views, predictions.shape[-1]
-        if targets.shape[1] <= max(views) or targets.shape[2] != num_targets or len(targets) != len(predictions):
+        if targets.ndim != 3 or targets.shape[1] <= max(views) or targets.shape[2] != num_targets:
             raise ValueError(
                 f'RegressionHead: labels "{self.label}" of shape {tuple(targets.shape)} for {tuple(predictions.shape[:2])} '
                 f'clips and num_targets={num_targets}'
