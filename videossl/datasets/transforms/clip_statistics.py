@@ -10,6 +10,7 @@ import functools
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,7 +109,7 @@ def optical_flow(frames: Sequence[np.ndarray] | np.ndarray, preset: str = 'mediu
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        method = cv2.DISOpticalFlow.create(PRESETS[preset])
+        method: Any = cv2.DISOpticalFlow.create(PRESETS[preset])
         grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames]
         return np.stack([method.calc(before, after, None) for before, after in zip(grey, grey[1:])])
     finally:
