@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.runner import runner
 from torch.nn import functional as F
 
@@ -102,3 +103,23 @@ def test_no_constant_map_fits_the_test_videos_better_than_the_best(tool, tmp_pat
         )
     assert best == pytest.approx(max(scores), abs=0.02) and best >= max(scores) - 1e-6
     assert best < 1
+
+
+def test_regressed_labels_are_compared_with_their_means_and_their_most_frequent_values(tool, monkeypatch):
+    module = tool('check_pretext_tasks')
+    labels = torch.tensor([[2, 5], [2, -100], [8, 6], [4, 9]])  # means 4 and 20 / 3, most frequent 2 and any
+    motion = torch.full((4, 14), -100)
+    motion[:, :2] = labels
+    samples = [
+        ActionDataSample(gt_motion_statistics=row[None], gt_appearance_statistics=torch.full((1, 13), number))
+        for number, row in enumerate(motion)
+    ]
+    monkeypatch.setattr(module, 'test_samples', lambda config, videos: samples)
+    constant = (4 + 4 + 16 + 0 + (25 + 4 + 49) / 9) / 7
+    result = {'pretext/loss_motion_statistics': constant / 4, 'pretext/loss_appearance_statistics': 0.125}
+    module.compare_with_constants(result, str(LAPTOP / 'mas_r3d-10_16x1x1-64px-20e_videos-rgb.py'), ROOT)
+    assert result['pretext/explained_motion_statistics'] == pytest.approx(3 / 4)
+    assert result['pretext/acc_motion_statistics_constant'] == pytest.approx(3 / 7)
+    # Weighed by a tenth, the error is 1.25, as that of the mean of 0, 1, 2 and 3.
+    assert result['pretext/explained_appearance_statistics'] == pytest.approx(0)
+    assert result['pretext/acc_appearance_statistics_constant'] == 1 / 4

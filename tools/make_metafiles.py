@@ -120,6 +120,12 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2106.02342',
         'docs/ascnet.md',
     ),
+    mas=(
+        'MAS and STS',
+        'Self-Supervised Spatio-Temporal Representation Learning for Videos by Predicting Motion and Appearance Statistics',
+        'https://arxiv.org/abs/1904.03597',
+        'docs/mas.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -149,6 +155,7 @@ FINE_TUNING = dict(
     video_moco='-25e_',
     cep='_cep_',
     ascnet='_rspnet_',
+    mas='_mas_',
     human_prior='-100e_',
 )
 DATA = {

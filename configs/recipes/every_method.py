@@ -27,6 +27,7 @@ __methods = dict(
     cep=('CEP', 'cep_r3d-10', 'aux_cep_views', __finetune),
     ascnet=('ASCNet', 'ascnet_r3d-10', 'aux_clip_consistency_views', __finetune),
     video_moco_generator=('VideoMoCo', 'video-moco_r3d-10_generator', 'aux_video_moco_views', __finetune),
+    mas=('MAS', 'mas_r3d-10', 'aux_mas_views', __finetune),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {

@@ -10,6 +10,7 @@ __schedule = {
 __net = {'model.backbone.base_channels': 16}
 __branched_net = {'model.backbone.backbone.base_channels': 16}
 __necks = {'model.necks.appearance.in_channels': 128, 'model.necks.motion.in_channels': 128}
+__statistics = {'model.heads.motion.in_channels': 128, 'model.heads.appearance.in_channels': 128}
 __lr = 'optim_wrapper.optimizer.lr'  # nets of still images do not train at that of the others
 __methods = dict(
     vspp={**__net, **__schedule, 'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128},
@@ -36,6 +37,7 @@ __methods = dict(
     cep={**__net, **__schedule, 'model.necks.appearance.in_channels': 128, 'model.necks.cycle.in_channels': 128},
     ascnet={**__net, **__schedule, 'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128},
     video_moco_generator={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
+    mas={**__net, **__schedule, **__statistics},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}

@@ -52,10 +52,12 @@ METHODS = dict(
     cep=(LAPTOP.format('cep'), 4),
     ascnet=(LAPTOP.format('ascnet'), 2),
     video_moco_generator=('laptop/video-moco_r3d-10_generator_16x1x1-64px-20e_videos-rgb.py', 2),
+    mas=(LAPTOP.format('mas'), 1),
     human_prior=('laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py', 3),
 )
-# What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch.
-WITHIN_THE_BATCH = {'video_pace_same_context', 'video_pace_same_pace'}
+# What a batch says of itself differs from what its parts say: the contrast is with the other clips of the batch, and the mean is
+# over those of its labels that count.
+WITHIN_THE_BATCH = {'video_pace_same_context', 'video_pace_same_pace', 'mas'}
 
 ILL = """
 import os, signal, time
@@ -152,10 +154,20 @@ def batch(method: str, step: int) -> dict:
             gt_rotation=torch.full((views,), int(draws.integers(4))),
             gt_order=torch.tensor(draws.integers(6)),
             parsing_mask=torch.from_numpy(draws.integers(0, 2, (views, 16, 16))),
+            **statistics(step, number),
         )
         for number in range(BATCH)
     ]
     return dict(inputs=list(clips), data_samples=samples)
+
+
+def statistics(step: int, number: int) -> dict:
+    """Labels of a clip to regress; in the first of the batch, so in one process alone, hardly anything moves."""
+    draws = np.random.default_rng([11, step, number])
+    motion, appearance = (torch.from_numpy(draws.integers(1, 17, (1, size))) for size in (14, 13))
+    if number == 0:
+        motion[:, 1:] = -100
+    return dict(gt_motion_statistics=motion, gt_appearance_statistics=appearance)
 
 
 def part_of(whole: dict, own: slice) -> dict:

@@ -3,6 +3,7 @@ from .moving_shapes import MovingShapes, load_masks, write_moving_shapes
 from .parsing_store import ParsingStoreError
 from .pipelines import pipeline_steps
 from .transforms import (
+    AppearanceStatistics,
     ApplyClozeOperation,
     ChannelSplit,
     ClipLabel,
@@ -14,6 +15,7 @@ from .transforms import (
     LoadParsingMap,
     LoadShapeMask,
     MotionCrop,
+    MotionStatistics,
     PackClips,
     RandomGray,
     RotateClips,
@@ -38,6 +40,7 @@ from .transforms import (
 from .video_dataset import VideoDataset
 
 __all__ = [
+    'AppearanceStatistics',
     'ApplyClozeOperation',
     'ChannelSplit',
     'ClipLabel',
@@ -49,6 +52,7 @@ __all__ = [
     'LoadParsingMap',
     'LoadShapeMask',
     'MotionCrop',
+    'MotionStatistics',
     'MovingShapes',
     'PackClips',
     'ParsingStoreError',

@@ -22,6 +22,7 @@ __methods = dict(
     cep='CEP',
     ascnet='ASCNet',
     video_moco_generator='VideoMoCo',
+    mas='MAS',
     human_prior='human prior',
 )
 # Nets of still images are compared with one before training, too. The human prior reads maps of tools/data/extract_parsing.py,

@@ -14,6 +14,7 @@ from videossl.apis.running import check_training as module
 from videossl.apis.running.check_training import (
     Draws,
     check_batch_norm,
+    check_clip_len,
     check_hooks,
     check_labels,
     check_memory,
@@ -39,6 +40,7 @@ from videossl.models import (
     PredictorNeck,
     Pretrainer,
     ProjectionNeck,
+    RegressionHead,
     SegmentHead,
     SimilarityDistillHead,
     SpeedHead,
@@ -75,6 +77,20 @@ def test_the_labels_of_a_sampler_are_known_without_a_video():
     assert sample.num_clips == 1 and sample.sampler == 'SampleSegmentPace'
     assert drawn(dict(SEGMENT_PACE, num_views=2)).num_clips == 2
     assert drawn(dict(type='SampleClipOrder', tuple_len=3)).labels == dict(gt_order=5)
+
+
+def test_flow_asked_for_on_clips_of_one_frame():
+    dataset = pipeline(dict(type='SamplePace', clip_len=1), *DECODE, dict(type='MotionStatistics'), PACK)
+    with pytest.raises(ConfigError, match=r'MotionStatistics needs clips of 2 .* SamplePace .*pipeline\.sample'):
+        check_clip_len(dataset, draw_labels(dataset))
+    dataset = pipeline(dict(type='SamplePace', clip_len=2), *DECODE, dict(type='MotionStatistics'), PACK)
+    sample = draw_labels(dataset)
+    check_clip_len(dataset, sample)
+    assert 'gt_motion_statistics' in sample.labels
+    check_labels(with_heads(motion=RegressionHead(8, 14, 'gt_motion_statistics'), speed=SpeedHead(8)), sample)
+    check_labels(with_heads(speed=RegressionHead(8, 1, 'gt_speed')), sample)  # a number, not a class
+    with pytest.raises(ConfigError, match='reads "gt_appearance_statistics"'):
+        check_labels(with_heads(appearance=RegressionHead(8, 13, 'gt_appearance_statistics')), sample)
 
 
 def test_looking_at_a_sampler_leaves_the_random_numbers_alone():

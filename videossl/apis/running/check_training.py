@@ -50,8 +50,8 @@ def check_training(runner: Runner) -> None:
 
     Raises:
         ConfigError: training cannot work, or would end with an error: no whole batch, a hook or a label that the model
-            needs is missing, too few clips, clips for which there is no memory, a batch of one that a batch norm refuses,
-            ranks with different numbers of samples. The message names the key.
+            needs is missing, too few clips, clips for which there is no memory, clips shorter than a transform needs, a
+            batch of one that a batch norm refuses, ranks with different numbers of samples. The message names the key.
     """
     model, loader = unwrap(runner.model), runner.train_loop.dataloader
     check_batches(runner)
@@ -59,8 +59,9 @@ def check_training(runner: Runner) -> None:
     check_hooks(model, runner.hooks)
     datasets = innermost_datasets(loader.dataset)
     drawn = [draw_labels(dataset) for dataset in datasets]
-    for draws in drawn:
+    for dataset, draws in zip(datasets, drawn):
         if draws is not None:
+            check_clip_len(dataset, draws)
             check_labels(model, draws)
             check_views(model, draws)
             check_memory(model, draws, loader.batch_size or 1)
@@ -165,6 +166,18 @@ def check_memory(model: nn.Module, draws: Draws, batch_size: int) -> None:
         )
 
 
+def check_clip_len(dataset, draws: Draws) -> None:
+    """Refuse clips that are shorter than a transform needs them, which it declares by its ``least_clip_len``."""
+    for transform in dataset.pipeline.transforms:
+        least = getattr(transform, 'least_clip_len', 1)
+        if draws.clip_len < least:
+            raise ConfigError(
+                f'train_dataloader.dataset.pipeline: {type(transform).__name__} needs clips of {least} frames or more, but '
+                f'{draws.sampler} gives clips of {draws.clip_len}; set clip_len of the sampler in '
+                'train_dataloader.dataset.pipeline.sample'
+            )
+
+
 def check_labels(model: nn.Module, draws: Draws) -> None:
     """Refuse a head that reads a label which no transform writes, or one with fewer classes than are drawn."""
     for name, head in getattr(model, 'heads', {}).items():
@@ -178,10 +191,10 @@ def check_labels(model: nn.Module, draws: Draws) -> None:
                     f'{written}); use the sampler that does, or take the head out with '
                     f'model.heads=dict(_delete_=True, ...)'
                 )
-        largest = draws.labels.get(getattr(head, 'label', None) or '')
-        if largest is not None and largest >= head.num_classes:
+        largest, classes = draws.labels.get(getattr(head, 'label', None) or ''), getattr(head, 'num_classes', None)
+        if largest is not None and classes is not None and largest >= classes:
             raise ConfigError(
-                f'model.heads.{name}: {type(head).__name__} has {head.num_classes} classes, but '
+                f'model.heads.{name}: {type(head).__name__} has {classes} classes, but '
                 f'{draws.sampler} draws {head.label} up to {largest}; give both the same number'
             )
 

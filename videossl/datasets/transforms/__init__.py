@@ -3,6 +3,7 @@ from videossl.datasets.readers.opening import VideoReaderInit
 
 from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
+from .clip_statistics import AppearanceStatistics, MotionStatistics
 from .cloze import ApplyClozeOperation, SampleCloze
 from .colour import ChannelSplit, RandomGray, VideoColorJitter
 from .cycle import SampleCycle
@@ -23,6 +24,7 @@ from .temporal_transform import SampleTemporalTransform
 from .transformations import RotateClips, SampleTransformations
 
 __all__ = [
+    'AppearanceStatistics',
     'ApplyClozeOperation',
     'ChannelSplit',
     'ClipLabel',
@@ -34,6 +36,7 @@ __all__ = [
     'LoadParsingMap',
     'LoadShapeMask',
     'MotionCrop',
+    'MotionStatistics',
     'PackClips',
     'RandomGray',
     'RotateClips',

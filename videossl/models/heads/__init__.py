@@ -8,6 +8,7 @@ from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entro
 from .pretext_head import PretextHead
 from .ranking_head import RankingHead, transformation_ranking
 from .reconstruction_head import ReconstructionHead, motion_attention
+from .regression_head import RegressionHead
 from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
 from .similarity_distill_head import SimilarityDistillHead, similarity_distillation
 from .speed_consistency_head import SpeedConsistencyHead
@@ -23,6 +24,7 @@ __all__ = [
     'PretextHead',
     'ReconstructionHead',
     'RankingHead',
+    'RegressionHead',
     'RelativeSpeedHead',
     'SegmentHead',
     'SimilarityDistillHead',

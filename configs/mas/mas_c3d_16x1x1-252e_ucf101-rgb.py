@@ -1,0 +1,9 @@
+# MAS [code]: 80,000 iterations, of 318 an epoch here; no flip; weight decay on the weights of the last layers alone. Its net has
+# five convolutions without batch norm and two layers of 2048; here it is STS's C3D.
+_base_ = './sts_c3d_16x1x1-18e_ucf101-rgb.py'
+__free = dict(decay_mult=0)
+__keys = {'.bias': __free, '.conv.weight': __free, '.bn.weight': __free}
+optim_wrapper = dict(optimizer=dict(lr=1e-3), paramwise_cfg=dict(custom_keys=__keys))
+param_scheduler = [dict(type='StepLR', step_size=20000, gamma=0.1, by_epoch=False)]
+train_cfg = dict(max_epochs=252)
+train_dataloader = dict(dataset=dict(pipeline=dict(clips=dict(transforms=dict(flip=None)))))
