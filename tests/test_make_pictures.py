@@ -21,7 +21,9 @@ def test_every_method_of_the_studies_has_a_picture_on_a_page(make_pictures):
     methods = make_pictures.training_samplers()
     assert {'aux', 'vspp', 'rtt', 'human_prior'} <= set(methods)
     for name in methods:
-        assert f'images/clips_{name}.jpg' in pages, f'draw it with tools/make_pictures.py {name}, and show it on its page'
+        assert f'images/clips_{name}.jpg' in pages, (
+            f'draw it with tools/make_pictures.py {name}, and show it on its page'
+        )
         assert (ROOT / f'docs/images/clips_{name}.jpg').is_file()
 
 
