@@ -290,7 +290,7 @@ def watched(task: Task, folder: Path) -> dict:
         return {}
     last = logged[-1]['step']
     moments = [min(logged, key=lambda entry: abs(entry['step'] - share * last)) for share in (0, 1 / 4, 1 / 2, 1)]
-    config = load_config(str(ROOT / config_of(task)))
+    config = load_config(str(ROOT / config_of(task)), task.options)
     return dict(
         std=[round(entry['std_student'], 3) for entry in moments],
         rank=[round(entry['rank_student'], 2) for entry in moments],
