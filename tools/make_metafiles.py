@@ -108,6 +108,12 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/2103.05905',
         'docs/video_moco.md',
     ),
+    masked_autoencoder=(
+        'Masked autoencoder',
+        'VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training',
+        'https://arxiv.org/abs/2203.12602',
+        'docs/masked_autoencoder.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -135,6 +141,7 @@ FINE_TUNING = dict(
     transrank='-25e_',
     clip_consistency='_rspnet_',
     video_moco='-25e_',
+    masked_autoencoder='_masked-autoencoder_',
     human_prior='-100e_',
 )
 DATA = {
@@ -244,7 +251,7 @@ def read(path: Path) -> Config:
 
 def net_of(config: Config) -> dict:
     """The architecture in a config's backbone, with its default depth."""
-    net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg')}
+    net = {key: value for key, value in config.model.backbone.items() if key not in ('output', 'init_cfg', 'drop_path')}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
     depth = inspect.signature(getattr(videossl.models, inner['type']).__init__).parameters.get('depth')
     if depth is not None:

@@ -161,6 +161,16 @@ TASKS = {
         dict(acc_video=1 / 256),
         {'model.necks.projection.in_channels': 128, **schedule(5, 4, 0.03)},
     ),
+    'masked-autoencoder': Task(
+        'masked autoencoder',
+        'masked-autoencoder',
+        dict(acc_pixels='acc_visible_mean'),
+        {'model.heads.pixels.in_channels': 48, **schedule(10, 4, 1e-3)},
+        net='vit-ti_16x1x1',
+        words=dict(
+            acc_pixels='variance of the masked pixels that is explained; beside it by the mean of the visible cubes'
+        ),
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',

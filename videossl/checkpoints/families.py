@@ -50,6 +50,11 @@ FAMILIES = {
         RGB_KINETICS,
         'torchvision: BSD 3-Clause; the terms of Kinetics-400 apply to what was trained on it',
     ),
+    'videomae': Family(
+        ('videomae-pretrained', 'videomae-finetuned', 'mmaction-vit'),
+        RGB_IMAGENET,
+        'VideoMAE: CC BY-NC 4.0, not for commercial use; VideoMAE V2: MIT; files of mmaction2: Apache 2.0',
+    ),
 }
 
 

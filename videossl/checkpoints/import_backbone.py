@@ -112,6 +112,8 @@ def backbone_name(config: dict) -> str:
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
     """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
+    if layout.read_settings is not None:
+        return {**config, **layout.read_settings(prefix, weights)}
     if layout.depths:
         blocks = 0
         while prefix + layout.rename(f'stage1.{blocks}.bn1.weight') in weights:

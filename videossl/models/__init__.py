@@ -1,9 +1,10 @@
-from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, ViT
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .heads import (
     ConsistencyHead,
     InfoNCEHead,
+    MaskedPixelHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
@@ -18,7 +19,7 @@ from .heads import (
 )
 from .memory_bank import MemoryBank
 from .necks import ConvPoolNeck, MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
-from .pretrainers import MomentumPretrainer, Pretrainer
+from .pretrainers import MaskedPretrainer, MomentumPretrainer, Pretrainer
 from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     'ConsistencyHead',
     'InfoNCEHead',
     'MapNeck',
+    'MaskedPixelHead',
+    'MaskedPretrainer',
     'MemoryBank',
     'ModuleTeacher',
     'MomentumPretrainer',
@@ -57,4 +60,5 @@ __all__ = [
     'SpeedHead',
     'TupleHead',
     'VGGM',
+    'ViT',
 ]

@@ -10,6 +10,7 @@ from videossl.models.backbones.residual import ResidualBlock
 from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
 from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm, group_batch_norms
+from videossl.models.backbones.vit import ViT
 
 __all__ = [
     'BranchedBackbone',
@@ -24,6 +25,7 @@ __all__ = [
     'Stage',
     'TemporalGroupNorm',
     'VGGM',
+    'ViT',
     'VideoBackbone',
     'full_conv3d',
     'group_batch_norms',

@@ -1,6 +1,7 @@
 from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead, TupleHead
 from .consistency_head import ConsistencyHead, consistency
 from .info_nce_head import InfoNCEHead, info_nce
+from .masked_pixel_head import MaskedPixelHead
 from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
 from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
@@ -14,6 +15,7 @@ __all__ = [
     'ClipClassificationHead',
     'ConsistencyHead',
     'InfoNCEHead',
+    'MaskedPixelHead',
     'NTXentHead',
     'OrderHead',
     'ParsingDistillHead',
