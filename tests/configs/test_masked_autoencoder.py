@@ -45,7 +45,7 @@ def test_pretraining_has_the_released_codes_numbers(name, heads, decoder, epochs
     pipeline, size = loader.dataset.pipeline, 112 if '112px' in name else 224
     kinds = [step.type for step in steps(pipeline)]
     assert kinds == ['VideoReaderInit', 'SampleFrames', 'DecodeClips', 'EachClip', 'DrawTubeMask', 'PackClips']
-    assert pipeline.mask == dict(type='DrawTubeMask', patch_size=16, ratio=ratio)
+    assert (pipeline.mask.patch_size, pipeline.mask.ratio) == (16, ratio)
     sampler = dict(clip_len=16, frame_interval=4, num_clips=1, out_of_bound_opt='repeat_last')
     assert pipeline.sample == dict(type='SampleFrames', **sampler)
     crop, resize = steps(pipeline.clips.transforms)

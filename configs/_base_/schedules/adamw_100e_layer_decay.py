@@ -1,5 +1,4 @@
-# VideoMAE's fine-tuning on UCF101 [code]. The learning rate is that of 256 videos of two clips each, and is scaled with the number
-# of clips.
+# VideoMAE's fine-tuning on UCF101 [code]. The learning rate is that of 256 videos of two clips each, and is scaled with the clips.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='LayerDecayOptimWrapperConstructor',

@@ -137,7 +137,8 @@ def one_of_two(rank: int, folder: str) -> None:
         'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
     )
     model = pretrainer()
-    results = losses(model, batch(2 * rank, 2 * rank + 2), DistributedDataParallel(model))
+    wrapped = DistributedDataParallel(model)
+    results = losses(model, batch(2 * rank, 2 * rank + 2), wrapped)
     results['loss_pixels'].backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     torch.save(dict(loss=results['loss_pixels'].item(), gradients=gradients), f'{folder}/{rank}.pth')
