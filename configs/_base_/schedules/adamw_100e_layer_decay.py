@@ -1,4 +1,4 @@
-# VideoMAE's fine-tuning on UCF101 [code]. The learning rate is that of 256 videos of two clips each, and is scaled with the clips.
+# VideoMAE's fine-tuning on UCF101 [code]. The learning rate is that of 512 clips, two of each video, and is scaled with them.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='LayerDecayOptimWrapperConstructor',
