@@ -165,11 +165,15 @@ TASKS = {
         'masked autoencoder',
         'masked-autoencoder',
         dict(acc_pixels='acc_visible_mean'),
-        {'model.heads.pixels.in_channels': 48, **schedule(10, 4, 1e-3)},
+        {
+            'model.backbone.depth': 4,
+            'model.heads.pixels.in_channels': 48,
+            'model.heads.pixels.decoder_channels': 48,
+            'model.heads.pixels.decoder_depth': 1,
+            **schedule(4, 10, 2e-3),
+        },
         net='vit-ti_16x1x1',
-        words=dict(
-            acc_pixels='variance of the masked pixels that is explained; beside it by the mean of the visible cubes'
-        ),
+        words=dict(acc_pixels='variance of masked cubes that is explained; beside it by the mean of the visible cubes'),
     ),
     'human-prior': Task(
         'human prior',
