@@ -52,8 +52,8 @@ class MaskedPixelHead(PretextHead):
     pixels. The loss is the squared error, averaged over all pixels of the masked cubes.
 
     ``acc_pixels`` is the share of the target's variance that is explained: 1 less the error divided by the variance. A
-    perfect prediction has 1, the mean of all targets 0. In evaluation ``acc_visible_mean`` is that of a guess that needs no
-    net: the mean of the visible cubes of the same clip, pixel by pixel.
+    perfect prediction has 1. In evaluation ``acc_guess`` is that of the better of two guesses without a net: the mean of all
+    targets, which has 0, and the mean of the clip's visible cubes, pixel by pixel.
 
     Args:
         in_channels: width of the encoder.
@@ -153,5 +153,5 @@ class MaskedPixelHead(PretextHead):
             results = dict(loss_pixels=self.loss_weight * error, acc_pixels=explained(error.detach(), variance))
             if not self.training:
                 guess = self.targets(clips, visible).mean(dim=(1, 2), keepdim=True)
-                results['acc_visible_mean'] = explained((guess - target).square().mean(), variance)
+                results['acc_guess'] = explained((guess - target).square().mean(), variance).clamp(min=0)
         return results
