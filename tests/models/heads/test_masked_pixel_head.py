@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from videossl.errors import ConfigError
 from videossl.models import MaskedPixelHead
@@ -153,6 +154,17 @@ def test_every_parameter_gets_a_gradient(samples):
     tested = head()
     tested.loss(batch(), samples)['loss_pixels'].backward()
     assert all(parameter.grad.isfinite().all() and parameter.grad.any() for parameter in tested.parameters())
+
+
+def test_the_head_takes_no_value_from_the_device(samples_with):
+    with FakeTensorMode():
+        samples = samples_with(
+            gt_visible_cells=torch.tensor(VISIBLE)[:, None], gt_masked_cells=torch.tensor(MASKED)[:, None]
+        )
+        results = head().loss(batch(), samples)
+        results['loss_pixels'].backward()
+        with pytest.raises(DataDependentOutputException):
+            float(results['acc_pixels'])
 
 
 def test_what_does_not_fit_is_refused_by_name(samples):

@@ -101,7 +101,7 @@ class MaskedPixelHead(PretextHead):
         self.norm = nn.LayerNorm(decoder_channels, eps=1e-6)
         self.pixels = nn.Linear(decoder_channels, 3 * tubelet_size * patch_size**2)
         draw_linear_layers(self)
-        nn.init.trunc_normal_(self.mask_token, std=0.02)
+        nn.init.normal_(self.mask_token, std=0.02)
         # Made in the first iteration, which tells the size of the clips.
         self.register_buffer('positions', torch.empty(0, decoder_channels), persistent=False)
 
