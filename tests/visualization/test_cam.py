@@ -11,7 +11,7 @@ from videossl.compat import config_directory
 from videossl.datasets import SamplePace, SampleSegmentPace
 from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
 from videossl.visualization import cam_maps, means_on_masks
-from videossl.visualization.cam import ClassScores, layer_output, spread_out, unit_positions
+from videossl.visualization.cam import ClassScores, component_colours, layer_output, spread_out, unit_positions
 
 CONFIG = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 METHODS = ('activation', 'grad-cam')
@@ -285,3 +285,32 @@ def test_the_tool_names_the_heads_there_are(analysis_tool, small_pretrainer, tmp
         analysis_tool('cam').main(
             [CONFIG, str(tmp_path / 'vspp.pth'), '--videos', 'a.mp4', '--out', str(tmp_path / 'out'), '--head', 'order']
         )
+
+
+def test_principal_components_are_colours_of_equal_features():
+    first, second, third = torch.eye(4)[:3]
+    halves = torch.stack([2 * first, -2 * first, second, -second, 0.5 * third, -0.5 * third], 1)  # [4, 6]
+    colours = component_colours(halves.view(1, 4, 1, 2, 3).repeat(2, 1, 5, 1, 1))
+    expected = torch.full((6, 3), 0.5)
+    for component in range(3):
+        expected[2 * component, component], expected[2 * component + 1, component] = 1, 0
+    assert torch.allclose(colours[1, :, 3].flatten(1).T, expected, atol=1e-6)
+    assert torch.equal(colours[0], colours[1]) and colours.shape == (2, 3, 5, 2, 3)
+
+
+def test_a_map_with_one_component_has_one_colour():
+    colours = component_colours(torch.arange(20.0).view(1, 1, 5, 2, 2))
+    assert colours[:, 1:].eq(0).all() and colours[0, 0].flatten().diff().ge(0).all() and colours.max() == 1
+    assert component_colours(torch.ones(1, 8, 2, 2, 2)).eq(0).all()
+
+
+def test_the_pca_of_a_net_covers_the_clip(looks_at_red_and_green):
+    clips = torch.zeros(2, 3, 4, 16, 16, dtype=torch.uint8)
+    clips[0, 0, :, :, :8], clips[1, 1, :2] = 200, 200
+    result = cam_maps(looks_at_red_and_green, clips, 'pca')
+    assert result.maps.shape == (2, 4, 16, 16, 3) and 'principal components' in result.shown[0]
+    # The empty halves of both clips are alike, and unlike the red and the green.
+    assert np.allclose(result.maps[0, 0, 5, 14], result.maps[1, 3, 5, 5])
+    assert np.abs(result.maps[0, 0, 5, 2] - result.maps[0, 0, 5, 14]).max() > 0.5
+    with pytest.raises(ValueError, match='asks for none'):
+        cam_maps(looks_at_red_and_green, clips, 'pca', target=1)

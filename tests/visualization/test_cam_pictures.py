@@ -44,3 +44,11 @@ def test_numbers_of_the_frames_shown_stand_below_them():
     assert not draw_cam_sheet(clips, maps, ['this']).axes[0].get_xticklabels()
     with pytest.raises(ValueError, match='frame numbers'):
         draw_cam_sheet(clips, maps, ['this'], frame_inds=np.arange(16))
+
+
+def test_a_map_of_colours_is_shown_by_itself():
+    colours = np.zeros((1, 2, 8, 8, 3))
+    colours[..., 1] = 1
+    assert overlay(np.full((2, 8, 8, 3), 100, np.uint8), colours[0]).max((0, 1, 2)).tolist() == [0, 255, 0]
+    figure = draw_cam_sheet(np.zeros((1, 2, 8, 8, 3), np.uint8), colours, ['components'])
+    assert 'alike' in figure.get_suptitle()

@@ -1,4 +1,4 @@
-"""Class activation maps: where in clips a network is active, or what spoke for a class, as video and contact sheet.
+"""Class activation maps: where clips activate a network, what speaks for a class, which positions are alike; video and sheet.
 
     python tools/analysis/cam.py CONFIG CHECKPOINT --videos a.mp4 b.mp4 --out FOLDER
 
@@ -37,7 +37,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--method',
         choices=METHODS,
         default='grad-cam',
-        help='grad-cam: what spoke for a class (needs captum); activation: where the layer is active',
+        help='grad-cam: what spoke for a class (needs captum); activation: where the layer is active; pca: the features as '
+        'colours',
     )
     parser.add_argument(
         '--layer',
@@ -92,6 +93,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     if args.out is None and not args.on_masks:
         raise ConfigError('name a folder for the pictures with --out')
+    if args.on_masks and args.method == 'pca':
+        raise ConfigError('--on-masks compares values, and the maps of --method pca are colours; use another method')
     config = load_config(args.config, args.cfg_options)
     model = load_model(config, args.checkpoint, args.method, args.head, args.seed)
     reader = ClipReader(config, args.clips)

@@ -1,4 +1,4 @@
-"""Class activation maps: where in a clip a layer is active, or which positions raise the score of a class.
+"""Class activation maps: where in a clip a layer is active, which positions raise the score of a class, and which are alike.
 
 Grad-CAM is captum's, which takes any PyTorch network with maps over time and does not need torchvision. (``grad-cam``
 imports torchvision; mmaction2's takes recognisers only and leaves its hooks in them.) captum is optional and imported when
@@ -17,7 +17,8 @@ from videossl.datasets import ClipSampler
 from videossl.features.extraction import evaluating
 from videossl.models.pretrainers.pretrainer import run_neck
 
-METHODS = ('grad-cam', 'activation')
+METHODS = ('grad-cam', 'activation', 'pca')
+TAILS = 0.02  # of the values of a principal component are cut off at either end, so that a few do not darken the others
 MISSING_CAPTUM = (
     'Grad-CAM needs captum: pip install "captum>=0.9". Without it there is method="activation" '
     '(--method activation), which shows where a layer is active, whatever the class'
@@ -29,7 +30,8 @@ class CamResult:
     """Maps of some clips, and what they show.
 
     Args:
-        maps: float32 [N, T, H, W], each clip's own from 0 to 1; 0 everywhere where a map is the same everywhere.
+        maps: float32 [N, T, H, W], each clip's own from 0 to 1; 0 everywhere where a map is the same everywhere. Of ``'pca'``
+            float32 [N, T, H, W, 3], colours from 0 to 1.
         shown: of each clip, in words: the method, the layer, and the class if there is one.
     """
 
@@ -50,11 +52,13 @@ def cam_maps(
     """Maps of what a network sees in clips. The model is left as it was: modes, weights, gradients and hooks.
 
     ``'activation'`` asks for no class: the length of the layer's feature vector at each position (Euclidean norm over the
-    channels), less its smallest value in the clip. ``'grad-cam'`` is that of "Grad-CAM: Visual Explanations from Deep
+    channels), less its smallest value in the clip. ``'pca'`` shows the first three principal components of the layer's
+    feature vectors, over all positions of all clips, as red, green and blue: what has one colour is alike to the network, also
+    in other frames and clips. ``'grad-cam'`` is that of "Grad-CAM: Visual Explanations from Deep
     Networks via Gradient-based Localization" (Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra, 2017): channels are
     weighted with the mean gradient of a class's score, added up, and cut off below 0. A map has the layer's resolution
     and is interpolated linearly in time and space (:func:`spread_out`), so a late layer gives a blurred one. Each is scaled
-    to its own maximum: colours compare positions within one clip, not clips.
+    to its own maximum: colours compare positions within one clip, not clips. (Those of ``'pca'`` compare clips, too.)
 
     Args:
         model: a pretrainer or one of mmaction2's recognisers.
@@ -74,12 +78,16 @@ def cam_maps(
     check_choice('method', method, METHODS)
     if clips.ndim != 5 or clips.shape[1] != 3:
         raise ValueError(f'clips must be [N, 3, T, H, W], got {tuple(clips.shape)}')
-    if method == 'activation' and (head is not None or target is not None):
-        raise ValueError('head and target choose a class, and method="activation" asks for none; use method="grad-cam"')
+    if method != 'grad-cam' and (head is not None or target is not None):
+        raise ValueError(f'head and target choose a class, and method="{method}" asks for none; use method="grad-cam"')
     layer_name, module = find_layer(model, layer)
     with evaluating(model):
         inputs = preprocessed(model, clips)
         output, grid = layer_output(model, module, layer_name, inputs)
+        if method == 'pca':
+            colours = spread_out(component_colours(output.float()).flatten(0, 1), clips.shape[2:], grid)
+            colours = colours.unflatten(0, (len(clips), 3)).movedim(1, -1)
+            return CamResult(colours.cpu().numpy(), [f'principal components of {layer_name}, no class'] * len(clips))
         if method == 'activation':
             raw = output.norm(dim=1)
             raw = raw - raw.amin(dim=(1, 2, 3), keepdim=True)
@@ -96,6 +104,25 @@ def cam_maps(
     highest = maps.amax(dim=(1, 2, 3), keepdim=True)
     maps = torch.where(highest > 0, maps / highest.clamp(min=torch.finfo(torch.float32).tiny), torch.zeros_like(maps))
     return CamResult(maps.clamp(0, 1).cpu().numpy(), shown)
+
+
+def component_colours(features: Tensor) -> Tensor:
+    """The first three principal components of a map [N, C, t, h, w] as colours [N, 3, t, h, w], from 0 to 1.
+
+    Each component is scaled from its 2nd to its 98th percentile over all clips, whatever its variance. Its sign, which is
+    arbitrary, is that with which its largest loading is positive. A component that the map does not have is 0.
+    """
+    vectors = features.movedim(1, -1).flatten(0, -2).double()
+    vectors = vectors - vectors.mean(0)
+    _, _, directions = torch.linalg.svd(vectors.T @ vectors / len(vectors))
+    directions = directions[:3]
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    values = vectors @ (directions * largest.sign()).T
+    ends = torch.quantile(values, torch.tensor([TAILS, 1 - TAILS], dtype=values.dtype, device=values.device), dim=0)
+    width = ends[1] - ends[0]
+    values = torch.where(width > 1e-9 * vectors.norm(dim=1).max(), (values - ends[0]) / width, torch.zeros_like(values))
+    values = nn.functional.pad(values.clamp(0, 1), (0, 3 - values.shape[1]))
+    return values.unflatten(0, (len(features), *features.shape[2:])).movedim(-1, 1).float()
 
 
 def find_layer(model: nn.Module, layer: str | None = None) -> tuple[str, nn.Module]:

@@ -21,15 +21,17 @@ def overlay(clip: np.ndarray, cam_map: np.ndarray, strength: float = 0.5) -> np.
 
     Args:
         clip: uint8 RGB [T, H, W, 3].
-        cam_map: [T, H, W], from 0 to 1.
+        cam_map: [T, H, W], from 0 to 1; or colours [T, H, W, 3], from 0 to 1, which are shown by themselves.
         strength: share of the colours in the mixture.
 
     Returns:
         uint8 RGB [T, H, W, 3].
     """
-    if clip.shape[:3] != cam_map.shape:
+    if clip.shape[:3] != cam_map.shape[:3]:
         raise ValueError(f'a map {cam_map.shape} does not go with a clip {clip.shape}')
     check_share('strength', strength)
+    if cam_map.ndim == 4:
+        return np.rint(np.clip(cam_map, 0, 1) * 255).astype(np.uint8)
     levels = np.rint(np.clip(cam_map, 0, 1) * 255).astype(np.uint8)
     colours = np.stack([cv2.applyColorMap(level, cv2.COLORMAP_JET)[..., ::-1] for level in levels])
     return np.rint(clip * (1 - strength) + colours * strength).astype(np.uint8)
@@ -77,7 +79,7 @@ def draw_cam_sheet(
 
     Args:
         clips: uint8 RGB [N, T, H, W, 3].
-        maps: [N, T, H, W], from 0 to 1.
+        maps: [N, T, H, W], from 0 to 1, or colours [N, T, H, W, 3].
         shown: of each clip what its map shows, in words; see :class:`~.cam.CamResult`.
         title: of the figure.
         strength: see :func:`overlay`.
@@ -91,10 +93,10 @@ def draw_cam_sheet(
     indices = np.unique(np.linspace(0, num_frames - 1, min(num_frames, THUMBNAILS)).round().astype(int))
     row_height = 9 / len(indices) * clips.shape[2] / clips.shape[3]
     figure = new_figure(9, len(clips) * (2 * row_height + 0.6) + 0.6)
-    figure.suptitle(
-        '\n'.join(line for line in (title, 'colours from blue to red; each clip scaled to its own maximum') if line),
-        fontsize=9,
-    )
+    meaning = 'colours from blue to red; each clip scaled to its own maximum'
+    if np.ndim(maps) == 5:
+        meaning = 'alike features have alike colours, in all frames and clips'
+    figure.suptitle('\n'.join(line for line in (title, meaning) if line), fontsize=9)
     grid = figure.add_gridspec(len(clips), 1)
     for number, (clip, cam_map, text) in enumerate(zip(clips, maps, shown)):
         plain = [False] * len(indices)

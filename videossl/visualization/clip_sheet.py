@@ -18,6 +18,7 @@ from .figures import new_figure, show_frames
 
 ALTERED_COLOR = '#ff9900'  # of frames that the pretext task alters: shading in the time line, frame of a thumbnail
 FRAMES_IN_A_ROW = 16
+FEWEST_COLUMNS = 8  # a row of fewer frames is as high as one of so many
 VIEW_COLORS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
 
 
@@ -158,7 +159,7 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     """
     num_views, clip_len, height, width = sample.clips.shape[:4]
     rows = [(view, start) for view in range(num_views) for start in range(0, clip_len, FRAMES_IN_A_ROW)]
-    columns = min(clip_len, FRAMES_IN_A_ROW)
+    columns = min(max(clip_len, FEWEST_COLUMNS), FRAMES_IN_A_ROW)
     sheet_width = 0.8 * max(columns, 10)  # inches
     row_height = sheet_width / columns * height / width + 0.42
     heights = [0.35 + 0.32 * num_views] + [row_height] * len(rows)

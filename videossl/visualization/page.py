@@ -191,6 +191,8 @@ def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     charts = [part for section in sections for part in section.parts if isinstance(part, Chart)]
     script = resources = ''
     if charts:
+        for chart in charts:
+            chart.figure.title.visible = False  # the page shows it: bokeh's would be cut on a phone
         script, divisions = components([chart.figure for chart in charts])
         for chart, division in zip(charts, divisions):
             chart.html = division

@@ -98,7 +98,8 @@ def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Char
         if estimates:
             guessing = None if '@5' in column else 100 * results['chance']
             alt = f'{name}: ' + ', '.join(f'{row.name} {row.value:.1f}' for row in estimates)
-            charts.append(Chart(draw_estimates(name, estimates, guessing), alt))
+            bars = study_report.intervals(results, 'bars:').capitalize()
+            charts.append(Chart(draw_estimates(name, estimates, guessing), alt, bars))
     return charts
 
 
@@ -131,9 +132,10 @@ def few_label_parts(results: dict, rows: Sequence[tuple[str, int]]) -> list:
 
 
 def _estimate(results: dict, row: str, point: int, cell: dict, place: int = 0) -> Estimate:
-    low, high = (None if cell[end] is None else 100 * cell[end] for end in ('low', 'high'))
+    mean, half = 100 * cell['mean'], study_report.half_bar(results, cell)
+    low, high = (None, None) if half is None else (mean - half, mean + half)
     values = [100 * value for value in cell['values'].values()]
-    return Estimate(study_report.row_title(results, row, point), 100 * cell['mean'], low, high, values, place)
+    return Estimate(study_report.row_title(results, row, point), mean, low, high, values, place)
 
 
 def single_values(results: dict) -> Table:
