@@ -170,7 +170,7 @@ TASKS = {
             'model.heads.pixels.in_channels': 48,
             'model.heads.pixels.decoder_channels': 48,
             'model.heads.pixels.decoder_depth': 1,
-            **schedule(4, 10, 2e-3),
+            **schedule(20, 10, 2e-3),
         },
         net='vit-ti_16x1x1',
         words=dict(acc_pixels='share of the variance of masked cubes that is explained; beside it by a guess'),
@@ -199,10 +199,20 @@ TASKS = {
     ),
 }
 
+# Not run unless it is named: hundreds of steps leave the masked autoencoder at the guess. The shapes' backgrounds are nearly flat, so
+# that a normalised target is mostly a faint texture. How many steps it takes is not known.
+SLOW = ('masked-autoencoder',)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--tasks', nargs='+', choices=TASKS, default=list(TASKS), help='which; default: all')
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        choices=TASKS,
+        default=[name for name in TASKS if name not in SLOW],
+        help=f'which; default: all but {", ".join(SLOW)}',
+    )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/check_pretext_tasks'))
     parser.add_argument(
         '--probe', action='store_true', help='a linear probe of each frozen net, too, and of its net before training'
