@@ -199,8 +199,8 @@ TASKS = {
     ),
 }
 
-# Not run unless it is named: hundreds of steps leave the masked autoencoder at the guess. The backgrounds are nearly flat, so that
-# a normalised target is mostly a faint texture. How many steps it takes is not known.
+# Runs only where it is named: 600 steps left the masked autoencoder at the guess, and how many it takes is not known. The
+# backgrounds are nearly flat, so that a normalised target is mostly a faint texture.
 SLOW = ('masked-autoencoder',)
 
 
