@@ -126,6 +126,12 @@ COLLECTIONS = dict(
         'https://arxiv.org/abs/1904.03597',
         'docs/mas.md',
     ),
+    masked_autoencoder=(
+        'Masked autoencoder',
+        'VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video Pre-Training',
+        'https://arxiv.org/abs/2203.12602',
+        'docs/masked_autoencoder.md',
+    ),
     human_prior=(
         'Human prior',
         'Human-Centered Prior-Guided and Task-Dependent Multi-Task Representation Learning for '
@@ -156,6 +162,7 @@ FINE_TUNING = dict(
     cep='_cep_',
     ascnet='_rspnet_',
     mas='_mas_',
+    masked_autoencoder='_masked-autoencoder_',
     human_prior='-100e_',
 )
 DATA = {
@@ -265,7 +272,7 @@ def read(path: Path) -> Config:
 
 def net_of(config: Config) -> dict:
     """The architecture in a config's backbone, with its default depth and whatever batch norms."""
-    left_out = ('output', 'init_cfg', 'temporal_groups')
+    left_out = ('output', 'init_cfg', 'temporal_groups', 'drop_path')
     net = {key: value for key, value in config.model.backbone.items() if key not in left_out}
     inner = net.setdefault('backbone', {}) if net['type'] == 'BranchedBackbone' else net
     depth = inspect.signature(getattr(videossl.models, inner['type']).__init__).parameters.get('depth')

@@ -8,6 +8,9 @@ __finetune_grouped = dict(__finetune, config=__laptop.format('finetune_psp-r3d-1
 __frames = '../laptop/{}_1x1x1-64px-20e_videos-rgb.py'
 __frame_tuples = __frames.format('shuffle-and-learn_caffenet')
 __finetune_frames = dict(__finetune, config=__laptop.format('finetune_caffenet'))
+# A vision transformer, with an optimiser of its own.
+__masked_autoencoder = __laptop.format('masked-autoencoder_vit-ti')
+__finetune_vit = dict(__finetune, config=__laptop.format('finetune_vit-ti'))
 # A method's title, its config, the stage of auxSKD in front of it, and its fine-tuning.
 __methods = dict(
     vspp=('VSPP', 'vspp_r3d-10', 'aux', __finetune),
@@ -28,6 +31,7 @@ __methods = dict(
     ascnet=('ASCNet', 'ascnet_r3d-10', 'aux_clip_consistency_views', __finetune),
     video_moco_generator=('VideoMoCo', 'video-moco_r3d-10_generator', 'aux_video_moco_views', __finetune),
     mas=('MAS', 'mas_r3d-10', 'aux_mas_views', __finetune),
+    masked_autoencoder=('masked autoencoder', __masked_autoencoder, 'aux_masked_autoencoder_views', __finetune_vit),
     human_prior=('human prior', 'human-prior_r3d-10_cached-maps', 'aux_rspnet_views', __finetune_branched),
 )
 __views = {
@@ -46,6 +50,9 @@ stages = dict(
         config=__frames.format('aux-skd_caffenet_shuffle-and-learn-views'), ann_file='pretrain'
     ),
     aux_opn_views=dict(config=__frames.format('aux-skd_caffenet_opn-views'), ann_file='pretrain'),
+    aux_masked_autoencoder_views=dict(
+        config=__laptop.format('aux-skd_vit-ti_masked-autoencoder-views'), ann_file='pretrain'
+    ),
     finetune_aux=dict(__finetune, init_from='aux'),
     **{
         name: stage

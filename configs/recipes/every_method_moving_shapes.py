@@ -38,6 +38,7 @@ __methods = dict(
     ascnet={**__net, **__schedule, 'model.necks.appearance.in_channels': 128, 'model.necks.speed.in_channels': 128},
     video_moco_generator={**__net, **__schedule, 'model.necks.projection.in_channels': 128},
     mas={**__net, **__schedule, **__statistics},
+    masked_autoencoder={**__net, **__schedule, 'model.heads.pixels.in_channels': 48, __lr: 1e-3},
     human_prior={**__branched_net, **__schedule, **__necks, 'model.heads.parsing.in_channels': 128},
 )
 __finetune = {**__schedule, 'model.cls_head.num_classes': 8}
@@ -51,12 +52,15 @@ __aux = {
 }
 __frame_methods = ('shuffle_and_learn', 'opn')
 __frame_aux = {'model.necks.projection.in_channels': 256}
+__vit_aux = {'model.necks.projection.in_channels': 48}
 __masks = '../laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py'
 stages = {
     name: dict(
         **(dict(config=__masks) if name in ('human_prior', 'human_prior_after_aux') else {}),
         options={**__aux, **__frame_aux}
         if name.startswith('aux') and any(method in name for method in __frame_methods)
+        else {**__aux, **__vit_aux}
+        if name.startswith('aux') and 'masked_autoencoder' in name
         else __aux
         if name.startswith('aux')
         else __methods[name.removesuffix('_after_aux')]
@@ -65,6 +69,8 @@ stages = {
         if 'human_prior' in name
         else {**__net, **__finetune, 'model.cls_head.in_channels': 256, __lr: 1e-2}
         if any(method in name for method in __frame_methods)
+        else {**__net, **__finetune, 'model.cls_head.in_channels': 48, __lr: 1e-3}
+        if 'masked_autoencoder' in name
         else {**__net, **__finetune, 'model.cls_head.in_channels': 128},
     )
     for name in _base_.stages

@@ -7,7 +7,7 @@ The tables run from the authors' modules to ours, were written from the authors'
 import torch
 from torch import Tensor, nn
 
-from videossl.models import C3D, R3D, S3DG, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
+from videossl.models import C3D, R3D, S3DG, R2Plus1D, ResNet3D, TorchvisionR2Plus1D, ViT
 
 CONV = ['weight']
 CONV_BIAS = LINEAR = ['weight', 'bias']
@@ -169,6 +169,33 @@ def pace_s3dg():
 
 
 TORCHVISION_18 = 'torchvisionr2plus1d-18'
+
+
+def vit(embedding, first_layer, second_layer, norm):
+    rows = [(f'patch_embed.{embedding}', 'stem.conv', CONV_BIAS)]
+    for index in range(4):
+        theirs, ours = f'blocks.{index}', f'stage{index + 1}.block{index}'
+        for name in ('norm1', 'norm2', 'attn.proj'):
+            rows.append((f'{theirs}.{name}', f'{ours}.{name}', LINEAR))
+        rows += [(f'{theirs}.attn', f'{ours}.attn', ['q_bias', 'v_bias', 'qkv.weight'])]
+        rows += [(f'{theirs}.mlp.{first_layer}', f'{ours}.mlp.layers.0.0', LINEAR)]
+        rows += [(f'{theirs}.mlp.{second_layer}', f'{ours}.mlp.layers.1', LINEAR)]
+    return rows + ([('norm', 'stage4.norm', LINEAR)] if norm else [])
+
+
+# Our net, and the table. A fine-tuned net's last norm is behind the mean of its tokens, and is not ours.
+VITS = {
+    'videomae-pretrained': (dict(num_heads=3), vit('proj', 'fc1', 'fc2', True)),
+    'videomae-finetuned': (dict(num_heads=3, final_norm=False), vit('proj', 'fc1', 'fc2', False)),
+    'mmaction-vit': (dict(num_heads=3, final_norm=False), vit('projection', 'layers.0.0', 'layers.1', False)),
+}
+SMALL_VIT = dict(depth=4, patch_size=8)
+
+
+def build_vit(kind: str) -> ViT:
+    return lively(ViT(**SMALL_VIT, **VITS[kind][0]))
+
+
 # The name that --backbone knows; a narrow net of ours; the table.
 NETS = {
     'vcop-r3d-10': ('r3d-10', lambda: R3D(10, base_channels=4), vcop(full, 1)),

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from author_names import NETS, as_authors, features, lively
+from author_names import NETS, VITS, as_authors, build_vit, features, lively
 
 from videossl.checkpoints import FAMILIES, import_backbone, load_backbone, load_mapped, weights_sha256, write_weights
 from videossl.checkpoints.layouts import LAYOUTS
@@ -503,3 +503,81 @@ def test_the_pixels_that_come_with_a_file_are_those_of_its_authors():
     assert torch.allclose(pixels['vcop'], rgb)
     for family in ('auxskd', 'vspp', 'video-pace'):
         assert torch.equal(pixels[family], clip[:, [2, 1, 0]].float())
+
+
+VIT_FILES = [  # layout, prefix, what wraps the weights, other names in the file
+    (
+        'videomae-pretrained',
+        'encoder.',
+        'model',
+        ('mask_token', 'encoder_to_decoder.weight', 'decoder.blocks.0.attn.q_bias'),
+    ),
+    ('videomae-finetuned', '', 'module', ('fc_norm.weight', 'fc_norm.bias', 'head.weight')),
+    (
+        'mmaction-vit',
+        'backbone.',
+        'state_dict',
+        ('backbone.fc_norm.weight', 'backbone.pos_embed', 'cls_head.fc_cls.weight'),
+    ),
+]
+
+
+def write_vit(path, kind, prefix, wrapper, others):
+    net = build_vit(kind)
+    weights = {**as_authors(net, VITS[kind][1], prefix), **{name: torch.zeros(4, 192) for name in others}}
+    return net, write(path, weights, wrapper), weights
+
+
+@pytest.mark.parametrize(('kind', 'prefix', 'wrapper', 'others'), VIT_FILES)
+def test_vits_of_videomae_have_the_features_they_had_bit_by_bit(kind, prefix, wrapper, others, tmp_path):
+    net, source, _ = write_vit(tmp_path / 'theirs.pth', kind, prefix, wrapper, others)
+    imported = import_backbone(source, backbone='vit-4')
+    assert imported.meta['family'] == 'videomae' and imported.report.dropped == list(others)
+    assert imported.meta['data_preprocessor'] == FAMILIES['videomae'].data_preprocessor
+    settings = dict(depth=4, patch_size=8, tubelet_size=2, **VITS[kind][0])
+    assert imported.meta['backbone'] == dict(type='videossl.ViT', **settings)
+    write_weights(tmp_path / 'ours.pth', imported.tensors, imported.meta)
+    built = MODELS.build(imported.meta['backbone'])
+    report = load_backbone(built, str(tmp_path / 'ours.pth'))
+    assert not report.missing and not report.dropped and not report.mismatched
+    assert torch.equal(features(built), features(net))
+    assert features(net).std() > 0.01
+
+
+def test_names_that_stand_in_videomaes_files():
+    for kind, spelt in {
+        'videomae-pretrained': (
+            'patch_embed.proj.bias',
+            'blocks.3.mlp.fc2.weight',
+            'blocks.0.attn.q_bias',
+            'norm.weight',
+        ),
+        'videomae-finetuned': ('blocks.2.attn.qkv.weight', 'blocks.2.attn.proj.bias', 'blocks.1.norm2.weight'),
+        'mmaction-vit': ('patch_embed.projection.weight', 'blocks.1.mlp.layers.0.0.bias', 'blocks.1.mlp.layers.1.bias'),
+    }.items():
+        assert set(spelt) <= {LAYOUTS[kind].rename(ours) for ours in build_vit(kind).state_dict()}
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda weights: weights.pop('encoder.blocks.2.norm1.bias'), '1 missing: encoder.blocks.2.norm1.bias'),
+        (
+            lambda weights: weights.update({'encoder.blocks.1.attn.rel_pos': torch.zeros(2)}),
+            'layers inside the backbone',
+        ),
+        (
+            lambda weights: weights.update({'encoder.patch_embed.proj.weight': torch.zeros(100, 3, 2, 8, 8)}),
+            'ViT of width 100; the widths with a known number of heads',
+        ),
+        (
+            lambda weights: weights.update({'encoder.patch_embed.proj.weight': torch.zeros(192, 3, 8, 8)}),
+            '1 of another shape: encoder.patch_embed.proj.weight',  # a net of images
+        ),
+    ],
+)
+def test_other_vits_are_refused(change, message, tmp_path):
+    _, _, weights = write_vit(tmp_path / 'theirs.pth', *VIT_FILES[0])
+    change(weights)
+    with pytest.raises(CheckpointError, match=message):
+        import_backbone(write(tmp_path / 'changed.pth', weights))

@@ -61,11 +61,13 @@ def small(name: str, videos: Path) -> dict:
     as it is."""
     branched = read(name).model.backbone.type == 'BranchedBackbone'
     options = {f'model.backbone.{"backbone." if branched else ""}base_channels': BASE_CHANNELS}
-    widths = (512, 1024, 2048, 4096)  # what the nets put out, and CEP's embeddings
+    widths = (192, 384, 512, 768, 1024, 2048, 4096)  # what the nets put out, and CEP's embeddings
     side, scale = 32, (40, 36)
     if read(name).model.backbone.type in FRAME_NETS:
         side, scale = 64, (80, 72)
         options['model.backbone.fc_size'] = 1
+    elif 'finetune' in name and 'masked-autoencoder' in name:
+        scale = (40, 32)  # three crops fill the shorter side
 
     def shrink(place, path: str) -> None:
         if isinstance(place, (list, tuple)):
@@ -91,8 +93,8 @@ def small(name: str, videos: Path) -> dict:
         elif kind == 'Resize':
             is_square = place.scale[0] == place.scale[1]  # without a crop behind it
             options[f'{path}.scale'] = (side, side) if is_square else scale
-        elif kind in ('RandomCrop', 'MotionCrop', 'CenterCrop', 'TenCrop'):
-            options[f'{path}.{"crop_size" if kind in ("CenterCrop", "TenCrop") else "size"}'] = side
+        elif kind in ('RandomCrop', 'MotionCrop', 'CenterCrop', 'ThreeCrop', 'TenCrop'):
+            options[f'{path}.{"crop_size" if kind in ("CenterCrop", "ThreeCrop", "TenCrop") else "size"}'] = side
         if place.get('hold_out') is not None:
             options[f'{path}.hold_out.number'] = 1  # of the three videos
         for key, entry in place.items():
@@ -163,7 +165,7 @@ def test_every_config_with_a_test_gives_class_scores_from_all_clips(name, videos
     batch = first_batch(config.test_dataloader)
     num_clips, channels, *_, height, width = batch['inputs'][0].shape
     side = 64 if 'caffenet' in name or 'vggm' in name else 32
-    assert num_clips == (250 if '1x1x1' in name else 32 if '_rtt_' in name else 10)
+    assert num_clips == (250 if '1x1x1' in name else 32 if '_rtt_' in name else 15 if '_masked-' in name else 10)
     assert (channels, height, width) == (3, side, side)
     with torch.no_grad():
         predictions = model.test_step(batch)
@@ -203,9 +205,13 @@ def test_a_leaf_config_states_only_what_differs(name):
 
 def fits(source: dict, net: dict) -> bool:
     """Whether a backbone takes another's weights: it is the same net, whatever it puts out, or has branches of it. Fully
-    connected layers may differ: those of another shape begin anew."""
+    connected layers may differ: those of another shape begin anew. So may what is skipped in training."""
     source, net = (
-        {key: value for key, value in flat(dict(part)).items() if key != 'output' and not key.startswith('fc_')}
+        {
+            key: value
+            for key, value in flat(dict(part)).items()
+            if key not in ('output', 'drop_path') and not key.startswith('fc_')
+        }
         for part in (source, net)
     )
     inner = {key.removeprefix('backbone.'): value for key, value in net.items() if key.startswith('backbone.')}

@@ -5,17 +5,19 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from videossl.errors import ConfigError
+from videossl.models import R3D, ViT
 from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
-def wrap(model: nn.Module, paramwise_cfg: dict | None = None, **options):
-    optimizer = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=0.01, **options)
+def wrap(
+    model: nn.Module, paramwise_cfg: dict | None = None, kind: str = 'TrainableOptimWrapperConstructor', **options
+):
+    optimizer = dict(type='SGD', **{**dict(lr=0.1, momentum=0.9, weight_decay=0.01), **options})
     with DefaultScope.overwrite_default_scope('videossl'):
         constructor = OPTIM_WRAPPER_CONSTRUCTORS.build(
             dict(
-                type='TrainableOptimWrapperConstructor',
-                optim_wrapper_cfg=dict(type='OptimWrapper', optimizer=optimizer),
-                paramwise_cfg=paramwise_cfg,
+                type=kind, optim_wrapper_cfg=dict(type='OptimWrapper', optimizer=optimizer), paramwise_cfg=paramwise_cfg
             )
         )
         return constructor(model)
@@ -140,3 +142,43 @@ def test_a_run_resumed_in_another_layout_takes_the_steps_of_the_plain_optimiser(
     tolerance = 1e-5 if fused else 0
     for name, value in trained(second).items():
         torch.testing.assert_close(value, trained(plain)[name], rtol=tolerance, atol=tolerance, msg=name)
+
+
+def rates_of(model: nn.Module, **paramwise_cfg) -> dict[str, float]:
+    """The learning rate of each parameter, at a rate of 1."""
+    wrapper = wrap(model, paramwise_cfg, kind='LayerDecayOptimWrapperConstructor', lr=1.0)
+    rates = {id(group['params'][0]): group['lr'] for group in wrapper.optimizer.param_groups}
+    return {name: rates[id(parameter)] for name, parameter in model.named_parameters()}
+
+
+class Classifier(nn.Module):
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.cls_head = backbone, nn.Linear(8, 2)
+
+
+def test_each_layer_has_a_share_of_the_rate_of_the_layer_after_it():
+    rates = rates_of(Classifier(ViT(num_heads=2, base_channels=4, depth=8)), layer_decay=0.7)
+    expected = {'backbone.stem.': 0.7**9, 'backbone.stage4.norm.': 1, 'cls_head.': 1}
+    expected.update({f'backbone.stage{index // 2 + 1}.block{index}.': 0.7 ** (8 - index) for index in range(8)})
+    for name, rate in rates.items():
+        (own,) = [value for prefix, value in expected.items() if name.startswith(prefix)]
+        assert rate == pytest.approx(own), name
+
+
+def test_layer_decay_goes_with_mmengines_settings_and_with_convolutional_nets():
+    model = Classifier(R3D(base_channels=2))
+    rates = rates_of(model, layer_decay=0.5, custom_keys={'cls_head': dict(lr_mult=10)})
+    assert rates['cls_head.weight'] == 10
+    assert rates['backbone.stage4.0.conv1.weight'] == 0.5 and rates['backbone.stem.conv.weight'] == 0.5**5
+
+
+@pytest.mark.parametrize('settings', [dict(norm_decay_mult=0.0), dict(layer_decay=0)])
+def test_layer_decay_without_a_positive_share_is_refused(settings):
+    with pytest.raises(ConfigError, match='paramwise_cfg.layer_decay must be positive'):
+        rates_of(Classifier(R3D(base_channels=2)), **settings)
+
+
+def test_layer_decay_without_a_backbone_in_stages_is_refused():
+    with pytest.raises(ConfigError, match='Classifier has Linear'):
+        rates_of(Classifier(nn.Linear(2, 8)), layer_decay=0.7)

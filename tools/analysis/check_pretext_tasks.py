@@ -198,6 +198,20 @@ TASKS = {
             explained_appearance_statistics='appearance: explained variance of the labels',
         ),
     ),
+    'masked-autoencoder': Task(
+        'masked autoencoder',
+        'masked-autoencoder',
+        dict(acc_pixels='acc_guess'),
+        {
+            'model.backbone.depth': 4,
+            'model.heads.pixels.in_channels': 48,
+            'model.heads.pixels.decoder_channels': 48,
+            'model.heads.pixels.decoder_depth': 1,
+            **schedule(20, 10, 2e-3),
+        },
+        net='vit-ti_16x1x1',
+        words=dict(acc_pixels='share of the variance of masked cubes that is explained; beside it by a guess'),
+    ),
     'human-prior': Task(
         'human prior',
         'human-prior',
@@ -222,10 +236,20 @@ TASKS = {
     ),
 }
 
+# Runs only where it is named: 600 steps left the masked autoencoder at the guess, and how many it takes is not known. The
+# backgrounds are nearly flat, so that a normalised target is mostly a faint texture.
+SLOW = ('masked-autoencoder',)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--tasks', nargs='+', choices=TASKS, default=list(TASKS), help='which; default: all')
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        choices=TASKS,
+        default=[name for name in TASKS if name not in SLOW],
+        help=f'which; default: all but {", ".join(SLOW)}',
+    )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/check_pretext_tasks'))
     parser.add_argument(
         '--probe', action='store_true', help='a linear probe of each frozen net, too, and of its net before training'

@@ -21,6 +21,8 @@ from videossl.registry import MODELS
 
 from .reading import meta_of
 
+# Those of ours whose data preprocessor is ClipDataPreprocessor where the config is silent.
+PRETRAINERS = ('Pretrainer', 'MaskedPretrainer', 'MomentumPretrainer')
 SCOPES = ('videossl', 'mmaction', 'mmengine')
 # Of the packages whose parts come without the user's doing: backbones, preprocessors and layers. Not what reads other
 # files when it is built, as teachers and recognisers do.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from videossl.errors import CheckpointError
 
-from .embedded_config import build_part, check_parts, read_config_text, scope_of
+from .embedded_config import PRETRAINERS, build_part, check_parts, read_config_text, scope_of
 from .publish import notes_on_paths, without_local_paths
 from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
@@ -21,7 +21,7 @@ LICENCE = (
     'the authors of the weights say which.'
 )
 # How a backbone is trained, not what it is.
-NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices')
+NOT_ARCHITECTURE = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'out_indices', 'drop_path')
 # Entries of an imported or exported file that its copies keep.
 KEPT = tuple('family encoder config cfg method model epoch iter part data_preprocessor'.split())
 
@@ -106,7 +106,7 @@ def export_backbone(
         notes += notes_on_paths(new_meta['cfg'])
         new_meta.update({key: meta[key] for key in ('epoch', 'iter') if isinstance(meta.get(key), int)})
         pixels = model.get('data_preprocessor')
-        if pixels is None and kind.split('.')[-1] in ('Pretrainer', 'MomentumPretrainer'):
+        if pixels is None and kind.split('.')[-1] in PRETRAINERS:
             pixels = dict(type='videossl.ClipDataPreprocessor')  # theirs where the config is silent
         if pixels is not None:
             check_parts(pixels, f'the data preprocessor of {checkpoint}', scope)

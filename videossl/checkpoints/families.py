@@ -59,6 +59,11 @@ FAMILIES = {
         RGB_IMAGENET,
         "SEVERE: weights of other authors' methods, whose terms apply. Ask them before you pass these weights on",
     ),
+    'videomae': Family(
+        ('videomae-pretrained', 'videomae-finetuned', 'mmaction-vit'),
+        RGB_IMAGENET,
+        'VideoMAE: CC BY-NC 4.0, not for commercial use; VideoMAE V2: MIT; files of mmaction2: Apache 2.0',
+    ),
 }
 
 

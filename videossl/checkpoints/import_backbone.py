@@ -110,6 +110,8 @@ def backbone_name(config: dict) -> str:
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
     """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
+    if layout.read_settings is not None:
+        return {**config, **layout.read_settings(prefix, weights)}
     config.update(layout.settings_in(lambda name: len(weights.get(prefix + layout.rename(name), ()))))
     if layout.depths:
         blocks = 0

@@ -3,8 +3,9 @@
 No released file was available. The names were read from the model definitions in the authors' repositories: VCOP's
 (``models/r3d.py``), VideoPace's (``models/{c3d,r3d,r21d,s3d_g}.py``), auxSKD's (``VSPP/models/r21d.py``,
 ``auxSKD/train.py``), RSPNet's (``models/{c3d,r2plus1d_vcop,resnet,s3dg}.py``, ``moco/split_wrapper.py``), CtP's
-(``pyvrl/models/backbones/r3d.py``), torchvision's (``models/video/resnet.py``), VideoMoCo's (``eval.py``) and those of the
-SEVERE benchmark (``action_recognition/backbones.py``, ``SlowFast-ssl-vssl/slowfast/models``).
+(``pyvrl/models/backbones/r3d.py``), torchvision's (``models/video/resnet.py``), VideoMoCo's (``eval.py``), those of the
+SEVERE benchmark (``action_recognition/backbones.py``, ``SlowFast-ssl-vssl/slowfast/models``), VideoMAE's
+(``modeling_pretrain.py``, ``modeling_finetune.py``) and mmaction2's (``models/backbones/vit_mae.py``).
 """
 
 import re
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from videossl.errors import CheckpointError
 
 RESIDUAL = re.compile(
     r'(?:stem|stage(?P<stage>\d)\.(?P<block>\d+))\.'
@@ -35,6 +38,8 @@ class Layout:
         rename: from a name in our backbone's state dict to theirs.
         settings: our backbone's arguments that make it theirs.
         depths: our ``depth`` by the number of blocks in stage 1; empty where the net has one depth.
+        read_settings: from a prefix and the weights of a file to further arguments of our backbone, the width included;
+            None: width and depth are read as those of the convolutional nets.
         bn_eps: epsilon of their batch norms, where it differs from ours.
         decisive: whether only one family of files has this layout.
         settings_in: further arguments of our backbone, from a function from our names of convolutions to the number of
@@ -47,6 +52,7 @@ class Layout:
     rename: Callable[[str], str] = str
     settings: dict = field(default_factory=dict)
     depths: dict[int, int] = field(default_factory=dict)
+    read_settings: Callable[[str, dict[str, Tensor]], dict] | None = None
     bn_eps: float | None = None
     decisive: bool = False
     settings_in: Callable[[Callable[[str], int]], dict] = lambda filters: {}
@@ -191,6 +197,48 @@ def ctp_residual(name: str) -> str:
     return _renamed_residual(name, layers)
 
 
+def videomae_vit(name: str) -> str:
+    """ViT of VideoMAE: blocks counted through, timm's names in them.
+
+    Example:
+        >>> videomae_vit('stage2.block3.mlp.layers.0.0.weight')
+        'blocks.3.mlp.fc1.weight'
+        >>> videomae_vit('stage4.norm.weight')
+        'norm.weight'
+    """
+    name = mmaction_vit(name).replace('.projection.', '.proj.')
+    return name.replace('.mlp.layers.0.0.', '.mlp.fc1.').replace('.mlp.layers.1.', '.mlp.fc2.')
+
+
+def mmaction_vit(name: str) -> str:
+    """ViT of mmaction2, whose blocks are ours.
+
+    Example:
+        >>> mmaction_vit('stem.conv.bias'), mmaction_vit('stage2.block3.attn.q_bias')
+        ('patch_embed.projection.bias', 'blocks.3.attn.q_bias')
+    """
+    name = re.sub(r'^stage\d\.(?:block(\d+)\.)?', lambda match: f'blocks.{match[1]}.' if match[1] else '', name)
+    return name.replace('stem.conv.', 'patch_embed.projection.')
+
+
+def vit_settings(prefix: str, weights: dict[str, Tensor]) -> dict:
+    """Heads, width, depth and cubes of a ViT.
+
+    Raises:
+        CheckpointError: the number of heads, which no weight shows, is not known for its width.
+    """
+    kernels = (weights.get(f'{prefix}patch_embed.{name}.weight') for name in ('proj', 'projection'))
+    kernel = next(kernel for kernel in kernels if kernel is not None)
+    width = kernel.shape[0]
+    if width not in VIT_HEADS:
+        raise CheckpointError(f'ViT of width {width}; the widths with a known number of heads are {list(VIT_HEADS)}')
+    blocks = re.compile(re.escape(prefix) + r'blocks\.\d+\.attn\.q_bias')
+    settings = dict(num_heads=VIT_HEADS[width], depth=sum(map(bool, map(blocks.fullmatch, weights))))
+    if width != 64 * VIT_HEADS[width]:
+        settings['base_channels'] = width // VIT_HEADS[width]
+    return dict(settings, tubelet_size=kernel.shape[2], patch_size=kernel.shape[-1])
+
+
 def rspnet_s3dg(name: str) -> str:
     """S3D-G of RSPNet.
 
@@ -272,6 +320,8 @@ def _renamed_residual(name: str, layers: dict[str, str], stem: str = 'stem.') ->
     return f'{place}{layers.get(layer, layer)}.{rest}'
 
 
+VIT_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}  # by width: Ti, S, B, L, H
+VIT_BLOCK = 'blocks.0.attn.q_bias'
 LAYERS_10_18 = {1: 10, 2: 18}
 
 LAYOUTS = {
@@ -356,6 +406,30 @@ LAYOUTS = {
             bn_eps=1e-3,
             decisive=True,
             settings_in=middle_widths,
+        ),
+        Layout(
+            'videomae-pretrained',
+            'ViT',
+            ('patch_embed.proj.weight', VIT_BLOCK, 'norm.weight'),
+            videomae_vit,
+            read_settings=vit_settings,
+            decisive=True,
+        ),
+        # A fine-tuned net has its last norm behind the mean over the tokens, which is not part of the backbone.
+        *(
+            Layout(
+                name,
+                'ViT',
+                (embedding, VIT_BLOCK, 'fc_norm.weight'),
+                rename,
+                settings=dict(final_norm=False),
+                read_settings=vit_settings,
+                decisive=True,
+            )
+            for name, embedding, rename in (
+                ('videomae-finetuned', 'patch_embed.proj.weight', videomae_vit),
+                ('mmaction-vit', 'patch_embed.projection.weight', mmaction_vit),
+            )
         ),
     )
 }

@@ -15,7 +15,7 @@ from torch import Tensor
 from videossl.errors import CheckpointError
 
 # Where the weights are: ours, mmaction2's and many others'; VCOP's; RSPNet's; SlowFast's; some others'.
-WEIGHTS_KEYS = ('state_dict', 'model', 'model_state_dict', 'model_state', 'net')
+WEIGHTS_KEYS = ('state_dict', 'model', 'model_state_dict', 'model_state', 'net', 'module')
 LFS_POINTER = b'version https://git-lfs'
 
 
@@ -108,8 +108,8 @@ def _not_a_checkpoint(head: bytes, is_safetensors: bool) -> str | None:
 def split_weights(content: Any, path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights in what :func:`read_checkpoint` read, under the names that they have there, and the entries beside them.
 
-    The weights are the content itself, or its entry ``state_dict``, ``model``, ``model_state_dict``, ``model_state`` or
-    ``net``.
+    The weights are the content itself, or its entry ``state_dict``, ``model``, ``model_state_dict``, ``model_state``,
+    ``net`` or ``module``.
 
     Raises:
         CheckpointError: the checkpoint has no weights.

@@ -17,7 +17,7 @@ from .hooks import (
     WholeCheckpointHook,
 )
 from .loops import PretextTestLoop
-from .optim_wrappers import TrainableOptimWrapperConstructor
+from .optim_wrappers import LayerDecayOptimWrapperConstructor, TrainableOptimWrapperConstructor
 from .resumable_loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from .samplers import Draw, DrawSampler
 
@@ -32,6 +32,7 @@ __all__ = [
     'FeatureEvaluationHook',
     'FeatureTestLoop',
     'HandOffHook',
+    'LayerDecayOptimWrapperConstructor',
     'LossGuardHook',
     'MemoryBankHook',
     'MomentumTeacherHook',

@@ -4,7 +4,9 @@ import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from videossl.checks import check_positive
 from videossl.errors import ConfigError
+from videossl.models.backbones import VideoBackbone
 from videossl.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
@@ -29,6 +31,49 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         groups[:] = [group for group in groups if group['params']]
         optim_wrapper.optimizer.register_load_state_dict_post_hook(follow_layouts)
         return optim_wrapper
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class LayerDecayOptimWrapperConstructor(TrainableOptimWrapperConstructor):
+    """Learning rates that fall from the head to the stem: each layer has ``layer_decay`` times that of the layer after it.
+
+    ``paramwise_cfg=dict(layer_decay=0.7)``, beside mmengine's settings. The layers are the backbone's stem and the parts of
+    its later stages, such as the blocks of :class:`~videossl.models.ViT`; a part without a matrix, such as the last norm,
+    counts to what follows, and so does all that is behind the backbone. As in VideoMAE, the last block has ``layer_decay``
+    times the head's rate. (mmaction2's constructor knows the layers of its own nets by name.)
+
+    Raises:
+        ConfigError: there is no ``layer_decay`` above 0, or no backbone in stages.
+    """
+
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = '', is_dcn_module: int | float | None = None
+    ) -> None:
+        """Add the parameters of a module; of the whole model, then scale their rates."""
+        super().add_params(params, module, prefix, is_dcn_module)
+        if prefix:
+            return
+        decay = self.paramwise_cfg.get('layer_decay')
+        check_positive('optim_wrapper.paramwise_cfg.layer_decay', decay)
+        layers = layers_of(module)
+        numbers = {id(parameter): number for number, layer in enumerate(layers) for parameter in layer.parameters()}
+        for group in params:
+            (parameter,) = group['params']
+            above = len(layers) - numbers.get(id(parameter), len(layers))
+            group['lr'] = group.get('lr', self.base_lr) * decay**above
+
+
+def layers_of(model: nn.Module) -> list[nn.Module]:
+    """The stem of a model's backbone and the parts of its later stages that have a matrix or a kernel, in running order."""
+    backbone = getattr(model, 'backbone', None)
+    if not isinstance(backbone, VideoBackbone):
+        raise ConfigError(
+            'optim_wrapper.paramwise_cfg.layer_decay is for models whose backbone is one of videossl, and '
+            f'{type(model).__name__} has {type(backbone).__name__}'
+        )
+    (_, stem), *stages = backbone.stages()
+    parts = [part for _, stage in stages for part in stage.children()]
+    return [stem, *(part for part in parts if any(parameter.ndim > 1 for parameter in part.parameters()))]
 
 
 @torch.no_grad()

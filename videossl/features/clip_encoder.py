@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checkpoints.embedded_config import build_part
+from videossl.checkpoints.embedded_config import PRETRAINERS, build_part
 from videossl.checkpoints.writing import weights_sha256
 from videossl.checks import check_choice
 from videossl.errors import ConfigError
@@ -126,7 +126,7 @@ def says_pixels(backbone: nn.Module) -> bool:
     """Whether a bare backbone's config says how its pixels are normalised. Pretrainers use ClipDataPreprocessor by default,
     so the config of a pretrainer says it without naming a preprocessor."""
     model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
-    is_ours = str(model.get('type', '')).rpartition('.')[2] in ('Pretrainer', 'MomentumPretrainer')
+    is_ours = str(model.get('type', '')).rpartition('.')[2] in PRETRAINERS
     return model.get('data_preprocessor') is not None or is_ours
 
 

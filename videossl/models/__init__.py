@@ -1,4 +1,4 @@
-from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
+from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D, ViT
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings
 from .frame_dropping import FrameDropAdversary, FrameDropGenerator
@@ -6,6 +6,7 @@ from .heads import (
     ConsistencyHead,
     CyclePredictionHead,
     InfoNCEHead,
+    MaskedPixelHead,
     NTXentHead,
     OrderHead,
     ParsingDistillHead,
@@ -22,7 +23,7 @@ from .heads import (
 )
 from .memory_bank import MemoryBank
 from .necks import ConvPoolNeck, MapNeck, PoolNeck, PredictorNeck, ProjectionNeck
-from .pretrainers import MomentumPretrainer, Pretrainer
+from .pretrainers import MaskedPretrainer, MomentumPretrainer, Pretrainer
 from .teachers import SCHP, FrozenTeacher, HuggingFaceTeacher, ModuleTeacher
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     'CyclePredictionHead',
     'InfoNCEHead',
     'MapNeck',
+    'MaskedPixelHead',
+    'MaskedPretrainer',
     'MemoryBank',
     'ModuleTeacher',
     'MomentumPretrainer',
@@ -67,4 +70,5 @@ __all__ = [
     'TorchvisionR2Plus1D',
     'TupleHead',
     'VGGM',
+    'ViT',
 ]

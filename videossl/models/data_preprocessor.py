@@ -77,6 +77,10 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             inputs = frames.unflatten(0, inputs.shape[:3])
         return dict(inputs=inputs, data_samples=self._move_samples(data.get('data_samples')))
 
+    def pixels_of(self, inputs: Tensor) -> Tensor:
+        """The pixels in 0..1 of normalised clips [B, V, 3, T, H, W], in the channels' order of these."""
+        return (inputs * self.std + self.mean) / 255
+
     def _move_samples(self, samples: Any) -> Any:
         """Data samples with their fields on the device. mmengine would copy each sample's field by itself, and all meta
         information: milliseconds of every iteration on a GPU. Here a field is copied for the whole batch at once, and the

@@ -18,6 +18,8 @@ class Embeddings:
         teacher: [B, Vt, D] of the averaged teacher, L2-normalised, fp32, without gradient; None for a head without
             ``needs_teacher``.
         bank: the memory bank as it was before this batch; None for a head without ``needs_bank``.
+        clips: [B, Vs, 3, T, H, W] in 0..1, what the encoder saw and what was masked; of a
+            :class:`~videossl.models.MaskedPretrainer`, otherwise None.
         student_views: index, among the V clips of a sample, of each of the student's views. None: they are the first Vs.
         query: [B, Vs, D], L2-normalised, fp32: the averaged teacher's embedding, of the name that the head's ``query_name`` has,
             of the clips that the student sees; by it the head finds rows of the bank. None for a head without ``query_name``.
@@ -28,6 +30,7 @@ class Embeddings:
     bank: MemoryBank | None = None
     student_views: Sequence[int] | None = None
     query: Tensor | None = None
+    clips: Tensor | None = None
 
     @property
     def views(self) -> list[int]:

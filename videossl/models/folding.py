@@ -19,9 +19,9 @@ def folded(net: nn.Module) -> nn.Module:
 
     Args:
         net: a :class:`VideoBackbone`; any other net is returned as it is, since the order of its layers is found by tracing,
-            which may miss branches that depend on the data.
+            which may miss branches that depend on the data. So is a net without batch norms.
     """
-    if not isinstance(net, VideoBackbone):
+    if not isinstance(net, VideoBackbone) or not any(isinstance(module, _BatchNorm) for module in net.modules()):
         return net
     copied = copy.deepcopy(net).eval()
     traced = fx.GraphModule(copied, _Tracer().trace(copied))

@@ -38,7 +38,8 @@ class Sampling:
             words.append(('class ' if len(classes) == 1 else 'classes ') + ', '.join(map(str, classes)))
         known = {} if self.sampler is None else self.sampler.labels
         for name, label in labels.items():
-            if name != 'gt_label' and name not in known:
+            # A mask, which has many numbers for each clip, is left out.
+            if name != 'gt_label' and name not in known and np.ndim(label) < 2:
                 words.append(f'{name.removeprefix("gt_")} {np.asarray(label).tolist()}')
         if self.sampler is not None:
             words.append(self.sampler.describe_sample(labels))

@@ -23,17 +23,24 @@ __methods = dict(
     ascnet='ASCNet',
     video_moco_generator='VideoMoCo',
     mas='MAS',
+    masked_autoencoder='masked autoencoder',
     human_prior='human prior',
 )
-# Nets of still images are compared with one before training, too. The human prior reads maps of tools/data/extract_parsing.py,
+# Other nets are compared with one of theirs before training, too. The human prior reads maps of tools/data/extract_parsing.py,
 # in a folder beside the videos.
 __frames = dict(against=['random_frames'])
-__more = dict(shuffle_and_learn=__frames, opn=__frames, human_prior=dict(needs='parsing_lip'))
+__more = dict(
+    shuffle_and_learn=__frames,
+    opn=__frames,
+    masked_autoencoder=dict(against=['random_vit']),
+    human_prior=dict(needs='parsing_lip'),
+)
 rows = dict(
     random=dict(title='random net', untrained='vspp'),
     scratch=dict(title='from scratch', finetune='finetune_scratch'),
     aux=dict(title='auxSKD alone', features='aux', finetune='finetune_aux'),
     random_frames=dict(title='random CaffeNet', untrained='opn'),
+    random_vit=dict(title='random ViT-Ti', untrained='masked_autoencoder'),
     **{
         name: row
         for method, title in __methods.items()

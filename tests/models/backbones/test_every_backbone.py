@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from videossl.errors import CheckpointError
-from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D
+from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D, ViT
 from videossl.registry import MODELS
 
 
@@ -39,6 +39,7 @@ BACKBONES = {
     'S3DG-pace': Case(S3DG, PACE_S3DG, 16, 8, 32),
     'S3DG-i3d': Case(S3DG, I3D, 16, 1, 32),
     'ResNet3D': Case(ResNet3D, dict(depth=10), 8, 16, 32),
+    'ViT': Case(ViT, dict(num_heads=3, depth=4), 3, 2, 16),
     # Without fully connected layers, which need one size of clips.
     'CaffeNet': Case(CaffeNet, dict(fc_channels=()), 4, 1, 16, {64: 3, 32: 1}),
     'VGGM': Case(VGGM, dict(fc_channels=()), 8, 1, 16, {64: 3, 32: 1}),

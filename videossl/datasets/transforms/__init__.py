@@ -22,6 +22,7 @@ from .speediness import SampleSpeediness
 from .temporal_jitter import TemporalJitter
 from .temporal_transform import SampleTemporalTransform
 from .transformations import RotateClips, SampleTransformations
+from .tube_mask import DrawTubeMask
 
 __all__ = [
     'AppearanceStatistics',
@@ -30,6 +31,7 @@ __all__ = [
     'ClipLabel',
     'ClipSampler',
     'DecodeClips',
+    'DrawTubeMask',
     'EachClip',
     'KeepTargetFrames',
     'LoadMotion',

@@ -11,6 +11,7 @@ from videossl.models.backbones.resnet3d import ResNet3D
 from videossl.models.backbones.s3dg import S3DG
 from videossl.models.backbones.temporal_group_norm import TemporalGroupNorm, group_batch_norms
 from videossl.models.backbones.torchvision_r2plus1d import TorchvisionR2Plus1D
+from videossl.models.backbones.vit import ViT
 
 __all__ = [
     'BranchedBackbone',
@@ -26,6 +27,7 @@ __all__ = [
     'TemporalGroupNorm',
     'TorchvisionR2Plus1D',
     'VGGM',
+    'ViT',
     'VideoBackbone',
     'full_conv3d',
     'group_batch_norms',

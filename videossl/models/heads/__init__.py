@@ -2,6 +2,7 @@ from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead
 from .consistency_head import ConsistencyHead, consistency
 from .cycle_prediction_head import CyclePredictionHead, cycle_predictions
 from .info_nce_head import InfoNCEHead, info_nce
+from .masked_pixel_head import MaskedPixelHead
 from .nt_xent_head import NTXentHead, nt_xent
 from .order_head import OrderHead
 from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
@@ -18,6 +19,7 @@ __all__ = [
     'ConsistencyHead',
     'CyclePredictionHead',
     'InfoNCEHead',
+    'MaskedPixelHead',
     'NTXentHead',
     'OrderHead',
     'ParsingDistillHead',

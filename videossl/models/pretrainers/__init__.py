@@ -1,4 +1,5 @@
+from .masked_pretrainer import MaskedPretrainer
 from .momentum_pretrainer import MomentumPretrainer
 from .pretrainer import Pretrainer
 
-__all__ = ['MomentumPretrainer', 'Pretrainer']
+__all__ = ['MaskedPretrainer', 'MomentumPretrainer', 'Pretrainer']

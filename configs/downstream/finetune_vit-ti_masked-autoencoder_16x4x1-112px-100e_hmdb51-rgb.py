@@ -1,0 +1,4 @@
+_base_ = './finetune_vit-ti_masked-autoencoder_16x4x1-112px-100e_ucf101-rgb.py'
+model = dict(cls_head=dict(num_classes=51))
+train_dataloader = dict(dataset=_base_.hmdb51.train)
+test_dataloader = dict(dataset=_base_.hmdb51.test)
