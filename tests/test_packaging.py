@@ -144,6 +144,7 @@ def test_wheel_holds_every_module_config_and_tool(wheel):
     for folder, place, pattern in (
         ('videossl', 'videossl', '*.py'),
         ('videossl', 'videossl', '*.jinja'),
+        ('videossl', 'videossl', '*.txt'),
         ('configs', 'videossl/.mim/configs', '*.py'),
         ('tools', 'videossl/.mim/tools', '*.*'),
     ):

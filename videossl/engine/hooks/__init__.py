@@ -1,3 +1,5 @@
+"""Hooks of training: teacher, memory bank, checkpoints, precision, guards."""
+
 from .broken_videos_hook import BrokenVideosHook
 from .collapse_hook import CollapseHook
 from .compile_hook import CompileHook
