@@ -80,8 +80,8 @@ clean: ## remove .venv and what was built; data/ and work_dirs/ stay
 $(DOCS_VENV)/installed: requirements/docs.txt requirements/constraints.txt
 	@rm -rf $(DOCS_VENV)
 	@$(PYTHON) -m venv $(DOCS_VENV)
-	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -c requirements/constraints.txt \
-	    -r requirements/docs.txt
+	@$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -c requirements/constraints.txt \
+	    -r requirements/docs.txt >$(DOCS_VENV)/install.log 2>&1 || { tail -n 15 $(DOCS_VENV)/install.log; exit 1; }
 	@touch $@
 
 # The lower end of every range: PACKAGE>=X becomes PACKAGE==X. What those need themselves is the newest that fits.

@@ -1,7 +1,10 @@
 """Settings of Sphinx for the site. ``make docs`` builds it."""
 
+import ast
 import re
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -14,8 +17,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
-from pages import anchor  # noqa: E402
-
 project = 'videossl'
 copyright = 'the videossl authors'
 release = version = re.search(r"__version__ = '(.+)'", (ROOT / 'videossl' / 'version.py').read_text())[1]
@@ -24,7 +25,7 @@ extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphin
 
 # Pages. The anchors of headings are those of a forge, since the links of the pages are.
 myst_heading_anchors = 4
-myst_heading_slug_func = anchor
+myst_heading_slug_func = 'pages.anchor'
 myst_links_external_new_tab = False
 pygments_style, pygments_dark_style = 'tango', 'monokai'
 
@@ -39,13 +40,14 @@ autoapi_python_class_content = 'class'
 autoapi_template_dir = str(HERE / 'templates')
 autoapi_keep_files = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 
 # A reference to something of ours must lead somewhere. What others document is named, not linked: an inventory of their
 # pages would have to be fetched.
 nitpicky = True
+# Constants without a docstring are imported by modules, and are not in the reference.
+suppress_warnings = ['autoapi.python_import_resolution']
 nitpick_ignore_regex = [(r'py:.*', r'(?!videossl).*')]
 
 html_theme = 'furo'
@@ -58,31 +60,63 @@ html_copy_source = False
 html_theme_options = dict(navigation_with_keys=True)
 
 
-def find_object(env: BuildEnvironment, target: str) -> str | None:
-    """The full name of an object that a docstring names by a shorter one, or by a package that re-exports it.
+@cache
+def imports_of(module: str) -> dict[str, str]:
+    """Full names of what a module of ours imports from modules of ours, by the names that they have in it."""
+    path = ROOT.joinpath(*module.split('.'))
+    is_package = path.is_dir()
+    path = path / '__init__.py' if is_package else path.with_suffix('.py')
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text())) if path.is_file() else ():
+        if isinstance(node, ast.ImportFrom):
+            parts = module.split('.') if is_package else module.split('.')[:-1]
+            parts = parts[: len(parts) - node.level + 1] if node.level else []
+            source = '.'.join([*parts, *filter(None, [node.module])])
+            if source.startswith('videossl'):
+                found.update({alias.asname or alias.name: f'{source}.{alias.name}' for alias in node.names})
+    return found
 
-    ``videossl.models.OrderHead`` is ``videossl.models.heads.order_head.OrderHead``, and ``OrderHead`` is, too, as long as no
-    other object has the name.
+
+def find_object(objects: Mapping, target: str, module: str | None) -> str | None:
+    """The full name of an object that a docstring names as Python would, or by a name that no other object has.
+
+    ``videossl.models.OrderHead`` is ``videossl.models.heads.order_head.OrderHead``, since the package imports it from there,
+    and so is ``OrderHead`` in a module that imports it.
     """
-    package, _, name = target.lstrip('.').rpartition('.')
-    objects = env.get_domain('py').objects
-    if package.startswith('videossl'):
-        found = [full for full in objects if full.startswith(f'{package}.') and full.endswith(f'.{name}')]
-    else:
-        found = [full for full in objects if full.endswith(f'.{target.lstrip(".")}')]
-    found = [full for full in found if not objects[full].aliased]
-    tops = [full for full in found if objects[full].objtype in ('class', 'function', 'exception', 'data', 'module')]
-    found = tops or found
+    name = imports_of(module).get(target, target) if module else target
+    for _ in range(5):  # from package to package
+        if name in objects:
+            return name
+        package, _, last = name.rpartition('.')
+        if last not in imports_of(package):
+            break
+        name = imports_of(package)[last]
+    if target.startswith('videossl'):
+        return None
+    found = [full for full in objects if full.endswith(f'.{target}') and not objects[full].aliased]
+    kinds = {full for full in found if objects[full].objtype in ('class', 'exception', 'function', 'data')}
+    found = [full for full in found if full in kinds or not kinds]
     return found[0] if len(found) == 1 else None
 
 
 def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Node) -> nodes.reference | None:
     """Resolve a reference to an object of ours by :func:`find_object`."""
-    if node.get('refdomain') != 'py' or (full := find_object(env, node['reftarget'])) is None:
+    objects = env.get_domain('py').objects
+    if node.get('refdomain') != 'py':
         return None
-    entry = env.get_domain('py').objects[full]
-    return make_refnode(app.builder, node['refdoc'], entry.docname, entry.node_id, content, full)
+    full = find_object(objects, node['reftarget'], node.get('py:module'))
+    if full is None:
+        return None
+    return make_refnode(app.builder, node['refdoc'], objects[full].docname, objects[full].node_id, content, full)
+
+
+def fold_the_menu(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Show of the menu only what is around the page: the whole of it, on each page, would take most of the time."""
+    if 'toctree' in context:
+        whole = context['toctree']
+        context['toctree'] = lambda **options: whole(**{**options, 'collapse': True})
 
 
 def setup(app: Sphinx) -> None:
     app.connect('missing-reference', resolve)
+    app.connect('html-page-context', fold_the_menu, priority=100)  # before the theme's

@@ -54,7 +54,9 @@ class Tab:
 
     async def show(self, url: str, width: int, scheme: str, ready: str = LOADED) -> None:
         """Open a page in a window of a width, in light or dark, and wait until it is ready."""
-        await self.call('Emulation.setDeviceMetricsOverride', width=width, height=800, deviceScaleFactor=1, mobile=False)
+        await self.call(
+            'Emulation.setDeviceMetricsOverride', width=width, height=800, deviceScaleFactor=1, mobile=False
+        )
         await self.call('Emulation.setEmulatedMedia', features=[dict(name='prefers-color-scheme', value=scheme)])
         await self.call('Page.navigate', url='about:blank')
         await self.call('Page.navigate', url=url)

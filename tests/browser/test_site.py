@@ -32,7 +32,12 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 # One page of each kind, and those with pictures, wide tables, long names.
 SHOWN = [
     *('index', 'overview', 'start', 'aux_skd', 'results', 'pictures', 'evaluation', 'changelog', 'architecture'),
-    *('configs/aux_skd', 'reference/videossl/models/heads/order_head/index', 'reference/videossl/models/index', 'genindex'),
+    *(
+        'configs/aux_skd',
+        'reference/videossl/models/heads/order_head/index',
+        'reference/videossl/models/index',
+        'genindex',
+    ),
 ]
 STATE = """({
     broken: [...document.images].filter(picture => !picture.naturalWidth).map(picture => picture.src),
@@ -64,7 +69,12 @@ def test_every_link_and_picture_of_every_page_leads_somewhere():
             if re.match(r'[a-z]+:', address) or address == '#':
                 continue
             target = (page.parent / unquote(address.partition('?')[0])).resolve() if address else page
-            if not target.is_file() or fragment and target.suffix == '.html' and unquote(fragment) not in anchors(target):
+            if (
+                not target.is_file()
+                or fragment
+                and target.suffix == '.html'
+                and unquote(fragment) not in anchors(target)
+            ):
                 lost.append((page.relative_to(SITE).as_posix(), link))
     assert not lost
 

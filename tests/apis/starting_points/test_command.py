@@ -41,7 +41,11 @@ def test_the_generated_test_passes(kind, tests, own_folder, tmp_path):
 @pytest.mark.parametrize('kind', ['task', 'backbone'])
 def test_no_name_of_the_template_is_left_and_the_style_is_ours(kind, own_folder):
     files = write_starting_point(kind, 'NewcomersPart', own_folder)
-    assert [path.name for path in files] == ['newcomers_part.py', 'pretrain_newcomers_part.py', 'test_newcomers_part.py']
+    assert [path.name for path in files] == [
+        'newcomers_part.py',
+        'pretrain_newcomers_part.py',
+        'test_newcomers_part.py',
+    ]
     for path in files:
         text = path.read_text()
         assert 'newcomers_part' in text or 'NewcomersPart' in text

@@ -82,7 +82,9 @@ def test_a_missing_torchcodec_is_an_error_that_says_what_to_install(video, monke
     monkeypatch.setitem(sys.modules, 'torchcodec', None)
     monkeypatch.setitem(sys.modules, 'torchcodec.decoders', None)
     monkeypatch.setattr(torch, '__version__', '2.8.1+cpu')
-    with pytest.raises(ImportError, match=r'for torch 2\.8: pip install "torchcodec==0\.7\.\*".*backend=\'pyav\'') as error:
+    with pytest.raises(
+        ImportError, match=r'for torch 2\.8: pip install "torchcodec==0\.7\.\*".*backend=\'pyav\''
+    ) as error:
         VideoReaderInit(backend='torchcodec')(dict(filename=video))
     assert isinstance(error.value, UserError)
 
