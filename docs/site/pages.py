@@ -32,28 +32,25 @@ class PageError(Exception):
     """A page is in no section, or a link leads nowhere."""
 
 
-def method_pages(root: Path = ROOT) -> list[str]:
-    """Pages of methods: those named like a folder in ``configs/``."""
-    folders = {path.name for path in (root / 'configs').iterdir()}
-    return sorted(f'docs/{path.name}' for path in (root / 'docs').glob('*.md') if path.stem in folders)
+def read_order(root: Path = ROOT) -> dict[str, dict[str, str]]:
+    """The sections of the site, each with its pages, paths in the repository, and their titles in the menu.
 
-
-def read_order(root: Path = ROOT) -> dict[str, list[str]]:
-    """The sections of the site, each with its pages as paths in the repository.
-
-    A section is a heading of ``docs/index.md``, and its pages are the links of the list under it. The pages of methods need
-    not be listed.
+    A section is a heading of ``docs/index.md``, and its pages are the links of the list under it. Methods need no list: their
+    pages are those that are named like a folder in ``configs/``, unless another section lists them.
 
     Raises:
         PageError: A page of ``docs/``, or a tutorial, is in no section.
     """
-    order: dict[str, list[str]] = {}
+    order: dict[str, dict[str, str]] = {}
     for part in re.split(r'^## ', (root / INDEX).read_text(), flags=re.MULTILINE)[1:]:
         title, _, text = part.partition('\n')
-        targets = re.findall(r'^- \[[^]]*\]\(([^)]+)\)', text, re.MULTILINE)
-        order[title] = [posixpath.normpath(posixpath.join('docs', target)) for target in targets]
-    order[METHODS] += [page for page in method_pages(root) if page not in order[METHODS]]
+        links = re.findall(r'^- \[([^]]*)\]\(([^)]+)\)', text, re.MULTILINE)
+        order[title] = {posixpath.normpath(posixpath.join('docs', target)): name for name, target in links}
     listed = {INDEX, *(page for pages in order.values() for page in pages)}
+    folders = sorted(path.name for path in (root / 'configs').iterdir())
+    methods = [f'docs/{folder}.md' for folder in folders if (root / 'docs' / f'{folder}.md').is_file()]
+    order[METHODS].update({page: title_of(page, root) for page in methods if page not in listed})
+    listed.update(methods)
     existing = [*root.glob('docs/*.md'), *root.glob(f'{TUTORIALS}*.py')]
     missing = sorted({path.relative_to(root).as_posix() for path in existing} - listed)
     if missing:
@@ -123,9 +120,9 @@ def with_links_of_the_site(text: str, page: str, target: Path, root: Path = ROOT
     return ''.join(part if index % 2 else LINK.sub(rewrite, part) for index, part in enumerate(parts))
 
 
-def toctree(title: str, pages: list[str]) -> str:
-    """A section of the site's menu."""
-    names = '\n'.join(posixpath.splitext(page)[0] for page in pages)
+def toctree(title: str, pages: dict[str, str]) -> str:
+    """A section of the site's menu: the titles of pages by their places on the site."""
+    names = '\n'.join(f'{name} <{posixpath.splitext(page)[0]}>' for page, name in pages.items())
     return f'```{{toctree}}\n:caption: {title}\n:hidden:\n\n{names}\n```\n'
 
 
@@ -137,9 +134,9 @@ def write_index(target: Path, root: Path = ROOT) -> None:
     """The first page: that of the repository, with the methods and the menu."""
     order = read_order(root)
     text = with_links_of_the_site((root / INDEX).read_text(), INDEX, target, root)
-    methods = ''.join(f'- [{title_of(page, root)}]({place(page, root)})\n' for page in method_pages(root))
+    methods = ''.join(f'- [{title}]({place(page, root)})\n' for page, title in order[METHODS].items())
     text = re.sub(rf'(?<=^## {METHODS}\n).*?(?=^## )', f'\n{methods}\n', text, flags=re.DOTALL | re.MULTILINE)
-    menu = (toctree(title, [place(page, root) for page in pages]) for title, pages in order.items())
+    menu = (toctree(title, {place(page, root): name for page, name in pages.items()}) for title, pages in order.items())
     (target / 'index.md').write_text('\n'.join([text, *menu]))
 
 

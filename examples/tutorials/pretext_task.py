@@ -1,10 +1,11 @@
 # %% [markdown]
 # # A pretext task of your own in 40 lines
 #
-# A pretext task is a question about a video whose answer costs no label. Here the question is whether a clip is played forwards or
-# backwards ("Learning and Using the Arrow of Time", Wei, Lim, Zisserman, Freeman, 2018). Two parts of your own make it: a sampler
-# chooses the frames and writes the answer, and a head predicts the answer. Reading, cropping, training and evaluation are there
-# already. Run the cells in a notebook, or the whole file by `python examples/tutorials/pretext_task.py`.
+# A pretext task is a question about a video whose answer costs no label. Here the question is whether a clip is played
+# forwards or backwards ("Learning and Using the Arrow of Time", Wei, Lim, Zisserman, Freeman, 2018). Two parts of your
+# own make it: a sampler chooses the frames and writes the answer, and a head predicts the answer. Reading, cropping,
+# training and evaluation are there already. Run the cells in a notebook, or the whole file by `python
+# examples/tutorials/pretext_task.py`.
 
 # %%
 from pathlib import Path
@@ -27,8 +28,8 @@ WORK = Path('work_dirs/tutorials/pretext_task')
 # %% [markdown]
 # ## The sampler
 #
-# `sample` returns the indices of the frames of each clip, counted from 0, and the labels. It sees no pixels, so it is tested without
-# videos. `labels` says what a class means in words.
+# `sample` returns the indices of the frames of each clip, counted from 0, and the labels. It sees no pixels, so it is
+# tested without videos. `labels` says what a class means in words.
 
 
 # %%
@@ -51,8 +52,8 @@ print(drawn['frame_inds'].reshape(2, 4).tolist(), drawn['gt_direction'].tolist()
 # %% [markdown]
 # ## The head
 #
-# A head turns the embedding of a clip into a loss. Classification of clips is there, so the head names the label and the number of
-# classes. Every label `gt_*` of a sampler reaches the heads by itself.
+# A head turns the embedding of a clip into a loss. Classification of clips is there, so the head names the label and
+# the number of classes. Every label `gt_*` of a sampler reaches the heads by itself.
 
 
 # %%
@@ -67,8 +68,8 @@ class DirectionHead(ClipClassificationHead):
 # %% [markdown]
 # ## The config
 #
-# A config of videossl is the base, and its sampler and heads are replaced. In a file, these are the lines of
-# [the page on extending](../../docs/extend.md); `videossl new task NAME` writes such files.
+# A config of videossl is the base, and its sampler and heads are replaced. In a file, these are the lines of [the page
+# on extending](../../docs/extend.md); `videossl new task NAME` writes such files.
 
 # %%
 config = Config.fromfile(f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py')
@@ -83,7 +84,8 @@ config.work_dir = str(WORK / 'pretraining')
 # %% [markdown]
 # ## Train
 #
-# The classes of the rendered videos are loops in one direction, so the arrow of time can be seen. `acc_direction` begins near 0.5.
+# The classes of the rendered videos are loops in one direction, so the arrow of time can be seen. `acc_direction`
+# begins near 0.5.
 
 # %%
 videos = write_moving_shapes(WORK / 'videos', NUM_VIDEOS, num_test=0)

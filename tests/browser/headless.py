@@ -58,9 +58,9 @@ class Tab:
             'Emulation.setDeviceMetricsOverride', width=width, height=800, deviceScaleFactor=1, mobile=False
         )
         await self.call('Emulation.setEmulatedMedia', features=[dict(name='prefers-color-scheme', value=scheme)])
-        await self.call('Page.navigate', url='about:blank')
         await self.call('Page.navigate', url=url)
-        await self.wait_for(f'location.href === {json.dumps(url)} && {ready}')
+        await asyncio.sleep(0.1)
+        await self.wait_for(ready)
 
     async def picture(self) -> np.ndarray:
         """The grey levels of what is seen, [height, width]."""

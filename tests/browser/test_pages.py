@@ -37,7 +37,11 @@ def repository(tmp_path) -> Path:
 
 
 def test_a_method_s_page_needs_no_line_and_another_page_does(repository):
-    assert pages.read_order(repository) == {'How-to': ['docs/data.md'], 'Methods': ['docs/speedy.md'], 'Design': []}
+    assert pages.read_order(repository) == {
+        'How-to': {'docs/data.md': 'Data'},
+        'Methods': {'docs/speedy.md': 'Speedy nets'},
+        'Design': {},
+    }
     (repository / 'docs' / 'later.md').write_text('# Later\n')
     with pytest.raises(pages.PageError, match=r'docs/later\.md: in no section of docs/index\.md'):
         pages.lay_out(repository / 'site', repository)
@@ -47,7 +51,9 @@ def test_the_site_has_the_method_in_its_menu_and_its_list_and_the_configs_with_t
     site = repository / 'site'
     pages.lay_out(site, repository)
     index = (site / 'index.md').read_text()
-    assert '- [Speedy nets](speedy.md)\n' in index and ':caption: Methods\n:hidden:\n\nspeedy\n```' in index
+    assert (
+        '- [Speedy nets](speedy.md)\n' in index and ':caption: Methods\n:hidden:\n\nSpeedy nets <speedy>\n```' in index
+    )
     assert (site / 'speedy.md').read_text() == '# Speedy nets\n\n[config](configs/speedy.md#a_b-cpy)\n'
     assert "## a_b-c.py\n\n```python\nmodel = dict(type='R3D')\n```" in (site / 'configs' / 'speedy.md').read_text()
     pages.lay_out(site, repository)  # over what is there

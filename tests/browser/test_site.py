@@ -1,5 +1,6 @@
 """The site that ``make docs`` built: its links, and its pages in headless Chromium, opened from the disk."""
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_every_link_and_picture_of_every_page_leads_somewhere():
     assert len(pages) > 200
     lost = []
     for page in pages:
-        for link in set(re.findall(r'\s(?:href|src)="([^"]*)"', content(page))):
+        for link in set(re.findall(r'<(?:a|img|link|script)\b[^>]*?\s(?:href|src)="([^"]*)"', content(page))):
             address, fragment = urldefrag(link)
             if re.match(r'[a-z]+:', address) or address == '#':
                 continue
@@ -84,7 +85,7 @@ def test_every_page_of_the_repository_and_every_public_module_is_there():
         assert (SITE / f'{page.stem}.html').is_file(), page
     for module in (ROOT / 'videossl').rglob('*.py'):
         name = module.relative_to(ROOT).with_suffix('').as_posix().removesuffix('/__init__')
-        public = not any(part.startswith(('_', '.')) for part in name.split('/'))
+        public = '/_' not in name and ast.get_docstring(ast.parse(module.read_text())) is not None
         assert (SITE / 'reference' / name / 'index.html').is_file() == public, name
 
 

@@ -16,6 +16,7 @@ from videossl.registry import MODELS, TRANSFORMS
 def own_folder(tmp_path, monkeypatch):
     """A folder on Python's path. Its modules, and the parts that they register, are forgotten afterwards."""
     folder = tmp_path / 'mine'
+    folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     parts = {registry: dict(registry.module_dict) for registry in (MODELS, TRANSFORMS)}
     modules = set(sys.modules)
@@ -31,6 +32,7 @@ def own_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(('kind', 'tests'), [('task', 4), ('backbone', 5)])
 def test_the_generated_test_passes(kind, tests, own_folder, tmp_path):
     write_starting_point(kind, f'newcomers_{kind}', own_folder)
+    importlib.invalidate_caches()
     module = importlib.import_module(f'test_newcomers_{kind}')
     found = [value for name, value in vars(module).items() if name.startswith('test_')]
     assert len(found) == tests
