@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -55,6 +56,7 @@ html_title = f'videossl {release}'
 html_static_path = [str(HERE / 'static')]
 html_css_files = ['site.css']
 html_js_files = ['site.js']
+html_math_renderer = 'mathml'
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = dict(navigation_with_keys=True)
@@ -117,6 +119,13 @@ def fold_the_menu(app: Sphinx, page: str, template: str, context: dict, doctree:
         context['toctree'] = lambda **options: whole(**{**options, 'collapse': True})
 
 
+def write_math(writer: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
+    """Formulas as MathML, which browsers show by themselves: Sphinx's own renderer would load MathJax from the network."""
+    writer.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
+    app.add_html_math_renderer('mathml', (write_math, None), (write_math, None))
     app.connect('missing-reference', resolve)
     app.connect('html-page-context', fold_the_menu, priority=100)  # before the theme's
