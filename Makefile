@@ -3,9 +3,12 @@ PYTHON ?= python3
 PYTEST_ARGS ?= -q --durations=10 -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+MINIMUM_TESTS ?= tests
 PIP_OPTIONS ?=
 
 VENV := .venv
+DOCS_VENV := .venv-docs
+MINIMUM_VENV := .venv-minimum
 STAMP := $(VENV)/installed
 UNFINISHED := $(VENV)/unfinished
 LOG := $(VENV)/install.log
@@ -15,11 +18,11 @@ BENCHMARKS := $(sort $(shell grep -l '__main__' benchmarks/*.py))
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lint test faults bench wheel clean
+.PHONY: help env demo tutorials lint docs test test-minimum faults bench wheel clean
 
 help: ## this list
 	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-6s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'Settings, e.g. make env PYTHON=python3.12:'
 	@echo '  PYTHON       the Python (3.10 or newer) that $(VENV) is made with; after a change: make clean'
@@ -27,6 +30,7 @@ help: ## this list
 	@echo '  DEMO_ARGS    arguments of tools/demo.py'
 	@echo '  BENCH_ARGS   arguments of all benchmarks, e.g. --quick'
 	@echo '  PYTEST_ARGS  arguments of pytest instead of $(PYTEST_ARGS)'
+	@echo '  MINIMUM_TESTS  what make test-minimum runs instead of $(MINIMUM_TESTS)'
 
 env: $(STAMP) ## install videossl and all it needs into .venv
 
@@ -38,8 +42,19 @@ lint: $(STAMP) ## check style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 
+tutorials: $(STAMP) ## run the tutorials, examples/tutorials/*.py
+	@for script in examples/tutorials/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+
+docs: $(DOCS_VENV)/installed ## build the site, build/site/html/index.html; a link or a reference that leads nowhere is an error
+	@$(DOCS_VENV)/bin/python docs/site/pages.py build/site/source
+	@$(DOCS_VENV)/bin/python -m sphinx -q -W --keep-going -j auto -c docs/site -d build/site/doctrees build/site/source build/site/html
+	@echo 'The site: build/site/html/index.html'
+
 test: $(STAMP) ## run the tests
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-minimum: $(MINIMUM_VENV)/installed ## run the tests with the lowest releases that the requirements allow, in .venv-minimum
+	@$(MINIMUM_VENV)/bin/python -m pytest $(PYTEST_ARGS) $(MINIMUM_TESTS)
 
 faults: $(STAMP) ## run all fault-injection tests, and the slow tests of everything else
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m 'slow or not slow' tests/faults tests/datasets/readers
@@ -58,8 +73,29 @@ wheel: $(STAMP) ## build dist/videossl-*.whl
 	@ls dist/videossl-*.whl
 
 clean: ## remove .venv and what was built; data/ and work_dirs/ stay
-	rm -rf $(VENV) build dist videossl.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(DOCS_VENV) $(MINIMUM_VENV) build dist videossl.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The site is built without videossl's own requirements: its environment is small, and fits every release of them.
+$(DOCS_VENV)/installed: requirements/docs.txt requirements/constraints.txt
+	@rm -rf $(DOCS_VENV)
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -c requirements/constraints.txt \
+	    -r requirements/docs.txt >$(DOCS_VENV)/install.log 2>&1 || { tail -n 15 $(DOCS_VENV)/install.log; exit 1; }
+	@touch $@
+
+# The lower end of every range: PACKAGE>=X becomes PACKAGE==X. What those need themselves is the newest that fits.
+$(MINIMUM_VENV)/installed: $(wildcard requirements/*.txt) setup.py
+	@rm -rf $(MINIMUM_VENV)
+	@$(PYTHON) -m venv $(MINIMUM_VENV)
+	@sed -n 's/^\([A-Za-z0-9_-]*\)>=\([0-9.]*\)[^;]*/\1==\2/p' requirements/mminstall.txt requirements/runtime.txt \
+	    requirements/tests.txt > $(MINIMUM_VENV)/lowest.txt
+	@echo 'installing the lowest releases (some minutes)'
+	@$(MINIMUM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input $(PIP_OPTIONS) \
+	    -c $(MINIMUM_VENV)/lowest.txt -r requirements/mminstall.txt -r requirements/runtime.txt -r requirements/tests.txt
+	@$(MINIMUM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps $(PIP_OPTIONS) $(MMACTION)
+	@$(MINIMUM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 # An installation that was cut off may leave packages half-written which pip takes for whole, so it is begun anew; what
 # was downloaded is in pip's cache. A finished one is only brought up to date when the requirements change.

@@ -73,7 +73,7 @@ setup(
     ],
     python_requires='>=3.10',
     packages=find_packages(include=['videossl', 'videossl.*']),
-    package_data={'videossl': ['py.typed', 'visualization/page.html.jinja']},
+    package_data={'videossl': ['py.typed', 'visualization/page.html.jinja', 'apis/starting_points/*/*.txt']},
     install_requires=requirements('mminstall') + requirements('runtime'),
     extras_require=dict(extras, all=sum(extras.values(), [])),
     entry_points=dict(

@@ -27,6 +27,7 @@ from torch import nn
 import videossl
 from videossl import registry
 from videossl.apis import init_model
+from videossl.apis.front_door import COMMANDS
 from videossl.apis.recipes.command import parse_args as parse_recipe_args
 from videossl.apis.recipes.reader import choose_net, read_recipe
 from videossl.apis.running.check_config import check_config, check_parts
@@ -47,6 +48,7 @@ PAGES = [
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, Registry)]
 CONFIG_NAMES = RUNNER_KEYS | STUDY_KEYS | {'_base_', 'stages', 'table', 'teacher'}
 OTHER_PROGRAMS = ('.', 'export', 'mim', 'pip', 'torchrun')
+FRONT_DOOR = {name: f'tools/{script}' for task in COMMANDS.values() for name, (script, _) in task.items()}
 ENTRY_POINTS = dict(re.findall(r"'(videossl-\w+) = ([\w.]+:\w+)'", (ROOT / 'setup.py').read_text()))
 # What inline code may name beside what is in the repository: folders of the reader's, and what the build makes.
 NOT_HERE = ('configs/recipes/X', 'videossl/.mim')
@@ -81,7 +83,7 @@ def commands_of(page: str) -> Iterator[list[str]]:
             if words and not words[0].startswith('('):
                 yield words
     for code in inline_code(page):
-        if re.match(r'(python|make|videossl-\w+|--cfg-options) ', code):
+        if re.match(r'(python|make|videossl-\w+|videossl [a-z-]{3,}|--cfg-options) ', code):
             yield shlex.split(code)
 
 
@@ -256,13 +258,15 @@ def check_options(options: list[str], configs: list[str], recipes: list[tuple[st
 
 @pytest.mark.parametrize('page', PAGES)
 def test_the_command_lines_of_a_page_are_understood(page, folder, monkeypatch, stop_when_parsed, capsys):
-    targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    targets = re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
     configs, recipes, fragments = [], [], []
     for words in commands_of(page):
         words = [
             word.strip('[]') if word.startswith('[') or word.endswith(']') and '[' not in word else word
             for word in words
         ]
+        if words[0] == 'videossl':
+            words = [FRONT_DOOR[words[1]], *words[2:]]
         if words[0] == 'python' and words[1] != '-m':
             words = [words[1].removeprefix('PATH_TO_VIDEOSSL/'), *words[2:]]
             assert Path(words[0]).is_file(), words

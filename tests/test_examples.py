@@ -134,3 +134,32 @@ def run(folder: Path, checkpoint: Path) -> subprocess.CompletedProcess:
         timeout=120,
         env=dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES=''),
     )
+
+
+# Instead of a tutorial's own settings.
+SMALL_TUTORIAL = {
+    'NUM_TRAIN, NUM_TEST': 'NUM_TRAIN, NUM_TEST = 8, 4',
+    'NUM_VIDEOS': 'NUM_VIDEOS = 8',
+    'EPOCHS, REPEATS': 'EPOCHS, REPEATS = 2, 4',
+    'WIDTH': 'WIDTH = 2',
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('script', sorted((EXAMPLES / 'tutorials').glob('*.py')), ids=lambda script: script.stem)
+def test_a_tutorial_runs_to_its_end(script, tmp_path):
+    text = script.read_text()
+    for name, line in SMALL_TUTORIAL.items():
+        text = re.sub(rf'^{name} = .*$', line, text, flags=re.MULTILINE)
+    assert text.count('= 2, 4') == text.count('WIDTH = 2') == 1, 'its settings have these names'
+    (tmp_path / script.name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(EXAMPLES.parent)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert re.search(r'^(R@1|acc_direction): \d', done.stdout, re.MULTILINE), done.stdout[-2000:]

@@ -144,6 +144,7 @@ def test_wheel_holds_every_module_config_and_tool(wheel):
     for folder, place, pattern in (
         ('videossl', 'videossl', '*.py'),
         ('videossl', 'videossl', '*.jinja'),
+        ('videossl', 'videossl', '*.txt'),
         ('configs', 'videossl/.mim/configs', '*.py'),
         ('tools', 'videossl/.mim/tools', '*.*'),
     ):
@@ -211,7 +212,7 @@ def test_every_requirement_has_a_release_in_the_constraints():
         lines = (re.match(r'[\w.-]+', line) for line in (ROOT / 'requirements' / file).read_text().splitlines())
         return {line.group().lower().replace('_', '-') for line in lines if line}
 
-    needed = names('mminstall.txt') | names('runtime.txt') | names('tests.txt') | names('lint.txt')
+    needed = names('mminstall.txt') | names('runtime.txt') | names('tests.txt') | names('lint.txt') | names('docs.txt')
     assert needed - names('constraints.txt') == set()
 
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     'Begin': {
         'demo': ('demo.py', 'pretrain, fine-tune and test on made-up videos; minutes on a laptop'),
         'doctor': ('doctor.py', 'what this machine and a config make of each other, and what to change'),
+        'new': ('new.py', 'a pretext task or a backbone of your own to begin with'),
     },
     'Videos': {
         'prepare': ('data/prepare.py', 'make the lists of a data set, or of a folder'),

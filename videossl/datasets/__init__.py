@@ -1,3 +1,5 @@
+"""Videos and what is drawn from them: the data set, its pipelines, lists of videos, the MovingShapes videos."""
+
 from .annotations import read_annotations, scan_videos
 from .moving_shapes import MovingShapes, load_masks, write_moving_shapes
 from .parsing_store import ParsingStoreError

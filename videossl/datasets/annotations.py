@@ -33,6 +33,7 @@ LABELLED_LINE = re.compile(rf'({_VIDEO})\s*[\t ,;|]\s*(-?[0-9]{{1,{LABEL_DIGITS}
 _COLUMNS = re.compile(rf'{_VIDEO}"?\s*([\t,;|])', re.IGNORECASE)
 
 Entry = tuple[str, int | None]
+"""A line of a list: a path, and a label or None."""
 
 
 def read_annotations(ann_file: str, delimiter: str = ' ') -> list[Entry]:

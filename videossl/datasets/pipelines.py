@@ -7,6 +7,7 @@ from videossl.registry import TRANSFORMS
 
 Step = dict | Callable
 Pipeline = Mapping[str, Step | None] | Sequence[Step | None]
+"""Steps by name, or a list of steps; None is left out."""
 
 AFTER = '_after_'
 

@@ -1,3 +1,5 @@
+"""Parts of mmengine's runner: hooks, loops, the sampler of draws, the constructor of the optimiser wrapper."""
+
 from .feature_loops import FeatureTestLoop
 from .hooks import (
     AdversaryHook,

@@ -1,3 +1,5 @@
+"""What features are worth: retrieval, kNN, linear probes, effective rank."""
+
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import PROTOCOLS, Protocol, protocol_of
 

@@ -116,7 +116,7 @@ def nested_subsets(labels: Sequence[int], counts: Iterable[int], seed: int) -> d
         seed: of the choice. NumPy guarantees that the draws of this generator never change.
 
     Returns:
-        By count, in ascending order: indices into ``labels``, in ascending order.
+        By count, in ascending order, the indices into ``labels``, in ascending order.
 
     Raises:
         ValueError: a count is not a positive integer.

@@ -201,6 +201,7 @@ PROTOCOLS = {
         ),
     )
 }
+"""The protocols of papers, by name."""
 
 
 def protocol_of(protocol: str | Protocol = 'auxskd', **changes: Any) -> Protocol:

@@ -1,3 +1,5 @@
+"""Networks: backbones, necks, heads, pretrainers, teachers, the memory bank, the data preprocessor."""
+
 from .backbones import C3D, R3D, S3DG, VGGM, BranchedBackbone, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D, ViT
 from .data_preprocessor import ClipDataPreprocessor
 from .embeddings import Embeddings

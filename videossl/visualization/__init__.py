@@ -1,3 +1,5 @@
+"""Pictures: clip sheets, class activation, maps of features, retrieval sheets, confusion matrices, curves."""
+
 from .cam import CamResult, cam_maps, means_on_masks
 from .cam_pictures import draw_cam_sheet, overlay, write_cam_video
 from .clip_labels import Sampling

@@ -12,7 +12,7 @@ from conformance import MATRICES, encode, reference
 from videossl.datasets import DecodeClips, VideoDataset, VideoReaderInit, VideoReadError
 from videossl.datasets.readers import opening
 from videossl.datasets.readers.opening import checked_path, is_cut_avi, opens_video
-from videossl.datasets.readers.other_readers import warn_once
+from videossl.datasets.readers.other_readers import how_to_install_torchcodec, warn_once
 from videossl.errors import UserError
 from videossl.registry import TRANSFORMS
 
@@ -81,9 +81,30 @@ def test_senseless_settings_are_refused_at_build_time(settings, named):
 def test_a_missing_torchcodec_is_an_error_that_says_what_to_install(video, monkeypatch):
     monkeypatch.setitem(sys.modules, 'torchcodec', None)
     monkeypatch.setitem(sys.modules, 'torchcodec.decoders', None)
-    with pytest.raises(ImportError, match=r'pip install "torchcodec==0\.X.*torch 2\.X.*backend=\'pyav\'') as error:
+    monkeypatch.setattr(torch, '__version__', '2.8.1+cpu')
+    with pytest.raises(
+        ImportError, match=r'for torch 2\.8: pip install "torchcodec==0\.7\.\*".*backend=\'pyav\''
+    ) as error:
         VideoReaderInit(backend='torchcodec')(dict(filename=video))
     assert isinstance(error.value, UserError)
+
+
+@pytest.mark.parametrize(
+    ('installed', 'release', 'ffmpeg'),
+    [
+        ('2.6.0+cu124', '==0.2.*', 7),
+        ('2.7.1', '==0.5.*', 7),
+        ('2.8.0', '==0.7.*', 7),
+        ('2.9.1', '==0.9.*', 8),
+        ('2.10.0', '==0.10.*', 8),
+        ('2.11.0', '>=0.12', 9),
+        ('2.13.0+cpu', '>=0.12', 9),
+        ('3.6.0', '>=0.12', 9),
+    ],
+)
+def test_torchcodec_s_release_is_that_of_its_own_table(installed, release, ffmpeg):
+    hint = how_to_install_torchcodec(installed)
+    assert f'"torchcodec{release}"' in hint and f'FFmpeg 4 to {ffmpeg} ' in hint
 
 
 def test_torchcodec_is_asked_for_frames_in_our_layout(video, monkeypatch):

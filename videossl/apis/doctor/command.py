@@ -99,7 +99,7 @@ def measure_config(args: argparse.Namespace) -> dict:
         args: from :func:`parse_args`, with a config.
 
     Returns:
-        Plain values: those of :class:`~.measurement.Measurement`, ``config``, ``wall``, ``advice``.
+        Plain values, those of :class:`~.measurement.Measurement`, ``config``, ``wall``, ``advice``.
 
     Raises:
         UserError: the config, an option or the videos cannot be used.

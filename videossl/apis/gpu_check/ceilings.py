@@ -27,8 +27,8 @@ def ceilings(device: str, seconds: float = 1.0, quick: bool = False) -> dict[str
     """Measure the ceilings on random numbers.
 
     Returns:
-        ``fp32``, ``tf32`` (on a GPU) and ``bf16``: GMAC/s of a square matrix product; ``copy``: GB/s within the device's
-        memory, bytes read and written together; on a GPU ``pinned`` and ``pageable``: GB/s of uint8 from the host.
+        GMAC/s of a square matrix product as ``fp32``, ``tf32`` (on a GPU) and ``bf16``; GB/s within the device's
+        memory as ``copy``, bytes read and written together; on a GPU GB/s of uint8 from the host as ``pinned`` and ``pageable``.
     """
     size = (256 if quick else 1024) if device == 'cpu' else (2048 if quick else 8192)
     found = {}

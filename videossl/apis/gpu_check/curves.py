@@ -17,7 +17,7 @@ def curves(method: Method, place: Place, iterations: int) -> dict:
     """Train in both precisions.
 
     Returns:
-        ``curves``: of each precision the loss of every iteration; ``first`` and ``last``: means over the first and the
+        The losses of every iteration by precision as ``curves``; ``first`` and ``last``: means over the first and the
         last quarter; ``largest_difference`` of the two curves' means over quarters, as a share of fp32's first; ``ok``:
         every loss is finite and bf16 has come as far down as fp32, within a quarter of where it began.
     """

@@ -36,7 +36,7 @@ def resuming(method: Method, place: Place) -> dict:
     """Run three epochs; run them again, killed after the first; resume.
 
     Returns:
-        ``identical``: the last checkpoints' weights are the same to the bit; ``largest_difference`` of a weight;
+        ``identical``, whether the last checkpoints' weights are the same to the bit; ``largest_difference`` of a weight;
         ``killed_after``: name of the last checkpoint before the kill; ``ok``: identical.
     """
     # cuBLAS is deterministic only with a workspace of fixed size.

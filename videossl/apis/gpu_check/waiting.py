@@ -83,7 +83,7 @@ def waiting(method: Method, place: Place, iterations: int = 3) -> dict:
     """Count the waits of whole iterations, with the hooks and the log that every run has.
 
     Returns:
-        ``waits``: of each place in the code how often an iteration waits there; ``in_the_step``: those of them that are
+        How often an iteration waits at each place in the code, as ``waits``; ``in_the_step``: those of them that are
         not of the log or of a hook after the step; ``ok``: there is none of those.
     """
     training = Training(method, place)

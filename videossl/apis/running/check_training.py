@@ -99,7 +99,7 @@ def draw_labels(dataset) -> Draws | None:
     """What the samplers of a pipeline write for a made-up video. No file is opened.
 
     Returns:
-        None: the pipeline has a step before its decoder that needs more than the number of frames.
+        What was drawn; None where the pipeline has a step before its decoder that needs more than the number of frames.
     """
     transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
     if not transforms:

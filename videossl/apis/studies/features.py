@@ -39,7 +39,7 @@ def evaluate(job: dict) -> dict[str, dict]:
             ``counts`` (labels per class), ``seed`` (of their choice), ``features`` (path of the features, without ending).
 
     Returns:
-        By the number of labels per class, ``'all'`` for all of them: what
+        By the number of labels per class (``'all'`` for all of them), what
         :func:`~videossl.evaluation.evaluate_features` returns; for few labels the linear probe alone.
     """
     protocol = protocol_of(job['protocol'], **job['views'])

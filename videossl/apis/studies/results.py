@@ -30,8 +30,8 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
     """All results so far, in JSON's types.
 
     Returns:
-        ``cells``: a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by seed, in
-        0..1), ``mean``, ``low``, ``high`` and ``standard_error`` (of the finite test set). ``differences``: the same of
+        The cells as ``cells``, a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by
+        seed, in 0..1), ``mean``, ``low``, ``high`` and ``standard_error`` (of the finite test set). ``differences``: the same of
         ``row`` minus ``against``, ``standard_error`` being an upper bound. ``answers``, ``selected``, and what the report
         says of data, protocols and versions.
     """

@@ -226,6 +226,7 @@ class FeatureTask:
 
 
 Task = StageTask | FeatureTask
+"""A task of a study."""
 
 
 def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Callable[[Task], None]) -> dict[str, str]:

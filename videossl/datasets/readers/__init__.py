@@ -1,3 +1,5 @@
+"""From a file to its frames."""
+
 from .errors import DecoderLost, VideoReadError
 from .pyav_reader import PyAVReader
 

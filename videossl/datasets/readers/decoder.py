@@ -20,6 +20,7 @@ OPTIONS = dict(protocol_whitelist='file', format_whitelist=','.join(CONTAINERS))
 LANDING_PACKETS = 50  # read after a seek, at most, to find the packet that the seek was meant for
 
 Numbered = Generator[tuple[int, Any], None, None]
+"""Frames with their numbers."""
 
 
 class Decoder:

@@ -9,16 +9,18 @@ from typing import Any
 
 import mmcv
 import numpy as np
+import torch
 from mmengine.logging import print_log
+from mmengine.utils import digit_version
 
 from videossl.errors import UserError
 
 from .decoder import Decoder, Orientation
 
-INSTALL = (
-    'VideoReaderInit(backend=\'torchcodec\') needs torchcodec: pip install "torchcodec==0.X.*" with the X of the '
-    "installed torch 2.X, and FFmpeg's shared libraries (4 to 8) where the system finds them; or take backend='pyav'"
-)
+# For torch 2.X: the releases of torchcodec that fit, and the newest FFmpeg that they take on every platform, by the tables in
+# torchcodec's own description (release 0.17). From torch 2.11 on a release fits every later torch, too.
+TORCHCODEC_FOR = {6: ('==0.2.*', 7), 7: ('==0.5.*', 7), 8: ('==0.7.*', 7), 9: ('==0.9.*', 8), 10: ('==0.10.*', 8)}
+NEWEST_TORCHCODEC = ('>=0.12', 9)
 # Containers and codecs, by FFmpeg's names, in which a back end was seen to give wrong frames (tests/datasets/readers).
 WRONG_IN: dict[str, tuple[str, ...]] = dict(
     decord=('avi', 'hevc', 'mpeg', 'mpeg2video', 'mpeg4', 'mpegts'), torchcodec=('avi', 'mpeg', 'mpegts', 'mpegvideo')
@@ -27,6 +29,24 @@ WRONG_IN: dict[str, tuple[str, ...]] = dict(
 
 class TorchCodecMissing(UserError, ImportError):
     """torchcodec is not installed, does not fit torch, or does not find FFmpeg."""
+
+
+def how_to_install_torchcodec(torch_version: str) -> str:
+    """What to install for ``backend='torchcodec'``.
+
+    Args:
+        torch_version: of the installed torch, ``'2.8.0+cu128'``.
+
+    Examples:
+        >>> how_to_install_torchcodec('2.8.0+cu128').partition(';')[0]
+        'for torch 2.8: pip install "torchcodec==0.7.*", and FFmpeg 4 to 7 as shared libraries where the system finds them'
+    """
+    major, minor = digit_version(torch_version)[:2]
+    release, ffmpeg = TORCHCODEC_FOR.get(minor, NEWEST_TORCHCODEC) if major == 2 else NEWEST_TORCHCODEC
+    return (
+        f'for torch {major}.{minor}: pip install "torchcodec{release}", and FFmpeg 4 to {ffmpeg} as shared libraries where '
+        "the system finds them; or take backend='pyav'"
+    )
 
 
 class DecordReader:
@@ -72,7 +92,9 @@ class TorchCodecReader:
             from torchcodec.decoders import VideoDecoder
         except (ImportError, OSError, RuntimeError) as error:  # the latter two where its libraries cannot be loaded
             raise TorchCodecMissing(
-                f'{INSTALL} ({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})'
+                "VideoReaderInit(backend='torchcodec') needs torchcodec; "
+                f'{how_to_install_torchcodec(torch.__version__)} '
+                f'({type(error).__name__}: {str(error).strip().partition(chr(10))[0]})'
             ) from error
         self.decoder = VideoDecoder(osp.abspath(path), dimension_order='NHWC', num_ffmpeg_threads=num_threads)
         self.avg_fps = float(self.decoder.metadata.average_fps or 0)

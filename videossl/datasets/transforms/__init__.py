@@ -1,3 +1,5 @@
+"""The steps of a pipeline: samplers, decoding, colour, packing."""
+
 from videossl.datasets.readers import VideoReadError
 from videossl.datasets.readers.opening import VideoReaderInit
 

@@ -19,6 +19,7 @@ from .pace_indices import place_offsets
 IGNORED_LABEL = -100
 
 Labels = Mapping[str, Any]
+"""Labels of a sample, by name."""
 
 
 @dataclass(frozen=True)

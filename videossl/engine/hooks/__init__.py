@@ -1,3 +1,5 @@
+"""Hooks of training: teacher, memory bank, checkpoints, precision, guards."""
+
 from .adversary_hook import AdversaryHook
 from .broken_videos_hook import BrokenVideosHook
 from .collapse_hook import CollapseHook

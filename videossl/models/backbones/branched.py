@@ -134,8 +134,9 @@ class BranchedBackbone(VideoBackbone):
                 backbone divided like this one.
 
         Returns:
-            For the plain net ``{'backbone.stem.': ['backbone.shared.stem.'], ..., 'backbone.stage4.':
-            ['backbone.branches.human.stage4.', 'backbone.branches.contrast.stage4.']}``.
+            Prefixes here by the prefix in the checkpoint. For the plain net ``backbone.stem.`` has
+            ``['backbone.shared.stem.']``, and ``backbone.stage4.`` has
+            ``['backbone.branches.human.stage4.', 'backbone.branches.contrast.stage4.']``.
         """
         source_prefix = prefix if source_prefix is None else source_prefix
         mapping: dict[str, list[str]] = {}

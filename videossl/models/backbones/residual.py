@@ -15,7 +15,8 @@ from videossl.models.backbones.base import Stage, check_channels
 # One convolution is the stem's, two are each block's, one layer is the classifier: 2 * 4 + 2 = 10, 2 * 8 + 2 = 18.
 BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2)}
 
-Size3d = tuple[int, int, int]  # time, height, width
+Size3d = tuple[int, int, int]
+"""Time, height, width."""
 
 
 def half(kernel_size: Size3d) -> Size3d:

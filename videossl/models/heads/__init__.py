@@ -1,3 +1,5 @@
+"""Heads: each turns embeddings into a loss."""
+
 from .classification_heads import ClipClassificationHead, SegmentHead, SpeedHead, TupleHead
 from .consistency_head import ConsistencyHead, consistency
 from .cycle_prediction_head import CyclePredictionHead, cycle_predictions

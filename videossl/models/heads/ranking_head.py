@@ -24,7 +24,7 @@ def score_differences(scores: Tensor, labels: Tensor, ignore_index: int = IGNORE
         ignore_index: label of clips that are not compared.
 
     Returns:
-        Differences [B, V, V] of clip ``i`` to clip ``j``, and bool [B, V, V]: whether the two have different labels, and so
+        Differences [B, V, V] of clip ``i`` to clip ``j``, and bool [B, V, V], whether the two have different labels, and so
         are compared.
     """
     known = labels != ignore_index
@@ -45,7 +45,7 @@ def transformation_ranking(scores: Tensor, labels: Tensor, margin: float, ignore
     Args: as :func:`score_differences`.
 
     Returns:
-        A scalar: the margin where all scores are the same; 0 without a pair.
+        A scalar, the margin where all scores are the same; 0 without a pair.
     """
     differences, compared = score_differences(scores, labels, ignore_index)
     return torch.where(compared, F.relu(margin - differences), 0).sum() / compared.sum().clamp(min=1)

@@ -35,7 +35,7 @@ def motion_attention(target: Tensor, rates: Tensor, choices: Sequence[int]) -> T
         choices: the rates; 2 T is a multiple of 4 times each.
 
     Returns:
-        [B, 3, M, H, W], M being the largest rate: the mask of every (2 T / M)-th frame and those after it.
+        [B, 3, M, H, W], M being the largest rate, the mask of every (2 T / M)-th frame and those after it.
     """
     num_frames, height, width = target.shape[2:]
     patch, step = (height // 4, width // 4), (height // 16, width // 16)

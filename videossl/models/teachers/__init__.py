@@ -1,3 +1,5 @@
+"""Frozen teachers: networks that label frames."""
+
 from .class_names import find_left_right_pairs
 from .frozen_teacher import FrozenTeacher
 from .hugging_face import HuggingFaceTeacher

@@ -20,7 +20,7 @@ def letterbox(frames: Tensor, input_size: tuple[int, int]) -> Tensor:
         input_size: height and width of the result.
 
     Returns:
-        [N, C, *input_size].
+        ``[N, C, *input_size]``.
     """
     reach_y, reach_x = frame_reach((frames.shape[-2], frames.shape[-1]), input_size)
     if reach_y == reach_x == 1:

@@ -20,7 +20,7 @@ def load_schp(network: nn.Module, path: str) -> None:
     Three kinds of file are told apart:
 
     - The files that SCHP's README links to today. Their norms are in-place activated batch norms, which scale by
-      |weight| + 1e-5 and not by weight; every norm's weight is replaced by that.
+      ``|weight| + 1e-5`` and not by weight; every norm's weight is replaced by that.
     - The files of September 2019, in which the norms behind the ResNet are nested one level deeper (``...2.bn.weight``).
       They were trained with ordinary batch norms: weights are taken as they are.
     - Files saved from this network, recognised by the counters of their batch norms: likewise.
@@ -44,7 +44,7 @@ def load_schp(network: nn.Module, path: str) -> None:
 
 
 def as_ordinary_batch_norm(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Replace the weight of each in-place activated batch norm by |weight| + 1e-5, which is what it scales by."""
+    """Replace the weight of each in-place activated batch norm by ``|weight| + 1e-5``, which is what it scales by."""
     norms = {name.removesuffix('running_var') + 'weight' for name in weights if name.endswith('.running_var')}
     return {name: value.abs() + 1e-5 if name in norms else value for name, value in weights.items()}
 

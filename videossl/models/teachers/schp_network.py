@@ -132,10 +132,8 @@ class AugmentedCE2P(nn.Module):
         layers: blocks in the four stages of the ResNet; the released one is a ResNet-101.
         width: factor on every number of channels but the classes', for small nets in tests.
 
-    Shapes:
-        in: images [N, 3, H, W], BGR, normalised.
-        out: logits [N, num_classes, h, w] with h = ceil(H / 4), w = ceil(W / 4); 119 for 473. Their corners lie on the
-            image's corners.
+    Shape: images [N, 3, H, W], BGR, normalised, to logits [N, num_classes, h, w] with h = ceil(H / 4), w = ceil(W / 4); 119
+    for 473. Their corners lie on the image's corners.
     """
 
     layer1: nn.Module

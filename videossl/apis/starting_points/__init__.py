@@ -1,0 +1,1 @@
+"""Starting points for parts of a user's own: ``videossl new task|backbone NAME``."""
