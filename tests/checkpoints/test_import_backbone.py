@@ -572,7 +572,7 @@ def test_names_that_stand_in_videomaes_files():
         ),
         (
             lambda weights: weights.update({'encoder.patch_embed.proj.weight': torch.zeros(192, 3, 8, 8)}),
-            '1 of another shape: encoder.patch_embed.proj.weight',  # a net of images
+            'no net of a known layout',  # a net of images
         ),
     ],
 )
