@@ -15,7 +15,6 @@ options = {
     'rtt*.param_scheduler.0.milestones': [2, 3],
     'finetune*.train_cfg.max_epochs': 3,
     'finetune*.param_scheduler.0.milestones': [2],
-    'finetune*.model.cls_head.num_classes': 7,
 }
 notes = [
     'The words were recorded in two sessions, three words in one and four in the other, so that the background tells them apart: '
