@@ -1,5 +1,5 @@
-# MAS [code]: 80,000 iterations, of 318 an epoch here; no flip; weight decay on the weights of the last layers alone. Its net has
-# five convolutions without batch norm and two layers of 2048; here it is STS's C3D.
+# MAS [code]: 80,000 iterations, of 318 an epoch here; no flip; biases at twice the rate; weight decay on the weights of the last
+# layers alone. Its net has five convolutions without batch norm and two layers of 2048; here it is STS's C3D.
 _base_ = './sts_c3d_16x1x1-18e_ucf101-rgb.py'
 __free = dict(decay_mult=0)
 __keys = {'.bias': __free, '.conv.weight': __free, '.bn.weight': __free}

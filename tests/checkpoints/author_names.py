@@ -168,7 +168,7 @@ def pace_s3dg():
     return rows
 
 
-TORCHVISION_18 = 'torchvisionr2plus1d-18'
+TORCHVISION_18 = 'torchvision-r2plus1d-18'
 
 
 def vit(embedding, first_layer, second_layer, norm):

@@ -8,6 +8,7 @@ import torch
 from author_names import NETS, VITS, as_authors, build_vit, features, lively
 
 from videossl.checkpoints import FAMILIES, import_backbone, load_backbone, load_mapped, weights_sha256, write_weights
+from videossl.checkpoints.import_backbone import backbone_name
 from videossl.checkpoints.layouts import LAYOUTS
 from videossl.errors import CheckpointError
 from videossl.models import C3D, R3D, MomentumPretrainer, TorchvisionR2Plus1D
@@ -531,7 +532,7 @@ def write_vit(path, kind, prefix, wrapper, others):
 @pytest.mark.parametrize(('kind', 'prefix', 'wrapper', 'others'), VIT_FILES)
 def test_vits_of_videomae_have_the_features_they_had_bit_by_bit(kind, prefix, wrapper, others, tmp_path):
     net, source, _ = write_vit(tmp_path / 'theirs.pth', kind, prefix, wrapper, others)
-    imported = import_backbone(source, backbone='vit-4')
+    imported = import_backbone(source, backbone='vit-3x64-4')
     assert imported.meta['family'] == 'videomae' and imported.report.dropped == list(others)
     assert imported.meta['data_preprocessor'] == FAMILIES['videomae'].data_preprocessor
     settings = dict(depth=4, patch_size=8, tubelet_size=2, **VITS[kind][0])
@@ -581,3 +582,17 @@ def test_other_vits_are_refused(change, message, tmp_path):
     change(weights)
     with pytest.raises(CheckpointError, match=message):
         import_backbone(write(tmp_path / 'changed.pth', weights))
+
+
+def test_the_names_of_nets_are_those_of_the_configs():
+    for name, net in {
+        'r3d-18': dict(type='videossl.R3D', depth=18),
+        'c3d': dict(type='videossl.C3D'),
+        'torchvision-r2plus1d-18': dict(type='TorchvisionR2Plus1D', depth=18),
+        'vit-ti': dict(type='videossl.ViT'),
+        'vit-s': dict(type='videossl.ViT', num_heads=6, depth=12, patch_size=8),
+        'vit-b': dict(type='videossl.ViT', num_heads=12, depth=12),
+        'vit-h': dict(type='videossl.ViT', num_heads=16, base_channels=80, depth=32),
+        'vit-3x64-4': dict(type='videossl.ViT', depth=4),
+    }.items():
+        assert backbone_name(net) == name

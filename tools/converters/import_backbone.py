@@ -17,8 +17,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--backbone',
         default='auto',
         metavar='NAME',
-        help='the net that is expected: r3d-10, r3d-18, r2plus1d-10, r2plus1d-18, torchvisionr2plus1d-18, c3d, '
-        'resnet3d-18, s3dg; default: whatever is there',
+        help='the net that is expected: r3d-10, r3d-18, r2plus1d-10, r2plus1d-18, torchvision-r2plus1d-18, c3d, '
+        'resnet3d-18, s3dg, vit-ti, vit-s, vit-b; default: whatever is there',
     )
     parser.add_argument(
         '--encoder',

@@ -20,6 +20,16 @@ COUNTER = 'num_batches_tracked'
 SLOWFAST = ('s1.pathway0_stem.', 'patch_embed.proj.', 's1.pathway1_stem.')  # of its ResNets, X3D, MViT
 HEADS = dict(fc1='appearance', fc2='motion')  # of RSPNet; ours: configs/_base_/models/rspnet.py
 
+# Vision transformers by heads, width of a head, and blocks; the names do not tell the sizes of patches.
+VIT_DEFAULTS = dict(num_heads=3, base_channels=64, depth=12)
+VIT_NAMES = {
+    (3, 64, 12): 'vit-ti',
+    (6, 64, 12): 'vit-s',
+    (12, 64, 12): 'vit-b',
+    (16, 64, 24): 'vit-l',
+    (16, 80, 32): 'vit-h',
+}
+
 
 @dataclass
 class ImportedWeights:
@@ -102,8 +112,14 @@ def backbone_name(config: dict) -> str:
     Example:
         >>> backbone_name(dict(type='videossl.R3D', depth=18))
         'r3d-18'
+        >>> backbone_name(dict(type='videossl.ViT', depth=12, num_heads=6))
+        'vit-s'
     """
-    name = config['type'].split('.')[-1].lower()
+    name = config['type'].split('.')[-1]
+    if name == 'ViT':
+        net = tuple(config.get(key, default) for key, default in VIT_DEFAULTS.items())
+        return VIT_NAMES.get(net) or 'vit-{}x{}-{}'.format(*net)
+    name = name.lower().replace('torchvision', 'torchvision-')
     return f'{name}-{config["depth"]}' if 'depth' in config else name
 
 

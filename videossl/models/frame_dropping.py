@@ -155,8 +155,8 @@ class FrameDropAdversary(BaseModule):
         if count < 1:
             raise ConfigError(
                 f'model.adversary.ratio={self.ratio} of clips of {clip_len} frame(s) is less than one frame; raise clip_len '
-                'of the sampler in train_dataloader.dataset.pipeline, or the ratio, or train without it '
-                '(model.adversary=None)'
+                'of the sampler in train_dataloader.dataset.pipeline, or the ratio, or train without it: '
+                'remove model.adversary, and AdversaryHook from custom_hooks'
             )
         return count
 

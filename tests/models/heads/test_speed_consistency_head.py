@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.models import MemoryBank, SpeedConsistencyHead
 from videossl.models.embeddings import Embeddings
 from videossl.models.heads.speed_consistency_head import retrieve
@@ -137,3 +138,12 @@ def test_a_sample_without_speed_or_number_is_named(unit_rows, samples_with):
         SpeedConsistencyHead().loss(embeddings, samples_with(sample_idx=[1]))
     with pytest.raises(KeyError, match='sample_idx'):
         SpeedConsistencyHead().loss(embeddings, samples_with(gt_speed=[[0]]))
+
+
+def test_a_column_of_another_width_is_named(unit_rows, samples_with):
+    bank = bank_of(unit_rows(4, 8), [0] * 4, [3] * 4)
+    student, query = unit_rows(2, DIM + 1).view(2, 1, DIM + 1), unit_rows(2, 8).view(2, 1, 8)
+    with pytest.raises(ConfigError, match=f'model.memory_bank.embeddings.speed={DIM} .* {DIM + 1}'):
+        SpeedConsistencyHead().loss(
+            Embeddings(student, bank=bank, query=query), samples_with(gt_speed=[[0], [0]], sample_idx=[3, 4])
+        )

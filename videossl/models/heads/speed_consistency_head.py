@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -70,6 +71,11 @@ class SpeedConsistencyHead(PretextHead):
         speeds = self.gather_of_views(data_samples, 'gt_speed', embeddings)
         videos = self.gather_of_samples(data_samples, 'sample_idx', embeddings)
         bank_videos, targets = bank.column('sample_idx'), bank.column(self.embedding_name)
+        if targets.shape[1] != student.shape[-1]:
+            raise ConfigError(
+                f'model.memory_bank.embeddings.{self.embedding_name}={targets.shape[1]} is not the width of the embedding '
+                f'"{self.embedding_name}", {student.shape[-1]}; set it to that'
+            )
         of_others = ((bank_videos != videos[:, None]) & (bank_videos != NOT_WRITTEN))[:, None]  # [B, 1, H]
         same_speed = speeds[..., None] == bank.column('gt_speed')  # [B, Vs, H]
         with in_float32(student):
