@@ -6,6 +6,7 @@ ann_files = dict(pretrain='lsa64_train.txt', train='lsa64_train.txt', test='lsa6
 seeds = [0, 1, 2]
 group = r'_(\d+)_\d+\.'  # the signer
 held_out = 2 / 7
+few_labels = dict(finetune=[])
 options = {
     '*.train_cfg.max_epochs': 10,
     '*.param_scheduler.0.milestones': [6, 9],
