@@ -4,11 +4,14 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 # Many compare with values computed on the CPU, to the bit. Before torch looks for one: tools/check_gpu.py is for GPUs.
 if 'VIDEOSSL_TESTS_ON_GPU' not in os.environ:
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
+import av
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
@@ -62,6 +65,24 @@ def run_two_processes() -> Callable[..., None]:
                 process.kill()
 
     return run
+
+
+@pytest.fixture(scope='session')
+def write_gliding_video() -> Callable[[Path, int], None]:
+    """A function that writes a video of so many frames, 96x80 pixels: colours that glide."""
+
+    def write(path: Path, length: int) -> None:
+        x, y = np.meshgrid(np.arange(96), np.arange(80))
+        with av.open(str(path), 'w') as container:
+            stream = container.add_stream('libx264', rate=25, options=dict(preset='ultrafast', threads='1'))
+            stream.width, stream.height, stream.pix_fmt = 96, 80, 'yuv420p'
+            for step in range(length):
+                wave = 128 + 100 * np.sin((x + 3 * step) / 9)
+                frame = np.stack([wave, 2 * y + 20, 250 - wave], axis=-1).astype(np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
+            container.mux(stream.encode())
+
+    return write
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The masked autoencoder on its whole way: samples with masks, clip sheets, features, class activation, fine-tuning."""
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -19,18 +18,10 @@ from videossl.visualization.clip_sheet import ClipSample, draw_clip_sheet, sampl
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_gliding_video):
     """One video of 24 frames, 96x80 pixels: colours that glide."""
     folder = tmp_path_factory.mktemp('videos')
-    x, y = np.meshgrid(np.arange(96), np.arange(80))
-    with av.open(str(folder / 'video.mp4'), 'w') as container:
-        stream = container.add_stream('libx264', rate=25, options=dict(preset='ultrafast', threads='1'))
-        stream.width, stream.height, stream.pix_fmt = 96, 80, 'yuv420p'
-        for time in range(24):
-            wave = 128 + 100 * np.sin((x + 3 * time) / 9)
-            frame = np.stack([wave, 2 * y + 20, 250 - wave], axis=-1).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
-        container.mux(stream.encode())
+    write_gliding_video(folder / 'video.mp4', 24)
     return folder
 
 

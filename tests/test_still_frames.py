@@ -1,6 +1,5 @@
 """Clips of one frame on their whole way: samplers, features, class activation, clip sheets, fine-tuning and its test."""
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -21,19 +20,11 @@ NUM_VIEWS = {'shuffle-and-learn': 3, 'opn': 4}
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_gliding_video):
     """Two videos of 40 and of 2 frames, 96x80 pixels: colours that glide."""
     folder = tmp_path_factory.mktemp('videos')
-    x, y = np.meshgrid(np.arange(96), np.arange(80))
     for name, length in (('long.mp4', 40), ('short.mp4', 2)):
-        with av.open(str(folder / name), 'w') as container:
-            stream = container.add_stream('libx264', rate=25, options=dict(preset='ultrafast', threads='1'))
-            stream.width, stream.height, stream.pix_fmt = 96, 80, 'yuv420p'
-            for time in range(length):
-                wave = 128 + 100 * np.sin((x + 3 * time) / 9)
-                frame = np.stack([wave, 2 * y + 20, 250 - wave], axis=-1).astype(np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
-            container.mux(stream.encode())
+        write_gliding_video(folder / name, length)
     return folder
 
 

@@ -10,7 +10,7 @@ from videossl.errors import CheckpointError
 from videossl.registry import MODELS
 
 from .families import FAMILIES, evident_family
-from .layouts import LAYOUTS, Layout
+from .layouts import LAYOUTS, Layout, stem_width
 from .reading import read_checkpoint, split_weights
 from .report import KeyReport, differing, few
 from .writing import versions, weights_sha256
@@ -126,9 +126,6 @@ def backbone_name(config: dict) -> str:
 def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], source: str | Path) -> dict:
     """The config that builds the net in a file: its depth from the number of blocks, its width from the stem."""
     config = dict(type=f'videossl.{layout.backbone}', **layout.settings)
-    if layout.read_settings is not None:
-        return {**config, **layout.read_settings(prefix, weights)}
-    config.update(layout.settings_in(lambda name: len(weights.get(prefix + layout.rename(name), ()))))
     if layout.depths:
         blocks = 0
         while prefix + layout.rename(f'stage1.{blocks}.bn1.weight') in weights:
@@ -139,10 +136,9 @@ def backbone_config(layout: Layout, prefix: str, weights: dict[str, Tensor], sou
                 f'{", ".join(map(str, layout.depths))}'
             )
         config['depth'] = layout.depths[blocks]
-    width = weights[prefix + layout.signature[0]].shape[0]
-    if width != 64:
-        config['base_channels'] = width
-    return config
+    if layout.read_settings is None:
+        return {**config, **stem_width(weights[prefix + layout.signature[0]])}
+    return {**config, **layout.read_settings(prefix, weights)}
 
 
 def _find_net(weights: dict[str, Tensor], encoder: str, prefix: str | None, source: str | Path) -> tuple[Layout, str]:

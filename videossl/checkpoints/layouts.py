@@ -39,11 +39,9 @@ class Layout:
         settings: our backbone's arguments that make it theirs.
         depths: our ``depth`` by the number of blocks in stage 1; empty where the net has one depth.
         read_settings: from a prefix and the weights of a file to further arguments of our backbone, the width included;
-            None: width and depth are read as those of the convolutional nets.
+            None: the width alone, which is that of the first layer in ``signature``.
         bn_eps: epsilon of their batch norms, where it differs from ours.
         decisive: whether only one family of files has this layout.
-        settings_in: further arguments of our backbone, from a function from our names of convolutions to the number of
-            filters in the file.
     """
 
     name: str
@@ -55,7 +53,6 @@ class Layout:
     read_settings: Callable[[str, dict[str, Tensor]], dict] | None = None
     bn_eps: float | None = None
     decisive: bool = False
-    settings_in: Callable[[Callable[[str], int]], dict] = lambda filters: {}
 
     def find_prefixes(self, weights: dict[str, Tensor]) -> list[str]:
         """The prefixes of the names of nets of this layout in a file, one for each net."""
@@ -175,10 +172,18 @@ def ctp_r2plus1d(name: str) -> str:
     return f'stem.{layer}.{rest}' if stage == 0 else f'layer{stage}.{block}.{layer}.{rest}'
 
 
-def middle_widths(filters: Callable[[str], int]) -> dict:
-    """CtP's own files: each convolution of a block has a middle width of its own. Others' have torchvision's."""
-    first, second = (filters(f'stage2.0.conv{number}.spatial.weight') for number in (1, 2))
-    return {} if first == second else dict(middle='convolution')
+def stem_width(kernel: Tensor) -> dict:
+    """The width of a convolutional net by the kernel of its stem."""
+    return {} if len(kernel) == 64 else dict(base_channels=len(kernel))
+
+
+def ctp_settings(prefix: str, weights: dict[str, Tensor]) -> dict:
+    """Widths of CtP's R(2+1)D. In CtP's own files each convolution of a block has a middle width of its own. Others' have
+    torchvision's."""
+    names = (ctp_r2plus1d(f'stage2.0.conv{number}.spatial.weight') for number in (1, 2))
+    first, second = (len(weights.get(prefix + name, ())) for name in names)
+    middle = {} if first == second else dict(middle='convolution')
+    return {**stem_width(weights[f'{prefix}stem.conv_t.weight']), **middle}
 
 
 def ctp_residual(name: str) -> str:
@@ -405,7 +410,7 @@ LAYOUTS = {
             depths=LAYERS_10_18,
             bn_eps=1e-3,
             decisive=True,
-            settings_in=middle_widths,
+            read_settings=ctp_settings,
         ),
         Layout(
             'videomae-pretrained',
