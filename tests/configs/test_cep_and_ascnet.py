@@ -1,7 +1,7 @@
 """The numbers of CEP and ASCNet in the merged configs, and auxSKD in front of them."""
 
 import pytest
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 
 R2PLUS1D, RESNET = dict(type='R2Plus1D', depth=10), dict(type='ResNet3D', depth=18)
 CEP, ASCNET = 'cep/cep_{}50e_k400-rgb.py', 'ascnet/ascnet_resnet3d-18_{}16x1x1-200e_k400-rgb.py'
@@ -104,25 +104,6 @@ def test_the_laptops_ascnet_only_watches_whether_the_video_is_found():
     # Positives are the other clip, which the teacher sees first; the query is the student's own clip.
     assert (tuple(model.student_views), tuple(model.teacher_views)) == ((0,), (1, 0))
     assert tuple(model.heads.appearance.teacher_views) == (0,)
-
-
-@pytest.mark.parametrize(
-    ('auxiliary', 'own'),
-    [
-        (f'aux_skd/aux-skd_{net}_cep-views_16x1x1-224px-20e_k400-rgb.py', CEP.format(f'{net}_16x1x1-224px-'))
-        for net in ('resnet3d-18', 'r2plus1d-10')
-    ]
-    + [(LAPTOP.format('aux-skd').replace('16x1x1', 'cep-views_16x1x1'), LAPTOP.format('cep'))],
-)
-def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
-    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
-    auxiliary, own = read(auxiliary), read(own)
-    samplers = [dict(config.train_dataloader.dataset.pipeline.sample) for config in (auxiliary, own)]
-    assert {'fps': None, **samplers[0]} == {**samplers[1], 'num_views': 2}
-    assert auxiliary.model.backbone == own.model.backbone
-    assert auxiliary.train_dataloader.dataset.pipeline.clips.get('groups') is None
-    assert clip_kinds(auxiliary) == clip_kinds(own)
-    assert auxiliary.train_dataloader.dataset.get('ann_file') == own.train_dataloader.dataset.get('ann_file')
 
 
 def test_ascnets_views_are_those_of_clip_consistency():

@@ -1,7 +1,7 @@
 """The numbers of MAS and STS in the merged configs, and auxSKD in front of them."""
 
 import pytest
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 
 NETS = {'c3d': dict(type='C3D'), 'r3d-10': dict(type='R3D', depth=10), 'r2plus1d-10': dict(type='R2Plus1D', depth=10)}
 PIXELS = dict(type='ClipDataPreprocessor', mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True)
@@ -76,24 +76,6 @@ def test_fine_tuning_is_the_auxskd_papers_at_the_pixels_of_the_pretraining(net, 
     for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'train_dataloader', 'test_dataloader'):
         assert own[key] == paper[key]
     assert own.model.backbone == paper.model.backbone
-
-
-@pytest.mark.parametrize(
-    ('auxiliary', 'own'),
-    [
-        ('aux_skd/aux-skd_c3d_mas-views_16x1x1-20e_ucf101-rgb.py', 'mas/mas_c3d_16x1x1-252e_ucf101-rgb.py'),
-        ('laptop/aux-skd_r3d-10_mas-views_16x1x1-64px-20e_videos-rgb.py',
-         'laptop/mas_r3d-10_16x1x1-64px-20e_videos-rgb.py'),
-    ],
-)  # fmt: skip
-def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
-    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
-    auxiliary, own = read(auxiliary), read(own)
-    samplers = [config.train_dataloader.dataset.pipeline.sample for config in (auxiliary, own)]
-    assert samplers[0] == {**samplers[1], 'num_views': 2}
-    assert auxiliary.model.backbone == own.model.backbone
-    assert auxiliary.model.data_preprocessor == own.model.data_preprocessor
-    assert clip_kinds(auxiliary) == clip_kinds(own)
 
 
 def test_recipes_cite_what_others_quote():

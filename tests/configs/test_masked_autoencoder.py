@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 from mmengine.optim import build_optim_wrapper
 
 from videossl.registry import MODELS
@@ -99,23 +99,6 @@ def test_fine_tuning_decays_the_rate_from_the_head_to_the_stem():
     assert rates == pytest.approx([5e-4 * 0.7 ** (12 - i) for i in range(12)])
     assert groups['backbone.stem.conv.weight']['lr'] == pytest.approx(5e-4 * 0.7**13)
     assert groups['cls_head.fc_cls.weight']['lr'] == pytest.approx(5e-4)
-
-
-@pytest.mark.parametrize(
-    ('auxiliary', 'own'),
-    [
-        ('aux_skd/aux-skd_vit-ti_masked-autoencoder-views_16x4x1-112px-20e_ucf101-rgb.py', TI_UCF101),
-        ('laptop/aux-skd_vit-ti_masked-autoencoder-views_16x1x1-64px-20e_videos-rgb.py', LAPTOP),
-    ],
-)
-def test_the_auxiliary_stage_has_two_of_the_methods_clips_in_ten_lines(auxiliary, own):
-    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
-    auxiliary, own = read(auxiliary), read(own)
-    assert auxiliary.model.backbone == own.model.backbone
-    samplers = [dict(config.train_dataloader.dataset.pipeline.sample, num_clips=2) for config in (auxiliary, own)]
-    for sampler in samplers:
-        sampler.pop('out_of_bound_opt', None)
-    assert samplers[0] == samplers[1]
 
 
 def test_the_laptops_net_has_cubes_and_cells_of_one_size():

@@ -1,17 +1,12 @@
-"""The numbers of Shuffle & Learn and OPN in the merged configs, and the auxiliary stage in front of them."""
+"""The numbers of Shuffle & Learn and OPN in the merged configs."""
 
 import pytest
-from config_reading import ROOT, read, read_recipe, steps
+from config_reading import read, read_recipe, steps
 
 METHODS = {
     'shuffle-and-learn_caffenet': 'shuffle_and_learn/shuffle-and-learn_caffenet_1x1x1-227px-134e_ucf101-rgb.py',
     'opn_caffenet': 'opn/opn_caffenet_1x1x1-80px-114e_ucf101-rgb.py',
     'opn_vggm': 'opn/opn_vggm_1x1x1-80px-114e_ucf101-rgb.py',
-}
-AUXILIARY = {
-    'shuffle-and-learn_caffenet': 'aux_skd/aux-skd_caffenet_shuffle-and-learn-views_1x1x1-227px-20e_ucf101-rgb.py',
-    'opn_caffenet': 'aux_skd/aux-skd_caffenet_opn-views_1x1x1-80px-20e_ucf101-rgb.py',
-    'opn_vggm': 'aux_skd/aux-skd_vggm_opn-views_1x1x1-80px-20e_ucf101-rgb.py',
 }
 VIDEOS, REPEATS = 9537, 10  # of UCF101, split 1
 
@@ -69,23 +64,6 @@ def test_opn_is_the_released_codes_whatever_its_net(method):
     assert (head.in_channels, head.hidden_channels, head.dropout, head.input_dropout) == (1024, 512, 0.5, 0.5)
     assert head.batch_norm and head.up_to_reversal and head.tuple_len == 4
     assert config.model.backbone.fc_channels == (1024,) and config.model.backbone.fc_size == 2
-
-
-@pytest.mark.parametrize('method', METHODS)
-def test_the_auxiliary_stage_has_the_methods_net_and_pixels_and_two_views_of_its_sampler(method):
-    text = (ROOT / AUXILIARY[method]).read_text()
-    assert len(text.splitlines()) <= 10
-    views, own = read(AUXILIARY[method]), read(METHODS[method])
-    assert views.model.backbone == own.model.backbone
-    assert views.model.data_preprocessor == own.model.data_preprocessor
-    assert views.model.necks.projection.in_channels == next(iter(own.model.heads.values())).in_channels
-    parts, own_parts = steps(views.train_dataloader.dataset.pipeline), steps(own.train_dataloader.dataset.pipeline)
-    assert parts[2] == {**own_parts[2], 'num_views': 2}
-    assert [part.get('transforms') for part in parts] == [part.get('transforms') for part in own_parts]
-    vspp = read('aux_skd/aux-skd_r2plus1d-10_16x1x1-20e_ucf101-rgb.py')
-    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks'):
-        assert views[key] == vspp[key], key
-    assert views.train_dataloader.batch_size == 30 and views.train_dataloader.sampler.repeats == 10
 
 
 @pytest.mark.parametrize('method', METHODS)

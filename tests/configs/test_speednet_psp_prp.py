@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 from mmengine.optim import build_optim_wrapper
 
 from videossl.models.backbones import TemporalGroupNorm
@@ -107,32 +107,6 @@ def test_the_classifier_of_rates_learns_ten_times_as_fast(name):
     assert {id(parameter) for parameter in faster} == {
         id(parameter) for parameter in model.heads.rate.classifier.parameters()
     }
-
-
-@pytest.mark.parametrize(
-    'method, own',
-    [
-        ('speednet', 'speednet/speednet_{net}_64x1x1-224px-200e_k400-rgb.py'),
-        ('psp', 'psp/psp_{net}_16x1x1-300e_ucf101-rgb.py'),
-        ('prp', 'prp/prp_{net}_16x1x1-300e_ucf101-rgb.py'),
-    ],
-)
-def test_the_auxiliary_stages_views_are_the_methods_own_in_ten_lines(method, own):
-    leafs = [name for name in OF_A_METHOD[method] if name.startswith('aux_skd/')]
-    assert leafs
-    for name in leafs:
-        assert len((ROOT / name).read_text().splitlines()) <= 10
-        views, pretext = read(name), read(own.format(net=name.split('_')[2]))
-        assert views.model.backbone == pretext.model.backbone
-        assert views.model.data_preprocessor == pretext.model.data_preprocessor
-        pipelines = [config.train_dataloader.dataset.pipeline for config in (views, pretext)]
-        assert pipelines[0].sample == {**pipelines[1].sample, 'num_views': 2}
-        assert transforms_of(views) == transforms_of(pretext)
-        assert pipelines[0].clips.get('groups') is None
-        assert views.train_dataloader.dataset.ann_file == pretext.train_dataloader.dataset.ann_file
-    for name in CONFIGS:
-        if name.startswith('laptop/aux') and f'{method}-views' in name:
-            assert len((ROOT / name).read_text().splitlines()) <= 10
 
 
 @pytest.mark.parametrize(

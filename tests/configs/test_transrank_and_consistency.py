@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 
 R3D, RESNET = dict(type='R3D', depth=18), dict(type='ResNet3D', depth=18)
 R2PLUS1D = dict(type='TorchvisionR2Plus1D', depth=18)
@@ -132,34 +132,6 @@ def test_videomocos_own_fine_tuning(name, net, data, classes):
     assert train.dataset.pipeline.sample.clip_len == test.dataset.pipeline.sample.clip_len == 32
     assert tuple(train.dataset.pipeline.clips.transforms.resize.scale) == (224, 224)
     assert test.dataset.pipeline.crop.crop_size == 224 and test.dataset.pipeline.sample.num_clips == 10
-
-
-@pytest.mark.parametrize(
-    ('auxiliary', 'own'),
-    [
-        ('aux_skd/aux-skd_r3d-18_transrank-views_16x1x1-20e_ucf101-rgb.py',
-         'transrank/transrank_r3d-18_16x1x1-200e_ucf101-rgb.py'),
-        ('aux_skd/aux-skd_resnet3d-18_clip-consistency-views_16x1x1-20e_k400-rgb.py', CONSISTENCY.format('')),
-        ('aux_skd/aux-skd_r3d-18_video-moco-views_32x1x1-20e_k400-rgb.py', MOCO.format('')),
-        ('aux_skd/aux-skd_torchvision-r2plus1d-18_video-moco-views_32x1x1-20e_k400-rgb.py',
-         'video_moco/video-moco_torchvision-r2plus1d-18_32x1x1-200e_k400-rgb.py'),
-        *((f'laptop/aux-skd_r3d-10_{method}-views_16x1x1-64px-20e_videos-rgb.py',
-           f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py')
-          for method in ('transrank', 'clip-consistency', 'video-moco')),
-    ],
-)  # fmt: skip
-def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
-    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
-    auxiliary, own = read(auxiliary), read(own)
-    samplers = [dict(config.train_dataloader.dataset.pipeline.sample) for config in (auxiliary, own)]
-    for sampler in samplers:  # the rotation is not for the views
-        sampler.pop('with_rotation', None)
-        sampler.pop('transformations', None)
-    assert samplers[0] == {**samplers[1], 'num_views': 2}
-    assert auxiliary.model.backbone == own.model.backbone
-    assert auxiliary.model.data_preprocessor == own.model.data_preprocessor
-    assert clip_kinds(auxiliary) == clip_kinds(own)
-    assert auxiliary.train_dataloader.dataset.get('ann_file') == own.train_dataloader.dataset.get('ann_file')
 
 
 @pytest.mark.parametrize('recipe', ['transrank_ucf101.py', 'clip-consistency_k400.py'])

@@ -1,7 +1,7 @@
 """The numbers of the video cloze procedure and of RTT in the merged configs, and auxSKD in front of both."""
 
 import pytest
-from config_reading import CONFIGS, ROOT, read, read_recipe, steps
+from config_reading import CONFIGS, read, read_recipe, steps
 
 NETS = {
     'c3d': dict(type='C3D'),
@@ -89,30 +89,6 @@ def test_rtt_is_fine_tuned_at_every_fourth_frame_and_tested_with_32_clips(net, d
     assert (train.pipeline.sample.frame_interval, train.pipeline.sample.num_clips) == (4, 1)
     assert (test.pipeline.sample.frame_interval, test.pipeline.sample.num_clips) == (4, 32)
     assert train.pipeline.clips.transforms.crop.size == test.pipeline.crop.crop_size == size
-
-
-@pytest.mark.parametrize(
-    ('auxiliary', 'own'),
-    [
-        ('aux_skd/aux-skd_c3d_rtt-views_16x1x1-20e_ucf101-rgb.py', 'rtt/rtt_c3d_16x1x1-100e_ucf101-rgb.py'),
-        ('aux_skd/aux-skd_r2plus1d-10_vcp-views_16x1x1-20e_ucf101-rgb.py', 'vcp/vcp_r2plus1d-10_16x1x1-300e_ucf101-rgb.py'),
-        *((f'laptop/aux-skd_r3d-10_{method}-views_16x1x1-64px-20e_videos-rgb.py',
-           f'laptop/{method}_r3d-10_16x1x1-64px-20e_videos-rgb.py') for method in ('rtt', 'vcp')),
-    ],
-)  # fmt: skip
-def test_the_auxiliary_stage_draws_two_views_by_the_methods_own_sampler(auxiliary, own):
-    assert len((ROOT / auxiliary).read_text().splitlines()) <= 10
-    auxiliary, own = read(auxiliary), read(own)
-    samplers = [config.train_dataloader.dataset.pipeline.sample for config in (auxiliary, own)]
-    assert samplers[0] == {**samplers[1], 'num_views': 2}
-    assert auxiliary.model.backbone == own.model.backbone
-    preprocessors = [
-        {key: value for key, value in config.model.data_preprocessor.items()} for config in (auxiliary, own)
-    ]
-    assert preprocessors[0] == preprocessors[1]
-    flips = 'shared' in own.train_dataloader.dataset.pipeline
-    kinds = [step.type for step in clip_steps(auxiliary)]
-    assert kinds == ['Resize', 'RandomCrop', *(['Flip'] if flips else [])]
 
 
 def test_recipes_cite_what_others_quote():

@@ -22,7 +22,6 @@ from videossl.apis.running.check_training import (
     check_views,
     draw_labels,
     innermost_datasets,
-    warn_of_large_bank,
     warn_of_long_clips,
     warn_of_missing_classes,
 )
@@ -314,16 +313,6 @@ def test_what_is_refused_is_what_torch_refuses(small_backbone):
 
 
 # ----------------------------------------------------------------------------------------------------------- the videos
-@pytest.mark.parametrize(('size', 'videos', 'warned'), [(10, 10, False), (11, 10, True)])
-def test_a_bank_larger_than_the_data(size, videos, warned):
-    found = []
-    warn_of_large_bank(warnings_to(found), SimpleNamespace(memory_bank=MemoryBank(size, 4)), videos)
-    assert len(found) == warned
-    if warned:
-        assert 'model.memory_bank.size=11, but there are 10 videos' in found[0]
-        assert 'Set model.memory_bank.size=10 or less' in found[0]
-
-
 def test_a_video_that_is_repeated_is_one_video():
     class Videos:
         metainfo = {}
@@ -379,10 +368,10 @@ def test_the_whole_check_finds_what_is_wrong_with_a_run(small_backbone, labelled
     )
     found = []
     runner = warnings_to(found)
-    runner.model, runner.hooks = aux_skd(small_backbone, bank_size=7), [MomentumTeacherHook(), MemoryBankHook()]
+    runner.model, runner.hooks = aux_skd(small_backbone), [MomentumTeacherHook(), MemoryBankHook()]
     runner.train_loop = SimpleNamespace(dataloader=DataLoader(dataset, 2, sampler=DrawSampler(dataset, seed=0)))
     check_training(runner)
-    assert len(found) == 1 and 'memory_bank.size=7' in found[0]
+    assert found == []
     runner.hooks.pop()
     with pytest.raises(ConfigError, match='MemoryBankHook'):
         check_training(runner)

@@ -1,5 +1,6 @@
 """The averaged teacher and the memory bank, driven by mmengine's runner and computed again in float64."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 import videossl.models.pretrainers.momentum_pretrainer as momentum_pretrainer
 from videossl.engine import LossGuardHook, MemoryBankHook, MomentumTeacherHook
-from videossl.engine.hooks.momentum_hooks import fitting_momentum
+from videossl.engine.hooks.momentum_hooks import advice_on_bank, fitting_momentum
 from videossl.errors import ConfigError
 from videossl.models import ClipDataPreprocessor, MemoryBank
 
@@ -117,15 +118,36 @@ def test_the_value_to_take_leaves_little_of_the_first_weights():
         assert 0.01 < fitting_momentum(steps) ** steps < 0.0184
 
 
-@pytest.mark.parametrize(('rows', 'told'), [(8, None), (9, 'size=2'), (100, 'size=2')])
-def test_a_bank_that_is_never_filled_is_told_with_the_size_to_take(
-    build_aux_skd, build_runner, monkeypatch, rows, told
-):
+@pytest.mark.parametrize(
+    ('rows', 'keys', 'videos', 'told'),
+    [
+        (8, 8, 8, None),
+        (8, None, 8, None),
+        (100, 99, 100, 'size=100: this run enqueues 99 embeddings, so that .* Set it to 24 or less'),
+        (2, 1, 9, 'this run enqueues 1 embeddings, .* Set it to 1 or less'),
+        (9, 9, 8, 'size=9: there are 8 videos, so that .* Set it to 8 or less'),
+        (9, None, 8, 'size=9: there are 8 videos, so that .* Set it to 8 or less'),
+        (100, 99, 10, 'this run enqueues 99 .*; there are 10 videos, .* Set it to 10 or less'),
+        (100, 20, 10, 'this run enqueues 20 .*; there are 10 videos, .* Set it to 5 or less'),
+    ],
+)
+def test_a_bank_that_is_too_large_is_told_with_one_size_that_fits(rows, keys, videos, told):
+    advice = advice_on_bank(rows, keys, videos)
+    assert advice is None if told is None else re.search(told, advice)
+    if advice is not None:
+        size = int(re.search(r'Set it to (\d+) or less', advice)[1])
+        assert advice_on_bank(size, keys, videos) is None, 'who follows it is told nothing more'
+
+
+@pytest.mark.parametrize(
+    ('rows', 'told'), [(8, None), (100, 'enqueues 8 embeddings, .* are 8 videos, .* to 2 or less')]
+)
+def test_a_run_tells_once_of_a_bank_that_is_too_large(build_aux_skd, build_runner, monkeypatch, rows, told):
     # 4 batches of 2.
     runner = build_runner(build_aux_skd(bank_size=rows), hooks=HOOKS, batch_size=2)
-    found = [line for line in warnings_of_start(runner, monkeypatch) if 'never filled' in line]
+    found = [line for line in warnings_of_start(runner, monkeypatch) if 'memory_bank' in line]
     assert len(found) == (told is not None)
-    assert all(f'{rows} rows and this run enqueues 8 ' in line and line.endswith(told) for line in found)
+    assert all(re.search(told, line) for line in found)
 
 
 # --- the start ------------------------------------------------------------------------------------------------------
@@ -425,7 +447,7 @@ def test_a_step_that_loss_scaling_skips_moves_neither_bank_nor_teacher(build_aux
     )
     model = build_aux_skd()
     hooks = [MomentumTeacherHook(momentum=0.5), MemoryBankHook()]
-    loader = SimpleNamespace(batch_size=2)
+    loader = SimpleNamespace(batch_size=2, dataset=range(100))
     runner = SimpleNamespace(
         model=model, iter=0, max_iters=100, optim_wrapper=wrapper, hooks=hooks, train_dataloader=loader
     )

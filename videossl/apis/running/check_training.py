@@ -46,7 +46,7 @@ class Draws:
 def check_training(runner: Runner) -> None:
     """Check model, hooks and data together, when all are built.
 
-    It warns of a memory bank larger than the data, of classes without a video, and of batches of one sample.
+    It warns of classes without a video, of long clips, and of batches of one sample.
 
     Raises:
         ConfigError: training cannot work, or would end with an error: no whole batch, a hook or a label that the model
@@ -67,7 +67,6 @@ def check_training(runner: Runner) -> None:
             check_memory(model, draws, loader.batch_size or 1)
             warn_of_long_clips(runner, draws)
     check_batch_norm(runner, model, loader, min((draws.num_clips for draws in drawn if draws), default=1))
-    warn_of_large_bank(runner, model, sum(len(dataset) for dataset in datasets))
     for dataset in datasets:
         warn_of_missing_classes(runner, dataset)
 
@@ -258,17 +257,6 @@ def warn_of_long_clips(runner: Runner, draws: Draws) -> None:
         runner.logger.warning(
             f'{draws.sampler}: a sample has {frames} frames (clip_len={draws.clip_len}), which take seconds to decode; in '
             'videos that are shorter frames repeat'
-        )
-
-
-def warn_of_large_bank(runner: Runner, model: nn.Module, num_videos: int) -> None:
-    """Warn of a bank larger than the data: it holds earlier embeddings of the videos of a batch."""
-    bank = getattr(model, 'memory_bank', None)
-    if bank is not None and bank.size > num_videos:
-        runner.logger.warning(
-            f'model.memory_bank.size={bank.size}, but there are {num_videos} videos: the bank holds every '
-            'video several times, also those of the batch, whose own earlier embeddings then count as '
-            f'other videos. Set model.memory_bank.size={num_videos} or less'
         )
 
 

@@ -14,7 +14,7 @@ from videossl.checks import check_share
 from videossl.errors import ConfigError
 from videossl.models.pretrainers.momentum_pretrainer import MomentumPretrainer, begins_step, missing_hooks
 from videossl.registry import HOOKS
-from videossl.wrappers import unwrap
+from videossl.wrappers import innermost_datasets, unwrap
 
 
 def moving_statistics(model: nn.Module) -> dict[str, Tensor]:
@@ -37,6 +37,32 @@ def fitting_momentum(steps: int) -> float:
     """A teacher's momentum for a run: its average reaches over a quarter of the steps, so that 2 % of its first weights are
     left at the end. The quarter is a guess."""
     return round(max(1 - 4 / steps, 0.0), 4)
+
+
+def advice_on_bank(size: int, keys: int | None, num_videos: int) -> str | None:
+    """What to say of a memory bank that is too large for a run: its reasons, and one size that fits all of them.
+
+    Args:
+        size: rows of the bank.
+        keys: embeddings that the run enqueues; None: not known.
+        num_videos: videos of the training data.
+
+    Returns:
+        The warning, or None where the bank fits.
+    """
+    reasons, fitting = [], size
+    if keys is not None and keys < size:
+        reasons.append(
+            f'this run enqueues {keys} embeddings, so that the bank is never filled and its other rows stay random'
+        )
+        fitting = max(1, keys // 4)  # written four times; a guess
+    if num_videos < size:
+        reasons.append(
+            f'there are {num_videos} videos, so that the bank holds each several times, also those of the batch, whose own '
+            'earlier embeddings then count as other videos'
+        )
+        fitting = min(fitting, num_videos)
+    return f'model.memory_bank.size={size}: {"; ".join(reasons)}. Set it to {fitting} or less' if reasons else None
 
 
 def check_hooks(model: nn.Module, hooks: Sequence[Hook]) -> None:
@@ -167,24 +193,21 @@ class MemoryBankHook(AfterStepHook):
     that iteration's own keys. With several processes all keys are gathered first, in the order of the ranks, and every
     rank's bank stays the same.
 
-    A run that never fills its bank, some of whose rows stay random, gives a warning with the size to take.
+    A bank that the run never fills, some of whose rows stay random, or that has more rows than there are videos, gives one
+    warning with the size to take.
     """
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         bank = self.model_of(runner).memory_bank
-        iterations = getattr(runner, 'max_iters', None)  # None: a loop of one's own that does not know its end
-        if runner.iter > 0 or bank is None or iterations is None:
+        if runner.iter > 0 or bank is None:
             return
-        batch_size = runner.train_dataloader.batch_size
-        if batch_size is None:  # a batch sampler of one's own
-            return
-        keys = iterations * batch_size * get_world_size()
-        if keys < bank.size:
-            runner.logger.warning(
-                f'the memory bank has {bank.size} rows and this run enqueues {keys} embeddings, so that it is never filled and '
-                f'its other rows stay random. Train longer, or set model.memory_bank.size={max(1, keys // 4)}'
-            )
+        loader, iterations = runner.train_dataloader, getattr(runner, 'max_iters', None)
+        # Unknown of a loop of one's own that does not know its end, and of a batch sampler of one's own.
+        keys = None if None in (iterations, loader.batch_size) else iterations * loader.batch_size * get_world_size()
+        advice = advice_on_bank(bank.size, keys, sum(map(len, innermost_datasets(loader.dataset))))
+        if advice is not None:
+            runner.logger.warning(advice)
 
     def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
         if taken:
