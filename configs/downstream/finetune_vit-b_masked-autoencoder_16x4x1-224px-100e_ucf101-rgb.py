@@ -1,13 +1,19 @@
-# VideoMAE's fine-tuning on UCF101 [code]: two draws of each video, 5 clips with 3 crops in the test. Not built: RandAugment,
-# random erasing, mixup, cutmix. The released net has a new layer norm behind the mean of the tokens; here the encoder's own norm
-# stands before the mean. On HMDB51 the same [guess].
+# VideoMAE's fine-tuning on UCF101 [code]: two draws of each video, in every batch mixup or cutmix, random erasing, 5 clips with 3
+# crops in the test. Not built: RandAugment. The released net has a new layer norm behind the mean of the tokens; here the
+# encoder's own norm stands before the mean. On HMDB51 the same [guess].
 _base_ = [
     '../_base_/models/recognizer.py',
     '../_base_/datasets/classification.py',
     '../_base_/schedules/adamw_100e_layer_decay.py',
     '../_base_/default_runtime.py',
 ]
+__mixing = [
+    dict(type='MixupBlending', alpha=0.8, num_classes=101),
+    dict(type='CutmixBlending', alpha=1.0, num_classes=101),
+]
+__noise = dict(mode='rand', fill_color=(123.675, 116.28, 103.53), fill_std=(58.395, 57.12, 57.375))
 model = dict(
+    data_preprocessor=dict(blending=dict(type='RandomBatchAugment', augments=__mixing)),
     backbone=dict(_delete_=True, type='ViT', num_heads=12, drop_path=0.2),
     cls_head=dict(in_channels=768, dropout_ratio=0.5, label_smooth_eps=0.1, init_std=2e-5),
 )
@@ -17,6 +23,7 @@ __transforms = dict(
     crop=dict(type='RandomResizedCrop', area_range=(0.08, 1.0), aspect_ratio_range=(3 / 4, 4 / 3)),
     resize=dict(type='Resize', scale=(224, 224), keep_ratio=False),
     flip=dict(type='Flip', flip_ratio=0.5),
+    erase=dict(type='RandomErasing', erase_prob=0.25, **__noise),
 )
 __train = dict(**_base_.ucf101.train, pipeline=dict(sample=__sample, clips=dict(transforms=__transforms)))
 train_dataloader = dict(batch_size=32, drop_last=True, sampler=dict(repeats=2), dataset=__train)

@@ -77,6 +77,12 @@ def test_backbones_of_ours_and_mmaction2_are_built_without_their_pretrained_weig
     assert next(net.parameters()).numel() and not getattr(net, 'pretrained', None)
 
 
+def test_a_preprocessor_that_mixes_clips_is_built():
+    mixing = dict(type='RandomBatchAugment', augments=[dict(type='MixupBlending', num_classes=3)])
+    part = build_part(dict(type='ClipDataPreprocessor', blending=mixing), 'the test')
+    assert part.blending.num_classes == 3
+
+
 def test_parts_that_the_user_has_registered_are_built():
     @MODELS.register_module(name='NetOfAUser')
     class Net(R3D):

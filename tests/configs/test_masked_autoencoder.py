@@ -1,11 +1,13 @@
 """The numbers of the masked autoencoder in the merged configs, from pretraining to the recipe."""
 
+import numpy as np
 import pytest
 import torch
 from config_reading import CONFIGS, read, read_recipe, steps
+from mmaction.structures import ActionDataSample
 from mmengine.optim import build_optim_wrapper
 
-from videossl.registry import MODELS
+from videossl.registry import MODELS, TRANSFORMS
 
 PRETEXT = 'masked_autoencoder/masked-autoencoder_{}-rgb.py'
 B_K400, S_K400, B_UCF101, TI_UCF101 = (
@@ -91,6 +93,41 @@ def test_fine_tuning_has_the_released_codes_numbers(net, heads, size, data, clas
     assert train.dataset.pipeline.clips.transforms.resize.scale == (size, size)
     assert (test.dataset.pipeline.sample.num_clips, test.dataset.pipeline.sample.frame_interval) == (5, 4)
     assert test.dataset.pipeline.crop == dict(type='ThreeCrop', crop_size=size)
+    mixing = config.model.data_preprocessor.blending
+    assert mixing.type == 'RandomBatchAugment' and 'probs' not in mixing, 'mixup or cutmix, evenly, in every batch'
+    assert [(augment.type, augment.alpha, augment.num_classes) for augment in mixing.augments] == [
+        ('MixupBlending', 0.8, classes),
+        ('CutmixBlending', 1.0, classes),
+    ]
+    erase = train.dataset.pipeline.clips.transforms.erase
+    assert (erase.type, erase.erase_prob, erase.mode) == ('RandomErasing', 0.25, 'rand')
+    assert tuple(erase.fill_color) == (123.675, 116.28, 103.53) and tuple(erase.fill_std) == (58.395, 57.12, 57.375)
+
+
+def test_a_step_of_fine_tuning_mixes_clips_and_labels_and_erases_a_rectangle_of_noise():
+    config = read('downstream/finetune_vit-ti_masked-autoencoder_16x4x1-112px-100e_hmdb51-rgb.py').copy()
+    config.model.backbone.update(base_channels=4, depth=4)
+    config.model.cls_head.update(in_channels=12)
+    model = MODELS.build(config.model)
+    erase = TRANSFORMS.build(dict(config.train_dataloader.dataset.pipeline.clips.transforms.erase, erase_prob=1.0))
+    frames = erase(dict(imgs=[np.zeros((112, 112, 3), np.uint8) for _ in range(16)]))['imgs']
+    erased = [np.argwhere(frame.any(2)) for frame in frames]
+    assert all((pixels.min(0) == erased[0].min(0)).all() for pixels in erased[1:]), 'one rectangle for all frames'
+    assert not np.array_equal(frames[0], frames[1])
+    clips = torch.stack([torch.full((1, 3, 16, 32, 32), value, dtype=torch.uint8) for value in (0, 255)])
+    for seed in range(4):
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        samples = [ActionDataSample().set_gt_label(label) for label in (3, 50)]
+        data = model.data_preprocessor(dict(inputs=clips, data_samples=samples), training=True)
+        white = model.data_preprocessor.pixels_of(data['inputs']).mean((1, 2, 3, 4, 5))
+        for sample, share in zip(data['data_samples'], white):
+            assert sample.gt_label.shape == (51,) and sample.gt_label.sum() == pytest.approx(1)
+            assert sample.gt_label[50] == pytest.approx(share.item(), abs=1e-3), 'the share of its clip'
+        model(**data, mode='loss')['loss_cls'].backward()
+        assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+    tested = model.data_preprocessor(dict(inputs=clips, data_samples=[ActionDataSample().set_gt_label(3)] * 2))
+    assert tested['data_samples'][0].gt_label.tolist() == [3]
 
 
 def test_fine_tuning_decays_the_rate_from_the_head_to_the_stem():

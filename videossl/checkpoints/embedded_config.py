@@ -30,7 +30,7 @@ PACKAGES = ('videossl', 'mmaction', 'mmcv', 'mmengine', 'torch')
 PARTS = (
     *('videossl.models.backbones', 'videossl.models.data_preprocessor', 'mmaction.models.backbones'),
     *('mmaction.models.common', 'mmaction.models.data_preprocessors', 'mmcv.cnn', 'mmcv.ops', 'torch.nn.modules'),
-    'mmengine.model.base_model.data_preprocessor',
+    *('mmengine.model.base_model.data_preprocessor', 'mmaction.models.utils.blending_utils'),
     'mmengine.utils.dl_utils.parrots_wrapper',  # batch norm
 )
 

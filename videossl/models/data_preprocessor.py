@@ -28,6 +28,9 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         random_size: ``(low, high)``: in training every batch is resized (bilinear) to squares of one random side from ``low``
             to ``high - 1`` pixels, drawn by torch's generator of the CPU. Each process draws its own (SpeedNet).
         non_blocking: do not wait for the copy to the device (with pinned memory).
+        blending: mixes the clips of a batch and their labels in training, for recognisers: ``MixupBlending``,
+            ``CutmixBlending`` or ``RandomBatchAugment`` of mmaction2, whose ``num_classes`` is that of the head. The training's
+            log then has no accuracy.
 
     Shapes:
         in: a list of B uint8 tensors [V, 3, T, H, W], or one tensor [B, V, 3, T, H, W].
@@ -41,6 +44,7 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         to_bgr: bool = False,
         random_size: tuple[int, int] | None = None,
         non_blocking: bool = True,
+        blending: dict | None = None,
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         if len(mean) != 3 or len(std) != 3:
@@ -56,6 +60,8 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
         self.to_bgr = to_bgr
         self.random_size = random_size
+        with torch.device('cpu'):  # also where a net is built without memory: its distributions need their numbers
+            self.blending: Any = None if blending is None else MODELS.build(blending)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise a batch; see the class for the shapes."""
@@ -75,7 +81,10 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             side = int(torch.randint(*self.random_size, ()))
             frames = F.interpolate(inputs.flatten(0, 2), (side, side), mode='bilinear', align_corners=False)
             inputs = frames.unflatten(0, inputs.shape[:3])
-        return dict(inputs=inputs, data_samples=self._move_samples(data.get('data_samples')))
+        samples = self._move_samples(data.get('data_samples'))
+        if training and self.blending is not None:
+            inputs, samples = self.blending(inputs, samples)
+        return dict(inputs=inputs, data_samples=samples)
 
     def pixels_of(self, inputs: Tensor) -> Tensor:
         """The pixels in 0..1 of normalised clips [B, V, 3, T, H, W], in the channels' order of these."""
