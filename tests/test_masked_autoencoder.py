@@ -77,12 +77,16 @@ def test_sizes_that_do_not_fit_are_errors_of_the_first_batch_that_name_the_key(f
         model(**model.data_preprocessor({key: [value] for key, value in sample.items()}), mode='loss')
 
 
-def test_a_clip_sheet_shows_the_clip_and_leaves_out_the_numbers_of_the_cells(folder):
+def test_a_clip_sheet_shows_the_mask_and_leaves_out_the_numbers_of_the_cells(folder):
     config = laptop()
     dataset = dataset_of(config, folder)
     sheet = ClipSample.from_packed(dataset[Draw(0, 0, 7)])
     figure = draw_clip_sheet(sheet, sampling_of(dataset.pipeline.transforms, config.model))
     assert 'cells' not in figure.get_suptitle()
+    (axes,) = [axes for axes in figure.axes if axes.get_label() == 'view 0']
+    assert axes.get_title(loc='left') == 'view 1: 48 of 64 cells are masked (pale)'
+    shown = np.asarray(axes.images[0].get_array())
+    assert (shown >= 204).all(axis=-1).mean() > 0.7
 
 
 def test_features_are_those_of_whole_clips_of_any_size(folder):

@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from videossl.datasets import SampleClipOrder, SamplePace, SampleSegmentPace
+from videossl.datasets import ClipLabeller, SampleClipOrder, SamplePace, SampleSegmentPace
 from videossl.visualization import Sampling, clip_labels
 from videossl.visualization.clip_labels import frame_ranges
 
@@ -42,6 +42,29 @@ def test_the_frames_that_are_altered_are_the_samplers_affair():
     labels = dict(gt_speed=[1], gt_segment=[2])
     assert np.flatnonzero(Sampling(SampleSegmentPace()).altered_positions(labels, 0, 16)).tolist() == [8, 9, 10, 11]
     assert not Sampling().altered_positions(labels, 0, 16).any()
+
+
+def test_transforms_behind_the_sampler_add_a_line_each_and_mark_what_they_name():
+    class OfFrames(ClipLabeller):
+        def transform(self, results):
+            return results
+
+        def describe_clip(self, labels, view):
+            return f'frame {labels["gt_frame"][view]} is the brightest'
+
+        def named_positions(self, labels, view, clip_len):
+            return np.arange(clip_len) == labels['gt_frame'][view]
+
+        def draw(self, frames, labels, view):
+            return frames + 1
+
+    labels = dict(gt_speed=[0, 1], gt_frame=[3, 2])
+    sampling = Sampling(SamplePace(clip_len=4), labellers=(OfFrames(),))
+    assert sampling.describe_view(labels, 0) == 'view 1: natural speed\nframe 3 is the brightest'
+    assert sampling.marked_positions(labels, 0, 4).tolist() == [False, False, False, True]
+    assert sampling.marked_positions(labels, 1, 4).all(), 'as the sampler says'
+    assert not sampling.altered_positions(labels, 0, 4).any()
+    assert sampling.draw(np.zeros(3), labels, 0).tolist() == [1, 1, 1]
 
 
 def test_a_stretch_ends_where_the_clip_leaps_back():

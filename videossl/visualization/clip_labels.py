@@ -1,4 +1,4 @@
-"""The labels of a sample, in the words of the sampler that wrote them."""
+"""The labels of a sample, in the words of the sampler and the other transforms that wrote them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,24 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from videossl.datasets import ClipSampler
+from videossl.datasets import ClipLabeller, ClipSampler
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """The sampler of a sample and the roles of its views.
+    """What has labelled a sample, and the roles of its views.
 
     Args:
         sampler: says what the labels mean; None: not a :class:`~videossl.datasets.ClipSampler`, labels are shown as numbers.
         roles: what each view is for, e.g. ``('student', 'teacher')``; views beyond them have no role.
+        labellers: the transforms behind the sampler that label clips, too.
     """
 
     sampler: ClipSampler | None = None
     roles: Sequence[str] = ()
+    labellers: Sequence[ClipLabeller] = ()
 
     def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
-        """The labels of one clip in words; empty without labels."""
-        return '' if self.sampler is None else self.sampler.describe_clip(labels, view)
+        """The labels of one clip in words; empty without labels. Those of each transform behind the sampler begin a line."""
+        words = '' if self.sampler is None else self.sampler.describe_clip(labels, view)
+        return '\n'.join(
+            part for part in (words, *(labeller.describe_clip(labels, view) for labeller in self.labellers)) if part
+        )
+
+    def draw(self, frames: np.ndarray, labels: Mapping[str, Any], view: int) -> np.ndarray:
+        """The frames of a clip, uint8 RGB [T, H, W, 3], as the transforms behind the sampler mark them."""
+        for labeller in self.labellers:
+            frames = labeller.draw(frames, labels, view)
+        return frames
 
     def describe_sample(self, labels: Mapping[str, Any]) -> str:
         """The labels of the sample as a whole in words: its action class and pretext labels; empty without labels.
@@ -59,6 +70,13 @@ class Sampling:
     def altered_positions(self, labels: Mapping[str, Any], view: int, clip_len: int) -> np.ndarray:
         """Which frames of a view the pretext task has altered, bool [clip_len]."""
         return np.zeros(clip_len, bool) if self.sampler is None else self.sampler.altered_positions(labels, view)
+
+    def marked_positions(self, labels: Mapping[str, Any], view: int, clip_len: int) -> np.ndarray:
+        """Which frames of a view are altered, or named by a label of a transform behind the sampler, bool [clip_len]."""
+        marked = self.altered_positions(labels, view, clip_len)
+        for labeller in self.labellers:
+            marked = marked | labeller.named_positions(labels, view, clip_len)
+        return marked
 
 
 def frame_ranges(frames: Sequence[int], chosen: Sequence[bool] | np.ndarray) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.registry import DefaultScope
 
-from videossl.datasets import ClipSampler
+from videossl.datasets import ClipLabeller, ClipSampler
 from videossl.datasets.pipelines import Pipeline, build_pipeline, pipeline_steps
 from videossl.registry import TRANSFORMS
 
@@ -18,6 +18,7 @@ from .figures import new_figure, show_frames
 
 ALTERED_COLOR = '#ff9900'  # of frames that the pretext task alters: shading in the time line, frame of a thumbnail
 FRAMES_IN_A_ROW = 16
+TITLE_LINE = 0.15  # inches
 FEWEST_COLUMNS = 8  # a row of fewer frames is as high as one of so many
 VIEW_COLORS = ('#1f4e9c', '#a01f5f', '#1f7a3a', '#5b3fa8', '#6b5a10')
 
@@ -78,14 +79,17 @@ class ClipSample:
 def sampling_of(pipeline: Pipeline, model: dict | None = None) -> Sampling:
     """The sampler of a pipeline (built, or a config of ours), and the views' roles, from the model's config.
 
-    A view's role is read from the model's ``student_views`` and ``teacher_views``.
+    A view's role is read from the model's ``student_views`` and ``teacher_views``. Of a pipeline that is built, transforms behind
+    the sampler explain their labels, too.
     """
     roles: dict[int, str] = {}
     if model and str(model.get('type', '')).endswith('MomentumPretrainer'):
         roles = {view: 'student' for view in model.get('student_views', (0,))}
         roles |= {view: 'teacher' for view in model.get('teacher_views', (1,)) if view not in roles}
     return Sampling(
-        sampler_of(pipeline), tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else ()
+        sampler_of(pipeline),
+        tuple(roles.get(view, 'not used') for view in range(max(roles) + 1)) if roles else (),
+        tuple(step for step in pipeline_steps(pipeline) if isinstance(step, ClipLabeller)),
     )
 
 
@@ -162,7 +166,8 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     columns = min(max(clip_len, FEWEST_COLUMNS), FRAMES_IN_A_ROW)
     sheet_width = 0.8 * max(columns, 10)  # inches
     row_height = sheet_width / columns * height / width + 0.42
-    heights = [0.35 + 0.32 * num_views] + [row_height] * len(rows)
+    titles = [sampling.describe_view(sample.labels, view) if start == 0 else '' for view, start in rows]
+    heights = [0.35 + 0.32 * num_views] + [row_height + TITLE_LINE * text.count('\n') for text in titles]
     figure = new_figure(sheet_width, sum(heights) + 0.7)
     lines = [
         title,
@@ -174,15 +179,14 @@ def draw_clip_sheet(sample: ClipSample, sampling: Sampling = Sampling(), title: 
     draw_timeline(figure.add_subplot(grid[0], label='timeline'), sample, sampling)
     for number, (view, start) in enumerate(rows, 1):
         part = slice(start, start + FRAMES_IN_A_ROW)
-        frames = sample.clips[view, part]
-        picture = thumbnail_row(frames, sampling.altered_positions(sample.labels, view, clip_len)[part])
+        frames = sampling.draw(sample.clips[view], sample.labels, view)[part]
+        picture = thumbnail_row(frames, sampling.marked_positions(sample.labels, view, clip_len)[part])
         missing = columns * picture.shape[1] // len(frames) - picture.shape[1]
         picture = np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
         axes = figure.add_subplot(grid[number], label=f'view {view}')
         show_frames(axes, picture, columns, sample.frame_inds[view, part])
         if start == 0:
-            text, color = sampling.describe_view(sample.labels, view), VIEW_COLORS[view % len(VIEW_COLORS)]
-            axes.set_title(text, fontsize=9, loc='left', color=color)
+            axes.set_title(titles[number - 1], fontsize=9, loc='left', color=VIEW_COLORS[view % len(VIEW_COLORS)])
     return figure
 
 

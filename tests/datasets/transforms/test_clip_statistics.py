@@ -296,3 +296,42 @@ def test_a_senseless_argument_is_refused_by_name(config, named):
 def test_clips_of_one_frame_are_refused():
     with pytest.raises(ConfigError, match=r'sample\.clip_len'):
         MotionStatistics()(sample_of([moving_square((0, 0), frames=1)]))
+
+
+# ------------------------------------------------------------------------------------------------------------ clip sheets
+def test_motion_is_told_in_words_and_the_cells_are_outlined():
+    transform = MotionStatistics()
+    # For each pattern: block and direction of the flow to the right, of the flow down; then the frames.
+    labels = {transform.label: np.array([[6, 1, 16, 2, 2, 3, 4, 4, 3, 5, 8, 6, 2, 4]])}
+    assert transform.describe_clip(labels, 0).split('; ') == [
+        'flow across (orange) changes most in cell 6, ring 2, triangle 3, in the cell rightwards, after frame 2',
+        'flow down (blue) changes most in cell 16, ring 4, triangle 8, in the cell down and rightwards, after frame 4',
+    ]
+    assert transform.named_positions(labels, 0, 5).tolist() == [False, True, False, True, False]
+    frames = np.zeros((5, 32, 32, 3), np.uint8)
+    shown = transform.draw(frames, labels, 0)
+    assert not frames.any() and (shown == shown[0]).all()
+    edges = np.zeros((8, 8), bool)
+    edges[[0, -1]] = edges[:, [0, -1]] = True
+    orange, blue = ((shown[0] == colour).all(axis=2) for colour in ((255, 153, 0), (0, 120, 255)))
+    assert np.array_equal(orange[8:16, 8:16], edges) and np.array_equal(blue[24:, 24:], edges)
+    assert (orange.sum(), blue.sum(), shown[0].any(axis=2).sum()) == (28, 28, 56)
+
+
+def test_a_clip_without_motion_is_shown_as_it_is():
+    transform, frames = MotionStatistics(), np.zeros((4, 16, 16, 3), np.uint8)
+    labels = {transform.label: np.full((1, 14), -100)}
+    assert transform.describe_clip(labels, 0) == '' and not transform.named_positions(labels, 0, 4).any()
+    assert not transform.draw(frames, labels, 0).any()
+
+
+def test_colours_are_told_in_words():
+    transform = AppearanceStatistics()
+    changing = [6, 4, 1, 5, 2, 4, 4, 5, 3, 4, 8, 5]  # for each pattern: most and its colour, least and its colour
+    labels = {transform.label: np.array([[*changing, 7], [*[-100] * 12, 1]])}
+    assert transform.describe_clip(labels, 0).split('; ') == [
+        'colours change most in cell 6, ring 2, triangle 3 (the cell is white)',
+        'colours change least in cell 1, ring 4, triangle 8 (the cell is black)',
+        'mostly red',
+    ]
+    assert transform.describe_clip(labels, 1) == 'mostly blue'

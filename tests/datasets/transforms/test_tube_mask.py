@@ -67,3 +67,18 @@ def test_a_draw_has_its_mask_by_seed_and_position_wherever_it_is_made():
 def test_masks_that_cannot_be_drawn_are_refused_by_name(arguments, size, message):
     with pytest.raises(ConfigError, match=message):
         drawn(*size, **arguments)
+
+
+def test_a_clip_sheet_shows_which_cells_are_masked():
+    labels = dict(gt_visible_cells=np.array([[0, 1, 2, 3], [0, 2, 4, 5]]), gt_masked_cells=np.array([[4, 5], [1, 3]]))
+    frames = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8)
+    transform, before = DrawTubeMask(), frames.copy()
+    assert transform.describe_clip(labels, 1) == '2 of 6 cells are masked (pale)'
+    shown = transform.draw(frames, labels, 1)
+    assert np.array_equal(frames, before) and shown.dtype == np.uint8
+    for cell in range(6):
+        place = np.s_[:, cell // 3 * 16 : cell // 3 * 16 + 16, cell % 3 * 16 : cell % 3 * 16 + 16]
+        if cell in (1, 3):
+            assert shown[place].min() >= 204 and (shown[place] >= frames[place]).all()
+        else:
+            assert np.array_equal(shown[place], frames[place])

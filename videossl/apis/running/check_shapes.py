@@ -1,4 +1,4 @@
-"""Checks of what comes into the layers of a model, in the first iteration: its width is only known then."""
+"""Checks of what comes into the layers of a model in its first pass: its width is only known then."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,12 @@ def check_first_shapes(runner: Runner, config: Config) -> None:
         config: the config; it tells which part has ``in_channels``.
     """
     is_compiled = any(isinstance(hook, CompileHook) for hook in runner.hooks)
-    for name, module in unwrap(runner.model).named_modules():
+    watch_first_shapes(unwrap(runner.model), config, is_compiled)
+
+
+def watch_first_shapes(model: nn.Module, config: Config, is_compiled: bool = False) -> None:
+    """As :func:`check_first_shapes`, for a model."""
+    for name, module in model.named_modules():
         kinds = (
             (nn.Linear, _BatchNorm) if 'backbone' in name or 'teacher' in name else (nn.Linear, _BatchNorm, nn.Conv3d)
         )

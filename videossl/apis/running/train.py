@@ -28,6 +28,7 @@ from .launch import (
     point_at_validation,
     refuse_missing_list,
 )
+from .rehearsal import rehearse
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -116,6 +117,7 @@ def main(argv: list[str] | None = None) -> None:
             remember_command(config.work_dir, 'tools/train.py', sys.argv[1:] if argv is None else argv)
         runner = build_runner(config)
         check_training(runner)
+        rehearse(runner, config)
         check_first_shapes(runner, config)
         runner.train()
 

@@ -3,6 +3,7 @@
 from videossl.datasets.readers import VideoReadError
 from videossl.datasets.readers.opening import VideoReaderInit
 
+from .base import ClipLabeller
 from .clip_order import SampleClipOrder
 from .clip_sampler import ClipLabel, ClipSampler, draw_consecutive
 from .clip_statistics import AppearanceStatistics, MotionStatistics
@@ -31,6 +32,7 @@ __all__ = [
     'ApplyClozeOperation',
     'ChannelSplit',
     'ClipLabel',
+    'ClipLabeller',
     'ClipSampler',
     'DecodeClips',
     'DrawTubeMask',

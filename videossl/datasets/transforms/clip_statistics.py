@@ -8,7 +8,7 @@ code. The labels are those of the code.
 
 import functools
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,15 @@ from videossl.checks import check_choice
 from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
-from .base import Transform
+from .base import ClipLabeller
 from .clip_sampler import IGNORED_LABEL
 
 NUM_ORIENTATIONS = 8
 NUM_BINS = 256
+BLOCKS = ('cell', 'ring', 'triangle')  # of the three patterns
+# Directions and colours by their labels, counted from 0.
+DIRECTIONS = ('right', 'down and right', 'down', 'down and left', 'left', 'up and left', 'up', 'up and right')
+COLOURS = ('blue', 'cyan', 'magenta', 'white', 'black', 'green', 'red', 'yellow')
 PRESETS = dict(
     ultrafast=cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     fast=cv2.DISOPTICAL_FLOW_PRESET_FAST,
@@ -212,7 +216,7 @@ def dominant_colour(pixels: np.ndarray, dominant: str = 'octant') -> int:
             noise changes.
 
     Returns:
-        0 blue, 1 cyan, 2 magenta, 3 white, 4 black, 5 green, 6 red, 7 yellow.
+        The index into ``COLOURS``: 0 blue, 1 cyan, 2 magenta, 3 white, 4 black, 5 green, 6 red, 7 yellow.
     """
     if dominant == 'colour':
         codes, counts = np.unique(pixels[:, ::-1].astype(np.int64) @ (1 << 16, 1 << 8, 1), return_counts=True)
@@ -245,7 +249,20 @@ def appearance_labels(frames: np.ndarray, dominant: str = 'octant') -> np.ndarra
     return np.array([*labels, dominant_colour(frames.reshape(-1, 3), dominant) + 1])
 
 
-class ClipStatistics(Transform):
+def outlined(frames: np.ndarray, block: int, colour: tuple[int, int, int]) -> np.ndarray:
+    """Frames [T, H, W, 3] with a cell, counted from 0, outlined in a colour."""
+    cells = frame_patterns(*frames.shape[1:3])[0].blocks.reshape(frames.shape[1:3])
+    inside = (cells == block).astype(np.uint8)
+    edge = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
+    return np.where(edge[:, :, None] > 0, np.array(colour, np.uint8), frames)
+
+
+def blocks_in_words(labels: Sequence[int]) -> str:
+    """The blocks of the three patterns, counted from 1."""
+    return ', '.join(f'{kind} {label}' for kind, label in zip(BLOCKS, labels))
+
+
+class ClipStatistics(ClipLabeller):
     """Base of the transforms that label each clip of a sample by its own pixels."""
 
     label: str
@@ -296,6 +313,30 @@ class MotionStatistics(ClipStatistics):
         self.preset = preset
         self.least_motion = least_motion
 
+    def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
+        return '; '.join(
+            f'flow {axis} ({colour}) changes most in {blocks_in_words(own[:-1:2])}, in the cell {DIRECTIONS[own[1] - 1]}wards, '
+            f'after frame {own[-1]}'
+            for axis, own, colour in zip(('across', 'down'), self._by_component(labels, view), ('orange', 'blue'))
+            if own[-1] != IGNORED_LABEL
+        )
+
+    def named_positions(self, labels: Mapping[str, Any], view: int, clip_len: int) -> np.ndarray:
+        frames = [own[-1] for own in self._by_component(labels, view)]
+        return np.isin(np.arange(1, clip_len + 1), frames)
+
+    def draw(self, frames: np.ndarray, labels: Mapping[str, Any], view: int) -> np.ndarray:
+        """The cell where the flow to the right changes most is outlined in orange, that of the flow down in blue."""
+        for own, colour in zip(self._by_component(labels, view), ((255, 153, 0), (0, 120, 255))):
+            frames = outlined(frames, own[0] - 1, colour)  # -100 is no cell
+        return frames
+
+    def _by_component(self, labels: Mapping[str, Any], view: int) -> list[list[int]]:
+        """The labels of the flow to the right, then of the flow down: block and direction for each pattern, then the frame."""
+        own = np.asarray(labels[self.label][view])
+        blocks = own[:-2].reshape(len(BLOCKS), 2, 2)
+        return [[*blocks[:, component].reshape(-1).tolist(), int(own[-2 + component])] for component in (0, 1)]
+
     def statistics(self, frames: np.ndarray) -> np.ndarray:
         if len(frames) < self.least_clip_len:
             raise ConfigError(
@@ -326,6 +367,15 @@ class AppearanceStatistics(ClipStatistics):
     def __init__(self, dominant: str = 'octant') -> None:
         check_choice('AppearanceStatistics: dominant', dominant, ('octant', 'colour'))
         self.dominant = dominant
+
+    def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
+        own = np.asarray(labels[self.label][view]).tolist()
+        words = [
+            f'colours change {how} in {blocks_in_words(own[first:-1:4])} (the cell is {COLOURS[own[first + 1] - 1]})'
+            for how, first in (('most', 0), ('least', 2))
+            if own[first] != IGNORED_LABEL
+        ]
+        return '; '.join([*words, f'mostly {COLOURS[own[-1] - 1]}'])
 
     def statistics(self, frames: np.ndarray) -> np.ndarray:
         return appearance_labels(frames, self.dominant)

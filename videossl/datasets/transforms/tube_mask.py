@@ -4,17 +4,20 @@ Source: Zhan Tong, Yibing Song, Jue Wang, Limin Wang, "VideoMAE: Masked Autoenco
 Self-Supervised Video Pre-Training", 2022, and its released code.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from videossl.checks import check_integer, check_share
 from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
-from .base import Transform
+from .base import ClipLabeller
 
 
 @TRANSFORMS.register_module()
-class DrawTubeMask(Transform):
+class DrawTubeMask(ClipLabeller):
     """Draws which cells of the frames are masked, uniformly, for each clip anew and for all its frames at once.
 
     Frames are divided into cells of ``patch_size`` x ``patch_size`` pixels, numbered row after row from 0. Of C cells
@@ -60,6 +63,19 @@ class DrawTubeMask(Transform):
         results['gt_masked_cells'] = np.sort(orders[:, :masked], axis=1)
         results['gt_visible_cells'] = np.sort(orders[:, masked:], axis=1)
         return results
+
+    def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
+        masked, visible = (len(labels[f'gt_{part}_cells'][view]) for part in ('masked', 'visible'))
+        return f'{masked} of {masked + visible} cells are masked (pale)'
+
+    def draw(self, frames: np.ndarray, labels: Mapping[str, Any], view: int) -> np.ndarray:
+        """The masked cells become pale."""
+        rows, columns = (side // self.patch_size for side in frames.shape[1:3])
+        masked = np.zeros(rows * columns, dtype=bool)
+        masked[np.asarray(labels['gt_masked_cells'][view])] = True
+        pixels = masked.reshape(rows, columns).repeat(self.patch_size, axis=0).repeat(self.patch_size, axis=1)
+        pale = 255 - (255 - frames) // 5
+        return np.where(pixels[:, :, None], pale, frames)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(patch_size={self.patch_size}, ratio={self.ratio})'
