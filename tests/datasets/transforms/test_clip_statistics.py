@@ -303,7 +303,7 @@ def test_motion_is_told_in_words_and_the_cells_are_outlined():
     transform = MotionStatistics()
     # For each pattern: block and direction of the flow to the right, of the flow down; then the frames.
     labels = {transform.label: np.array([[6, 1, 16, 2, 2, 3, 4, 4, 3, 5, 8, 6, 2, 4]])}
-    assert transform.describe_clip(labels, 0).split('; ') == [
+    assert transform.describe_clip(labels, 0).splitlines() == [
         'flow across (orange) changes most in cell 6, ring 2, triangle 3, in the cell rightwards, after frame 2',
         'flow down (blue) changes most in cell 16, ring 4, triangle 8, in the cell down and rightwards, after frame 4',
     ]
@@ -311,11 +311,15 @@ def test_motion_is_told_in_words_and_the_cells_are_outlined():
     frames = np.zeros((5, 32, 32, 3), np.uint8)
     shown = transform.draw(frames, labels, 0)
     assert not frames.any() and (shown == shown[0]).all()
-    edges = np.zeros((8, 8), bool)
-    edges[[0, -1]] = edges[:, [0, -1]] = True
     orange, blue = ((shown[0] == colour).all(axis=2) for colour in ((255, 153, 0), (0, 120, 255)))
-    assert np.array_equal(orange[8:16, 8:16], edges) and np.array_equal(blue[24:, 24:], edges)
-    assert (orange.sum(), blue.sum(), shown[0].any(axis=2).sum()) == (28, 28, 56)
+    edges = np.ones((8, 8), bool)
+    edges[1:-1, 1:-1] = False
+    assert np.array_equal(orange[8:16, 8:16], edges)
+    within = np.zeros((8, 8), bool)
+    within[1:-1, 1:-1] = True
+    within[2:-2, 2:-2] = False
+    assert np.array_equal(blue[24:, 24:], within), 'inside, where both are in one cell'
+    assert (orange.sum(), blue.sum(), shown[0].any(axis=2).sum()) == (28, 20, 48)
 
 
 def test_a_clip_without_motion_is_shown_as_it_is():

@@ -249,12 +249,14 @@ def appearance_labels(frames: np.ndarray, dominant: str = 'octant') -> np.ndarra
     return np.array([*labels, dominant_colour(frames.reshape(-1, 3), dominant) + 1])
 
 
-def outlined(frames: np.ndarray, block: int, colour: tuple[int, int, int]) -> np.ndarray:
-    """Frames [T, H, W, 3] with a cell, counted from 0, outlined in a colour."""
+def outlined(frames: np.ndarray, block: int, colour: tuple[int, int, int], inset: int) -> np.ndarray:
+    """Frames [T, H, W, 3] with a cell, counted from 0, outlined in a colour, so many pixels within its edge."""
     cells = frame_patterns(*frames.shape[1:3])[0].blocks.reshape(frames.shape[1:3])
     inside = (cells == block).astype(np.uint8)
-    edge = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)
-    return np.where(edge[:, :, None] > 0, np.array(colour, np.uint8), frames)
+    outer, inner = (
+        cv2.erode(inside, np.ones((3, 3), np.uint8), iterations=number, borderValue=0) for number in (inset, inset + 1)
+    )
+    return np.where((outer > inner)[:, :, None], np.array(colour, np.uint8), frames)
 
 
 def blocks_in_words(labels: Sequence[int]) -> str:
@@ -314,7 +316,7 @@ class MotionStatistics(ClipStatistics):
         self.least_motion = least_motion
 
     def describe_clip(self, labels: Mapping[str, Any], view: int) -> str:
-        return '; '.join(
+        return '\n'.join(
             f'flow {axis} ({colour}) changes most in {blocks_in_words(own[:-1:2])}, in the cell {DIRECTIONS[own[1] - 1]}wards, '
             f'after frame {own[-1]}'
             for axis, own, colour in zip(('across', 'down'), self._by_component(labels, view), ('orange', 'blue'))
@@ -326,9 +328,9 @@ class MotionStatistics(ClipStatistics):
         return np.isin(np.arange(1, clip_len + 1), frames)
 
     def draw(self, frames: np.ndarray, labels: Mapping[str, Any], view: int) -> np.ndarray:
-        """The cell where the flow to the right changes most is outlined in orange, that of the flow down in blue."""
-        for own, colour in zip(self._by_component(labels, view), ((255, 153, 0), (0, 120, 255))):
-            frames = outlined(frames, own[0] - 1, colour)  # -100 is no cell
+        """The cell where the flow to the right changes most is outlined in orange, within it that of the flow down in blue."""
+        for inset, (own, colour) in enumerate(zip(self._by_component(labels, view), ((255, 153, 0), (0, 120, 255)))):
+            frames = outlined(frames, own[0] - 1, colour, inset)  # -100 is no cell
         return frames
 
     def _by_component(self, labels: Mapping[str, Any], view: int) -> list[list[int]]:
