@@ -288,6 +288,7 @@ class MomentumPretrainer(Pretrainer):
         student = self.embed_student(clips if adversary is None else changed.clips, self.embeddings_in_use)
         normalised = {name: F.normalize(student[name].float(), dim=2) for name in self.teacher_embeddings}
         teacher = self.embed_with_teacher(select_views(inputs, self.teacher_views), self.teacher_embeddings)
+        self._check_widths(normalised, teacher)
         results: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             compares, read = needs(head, 'teacher'), head.embedding_name
@@ -311,6 +312,25 @@ class MomentumPretrainer(Pretrainer):
         results['std_student'] = embedding_std(self.student_embeddings)
         results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
+
+    def _check_widths(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> None:
+        """Refuse embeddings that cannot be compared: of the predictors, and of the bank's rows and columns."""
+        for name, embedding in teacher.items():
+            width = embedding.shape[-1]
+            if student[name].shape[-1] != width:
+                raise ConfigError(
+                    f'model.predictors.{name}.out_channels is {student[name].shape[-1]}, but the teacher\'s embedding "{name}" '
+                    f'has {width} numbers; set it to that'
+                )
+        if self.memory_bank is not None:
+            taken = {self.enqueue_embedding: ('dim', self.memory_bank.rows.shape[1])}
+            columns = {name: (f'embeddings.{name}', size) for name, size in self.memory_bank.embeddings.items()}
+            for name, (key, taken_width) in [*taken.items(), *columns.items()]:
+                if taken_width != teacher[name].shape[-1]:
+                    raise ConfigError(
+                        f'model.memory_bank.{key}={taken_width} is not the width of the embedding "{name}", '
+                        f'{teacher[name].shape[-1]}; set it to that'
+                    )
 
     def _query_of(self, head: nn.Module, teacher: dict[str, Tensor]) -> Tensor | None:
         """The teacher's embedding of the clips that the student sees, by which a head finds rows of the bank."""
