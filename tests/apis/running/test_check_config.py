@@ -71,6 +71,12 @@ def test_a_sound_config_passes():
             0,
             'optim_wrapper.accumulative_counts must be a whole number of at least 1',
         ),
+        (
+            'model.necks.projection.in_channels',
+            0,
+            'model.necks.projection.in_channels must be a whole number of at least 1, but is 0',
+        ),
+        ('model.backbone.base_channels', 2.5, 'model.backbone.base_channels must be a whole number of at least 1'),
         ('log_level', 'LOUD', "log_level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, but is 'LOUD'"),
         ('custom_hooks', 'MemoryBankHook', 'custom_hooks must be a list of settings'),
         ('custom_hooks', ['MemoryBankHook'], 'custom_hooks must be a list of settings'),

@@ -64,6 +64,13 @@ def test_a_convolution_of_a_neck_is_named():
         neck(torch.zeros(2, 32, 2, 4, 4))
 
 
+def test_a_net_for_other_channels_is_named():
+    config = load_config(VSPP)
+    config.model.backbone.update(base_channels=4, in_channels=4)
+    with pytest.raises(ConfigError, match='^model.backbone.in_channels is 4, but 3 numbers come in; set it to that$'):
+        speed_of(build(config))
+
+
 def test_a_model_whose_parts_fit_is_watched_in_the_first_pass_alone():
     config = load_config(VSPP)
     config.merge_from_dict(

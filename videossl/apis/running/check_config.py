@@ -179,6 +179,8 @@ def check_arguments(path: str, part: dict, found: Callable, kind: Registry | Non
                 raise ConfigError(
                     f'{path}.{key}: {name_of(part.get("type", found))} needs a number, but it is {value!r}'
                 )
+            if key.endswith('_channels') and isinstance(value, (int, float)) and (type(value) is not int or value < 1):
+                raise ConfigError(f'{path}.{key} must be a whole number of at least 1, but is {value!r}')
         elif not takes_any and key not in extra:
             hint = nearest(key, parameters)
             raise ConfigError(

@@ -27,10 +27,10 @@ def check_first_shapes(runner: Runner, config: Config) -> None:
 
 def watch_first_shapes(model: nn.Module, config: Config, is_compiled: bool = False) -> None:
     """As :func:`check_first_shapes`, for a model."""
+    first_conv = next((module for module in model.modules() if isinstance(module, nn.Conv3d)), None)
     for name, module in model.named_modules():
-        kinds = (
-            (nn.Linear, _BatchNorm) if 'backbone' in name or 'teacher' in name else (nn.Linear, _BatchNorm, nn.Conv3d)
-        )
+        inner_conv = ('backbone' in name or 'teacher' in name) and module is not first_conv
+        kinds = (nn.Linear, _BatchNorm) if inner_conv else (nn.Linear, _BatchNorm, nn.Conv3d)
         if isinstance(module, kinds) and not (is_compiled and 'backbone' in name):
             check_first_input(module, f'model.{name}', config)
 
