@@ -200,9 +200,9 @@ class MemoryBankHook(AfterStepHook):
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         bank = self.model_of(runner).memory_bank
-        if runner.iter > 0 or bank is None:
+        loader, iterations = getattr(runner, 'train_dataloader', None), getattr(runner, 'max_iters', None)
+        if runner.iter > 0 or bank is None or loader is None:
             return
-        loader, iterations = runner.train_dataloader, getattr(runner, 'max_iters', None)
         # Unknown of a loop of one's own that does not know its end, and of a batch sampler of one's own.
         keys = None if None in (iterations, loader.batch_size) else iterations * loader.batch_size * get_world_size()
         advice = advice_on_bank(bank.size, keys, sum(map(len, innermost_datasets(loader.dataset))))
