@@ -105,6 +105,23 @@ def test_a_slope_that_every_clip_has_in_a_direction_of_its_own_is_seen_in_the_vi
     assert results['acc_pixels'] > 0.6  # of clips that no step has seen
 
 
+def test_clips_of_noise_are_learnt_by_heart():
+    """Nothing but its position tells a masked cube of noise from another one."""
+    torch.manual_seed(0)
+    head = MaskedPixelHead(32, patch_size=4, decoder_channels=96, decoder_depth=1, decoder_heads=2)
+    model = MaskedPretrainer(
+        ViT(num_heads=2, base_channels=16, depth=4, patch_size=4), dict(pixels=head), dict(map=dict(type='MapNeck'))
+    )
+    data = model.data_preprocessor(batch(0, 2, patch_size=8, shape=(1, 3, 4, 16, 16)))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(120):
+        results = model(**data, mode='loss')
+        optimizer.zero_grad()
+        results['loss_pixels'].backward()
+        optimizer.step()
+    assert results['acc_pixels'] > 0.6
+
+
 @pytest.mark.parametrize(
     ('data', 'message'),
     [
