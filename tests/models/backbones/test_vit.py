@@ -1,5 +1,8 @@
 """ViT: the net of mmaction2, token by token, with and without masked cells."""
 
+import itertools
+import math
+
 import pytest
 import torch
 from mmaction.models.backbones.vit_mae import VisionTransformer
@@ -8,7 +11,7 @@ from torch.nn import functional as F
 
 from videossl.errors import ConfigError
 from videossl.models import BranchedBackbone, ViT
-from videossl.models.backbones.vit import take_cells
+from videossl.models.backbones.vit import position_table, take_cells
 from videossl.models.folding import folded
 
 
@@ -139,3 +142,25 @@ def test_a_net_without_batch_norms_is_not_folded():
 def test_branches_share_the_stem():
     branched = BranchedBackbone(small(), branches=['one', 'other'])
     assert branched(torch.randn(1, 3, 4, 16, 16)).shape == (1, 24, 2, 2, 2)
+
+
+def test_positions_by_axes_are_those_of_slice_row_and_column_in_a_third_of_the_channels_each():
+    table = position_table((2, 3, 4), 20, 'axes')  # 8 channels for time, 6 for each side
+    for slice_, row, column in itertools.product(range(2), range(3), range(4)):
+        expected = []
+        for place, waves in ((slice_, 4), (row, 3), (column, 3)):
+            angles = [place / 100 ** (number / waves) for number in range(waves)]
+            expected += [*map(math.sin, angles), *map(math.cos, angles)]
+        assert table[slice_, row, column].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_positions_by_axes_depend_on_no_other_axis_and_fit_clips_of_every_size():
+    net = ViT(num_heads=2, base_channels=9, depth=4, patch_size=8, positions='axes')
+    net.stem.conv.weight.data.zero_()
+    net.stem.conv.bias.data.zero_()
+    small, wide = (net.stem(torch.zeros(1, 3, 4, 16, width)) for width in (16, 256))
+    torch.testing.assert_close(small, net.stem.positions[:, :, :2, :2, :2])
+    torch.testing.assert_close(wide[..., :2], small)
+    assert torch.equal(wide, position_table((2, 2, 32), 18, 'axes').movedim(3, 0)[None])
+    with pytest.raises(ConfigError, match="positions must be one of 'numbers', 'axes'"):
+        ViT(positions='learnt')

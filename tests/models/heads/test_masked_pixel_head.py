@@ -123,6 +123,21 @@ def test_predictions_are_in_the_order_of_the_masked_cells_by_their_positions():
                 torch.testing.assert_close(found[sample, time, place], expected)
 
 
+def test_positions_by_axes_are_those_of_the_cells_row_and_column(samples):
+    tested = head(decoder_depth=1, positions='axes')
+    tested.blocks = nn.Identity()
+    embeddings, found = batch(), []
+    forward = tested.forward
+    tested.forward = lambda *given: found.append(forward(*given)) or found[-1]
+    tested.loss(embeddings, samples)
+    for sample in range(2):
+        for place, cell in enumerate(MASKED[sample]):
+            waves = [math.sin(1), math.sin(0.1), math.cos(1), math.cos(0.1)]  # of the second slice, in 4 of 8 channels
+            waves += [wave(side) for side in (cell // 3, cell % 3) for wave in (math.sin, math.cos)]
+            expected = tested.pixels(tested.norm(tested.mask_token + torch.tensor(waves))).view(PIXELS, 3)
+            torch.testing.assert_close(found[0][sample, 1, place], expected)
+
+
 def test_the_order_in_which_cells_are_named_does_not_matter(samples_with):
     embeddings, tested = batch(), head()
     visible, masked = [[3, 0], [5, 1]], [[5, 1, 4, 2], [4, 0, 3, 2]]

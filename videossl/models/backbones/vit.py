@@ -1,6 +1,7 @@
 """ViT: a vision transformer on cubes of a clip, whose output is a map."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,13 +9,14 @@ from mmaction.models.backbones.vit_mae import Attention, Block, get_sinusoid_enc
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videossl.checks import check_integer, check_share
+from videossl.checks import check_choice, check_integer, check_share
 from videossl.errors import ConfigError
 from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
 from videossl.registry import MODELS
 
 NUM_STAGES = 4  # after the stem
 CLIP_OF_POSITIONS = (16, 224, 224)  # frames, height, width
+POSITIONS = ('numbers', 'axes')
 
 
 @MODELS.register_module()
@@ -41,6 +43,8 @@ class ViT(VideoBackbone):
         depth: number of blocks, a multiple of 4.
         patch_size: height and width of a cube in pixels.
         tubelet_size: length of a cube in frames.
+        positions: ``'numbers'``: those above, VideoMAE's. ``'axes'``: a third of the channels each for time, row and column, so
+            that a narrow net can tell columns apart, see :func:`position_table`; ours, not a paper's.
         drop_path: share of samples for which the last block is skipped in training; of the first it is 0, between them it
             rises linearly.
         final_norm: whether ``stage4`` ends with the layer norm.
@@ -58,6 +62,7 @@ class ViT(VideoBackbone):
         depth: int = 12,
         patch_size: int = 16,
         tubelet_size: int = 2,
+        positions: str = 'numbers',
         drop_path: float = 0.0,
         final_norm: bool = True,
         in_channels: int = 3,
@@ -69,6 +74,7 @@ class ViT(VideoBackbone):
             check_integer(f'ViT: {name}', value)
         check_integer('ViT: depth', depth, minimum=NUM_STAGES)
         check_share('ViT: drop_path', drop_path)
+        check_choice('ViT: positions', positions, POSITIONS)
         if depth % NUM_STAGES:
             raise ConfigError(f'ViT: depth must be a multiple of {NUM_STAGES}, got {depth}')
         width, blocks_per_stage = num_heads * base_channels, depth // NUM_STAGES
@@ -77,7 +83,7 @@ class ViT(VideoBackbone):
                 f'ViT: num_heads * base_channels must be even, for pairs of sine and cosine, got {num_heads} * '
                 f'{base_channels}'
             )
-        stem = CubeEmbedding(in_channels, width, patch_size, tubelet_size)
+        stem = CubeEmbedding(in_channels, width, patch_size, tubelet_size, positions)
         stages = [Stage('stem', stem, width)]
         for number in range(NUM_STAGES):
             layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -117,19 +123,22 @@ class CubeEmbedding(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, in_channels: int, width: int, patch_size: int, tubelet_size: int) -> None:
+    def __init__(self, in_channels: int, width: int, patch_size: int, tubelet_size: int, kind: str = 'numbers') -> None:
         super().__init__()
         self.size = (tubelet_size, patch_size, patch_size)
+        self.kind = kind
         self.conv = nn.Conv3d(in_channels, width, self.size, stride=self.size)
         grid = [max(length // part, 1) for length, part in zip(CLIP_OF_POSITIONS, self.size)]
-        table = get_sinusoid_encoding(grid[0] * grid[1] * grid[2], width)
         # Follows from the other weights' shapes, so files of weights do not hold it.
-        self.register_buffer('positions', table.transpose(1, 2).unflatten(2, grid), persistent=False)
+        self.register_buffer('positions', position_table(grid, width, kind).movedim(3, 0)[None], persistent=False)
 
     def forward(self, clips: Tensor) -> Tensor:
         self._check_divisible(tuple(clips.shape[2:]))
         feature_map, positions = self.conv(clips), self.positions
-        if feature_map.shape[2:] != positions.shape[2:]:
+        if feature_map.shape[2:] != positions.shape[2:] and self.kind == 'axes':
+            grid = tuple(feature_map.shape[2:])
+            positions = position_table(grid, feature_map.shape[1], self.kind).movedim(3, 0).to(feature_map.device)
+        elif feature_map.shape[2:] != positions.shape[2:]:
             positions = F.interpolate(positions, tuple(feature_map.shape[2:]), mode='trilinear', align_corners=False)
         return feature_map + positions
 
@@ -140,6 +149,34 @@ class CubeEmbedding(nn.Module):
                 f'sides of a clip, and there are clips of {"x".join(map(str, clip))} (frames x height x width). Set them, or '
                 'clip_len of the sampler and the size of the crop in the pipeline'
             )
+
+
+def position_table(grid: Sequence[int], width: int, kind: str = 'numbers') -> Tensor:
+    """The positions of the cubes of a grid, fixed sines and cosines: fp32 [t, h, w, width].
+
+    Args:
+        grid: slices, rows, columns.
+        width: channels, even.
+        kind: ``'numbers'``: of the number of a cube, counted over all of them, as VideoMAE has it. A neighbour in the next row is
+            then w numbers away, and a narrow net has few waves that tell columns. ``'axes'``: of slice, row and column, each by
+            a third of the channels.
+    """
+    slices, rows, columns = grid
+    if kind == 'numbers':
+        return get_sinusoid_encoding(slices * rows * columns, width)[0].unflatten(0, (slices, rows, columns))
+    third = width // 6 * 2
+    shapes = (slices, 1, 1), (1, rows, 1), (1, 1, columns)
+    parts = [
+        axis_waves(length, channels).view(*shape, channels).expand(slices, rows, columns, channels)
+        for length, channels, shape in zip(grid, (width - 2 * third, third, third), shapes)
+    ]
+    return torch.cat(parts, dim=3)
+
+
+def axis_waves(length: int, channels: int) -> Tensor:
+    """Sines and cosines of the places 0 to length - 1, fp32 [length, channels]; the wavelengths lie between 2 pi and 200 pi."""
+    angles = torch.arange(length)[:, None] / 100 ** torch.linspace(0, 1, channels // 2 + 1)[:-1]
+    return torch.cat((angles.sin(), angles.cos()), dim=1)
 
 
 class TokenStage(nn.Sequential):

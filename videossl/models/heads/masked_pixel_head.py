@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-from mmaction.models.backbones.vit_mae import get_sinusoid_encoding
 from torch import Tensor, nn
 
-from videossl.checks import check_integer
+from videossl.checks import check_choice, check_integer
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
-from ..backbones.vit import attention_block, draw_linear_layers
+from ..backbones.vit import POSITIONS, attention_block, draw_linear_layers, position_table
 from ..embeddings import Embeddings
 from .pretext_head import PretextHead
 
@@ -61,6 +60,7 @@ class MaskedPixelHead(PretextHead):
         decoder_channels: width of the decoder, a multiple of ``decoder_heads``.
         decoder_depth: number of its blocks.
         decoder_heads: attention heads of a block.
+        positions: of the decoder's tokens, ``'numbers'`` or ``'axes'``, as of :class:`~videossl.models.ViT`.
         normalize_target: whether the target is normalised in each cube and channel (:func:`normalised_cubes`). False: it is
             the pixels in 0..1.
         embedding_name: the neck whose map the head reads, a :class:`~videossl.models.MapNeck`.
@@ -78,6 +78,7 @@ class MaskedPixelHead(PretextHead):
         decoder_channels: int = 192,
         decoder_depth: int = 4,
         decoder_heads: int = 3,
+        positions: str = 'numbers',
         normalize_target: bool = True,
         embedding_name: str = 'map',
         loss_weight: float = 1.0,
@@ -92,6 +93,8 @@ class MaskedPixelHead(PretextHead):
                 f'MaskedPixelHead: decoder_channels={decoder_channels} must be even and a multiple of '
                 f'decoder_heads={decoder_heads}'
             )
+        check_choice('MaskedPixelHead: positions', positions, POSITIONS)
+        self.kind_of_positions = positions
         self.patch_size = patch_size
         self.tubelet_size = tubelet_size
         self.normalize_target = normalize_target
@@ -102,21 +105,24 @@ class MaskedPixelHead(PretextHead):
         self.pixels = nn.Linear(decoder_channels, 3 * tubelet_size * patch_size**2)
         draw_linear_layers(self)
         nn.init.normal_(self.mask_token, std=0.02)
-        # Made in the first iteration, which tells the size of the clips.
-        self.register_buffer('positions', torch.empty(0, decoder_channels), persistent=False)
+        # [t, cells, decoder_channels], made in the first iteration, which tells the size of the clips.
+        self.register_buffer('positions', torch.empty(0, 0, decoder_channels), persistent=False)
+        self.columns = 0
 
-    def forward(self, visible_map: Tensor, visible: Tensor, masked: Tensor) -> Tensor:
+    def forward(self, visible_map: Tensor, visible: Tensor, masked: Tensor, columns: int = 1) -> Tensor:
         """Predict the masked cubes [N, t, M, P, 3].
 
         Args:
             visible_map: the encoder's map of the visible cells, [N, in_channels, t, 1, K].
             visible, masked: the cells, int64 [N, K] and [N, M]; together all cells of the grid.
+            columns: of the grid; ``positions='axes'`` need them.
         """
         num_slices, cells = visible_map.shape[2], visible.shape[1] + masked.shape[1]
-        if len(self.positions) != num_slices * cells:
-            table = get_sinusoid_encoding(num_slices * cells, self.positions.shape[1])
-            self.positions = table[0].to(visible_map.device)
-        positions = self.positions.unflatten(0, (num_slices, cells))
+        if self.positions.shape[:2] != (num_slices, cells) or self.columns != columns:
+            grid = num_slices, cells // columns, columns
+            table = position_table(grid, self.positions.shape[2], self.kind_of_positions)
+            self.positions, self.columns = table.flatten(1, 2).to(visible_map.device), columns
+        positions = self.positions
         tokens = self.project(visible_map.squeeze(3).permute(0, 2, 3, 1))
         tokens = torch.cat(
             (tokens + positions[:, visible].transpose(0, 1), self.mask_token + positions[:, masked].transpose(0, 1)),
@@ -145,8 +151,8 @@ class MaskedPixelHead(PretextHead):
                 'model.type: MaskedPixelHead predicts what is masked, which needs type="MaskedPretrainer"'
             )
         visible, masked = (self.gather(data_samples, label, embeddings).flatten(0, 1) for label in self.labels_read)
-        predictions = self(embeddings.student.flatten(0, 1), visible, masked)
         clips = embeddings.clips.flatten(0, 1)
+        predictions = self(embeddings.student.flatten(0, 1), visible, masked, clips.shape[-1] // self.patch_size)
         with in_float32(predictions):
             predictions, target = predictions.float(), self.targets(clips, masked)
             error, variance = (predictions - target).square().mean(), target.var(correction=0)
