@@ -5,9 +5,8 @@ _base_ = [
     '../_base_/schedules/adamw_small.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(
-    backbone=dict(_delete_=True, type='ViT', num_heads=3, patch_size=8), cls_head=dict(in_channels=192, num_classes=10)
-)
+__net = dict(_delete_=True, type='ViT', num_heads=3, patch_size=8, positions='axes')
+model = dict(backbone=__net, cls_head=dict(in_channels=192, num_classes=10))
 train_dataloader = dict(
     _base_.small_clips, batch_size=20, dataset=dict(_base_.small_clips.dataset, ann_file='train.txt')
 )
