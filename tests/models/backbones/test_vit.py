@@ -117,6 +117,7 @@ def test_clips_that_are_no_whole_number_of_cubes_are_refused_by_name(shape, size
         (dict(num_heads=0), 'num_heads must be an integer'),
         (dict(patch_size=2.5), 'patch_size must be an integer'),
         (dict(drop_path=2), 'drop_path must be a number from 0 to 1'),
+        (dict(drop_path=1), 'drop_path must be below 1'),
         (dict(num_heads=3, base_channels=3), r'num_heads \* base_channels must be even'),
     ],
 )

@@ -74,6 +74,8 @@ class ViT(VideoBackbone):
             check_integer(f'ViT: {name}', value)
         check_integer('ViT: depth', depth, minimum=NUM_STAGES)
         check_share('ViT: drop_path', drop_path)
+        if drop_path == 1:
+            raise ConfigError('ViT: drop_path must be below 1, or the last block is never used')
         check_choice('ViT: positions', positions, POSITIONS)
         if depth % NUM_STAGES:
             raise ConfigError(f'ViT: depth must be a multiple of {NUM_STAGES}, got {depth}')
