@@ -129,6 +129,15 @@ def test_a_pipeline_that_needs_more_than_frames_is_not_rehearsed():
     sampler, pack = SamplePace(clip_len=2), PackClips()
     pipeline = [sampler, type('DecodeClips', (), {})(), pack]
     dataset = SimpleNamespace(pipeline=SimpleNamespace(transforms=pipeline))
-    assert made_up_sample(dataset)['inputs'].shape == (1, 3, 2, 251, 317)
+    packed, size = made_up_sample(dataset, (30, 40))
+    assert packed['inputs'].shape == (1, 3, 2, 30, 40) and size == (30, 40)
     dataset.pipeline.transforms = [*pipeline[:2], fails, pack]
-    assert made_up_sample(dataset) is None
+    assert made_up_sample(dataset, (30, 40)) == (None, None)
+
+
+@pytest.mark.parametrize('resize', [None, dict(scale=(-1, 64))])
+def test_clips_of_the_videos_own_size_are_not_refused(folder, resize):
+    """Made-up frames do not divide into cells, but the videos' frames may."""
+    config = load_config(LAPTOP.format('masked-autoencoder_vit-ti'), VIT)
+    config.merge_from_dict({f'{PIPELINE}.clips.transforms.crop': None, f'{PIPELINE}.clips.transforms.resize': resize})
+    rehearse(runner_of(config, folder), config)

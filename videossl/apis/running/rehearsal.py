@@ -18,16 +18,14 @@ from videossl.wrappers import innermost_datasets, unwrap
 from .check_shapes import watch_first_shapes
 from .check_training import MADE_UP_FRAMES, MADE_UP_SIZE
 
-SAMPLES = 2
-
 
 def rehearse(runner: Runner, config: Config) -> None:
     """Let a pretrainer's first batch fail early, where its settings do not fit each other.
 
     Frames are black, and no pixel passes the model: its copy has tensors without memory (PyTorch's ``meta`` device), so that
     this takes no memory and little time for a net of any size. What cannot be rehearsed so is left to the first iteration:
-    steps that read files of the videos, parts whose path depends on values, and several processes, which would wait for each
-    other.
+    steps that read files of the videos, clips whose size is that of the videos, parts whose path depends on values, and several
+    processes, which would wait for each other.
 
     Args:
         runner: with the model and the training data.
@@ -41,17 +39,20 @@ def rehearse(runner: Runner, config: Config) -> None:
         return
     for dataset in innermost_datasets(runner.train_loop.dataloader.dataset):
         with kept_random_states():
-            samples = [packed for _ in range(SAMPLES) if (packed := made_up_sample(dataset)) is not None]
-            if len(samples) == SAMPLES:
+            made_up = [made_up_sample(dataset, size) for size in (MADE_UP_SIZE, MADE_UP_SIZE[::-1])]
+            if len({size for _, size in made_up}) > 1:  # it depends on the videos
+                continue
+            samples = [sample for sample, _ in made_up]
+            for sample in samples:
+                if isinstance(sample, ConfigError):
+                    raise sample
+            if None not in samples:
                 pass_shapes(model, samples, config)
 
 
-def made_up_sample(dataset: Any) -> dict | None:
-    """What a pipeline packs of a made-up video of black frames; None where it needs more than frames.
-
-    Raises:
-        ConfigError: a step refuses the clips.
-    """
+def made_up_sample(dataset: Any, size: tuple[int, int]) -> tuple[Any, tuple[int, int] | None]:
+    """What a pipeline packs of a made-up video of black frames of a size, or the ConfigError of a step that refuses them, or None
+    where it needs more than frames; and the frames' size after the last step."""
     transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or []
     results: Any = dict(
         filename='', sample_idx=0, label=0, modality='RGB', total_frames=MADE_UP_FRAMES, start_index=0, avg_fps=25.0
@@ -61,15 +62,16 @@ def made_up_sample(dataset: Any) -> dict | None:
             name = type(transform).__name__
             if 'Decode' in name:
                 count = results['num_clips'] * results['clip_len']
-                frames = [np.zeros((*MADE_UP_SIZE, 3), np.uint8) for _ in range(count)]
-                results.update(imgs=frames, original_shape=MADE_UP_SIZE, img_shape=MADE_UP_SIZE)
+                frames = [np.zeros((*size, 3), np.uint8) for _ in range(count)]
+                results.update(imgs=frames, original_shape=size, img_shape=size)
             elif not name.endswith('Init'):
                 results = transform(results)
-    except ConfigError:
-        raise
+    except ConfigError as error:
+        return error, results['imgs'][0].shape[:2] if 'imgs' in results else None
     except Exception:  # an unusual pipeline, about which nothing can be said here
-        return None
-    return results if isinstance(results, dict) and 'inputs' in results else None
+        return None, None
+    packed = isinstance(results, dict) and 'inputs' in results
+    return (results, tuple(results['inputs'].shape[-2:])) if packed else (None, None)
 
 
 def pass_shapes(model: Pretrainer, samples: list[dict], config: Config) -> None:
