@@ -8,8 +8,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 __mixing = [
-    dict(type='MixupBlending', alpha=0.8, num_classes=101),
-    dict(type='CutmixBlending', alpha=1.0, num_classes=101),
+    dict(type=f'{kind}Blending', alpha=alpha, num_classes=101) for kind, alpha in dict(Mixup=0.8, Cutmix=1.0).items()
 ]
 __noise = dict(mode='rand', fill_color=(123.675, 116.28, 103.53), fill_std=(58.395, 57.12, 57.375))
 model = dict(
