@@ -238,8 +238,8 @@ TASKS = {
     ),
 }
 
-# Runs only where it is named: 2000 steps with VideoMAE's positions left the masked autoencoder at the guess, and how many it takes is
-# not known. The backgrounds are nearly flat, so that a normalised target is mostly a faint texture.
+# Runs only where it is named: 2000 steps with VideoMAE's positions left the masked autoencoder at the guess, and how many
+# it takes is not known. The backgrounds are nearly flat, so that a normalised target is mostly a faint texture.
 SLOW = ('masked-autoencoder',)
 
 
