@@ -13,7 +13,6 @@
 from pathlib import Path
 
 from videossl.apis.studies.study import main as run_study
-from videossl.compat import config_directory
 from videossl.cores import available_cores
 from videossl.datasets import write_moving_shapes
 
@@ -57,7 +56,7 @@ for stage in ('finetune_scratch', 'finetune_vspp'):
         f'{stage}.test_dataloader.dataset.pipeline.sample.num_clips=4',
     ]
 study = [
-    f'{config_directory()}/studies/your_videos.py',
+    'videossl::studies/your_videos.py',
     *('--data-root', str(videos)),
     *('--work-dir', str(WORK / 'study')),
     *('--rows', 'scratch', 'vspp'),
@@ -116,7 +115,7 @@ print((WORK / 'study' / 'results.md').read_text().partition('## Accuracy')[0])
 # of a path names the person or the recording, so that nobody is in training and test:
 #
 # ```bash
-# videossl study configs/studies/your_videos.py --data-root MY_FOLDER --group '(person\d+)_'
+# videossl study videossl::studies/your_videos.py --data-root MY_FOLDER --group '(person\d+)_'
 # ```
 #
 # - [Studies](../../docs/studies.md): rows, columns, the choice of settings without test videos.

@@ -14,10 +14,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from videossl.apis import write_few_labels
 from videossl.apis.running.train import main as train
-from videossl.apis.studies.few_labels import write_few_labels
 from videossl.checkpoints import export_backbone
-from videossl.compat import config_directory
 from videossl.datasets import write_moving_shapes
 
 NUM_TRAIN, NUM_TEST = 160, 200  # videos
@@ -35,7 +34,7 @@ videos = write_moving_shapes(WORK / 'videos', NUM_TRAIN, NUM_TEST)
 # begins below.
 
 # %%
-config = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+config = 'videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 settings = [
     f'train_cfg.max_epochs={EPOCHS}',
     f'param_scheduler.0.milestones=[{EPOCHS - 1}]',

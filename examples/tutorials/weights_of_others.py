@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from torch import nn
 
 from videossl.apis import extract_features, init_model, load_backbone
 from videossl.apis.running.train import main as train
 from videossl.checkpoints import import_backbone, write_weights
-from videossl.compat import config_directory
+from videossl.config_files import load_config
 from videossl.datasets import MovingShapes, write_moving_shapes
 from videossl.evaluation import clip_retrieval
 from videossl.registry import HOOKS
@@ -155,7 +154,7 @@ def retrieval(net, queries):
     return clip_retrieval(gallery, queries, ks=[1])['R@1']
 
 
-config = Config.fromfile(f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py')
+config = load_config('videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py')
 config.model.backbone.base_channels = WIDTH
 for head in config.model.heads.values():
     head.in_channels = 8 * WIDTH
