@@ -146,8 +146,11 @@ SMALL_TUTORIAL = {
     'FINETUNE_EPOCHS': '2',
     'THEIR_VIDEOS, THEIR_STEPS': '8, 2',
 }
-# Five labels of each of eight classes are fewer than all of them.
-SMALLEST = {'few_labels': {'NUM_TRAIN, NUM_TEST': '48, 8'}}
+# More videos: five labels of each of eight classes must be fewer than all, and half of the videos a batch in four draws.
+SMALLEST = {
+    'few_labels': {'NUM_TRAIN, NUM_TEST': '48, 8'},
+    'weights_of_others': {'NUM_TRAIN, NUM_TEST': '16, 4'},
+}
 # What a tutorial is about, as it prints it.
 RESULTS = {
     'features_of_a_folder': r'R@1: \d',

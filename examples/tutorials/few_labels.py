@@ -16,7 +16,7 @@ from videossl.apis.studies.study import main as run_study
 from videossl.cores import available_cores
 from videossl.datasets import write_moving_shapes
 
-NUM_TRAIN, NUM_TEST = 160, 200  # videos
+NUM_TRAIN, NUM_TEST = 160, 160  # videos
 EPOCHS, REPEATS = 4, 5  # each video is drawn five times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
 SEEDS = ['0', '1', '2']
@@ -49,11 +49,12 @@ for stage in ('finetune_scratch', 'finetune_vspp'):
     settings += [
         f'{stage}.train_cfg.max_epochs=2',
         f'{stage}.param_scheduler.0.milestones=[1]',
-        f'{stage}.train_dataloader.sampler.repeats={REPEATS}',
+        f'{stage}.train_dataloader.sampler.repeats=4',
+        f'{stage}.train_dataloader.batch_size=16',
         f'{stage}.optim_wrapper.optimizer.lr=0.03',
         f'{stage}.model.backbone.base_channels={WIDTH}',
         f'{stage}.model.cls_head.in_channels={8 * WIDTH}',
-        f'{stage}.test_dataloader.dataset.pipeline.sample.num_clips=4',
+        f'{stage}.test_dataloader.dataset.pipeline.sample.num_clips=3',
     ]
 study = [
     'videossl::studies/your_videos.py',

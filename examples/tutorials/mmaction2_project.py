@@ -19,7 +19,7 @@ from videossl.apis.running.train import main as train
 from videossl.checkpoints import export_backbone
 from videossl.datasets import write_moving_shapes
 
-NUM_TRAIN, NUM_TEST = 160, 200  # videos
+NUM_TRAIN, NUM_TEST = 160, 160  # videos
 EPOCHS, REPEATS = 4, 5  # each video is drawn five times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
 FINETUNE_EPOCHS = 40

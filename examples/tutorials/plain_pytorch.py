@@ -127,7 +127,7 @@ def fit(model, epochs, lr, after_step=lambda: None):
 
 # %%
 def probe(model):
-    views = dict(num_clips=4, size=64, resize=72, progress=False)
+    views = dict(num_clips=4, size=64, resize=72, num_workers=0, progress=False)
     train, test = (extract_features(model, videos / f'{name}.txt', **views) for name in ('train', 'test'))
     return 100 * linear_probe(train, test)['top1']
 
