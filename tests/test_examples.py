@@ -147,10 +147,7 @@ SMALL_TUTORIAL = {
     'THEIR_VIDEOS, THEIR_STEPS': '8, 2',
 }
 # More videos: five labels of each of eight classes must be fewer than all, and half of the videos a batch in four draws.
-SMALLEST = {
-    'few_labels': {'NUM_TRAIN, NUM_TEST': '48, 8'},
-    'weights_of_others': {'NUM_TRAIN, NUM_TEST': '16, 4'},
-}
+SMALLEST = {'few_labels': {'NUM_TRAIN, NUM_TEST': '48, 8'}, 'weights_of_others': {'NUM_TRAIN, NUM_TEST': '16, 4'}}
 # What a tutorial is about, as it prints it.
 RESULTS = {
     'features_of_a_folder': r'R@1: \d',
