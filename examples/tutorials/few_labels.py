@@ -19,6 +19,7 @@ from videossl.datasets import write_moving_shapes
 NUM_TRAIN, NUM_TEST = 160, 160  # videos
 EPOCHS, REPEATS = 4, 5  # each video is drawn five times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
+PIXELS = 32  # the papers have 112
 SEEDS = ['0', '1', '2']
 WORK = Path('work_dirs/tutorials/few_labels')
 
@@ -44,6 +45,8 @@ settings = [
     f'vspp.model.backbone.base_channels={WIDTH}',
     f'vspp.model.heads.speed.in_channels={8 * WIDTH}',
     f'vspp.model.heads.segment.in_channels={8 * WIDTH}',
+    f'vspp.train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,{PIXELS * 9 // 8})',
+    f'vspp.train_dataloader.dataset.pipeline.clips.transforms.crop.size={PIXELS}',
 ]
 for stage in ('finetune_scratch', 'finetune_vspp'):
     settings += [
@@ -54,6 +57,10 @@ for stage in ('finetune_scratch', 'finetune_vspp'):
         f'{stage}.optim_wrapper.optimizer.lr=0.03',
         f'{stage}.model.backbone.base_channels={WIDTH}',
         f'{stage}.model.cls_head.in_channels={8 * WIDTH}',
+        f'{stage}.train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,{PIXELS * 9 // 8})',
+        f'{stage}.train_dataloader.dataset.pipeline.clips.transforms.crop.size={PIXELS}',
+        f'{stage}.test_dataloader.dataset.pipeline.resize.scale=(-1,{PIXELS * 9 // 8})',
+        f'{stage}.test_dataloader.dataset.pipeline.crop.crop_size={PIXELS}',
         f'{stage}.test_dataloader.dataset.pipeline.sample.num_clips=3',
     ]
 study = [

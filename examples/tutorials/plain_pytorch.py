@@ -41,6 +41,7 @@ from videossl.models import (
 NUM_TRAIN, NUM_TEST = 160, 160  # videos
 EPOCHS, REPEATS = 4, 3  # each video is drawn three times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
+PIXELS = 32  # the papers have 112
 WORK = Path('work_dirs/tutorials/plain_pytorch')
 
 torch.manual_seed(0)
@@ -61,7 +62,7 @@ dataset = VideoDataset(
         VideoReaderInit(),
         SampleSegmentPace(clip_len=16, num_segments=4, num_speeds=4, num_views=2),
         DecodeClips(),
-        EachClip([Resize(scale=(-1, 72)), RandomCrop(size=64), Flip(flip_ratio=0.5)]),
+        EachClip([Resize(scale=(-1, PIXELS * 9 // 8)), RandomCrop(size=PIXELS), Flip(flip_ratio=0.5)]),
         PackClips(),
     ],
 )
@@ -127,7 +128,7 @@ def fit(model, epochs, lr, after_step=lambda: None):
 
 # %%
 def probe(model):
-    views = dict(num_clips=4, size=64, resize=72, num_workers=0, progress=False)
+    views = dict(num_clips=4, size=PIXELS, resize=PIXELS * 9 // 8, num_workers=0, progress=False)
     train, test = (extract_features(model, videos / f'{name}.txt', **views) for name in ('train', 'test'))
     return 100 * linear_probe(train, test)['top1']
 
@@ -181,14 +182,14 @@ for name, accuracy in accuracies.items():
 # %% [markdown]
 # ## Keep the backbone
 #
-# A state dict is enough, and `load_backbone` takes it if it is told the net. The map of 16 frames of 64x64 pixels is
-# what a head of your own would start from.
+# A state dict is enough, and `load_backbone` takes it if it is told the net. What a head of your own would start
+# from is its map of a clip.
 
 # %%
 torch.save(model.backbone.state_dict(), WORK / 'backbone.pth')
 backbone = load_backbone(WORK / 'backbone.pth', backbone=R3D(depth=10, base_channels=WIDTH))
 with torch.no_grad():
-    print('channels, time, height, width:', tuple(backbone(torch.zeros(1, 3, 16, 64, 64)).shape[1:]))
+    print('channels, time, height, width:', tuple(backbone(torch.zeros(1, 3, 16, PIXELS, PIXELS)).shape[1:]))
 
 # %% [markdown]
 # ## Where to go from here
