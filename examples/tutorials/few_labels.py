@@ -16,10 +16,9 @@ from videossl.apis.studies.study import main as run_study
 from videossl.cores import available_cores
 from videossl.datasets import write_moving_shapes
 
-NUM_TRAIN, NUM_TEST = 160, 160  # videos
-EPOCHS, REPEATS = 4, 5  # each video is drawn five times in an epoch
+NUM_TRAIN, NUM_TEST = 240, 160  # videos
+EPOCHS, REPEATS = 3, 5  # each video is drawn five times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
-PIXELS = 32  # the papers have 112
 SEEDS = ['0', '1', '2']
 WORK = Path('work_dirs/tutorials/few_labels')
 
@@ -45,22 +44,16 @@ settings = [
     f'vspp.model.backbone.base_channels={WIDTH}',
     f'vspp.model.heads.speed.in_channels={8 * WIDTH}',
     f'vspp.model.heads.segment.in_channels={8 * WIDTH}',
-    f'vspp.train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,{PIXELS * 9 // 8})',
-    f'vspp.train_dataloader.dataset.pipeline.clips.transforms.crop.size={PIXELS}',
 ]
 for stage in ('finetune_scratch', 'finetune_vspp'):
     settings += [
         f'{stage}.train_cfg.max_epochs=2',
         f'{stage}.param_scheduler.0.milestones=[1]',
-        f'{stage}.train_dataloader.sampler.repeats=4',
+        f'{stage}.train_dataloader.sampler.repeats=3',
         f'{stage}.train_dataloader.batch_size=16',
         f'{stage}.optim_wrapper.optimizer.lr=0.03',
         f'{stage}.model.backbone.base_channels={WIDTH}',
         f'{stage}.model.cls_head.in_channels={8 * WIDTH}',
-        f'{stage}.train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,{PIXELS * 9 // 8})',
-        f'{stage}.train_dataloader.dataset.pipeline.clips.transforms.crop.size={PIXELS}',
-        f'{stage}.test_dataloader.dataset.pipeline.resize.scale=(-1,{PIXELS * 9 // 8})',
-        f'{stage}.test_dataloader.dataset.pipeline.crop.crop_size={PIXELS}',
         f'{stage}.test_dataloader.dataset.pipeline.sample.num_clips=3',
     ]
 study = [

@@ -19,10 +19,9 @@ from videossl.apis.running.train import main as train
 from videossl.checkpoints import export_backbone
 from videossl.datasets import write_moving_shapes
 
-NUM_TRAIN, NUM_TEST = 160, 160  # videos
-EPOCHS, REPEATS = 4, 5  # each video is drawn five times in an epoch
+NUM_TRAIN, NUM_TEST = 240, 160  # videos
+EPOCHS, REPEATS = 3, 5  # each video is drawn five times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
-PIXELS = 32  # the papers have 112
 FINETUNE_EPOCHS = 40
 WORK = Path('work_dirs/tutorials/mmaction2_project')
 
@@ -44,8 +43,6 @@ settings = [
     f'model.backbone.base_channels={WIDTH}',
     f'model.heads.speed.in_channels={8 * WIDTH}',
     f'model.heads.segment.in_channels={8 * WIDTH}',
-    f'train_dataloader.dataset.pipeline.clips.transforms.resize.scale=(-1,{PIXELS * 9 // 8})',
-    f'train_dataloader.dataset.pipeline.clips.transforms.crop.size={PIXELS}',
 ]
 folder = WORK / 'pretraining'
 train([config, '--data-root', str(videos / 'videos' / 'train'), '--work-dir', str(folder), '--cfg-options', *settings])
@@ -55,7 +52,7 @@ train([config, '--data-root', str(videos / 'videos' / 'train'), '--work-dir', st
 #
 # A checkpoint has heads, an optimiser and a schedule. `export_backbone` writes the backbone alone, with the names that
 # `init_cfg` expects. The file says which net it is and how pixels were normalised; the config below must agree with both.
-# The command does the same: `videossl export epoch_4.pth --out r3d-10.pth`.
+# The command does the same: `videossl export epoch_3.pth --out r3d-10.pth`.
 
 # %%
 weights = WORK / 'r3d-10.pth'
@@ -87,7 +84,7 @@ def clips(*crop, **sampling):
         dict(type='DecordInit'),
         dict(type='SampleFrames', clip_len=16, frame_interval=1, **sampling),
         dict(type='DecordDecode'),
-        dict(type='Resize', scale=(-1, PIXELS * 9 // 8)),
+        dict(type='Resize', scale=(-1, 72)),
         *crop,
         dict(type='FormatShape', input_format='NCTHW'),
         dict(type='PackActionInputs'),
@@ -125,13 +122,13 @@ config = Config(
             labelled.resolve(),
             batch_size=20,
             shuffle=True,
-            pipeline=clips(dict(type='RandomCrop', size=PIXELS), dict(type='Flip', flip_ratio=0.5), num_clips=1),
+            pipeline=clips(dict(type='RandomCrop', size=64), dict(type='Flip', flip_ratio=0.5), num_clips=1),
         ),
         test_dataloader=loader(
             (videos / 'test.txt').resolve(),
             batch_size=8,
             shuffle=False,
-            pipeline=clips(dict(type='CenterCrop', crop_size=PIXELS), num_clips=4, test_mode=True),
+            pipeline=clips(dict(type='CenterCrop', crop_size=64), num_clips=4, test_mode=True),
         ),
         test_evaluator=dict(type='AccMetric'),
         train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=FINETUNE_EPOCHS),

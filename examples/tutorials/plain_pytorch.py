@@ -154,9 +154,10 @@ accuracies['VSPP'] = probe(model)
 # ## A method with a teacher
 #
 # auxSKD has more parts: a projection, a predictor, a memory bank of embeddings of other videos, and a teacher, which is an
-# average of the student over time. The student and the teacher see one clip each, and the student learns to find the same
-# videos of the bank alike. In the loop this is two lines more: `start_teacher` before the first step, and `after_step`
-# after each. The first copies the student, the second moves the teacher and fills the bank. A runner has hooks for both.
+# average of the student over time. Student and teacher see one clip each of a video. The student learns to find the same
+# videos of the bank similar as the teacher does. In the loop this is two calls more: `start_teacher` before the first
+# step, and `after_step` after each. The first copies the student, the second moves the teacher and fills the bank. A
+# runner has hooks for both. The losses of two methods cannot be compared; the probe can.
 
 # %%
 aux = MomentumPretrainer(

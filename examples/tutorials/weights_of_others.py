@@ -28,7 +28,6 @@ NUM_TRAIN, NUM_TEST = 320, 160  # videos
 THEIR_VIDEOS, THEIR_STEPS = 160, 200
 EPOCHS, REPEATS = 8, 4  # each video is drawn four times in an epoch
 WIDTH = 16  # channels of the first stage; the papers have 64
-PIXELS = 32  # the papers have 112
 WORK = Path('work_dirs/tutorials/weights_of_others')
 
 # %% [markdown]
@@ -87,10 +86,7 @@ optimizer = torch.optim.SGD(their_net.parameters(), lr=0.03, momentum=0.9, weigh
 for step in range(THEIR_STEPS):
     chosen = torch.randint(THEIR_VIDEOS, (16,))
     places = torch.randint(16, (16, 3)).tolist()
-    clips = [
-        frames[index, t : t + 16, y : y + 2 * PIXELS : 2, x : x + 2 * PIXELS : 2]
-        for index, (t, y, x) in zip(chosen, places)
-    ]
+    clips = [frames[index, t : t + 16, y : y + 64, x : x + 64] for index, (t, y, x) in zip(chosen, places)]
     scores = their_net(((torch.stack(clips) - mean) / std).permute(0, 4, 1, 2, 3))
     loss = nn.functional.cross_entropy(scores, labels[chosen])
     optimizer.zero_grad()
@@ -126,7 +122,7 @@ print(imported.meta['data_preprocessor'])
 
 # %%
 ours = load_backbone(WORK / 'ours.pth')
-clip = torch.randn(1, 3, 16, PIXELS, PIXELS)
+clip = torch.randn(1, 3, 16, 64, 64)
 with torch.no_grad():
     print(f'largest difference: {(their_net.features(clip) - ours(clip)).abs().max().item():.1e}')
 
@@ -153,7 +149,7 @@ lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
 
 # %%
 def retrieval(net, queries):
-    views = dict(num_clips=3, size=PIXELS, resize=PIXELS * 9 // 8, num_workers=0, progress=False)
+    views = dict(num_clips=3, size=64, resize=72, num_workers=0, progress=False)
     gallery, queries = (extract_features(net, videos / f'{name}.txt', **views) for name in ('gallery', queries))
     return clip_retrieval(gallery, queries, ks=[1])['R@1']
 
@@ -162,8 +158,6 @@ config = load_config('videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py
 config.model.backbone.base_channels = WIDTH
 for head in config.model.heads.values():
     head.in_channels = 8 * WIDTH
-config.train_dataloader.dataset.pipeline.clips.transforms.resize.scale = (-1, PIXELS * 9 // 8)
-config.train_dataloader.dataset.pipeline.clips.transforms.crop.size = PIXELS
 config.model.data_preprocessor = imported.meta['data_preprocessor']
 torch.manual_seed(0)
 before, random = retrieval(ours, 'held_out'), retrieval(init_model(config), 'held_out')
