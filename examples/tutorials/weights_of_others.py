@@ -240,7 +240,13 @@ for name, net in (('their weights', ours), (f'epoch {best}', continued)):
 # %% [markdown]
 # ## What it means
 #
-# TO_FILL
+# Three outcomes are possible, and the rule has an answer to each. R@1 rises and leads by more than the error: take that
+# epoch. It wavers around its start: the change is within the error, so their weights stay, and nothing is lost but some
+# minutes. It falls: training stops early, and their weights stay. The last is common where their labels were closer to
+# your classes than the pretext task is. Then try another task, or fine-tune their weights as they are.
+#
+# The test videos show whether the decision was right. They may disagree with the held-out ones by as much as the errors of
+# both. Do not decide again by them.
 #
 # ## Where to go from here
 #
