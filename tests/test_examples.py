@@ -173,7 +173,7 @@ def test_a_tutorial_runs_to_its_end(script, tmp_path):
         env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(EXAMPLES.parent)),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert re.search(f'^{RESULTS[script.stem]}', done.stdout, re.MULTILINE), done.stdout[-2000:]
