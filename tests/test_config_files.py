@@ -1,8 +1,13 @@
-"""Configs that a process reads more than once."""
+"""Configs by their names, and configs that a process reads more than once."""
 
 import os
+from pathlib import Path
 
-from videossl.config_files import read_config
+import pytest
+
+from videossl.compat import config_directory
+from videossl.config_files import find_config, load_config, read_config
+from videossl.errors import ConfigError
 
 
 def write(path, text):
@@ -25,3 +30,19 @@ def test_a_config_is_read_again_only_when_a_file_of_it_has_changed(tmp_path, mon
     assert read_config('leaf.py').model.depth == 34
     write(tmp_path / 'leaf.py', "_base_ = './base.py'\nmodel = dict(width=8)\n")
     assert read_config('leaf.py').model == dict(depth=34, width=8)
+
+
+def test_a_config_that_is_installed_with_videossl_needs_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = 'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+    assert load_config(f'videossl::{name}').filename == str(Path(config_directory(), name))
+    with pytest.raises(ConfigError, match='did you mean .*vspp_r3d-10'):
+        load_config('videossl::laptop/vspp_r3d-11_16x1x1-64px-20e_videos-rgb.py')
+
+
+@pytest.mark.parametrize(
+    'name, path',
+    [('a.py', 'mine/a.py'), ('/other/a.py', '/other/a.py'), ('videossl::a/b.py', f'{config_directory()}/a/b.py')],
+)
+def test_a_name_in_a_file_is_relative_to_its_folder(name, path):
+    assert find_config(name, Path('mine')) == path

@@ -35,7 +35,7 @@ from videossl.apis.running.config_parts import parameters_of
 from videossl.apis.studies.reader import STUDY_KEYS, read_study
 from videossl.apis.studies.study import parse_args as parse_study_args
 from videossl.checkpoints import export_backbone
-from videossl.config_files import RUNNER_KEYS, check_option, load_config
+from videossl.config_files import RUNNER_KEYS, check_option, find_config, load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.errors import ConfigError
 from videossl.models import R3D
@@ -283,12 +283,12 @@ def test_the_command_lines_of_a_page_are_understood(page, folder, monkeypatch, s
                 pytest.fail(f'{" ".join(words)}\n{capsys.readouterr().err}')
             path = getattr(args, 'config', None)
             if path is not None and '/' in path:
-                assert Path(path).is_file(), words
+                assert Path(find_config(path)).is_file(), words
                 options = getattr(args, 'cfg_options', None) or {}
                 check_config(load_config(path, options))
                 configs.append(path)
             if getattr(args, 'study', None) is not None:
-                assert Path(args.study).is_file(), words
+                assert Path(find_config(args.study)).is_file(), words
             if getattr(args, 'recipe', None) is not None and '/' in args.recipe:
                 if args.data_root is not None:
                     Path(args.data_root).mkdir(exist_ok=True)

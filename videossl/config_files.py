@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
+from videossl.compat import config_directory
 from videossl.errors import ConfigError
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
@@ -21,12 +22,28 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
 }
 
 
+def find_config(name: str, folder: str | os.PathLike = '') -> str:
+    """The path of a config, a recipe or a study.
+
+    Args:
+        name: path, or ``videossl::PATH``, one that is installed with videossl: ``videossl::laptop/NAME.py``.
+        folder: folder that a relative path starts from.
+    """
+    package, colons, rest = name.rpartition('::')
+    return osp.join(config_directory(), rest) if colons and package == 'videossl' else osp.join(folder, name)
+
+
 def load_config(path: str, options: dict | None = None) -> Config:
     """Read a config file, apply overrides, and refuse misspelt keys.
+
+    Args:
+        path: see :func:`find_config`.
+        options: values by key, ``{'model.backbone.depth': 18}``.
 
     Raises:
         ConfigError: the file does not exist or cannot be read, or a key is unknown.
     """
+    path = find_config(path)
     if osp.isdir(path):
         raise ConfigError(f'{path} is a folder; name a config in it')
     if not osp.isfile(path):

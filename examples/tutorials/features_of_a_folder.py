@@ -13,12 +13,10 @@ from pathlib import Path
 
 import torch
 
-from videossl.apis import extract_features, load_backbone
+from videossl.apis import extract_features, init_model, load_backbone
 from videossl.apis.running.train import main as train
-from videossl.compat import config_directory
 from videossl.datasets import write_moving_shapes
 from videossl.evaluation import clip_retrieval
-from videossl.models import R3D, ClipDataPreprocessor
 from videossl.visualization import draw_retrieval_sheet, retrieval_rows
 
 NUM_TRAIN, NUM_TEST = 160, 80  # videos
@@ -36,7 +34,7 @@ videos = write_moving_shapes(WORK / 'videos', NUM_TRAIN, NUM_TEST)
 # quarter of the clips. A notebook that was interrupted continues if you add `'--resume'`.
 
 # %%
-config = f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+config = 'videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
 settings = [
     f'train_cfg.max_epochs={EPOCHS}',
     f'param_scheduler.0.milestones=[{EPOCHS - 1}]',
@@ -81,9 +79,7 @@ print(f'the picture: {WORK / "retrieval.png"}')
 
 # %%
 torch.manual_seed(0)
-untrained = torch.nn.Module()
-untrained.backbone, untrained.data_preprocessor = R3D(depth=10, base_channels=WIDTH), ClipDataPreprocessor()
-untrained.cfg = backbone.cfg
+untrained = init_model(backbone.cfg)
 random = clip_retrieval(
     extract_features(untrained, videos / 'train.txt'), extract_features(untrained, videos / 'test.txt'), ks=[1]
 )

@@ -11,11 +11,10 @@
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 import videossl  # noqa: F401  (registers the parts that the config names)
-from videossl.compat import config_directory
+from videossl.config_files import load_config
 from videossl.datasets import ClipLabel, ClipSampler, draw_consecutive, write_moving_shapes
 from videossl.models.heads import ClipClassificationHead
 from videossl.registry import MODELS, TRANSFORMS
@@ -72,7 +71,7 @@ class DirectionHead(ClipClassificationHead):
 # on extending](../../docs/extend.md); `videossl new task NAME` writes such files.
 
 # %%
-config = Config.fromfile(f'{config_directory()}/laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py')
+config = load_config('videossl::laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py')
 config.model.backbone.base_channels = WIDTH
 config.model.heads = dict(direction=dict(type='DirectionHead', in_channels=8 * WIDTH))
 config.train_dataloader.dataset.pipeline.sample = dict(type='SampleDirection', clip_len=16)

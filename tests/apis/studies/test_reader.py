@@ -54,6 +54,24 @@ def test_every_ready_study_lays_out_all_rows_with_every_setting_in_its_place(nam
         assert {row for row, _ in run.finetuned} == tested
 
 
+def test_a_study_in_a_folder_of_its_own_takes_parts_that_are_installed(tmp_path, videos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('mine.py').write_text(
+        "_base_ = 'videossl::studies/your_videos.py'\nrecipe = './ours.py'\nrows = dict(aux=None, aux_vspp=None)\n"
+    )
+    Path('ours.py').write_text(
+        "__laptop = 'videossl::laptop/{}_r3d-10_16x1x1-64px-20e_videos-rgb.py'\n"
+        "ann_files = dict(train='train.txt', test='test.txt')\n"
+        "stages = dict(vspp=dict(config=__laptop.format('vspp'), ann_file='train'),\n"
+        "    finetune_vspp=dict(config=__laptop.format('finetune'), ann_file='train', init_from='vspp'))\n"
+    )
+    study = read_study(parse_args(['mine.py', '--data-root', str(videos), '--rows', 'vspp', '--seeds', '0']))
+    assert list(study.runs[0].stages) == ['vspp', 'finetune_vspp', 'finetune_vspp_5']
+    assert all(Path(stage.config).is_file() for stage in study.runs[0].stages.values())
+    ready = ['videossl::studies/your_videos.py', '--data-root', str(videos), '--rows', 'vspp', '--seeds', '0']
+    assert read_study(parse_args(ready)).name == 'your_videos'
+
+
 def test_rows_share_the_stages_that_they_have_in_common(read):
     (run,) = read('--seeds', '3').runs
     assert list(run.stages) == [

@@ -15,7 +15,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from videossl.checks import check_choice
-from videossl.config_files import load_config
+from videossl.config_files import find_config, load_config
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
@@ -121,7 +121,7 @@ def read_study(args: argparse.Namespace) -> Study:
     Raises:
         ConfigError: an unknown key, row, column, stage or list; or data that cannot be compared on.
     """
-    path = Path(args.study)
+    path = Path(find_config(args.study))
     config = load_config(str(path))
     unknown = {key for key in config if not key.startswith('_')} - STUDY_KEYS
     if unknown or not {'recipe', 'rows', 'columns'} <= set(config):
@@ -133,7 +133,8 @@ def read_study(args: argparse.Namespace) -> Study:
     check_choice(f'{path}: split', split, SPLITS)
     name = f'{path.stem}_select' if args.split == 'select' else path.stem
     work_dir = Path(args.work_dir or Path('work_dirs') / name)
-    recipe = load_config(str(path.parent / config.recipe))
+    recipe_path = find_config(config.recipe, path.parent)
+    recipe = load_config(recipe_path)
     notes = list(config.get('notes', []))
     data_root = find_videos(config, args.data_root, work_dir)
     lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
@@ -165,7 +166,7 @@ def read_study(args: argparse.Namespace) -> Study:
     )
     known: dict[tuple, Stage] = {}
     for point in study.points:
-        stages = read_stages(study, path.parent / config.recipe, point, args.cfg_options)
+        stages = read_stages(study, recipe_path, point, args.cfg_options)
         study.runs += [lay_out_run(study, stages, point, seed, known) for seed in study.seeds]
     return study
 
@@ -335,13 +336,13 @@ def useful_counts(counts: Sequence[int], train: Path) -> list[int]:
 
 
 # ------------------------------------------------------------------------------------------------------------- the runs
-def read_stages(study: Study, recipe: Path, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
+def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
     """The recipe's stages at a grid point, by name, for a seed to be set."""
     options = {'all.model.cls_head.num_classes': study.num_classes, **study.config.get('options', {}), **point}
-    arguments = [str(recipe), '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
+    arguments = [recipe, '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
     texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
-    texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(str(recipe)).stages)]
+    texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(recipe).stages)]
     return {stage.name: stage for stage in read_recipe(parse_args([*arguments, '--cfg-options', *texts]))[0]}
 
 
