@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
+from videossl.compat import config_directory
 from videossl.errors import ConfigError
 
 RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
@@ -21,12 +22,31 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
 }
 
 
+def find_config(path: str) -> str:
+    """The file that a command line means by a config.
+
+    A name that begins with ``configs/`` or ``videossl::`` means a config of videossl, from any folder; a file of that name in the
+    working folder comes first.
+
+    Args:
+        path: as on the command line.
+
+    Returns:
+        ``path`` itself, unless it means a config of videossl.
+    """
+    for beginning in ('videossl::', 'configs/'):
+        if path.startswith(beginning) and not osp.exists(path):
+            return osp.join(config_directory(), path.removeprefix(beginning))
+    return path
+
+
 def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config file, apply overrides, and refuse misspelt keys.
+    """Read a config file (:func:`find_config`), apply overrides, and refuse misspelt keys.
 
     Raises:
         ConfigError: the file does not exist or cannot be read, or a key is unknown.
     """
+    path = find_config(path)
     if osp.isdir(path):
         raise ConfigError(f'{path} is a folder; name a config in it')
     if not osp.isfile(path):

@@ -3,7 +3,6 @@
 import copy
 import logging
 import os
-import os.path as osp
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,6 @@ from mmengine.logging import MMLogger, print_log
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from videossl.compat import config_directory
 from videossl.errors import CheckpointError, ConfigError
 from videossl.registry import MODELS
 
@@ -150,12 +148,9 @@ def _quiet() -> Iterator[None]:
 def _read_config(config: str | os.PathLike | Config) -> Config:
     if isinstance(config, Config):
         return config
-    path = os.fspath(config)
-    if path.startswith('videossl::'):
-        path = osp.join(config_directory(), path.removeprefix('videossl::'))
     from videossl.config_files import load_config
 
-    return load_config(path)
+    return load_config(os.fspath(config))
 
 
 def _fill_model(model: Any, checkpoint: str) -> None:

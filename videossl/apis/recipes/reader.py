@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from videossl.config_files import check_option, load_config
+from videossl.config_files import check_option, find_config, load_config
 from videossl.errors import ConfigError
 
 from .stage import Stage
@@ -25,7 +25,7 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
     Raises:
         ConfigError: a key, stage, list or config is unknown.
     """
-    path = Path(args.recipe)
+    path = Path(find_config(args.recipe))
     recipe = load_config(str(path))
     unknown = {key for key in recipe if not key.startswith('_')} - RECIPE_KEYS
     if unknown or 'stages' not in recipe:

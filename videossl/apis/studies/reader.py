@@ -15,7 +15,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from videossl.checks import check_choice
-from videossl.config_files import load_config
+from videossl.config_files import find_config, load_config
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
@@ -121,7 +121,7 @@ def read_study(args: argparse.Namespace) -> Study:
     Raises:
         ConfigError: an unknown key, row, column, stage or list; or data that cannot be compared on.
     """
-    path = Path(args.study)
+    path = Path(find_config(args.study))
     config = load_config(str(path))
     unknown = {key for key in config if not key.startswith('_')} - STUDY_KEYS
     if unknown or not {'recipe', 'rows', 'columns'} <= set(config):

@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(study.work_dir, 'study'):
             for task in tasks:
                 task.check()
-            commands = remember_command(study.work_dir, 'tools/run_study.py', argv)
+            commands = remember_command(study.work_dir, 'study', argv)
             failed: dict[str, str] = {}
 
             def report(final: bool) -> None:
