@@ -68,7 +68,7 @@ bench: $(STAMP) ## run the benchmarks one after another, most of an hour
 	done; [ -z "$$failed" ] || { echo; echo "failed:$$failed"; exit 1; }
 
 wheel: $(STAMP) ## build dist/videossl-*.whl
-	@rm -rf build
+	@rm -rf build dist/videossl-*.whl
 	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/videossl-*.whl
 
