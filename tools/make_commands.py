@@ -47,8 +47,8 @@ EXAMPLES = {
 HEAD = """# Commands
 
 `videossl COMMAND` runs in any folder, after `make env` and `. .venv/bin/activate`, or where the wheel is installed. From any
-folder, configs of videossl are found by their names in a checkout, such as `configs/recipes/laptop.py`. In a checkout, the scripts
-of `tools/` do the same as the commands.
+folder, configs of videossl are found by their names in a checkout, such as `configs/recipes/laptop.py`. In a checkout, the
+scripts of `tools/` do the same as the commands.
 
 To let a shell complete the names of the commands: `eval "$(videossl completion bash)"`, with {shells}.
 
