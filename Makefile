@@ -46,9 +46,10 @@ lint: $(STAMP) ## check style and types
 tutorials: $(STAMP) ## run the tutorials, examples/tutorials/*.py
 	@for script in examples/tutorials/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
 
+# -E: pages.py has removed the pages of the reference, which sphinx-autoapi takes for there if no source has changed.
 docs: $(DOCS_VENV)/installed ## build the site, build/site/html/index.html; a link or a reference that leads nowhere is an error
 	@$(DOCS_VENV)/bin/python docs/site/pages.py build/site/source
-	@$(DOCS_VENV)/bin/python -m sphinx -q -W --keep-going -j auto -c docs/site -d build/site/doctrees build/site/source build/site/html
+	@$(DOCS_VENV)/bin/python -m sphinx -q -E -W --keep-going -j auto -c docs/site -d build/site/doctrees build/site/source build/site/html
 	@echo 'The site: build/site/html/index.html'
 
 test: $(STAMP) ## run the tests
