@@ -50,7 +50,8 @@ HEAD = """# Commands
 folder, configs of videossl are found by their names in a checkout, such as `configs/recipes/laptop.py`. In a checkout, the
 scripts of `tools/` do the same as the commands.
 
-To let a shell complete the names of the commands: `eval "$(videossl completion bash)"`, with {shells}.
+To let bash complete the names of the commands, once: `echo "$(videossl completion bash)" >> ~/.bashrc`. The same line is there for
+each of {shells}.
 
 An error is a message without a traceback; `VIDEOSSL_DEBUG=1` shows the traceback. `--cfg-options` changes keys of the config by
 their dotted names ([extend.md](extend.md#change-a-pipeline)).
