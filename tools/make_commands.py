@@ -50,8 +50,8 @@ HEAD = """# Commands
 folder, configs of videossl are found by their names in a checkout, such as `configs/recipes/laptop.py`. In a checkout, the
 scripts of `tools/` do the same as the commands.
 
-To let bash complete the names of the commands, once: `echo "$(videossl completion bash)" >> ~/.bashrc`. The same line is there for
-each of {shells}.
+To let bash complete the names of the commands, once: `echo "$(videossl completion bash)" >> ~/.bashrc`. There is such a line
+for {shells}, too.
 
 An error is a message without a traceback; `VIDEOSSL_DEBUG=1` shows the traceback. `--cfg-options` changes keys of the config by
 their dotted names ([extend.md](extend.md#change-a-pipeline)).
@@ -126,7 +126,7 @@ def subparsers(action: argparse.Action) -> dict[str, argparse.ArgumentParser]:
 
 def page() -> str:
     """The text of docs/commands.md."""
-    parts = [HEAD.format(shells=' or '.join(SHELLS).replace(' or ', ', ', len(SHELLS) - 2))]
+    parts = [HEAD.format(shells=' and '.join(shell for shell in SHELLS if shell != 'bash'))]
     for task, commands in COMMANDS.items():
         parts += [f'## {task}', *map(section, commands)]
     return '\n\n'.join(part.strip() for part in parts) + FOOT
