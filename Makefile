@@ -9,6 +9,7 @@ PIP_OPTIONS ?=
 VENV := .venv
 DOCS_VENV := .venv-docs
 MINIMUM_VENV := .venv-minimum
+WHEEL_VENV := .venv-wheel
 STAMP := $(VENV)/installed
 UNFINISHED := $(VENV)/unfinished
 LOG := $(VENV)/install.log
@@ -18,7 +19,7 @@ BENCHMARKS := $(sort $(shell grep -l '__main__' benchmarks/*.py))
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo tutorials lint docs test test-minimum faults bench wheel clean
+.PHONY: help env demo tutorials lint docs test test-minimum faults bench wheel try-wheel clean
 
 help: ## this list
 	@echo 'make TARGET. Everything runs in $(VENV), which is made when it is missing.'
@@ -45,9 +46,10 @@ lint: $(STAMP) ## check style and types
 tutorials: $(STAMP) ## run the tutorials, examples/tutorials/*.py
 	@for script in examples/tutorials/*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
 
+# -E: pages.py has removed the pages of the reference, which sphinx-autoapi takes for there if no source has changed.
 docs: $(DOCS_VENV)/installed ## build the site, build/site/html/index.html; a link or a reference that leads nowhere is an error
 	@$(DOCS_VENV)/bin/python docs/site/pages.py build/site/source
-	@$(DOCS_VENV)/bin/python -m sphinx -q -W --keep-going -j auto -c docs/site -d build/site/doctrees build/site/source build/site/html
+	@$(DOCS_VENV)/bin/python -m sphinx -q -E -W --keep-going -j auto -c docs/site -d build/site/doctrees build/site/source build/site/html
 	@echo 'The site: build/site/html/index.html'
 
 test: $(STAMP) ## run the tests
@@ -68,12 +70,19 @@ bench: $(STAMP) ## run the benchmarks one after another, most of an hour
 	done; [ -z "$$failed" ] || { echo; echo "failed:$$failed"; exit 1; }
 
 wheel: $(STAMP) ## build dist/videossl-*.whl
-	@rm -rf build
+	@rm -rf build dist/videossl-*.whl
 	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/videossl-*.whl
 
+try-wheel: wheel ## install the wheel in an environment of its own, .venv-wheel, and use it outside of the checkout
+	@rm -rf $(WHEEL_VENV)
+	@$(PYTHON) -m venv $(WHEEL_VENV)
+	@$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input $(PIP_OPTIONS) dist/videossl-*.whl
+	@$(WHEEL_VENV)/bin/python -m pip check
+	@cd $(WHEEL_VENV) && bin/videossl doctor && bin/videossl demo --dry-run
+
 clean: ## remove .venv and what was built; data/ and work_dirs/ stay
-	rm -rf $(VENV) $(DOCS_VENV) $(MINIMUM_VENV) build dist videossl.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(DOCS_VENV) $(MINIMUM_VENV) $(WHEEL_VENV) build dist videossl.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The site is built without videossl's own requirements: its environment is small, and fits every release of them.

@@ -45,6 +45,9 @@ class BuildWithConfigs(build_py):
         subprocess.run([sys.executable, ROOT / 'tools' / 'make_metafiles.py', target], check=True, env=environment)
 
 
+# Where the project lives, which the workflows of a forge tell; a checkout does not know it.
+home = '/'.join(filter(None, (os.environ.get(f'GITHUB_{name}') for name in ('SERVER_URL', 'REPOSITORY'))))
+urls = dict(Source=home, Changes=f'{home}/blob/main/CHANGELOG.md', Issues=f'{home}/issues') if home else {}
 readme = ROOT / 'README.md'
 extras = {name: requirements(name) for name in ('optional', 'tests', 'lint', 'docs')}
 # What tools/report.py needs, by itself.
@@ -57,6 +60,8 @@ setup(
     long_description=readme.read_text(encoding='utf-8') if readme.exists() else '',
     long_description_content_type='text/markdown',
     author='The videossl authors',
+    url=home,
+    project_urls=urls,
     license='MIT',
     license_files=['LICENSE'],
     keywords='self-supervised learning, video, representation learning, action recognition, mmaction2, pytorch',
@@ -66,6 +71,8 @@ setup(
         'Intended Audience :: Science/Research',
         'Operating System :: MacOS',
         'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3 :: Only',
         *(f'Programming Language :: Python :: 3.{minor}' for minor in (10, 11, 12, 13)),
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
         'Topic :: Scientific/Engineering :: Image Recognition',

@@ -52,7 +52,7 @@ def untouched(monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for module in PACKAGE_MODULES:
         for name in ('is_installed', 'get_installed_path'):
-            monkeypatch.setattr(module, name, f'original {name}')
+            monkeypatch.setattr(module, name, f'original {name}', raising=False)
     return monkeypatch
 
 

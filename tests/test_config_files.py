@@ -32,12 +32,17 @@ def test_a_config_is_read_again_only_when_a_file_of_it_has_changed(tmp_path, mon
     assert read_config('leaf.py').model == dict(depth=34, width=8)
 
 
-def test_a_config_that_is_installed_with_videossl_needs_no_path(tmp_path, monkeypatch):
+def test_a_config_of_videossl_is_found_from_any_folder_and_a_file_of_the_user_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = 'laptop/vspp_r3d-10_16x1x1-64px-20e_videos-rgb.py'
-    assert load_config(f'videossl::{name}').filename == str(Path(config_directory(), name))
-    with pytest.raises(ConfigError, match='did you mean .*vspp_r3d-10'):
-        load_config('videossl::laptop/vspp_r3d-11_16x1x1-64px-20e_videos-rgb.py')
+    own = os.path.join(config_directory(), name)
+    assert find_config(f'configs/{name}') == find_config(f'videossl::{name}') == own and os.path.isfile(own)
+    assert find_config(f'configz/{name}') == f'configz/{name}'
+    (tmp_path / 'configs' / 'laptop').mkdir(parents=True)
+    (tmp_path / 'configs' / name).touch()
+    assert find_config(f'configs/{name}') == f'configs/{name}'
+    with pytest.raises(ConfigError, match=r'did you mean .*vspp_r3d-10_16x1x1-64px-20e_videos-rgb\.py'):
+        load_config(f'videossl::{name[:-4]}s.py')
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,11 @@ from videossl.models import R3D
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('examples/*/README.md')))
+    for path in (
+        *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')),
+        *sorted((ROOT / 'docs').glob('*.md')),
+        *sorted(ROOT.glob('examples/*/README.md')),
+    )
 ]
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, Registry)]
 CONFIG_NAMES = RUNNER_KEYS | STUDY_KEYS | {'_base_', 'stages', 'table', 'teacher'}

@@ -36,5 +36,9 @@ def test_the_workflow_runs_the_commands_of_ci_on_every_python_that_setup_names()
     assert [f'3.{minor}' for minor in re.findall(r'\d+', minors)] == jobs['test']['strategy']['matrix']['python']
 
 
-def test_the_citation_has_this_version():
-    assert yaml.safe_load((ROOT / 'CITATION.cff').read_text())['version'] == __version__
+def test_the_citation_and_the_changes_have_this_version_and_its_date():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == __version__
+    parts = re.findall(r'^## (.+)$', (ROOT / 'CHANGELOG.md').read_text(), re.MULTILINE)
+    date = citation['date-released']
+    assert parts[:2] == ['Unreleased', f'{__version__} ({date.day} {date:%B %Y})']

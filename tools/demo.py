@@ -1,10 +1,11 @@
-"""``make demo``: does pretraining pay? Render MovingShapes, run the study configs/studies/demo.py on them, and write a report."""
+"""Does pretraining pay? Render MovingShapes, run the study configs/studies/demo.py on them, and write a report."""
 
 import argparse
 from pathlib import Path
 
 from videossl.apis.report import write_html_report
 from videossl.apis.studies.study import main as run_study
+from videossl.apis.studies.study import parse_args as parse_study_args
 from videossl.cores import available_cores
 from videossl.datasets.moving_shapes import write_moving_shapes
 
@@ -20,10 +21,15 @@ def main() -> None:
         '--work-dir',
         type=Path,
         default=Path('work_dirs/demo'),
-        help='folder for videos and results; other arguments go to tools/run_study.py',
+        help='folder for videos and results; other arguments go to videossl study',
     )
     args, study_args = parser.parse_known_args()
     videos = args.work_dir / 'moving_shapes'
+    study = Path(__file__).parent.parent / 'configs' / 'studies' / 'demo.py'
+    # Nets as small as these train faster side by side than on two threads each.
+    jobs = min(2, available_cores())
+    where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
+    parse_study_args([str(study), *where, *study_args])  # a misspelt option ends the demo before it renders
     try:
         write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST)
     except FileExistsError as error:  # of another version of this demo
@@ -34,10 +40,6 @@ def main() -> None:
     lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
     for name, number in (('labelled', NUM_LABELLED), ('few', NUM_FEW)):
         (videos / f'{name}.txt').write_text(''.join(lines[:number]))
-    study = Path(__file__).parent.parent / 'configs' / 'studies' / 'demo.py'
-    # Nets as small as these train faster side by side than on two threads each.
-    jobs = min(2, available_cores())
-    where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
     results, page = args.work_dir / 'results.json', args.work_dir / 'report.html'
     before = results.read_bytes() if results.exists() else None
     run_study([str(study), *where, *study_args])

@@ -23,18 +23,27 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
 
 
 def find_config(name: str, folder: str | os.PathLike = '') -> str:
-    """The path of a config, a recipe or a study.
+    """The file that a name of a config, a recipe or a study means.
+
+    A name that begins with ``videossl::`` or ``configs/`` means one that is installed with videossl, from any folder; a file that
+    exists under the name itself comes first.
 
     Args:
-        name: path, or ``videossl::PATH``, one that is installed with videossl: ``videossl::laptop/NAME.py``.
+        name: path, or ``videossl::laptop/NAME.py``, or ``configs/laptop/NAME.py``.
         folder: folder that a relative path starts from.
+
+    Returns:
+        The path; ``folder`` and ``name`` joined, unless a config of videossl is meant.
     """
-    package, colons, rest = name.rpartition('::')
-    return osp.join(config_directory(), rest) if colons and package == 'videossl' else osp.join(folder, name)
+    path = osp.join(folder, name)
+    for beginning in ('videossl::', 'configs/'):
+        if name.startswith(beginning) and not osp.exists(path):
+            return osp.join(config_directory(), name.removeprefix(beginning))
+    return path
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config file, apply overrides, and refuse misspelt keys.
+    """Read a config file (:func:`find_config`), apply overrides, and refuse misspelt keys.
 
     Args:
         path: see :func:`find_config`.

@@ -21,6 +21,8 @@ OTHERS = {
     'README.md': 'overview.md',
     'CHANGELOG.md': 'changelog.md',
     'CONTRIBUTING.md': 'contributing.md',
+    'SECURITY.md': 'security.md',
+    'CODE_OF_CONDUCT.md': 'code_of_conduct.md',
     'configs': 'configs/index.md',
     'docs/data': 'data_files.md',
     'videossl': 'reference/videossl/index.rst',

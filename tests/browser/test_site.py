@@ -35,6 +35,7 @@ SHOWN = [
     *('index', 'overview', 'start', 'aux_skd', 'results', 'pictures', 'evaluation', 'changelog', 'architecture'),
     *(
         'configs/aux_skd',
+        'commands',
         'reference/videossl/models/heads/order_head/index',
         'reference/videossl/models/index',
         'genindex',

@@ -63,5 +63,5 @@ def test_other_settings_and_other_files_are_refused(store, tmp_path):
         MotionStore(text).create(2, (2, 3))
     with pytest.raises(MotionStoreError, match='text.sqlite cannot be read'):
         MotionStore(text).read('one.mp4')
-    with pytest.raises(MotionStoreError, match='measure_motion.py'):
+    with pytest.raises(MotionStoreError, match='videossl motion'):
         MotionStore(tmp_path / 'missing.sqlite').read('one.mp4')

@@ -123,7 +123,7 @@ def test_a_whole_file_is_verified(stored):
 def test_a_file_that_is_cut_off_is_named_with_the_way_to_make_it(stored, length, read):
     path, _ = stored
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ParsingStoreError, match=r'video\.mp4\.npz is cut off.*extract_parsing\.py'):
+    with pytest.raises(ParsingStoreError, match=r'video\.mp4\.npz is cut off.*videossl parsing'):
         read(path)
 
 
@@ -185,5 +185,5 @@ def test_a_foreign_file_is_named(tmp_path, content):
 
 
 def test_a_missing_file_is_named_with_the_way_to_make_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match='nowhere.npz.*extract_parsing.py'):
+    with pytest.raises(FileNotFoundError, match='nowhere.npz.*videossl parsing'):
         read_map(tmp_path / 'nowhere.npz', 0)

@@ -1,4 +1,4 @@
-"""Confusion matrix of predictions that tools/test.py --dump wrote.
+"""Confusion matrix of predictions that videossl test --dump wrote.
 
 python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
 python tools/analysis/confusion_matrix.py predictions.pkl --class-names classes.txt --out confusion.png

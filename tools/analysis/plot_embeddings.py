@@ -14,12 +14,12 @@ from videossl.visualization import draw_embedding_map, embed_in_plane
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('features', help='file that tools/extract_features.py wrote')
+    parser.add_argument('features', help='file that videossl features wrote')
     parser.add_argument('--out', default='embeddings.png', help='picture to write; default: embeddings.png')
     parser.add_argument('--class-names', help='text file with a name a line, in the order of the labels')
     parser.add_argument('--average', choices=AVERAGES, default='features', help="how a video's views become one vector")
     parser.add_argument('--perplexity', type=float, default=30, help='about how many neighbours a point has')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the map')
     return parser.parse_args(argv)
 
 

@@ -14,7 +14,7 @@ from videossl.visualization import draw_retrieval_sheet, retrieval_rows
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('gallery', help='features of the training videos, from tools/extract_features.py')
+    parser.add_argument('gallery', help='features of the training videos, from videossl features')
     parser.add_argument('queries', help='features of the test videos')
     parser.add_argument('--data-root', default='', help='folder that the paths in the files are relative to')
     parser.add_argument('--queries-shown', type=int, default=8, help='how many queries, drawn at random')

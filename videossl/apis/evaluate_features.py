@@ -56,13 +56,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--data-root', required=True, help='folder of videos')
     parser.add_argument('--train-list', required=True, help='list of the train split, relative to --data-root')
     parser.add_argument('--test-list', required=True, help='list of the test split, relative to --data-root')
-    parser.add_argument('--protocol', choices=list(PROTOCOLS), default='auxskd', help='default: auxskd')
+    parser.add_argument('--protocol', choices=list(PROTOCOLS), default='auxskd', help='of a paper; default: auxskd')
     views = parser.add_argument_group('views', "where they differ from the protocol's")
-    for name in ('--num-clips', '--clip-len', '--frame-interval', '--size'):
-        views.add_argument(name, type=int)
-    views.add_argument('--resize', type=int, nargs='+', metavar='SIDE', help='the short side, or width and height')
-    views.add_argument('--crops', type=int, choices=list(CROPS))
-    views.add_argument('--pooling', choices=POOLINGS)
+    for name, words in dict(
+        num_clips='clips of each video',
+        clip_len='frames of a clip',
+        frame_interval='distance of these frames',
+        size='side of the crop in pixels',
+    ).items():
+        views.add_argument(f'--{name.replace("_", "-")}', type=int, help=f'{words}; default: as the protocol')
+    views.add_argument(
+        '--resize',
+        type=int,
+        nargs='+',
+        metavar='SIDE',
+        help='size before the crop: the short side, or width and height',
+    )
+    views.add_argument('--crops', type=int, choices=list(CROPS), help='of each clip; default: as the protocol')
+    views.add_argument('--pooling', choices=POOLINGS, help='over time and space; default: as the protocol')
     parser.add_argument('--average', choices=['prob', 'score'], help="of test views; default: the protocol's")
     parser.add_argument(
         '--center',
@@ -70,7 +81,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=None,
         help="subtract each set's mean in retrieval and kNN; default: as the protocol",
     )
-    parser.add_argument('--evaluations', nargs='+', choices=EVALUATIONS, default=list(EVALUATIONS), help='default: all')
+    parser.add_argument(
+        '--evaluations', nargs='+', choices=EVALUATIONS, default=list(EVALUATIONS), help='what to measure; default: all'
+    )
     parser.add_argument(
         '--ks', type=int, nargs='+', default=[1, 5, 10, 20, 50], help='of retrieval; default: 1 5 10 20 50'
     )

@@ -40,8 +40,7 @@ def publish_model(checkpoint: str | Path, out: str | Path | None = None) -> tupl
     out = Path(out) if out is not None else checkpoint.with_suffix('.pth')
     if out.suffix not in ('.pth', '.pt'):
         raise CheckpointError(
-            f'--out {out}: the name of a published model ends with .pth or .pt; other formats: '
-            'tools/converters/export_backbone.py'
+            f'--out {out}: the name of a published model ends with .pth or .pt; other formats: videossl export'
         )
     tensors = {name: value for name, value in weights.items() if not name.startswith(TRAINING_ONLY)}
     if not tensors:

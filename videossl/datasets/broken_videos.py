@@ -136,7 +136,7 @@ class BrokenVideos:
             listed = f' {self.file} names them.' if self.file is not None else ' The log names them.'
             raise TooManyBroken(
                 f'{broken} of the {tried} videos that were tried cannot be read, more than the allowed share of {share:g}, '
-                f'so training stops.{listed} Check data_root and the files (tools/data/check_videos.py tries them all), or '
+                f'so training stops.{listed} Check data_root and the files (videossl check tries them all), or '
                 'allow more with train_dataloader.dataset.max_broken_share'
             )
 

@@ -23,7 +23,7 @@ TABLES = (
     'CREATE TABLE IF NOT EXISTS settings (version INTEGER, every INTEGER, rows INTEGER, columns INTEGER)',
     'CREATE TABLE IF NOT EXISTS motion (path TEXT PRIMARY KEY, frames INTEGER, maps BLOB)',
 )
-HOW_TO_MAKE = 'python tools/data/measure_motion.py --data-root VIDEOS --out FILE'
+HOW_TO_MAKE = 'videossl motion --data-root VIDEOS --out FILE'
 
 
 class MotionStoreError(UserError, ValueError):

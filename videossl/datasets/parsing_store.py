@@ -21,7 +21,7 @@ from videossl.files import whole_file
 FORMAT = 'videossl parsing'
 VERSION = 1
 STEP = 1 / 16  # of the logarithm of a probability
-HOW_TO_MAKE = 'python tools/data/extract_parsing.py --data-root VIDEOS --out FOLDER --teacher SCHP --checkpoint FILE'
+HOW_TO_MAKE = 'videossl parsing --data-root VIDEOS --out FOLDER --teacher SCHP --checkpoint FILE'
 
 
 class ParsingStoreError(UserError, ValueError):

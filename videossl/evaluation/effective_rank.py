@@ -19,6 +19,12 @@ def effective_rank(features: np.ndarray) -> float:
 
     Raises:
         ValueError: there are no features, or some are infinite or not a number.
+
+    Examples:
+        >>> round(effective_rank(np.eye(4)), 3)
+        4.0
+        >>> round(effective_rank(np.ones((4, 8))), 3)
+        1.0
     """
     matrix = np.asarray(features, dtype=np.float64)
     if matrix.ndim < 2 or matrix.size == 0 or not np.isfinite(matrix).all():

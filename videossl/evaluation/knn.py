@@ -34,6 +34,16 @@ def knn(
 
     Raises:
         ValueError: the sets do not fit (:func:`~videossl.evaluation.feature_sets.pair_sets`) or an argument is unusable.
+
+    Examples:
+        >>> def features(vectors, labels):  # as if extracted: one view of each video
+        ...     return ClipFeatures(
+        ...         np.array(vectors, np.float32)[:, None], np.array(labels), list('abc')[:len(labels)],
+        ...         np.ones(len(labels), bool), {}
+        ...     )
+        >>> train = features([[1, 0], [0, 1]], [0, 1])
+        >>> knn(train, features([[3, 1], [1, 9], [1, 2]], [0, 1, 0]), k=1)['top1']  # two of three
+        0.6666666666666666
     """
     from sklearn.neighbors import KNeighborsClassifier  # here: it takes a second to import
 

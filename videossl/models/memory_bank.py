@@ -34,6 +34,14 @@ class MemoryBank(nn.Module):
             vectors, too.
         labels: columns for integers of the sample, by the names that its data sample has for them: ``gt_*``, or
             ``sample_idx``, the number of the video in its list. They are -1 in rows that no key has replaced yet.
+
+    Examples:
+        >>> bank = MemoryBank(size=3, dim=2, labels=('sample_idx',))
+        >>> bank.enqueue(torch.eye(2), sample_idx=torch.tensor([7, 8]))
+        >>> bank.column('sample_idx').tolist()
+        [7, 8, -1]
+        >>> bank.rows[:2].tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     rows: Tensor

@@ -83,7 +83,7 @@ def test_a_table_that_names_no_chance_has_all_accuracies(stage):
 def test_where_no_row_is_complete_there_is_no_table_but_a_picture_and_a_record(stand_in, run, tmp_path):
     status, output = run(stage='vspp')
     work = tmp_path / 'work'
-    assert output.rstrip().endswith(f'all of it as a page: python tools/report.py {work}')
+    assert output.rstrip().endswith(f'all of it as a page: videossl report {work}')
     record = json.loads((work / 'recipe.json').read_text())
     assert record['stages']['vspp']['init_from'] is None and record['chance'] == dict(acc_speed=0.25, acc_segment=0.25)
     assert record['recipe'].endswith('laptop.py') and record['table']['rows'] == [] and 'torch' in record['versions']

@@ -131,7 +131,7 @@ def test_without_features_the_page_says_how_to_make_them(tmp_path, make_run):
     run = make_run(tmp_path / 'run')
     (run / 'epoch_11.pth').write_bytes(b'')
     left_out = sections_of(write_html_report(run).read_text())['What is not here']
-    assert f'python tools/extract_features.py {run}/20261126_200211/vis_data/config.py {run}/epoch_11.pth' in left_out
+    assert f'videossl features {run}/20261126_200211/vis_data/config.py {run}/epoch_11.pth' in left_out
 
 
 PARTS = [

@@ -1,6 +1,5 @@
 """What the base of the samplers writes, and how labels are put into words."""
 
-import doctest
 import pickle
 
 import numpy as np
@@ -139,11 +138,6 @@ def test_consecutive_frames_start_wherever_they_fit_and_go_round_in_a_short_vide
 def test_a_senseless_number_is_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=named):
         FirstFrames(**arguments)
-
-
-def test_the_examples_in_the_docstrings_are_true():
-    outcome = doctest.testmod(clip_sampler)
-    assert outcome.attempted > 0 and outcome.failed == 0
 
 
 @pytest.mark.parametrize('ignored, warnings', [(('gt_half',), 0), (('gt_half', 'gt_scene'), 1)])

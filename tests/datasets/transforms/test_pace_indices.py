@@ -1,12 +1,9 @@
 """The frame indices of the pace samplers against walks written out frame by frame, which share no code with them."""
 
-import doctest
-
 import numpy as np
 import pytest
 from released_walk import CLIP_LEN, FRAMES_PER_SEGMENT, walk
 
-from videossl.datasets.transforms import pace_indices
 from videossl.datasets.transforms.pace_indices import (
     looped_indices,
     place_offsets,
@@ -240,8 +237,3 @@ def test_offsets_are_placed_at_every_start_that_fits_and_go_round_in_a_shorter_v
             assert chosen.ranges == [len(starts)]
             assert frames.shape == np.shape(offsets) and frames.dtype == np.int64
             assert frames.ravel().tolist() == [(start + offset - min(flat)) % total for offset in flat]
-
-
-def test_the_examples_in_the_docstrings_are_true():
-    outcome = doctest.testmod(pace_indices)
-    assert outcome.attempted > 0 and outcome.failed == 0

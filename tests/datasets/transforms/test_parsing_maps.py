@@ -170,10 +170,10 @@ def test_with_data_root_only_the_one_path_counts(store):
 
 
 def test_what_is_missing_or_of_another_video_is_named(store, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'no folder .*nowhere.*extract_parsing\.py'):
+    with pytest.raises(FileNotFoundError, match=r'no folder .*nowhere.*videossl parsing'):
         LoadParsingMap(str(tmp_path / 'nowhere')).transform(clip())
     folder = store()
-    with pytest.raises(VideoReadError, match=r'other.mp4: .* has no parsing of it.*extract_parsing\.py'):
+    with pytest.raises(VideoReadError, match=r'other.mp4: .* has no parsing of it.*videossl parsing'):
         LoadParsingMap(folder).transform(clip('/data/videos/a/other.mp4'))
     with pytest.raises(ParsingStoreError, match='video with 20 frames.*has 25'):
         LoadParsingMap(folder).transform({**clip(), 'total_frames': 25})
@@ -251,5 +251,5 @@ def test_the_masks_size_can_be_chosen_and_covers_the_same_part(shapes):
 @pytest.mark.parametrize('filename', ['videos/train/c.mp4', 'c.mp4', 'videos/train/c.avi'])
 def test_a_video_without_masks_is_named(tmp_path, monkeypatch, filename):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=rf'{filename} has no masks.*make_moving_shapes\.py'):
+    with pytest.raises(FileNotFoundError, match=rf'{filename} has no masks.*videossl shapes'):
         LoadShapeMask().transform(clip(filename))

@@ -57,7 +57,7 @@ def advise(found: Measurement, device: str) -> list[Advice]:
     if side == 'data' and found.file_size and min(found.file_size) > LARGE_FILES * min(height, width):
         advice.append(
             Advice(
-                f're-encode the videos once with tools/data/compact.py --short-side {short_side(min(height, width))}: '
+                f're-encode the videos once with videossl compact --short-side {short_side(min(height, width))}: '
                 f'they have a short side of {min(found.file_size)} pixels, the clips one of {min(height, width)}; without '
                 f'any cost of the data training would be {found.step / now:.2g} times as fast'
             )

@@ -40,8 +40,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')
     parser.add_argument('--init-from', metavar='CHECKPOINT', help='start from the backbone of another stage')
-    parser.add_argument('--amp', action='store_true', help='as in tools/train.py')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings, as in tools/train.py')
+    parser.add_argument('--amp', action='store_true', help='as in videossl train')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings, as in videossl train')
     parser.add_argument('--seconds', type=float, default=20, help='to measure for, start-up not counted; default: 20')
     parser.add_argument('--json', metavar='FILE', help='write everything here, too')
     parser.add_argument('--debug', action='store_true', help='show the full traceback of every error')
@@ -55,7 +55,7 @@ def check_args(args: argparse.Namespace) -> None:
     if args.config is None:
         for name in ('data_root', 'ann_file', 'init_from', 'cfg_options'):
             if getattr(args, name) is not None:
-                raise ConfigError(f'--{name.replace("_", "-")} needs a config to measure: tools/doctor.py CONFIG ...')
+                raise ConfigError(f'--{name.replace("_", "-")} needs a config to measure: videossl doctor CONFIG ...')
     if args.json is not None and not osp.isdir(osp.dirname(args.json) or '.'):
         raise ConfigError(f'--json: there is no folder {osp.dirname(args.json)}')
 

@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(work_dir, 'recipe'):
             for stage in stages:
                 stage.check()
-            remember_command(work_dir, 'tools/run_recipe.py', sys.argv[1:] if argv is None else argv)
+            remember_command(work_dir, 'recipe', sys.argv[1:] if argv is None else argv)
             write_record(args.recipe, recipe, stages, work_dir)
             with display.bars:
                 for stage in stages:

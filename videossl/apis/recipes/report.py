@@ -119,4 +119,4 @@ def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display
     chance = recipe.get('table', {}).get('chance', {})
     plot_curves({stage.name: read_scalars(stage.folder) for stage in stages}, picture, chance)
     display.say(f'curves: {picture}')
-    display.say(f'all of it as a page: python tools/report.py {shlex.quote(str(work_dir))}')
+    display.say(f'all of it as a page: videossl report {shlex.quote(str(work_dir))}')

@@ -89,7 +89,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write one HTML file about a run, a recipe or a study, finished or not. It can be read without a network.'
     )
-    parser.add_argument('work_dir', help='folder that tools/train.py, run_recipe.py or run_study.py wrote')
+    parser.add_argument('work_dir', help='folder that videossl train, recipe or study wrote')
     parser.add_argument('--out', help=f'file to write; default: WORK_DIR/{FILE_NAME}')
     parser.add_argument(
         '--seconds',

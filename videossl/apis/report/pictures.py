@@ -178,12 +178,10 @@ class Pictures:
         """The command that stores features where this report finds them."""
         run = next((run for run in reversed(self.work.first_runs) if run.checkpoint is not None), None)
         if run is None or run.config_file is None:
-            return 'tools/extract_features.py makes them from a checkpoint, and there is none.'
+            return 'videossl features makes them from a checkpoint, and there is none.'
         roots = run.data_roots()
         root = shlex.quote(str(roots[0])) if roots else 'FOLDER'
-        command = (
-            f'python tools/extract_features.py {shlex.quote(str(run.config_file))} {shlex.quote(str(run.checkpoint))}'
-        )
+        command = f'videossl features {shlex.quote(str(run.config_file))} {shlex.quote(str(run.checkpoint))}'
         out = shlex.quote(str(run.folder / 'features_test.npz'))
         return f'Make them with "{command} --data-root {root} --ann-file test.txt --out {out}", and the same for train.'
 
@@ -274,7 +272,7 @@ class Pictures:
         alt = f'Confusion matrix of {classes} classes: {right} of {len(labels)} right'
         caption = (
             'A test video is taken for the class of the training video that is nearest by cosine (R@1). Of a fine-tuned net: '
-            'tools/test.py --dump predictions.pkl, then tools/analysis/confusion_matrix.py.'
+            'videossl test --dump predictions.pkl, then videossl confusion.'
         )
         return Section('Confusion matrix', [Picture(picture_source(figure), alt, caption)])
 
@@ -313,7 +311,7 @@ class Pictures:
         if not parts:
             raise NotHere(f'none of the videos of {run.name} was found, or could be read.')
         assert run.checkpoint is not None
-        text = f'{run.name}, {run.checkpoint.name}. Above the frames, below them with the map. More: tools/analysis/cam.py.'
+        text = f'{run.name}, {run.checkpoint.name}. Above the frames, below them with the map. More: videossl cam.'
         return Section('Class activation', [Text(text), *parts])
 
     def some_videos(self, run: RunFolder) -> list[Path]:

@@ -196,7 +196,7 @@ def run_parts(work: WorkFolder) -> list:
         parts.append(
             Text(
                 'The standard error, sqrt(p (1 - p) / number of test videos), covers other test videos of this kind, not other '
-                'seeds. A study (tools/run_study.py) gives intervals over seeds.'
+                'seeds. A study (videossl study) gives intervals over seeds.'
             )
         )
     if protocols:

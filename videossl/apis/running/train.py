@@ -58,7 +58,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     if config.get('train_dataloader') is None:
         raise ConfigError(
             f'{args.config} has no train_dataloader: there is nothing to train on. To test a checkpoint '
-            'use tools/test.py'
+            'use videossl test'
         )
     for option, checkpoint in (('--resume', args.resume), ('--init-from', args.init_from)):
         if checkpoint not in (None, 'auto') and '://' not in checkpoint and not osp.isfile(checkpoint):
@@ -78,7 +78,7 @@ def config_for_training(args: argparse.Namespace) -> ConfigDict:
     elif args.val_ann_file is not None and not args.no_validate:
         raise ConfigError(
             f'--val-ann-file: {args.config} does not validate during training; test afterwards with '
-            'tools/test.py --ann-file'
+            'videossl test --ann-file'
         )
     if args.init_from is not None:
         config.custom_hooks = [
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
         end_with_parent(signal.SIGTERM)  # save and end where torchrun has been killed
     with lock, building(config):
         if first:
-            remember_command(config.work_dir, 'tools/train.py', sys.argv[1:] if argv is None else argv)
+            remember_command(config.work_dir, 'train', sys.argv[1:] if argv is None else argv)
         runner = build_runner(config)
         check_training(runner)
         rehearse(runner, config)

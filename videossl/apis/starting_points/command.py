@@ -93,6 +93,8 @@ def main(argv: list[str] | None = None) -> None:
     if Path(args.to) != Path('.'):
         print(f'  cd {shlex.quote(args.to)}')
     print('  export PYTHONPATH=$PWD')
+    if find_spec('pytest') is None:
+        print('  pip install pytest')
     print(f'  python -m pytest {test.name}')
     print(f'  videossl browse {config.name} --data-root MY_VIDEOS')
     print(f'  videossl train {config.name} --data-root MY_VIDEOS')

@@ -44,8 +44,14 @@ def main(argv: list[str] | None = None) -> None:
         'are in every larger one of the same seed.'
     )
     parser.add_argument('list', help='list of labelled videos')
-    parser.add_argument('--per-class', type=int, nargs='+', default=[1, 2, 5, 10], help='default: 1 2 5 10')
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument(
+        '--per-class',
+        type=int,
+        nargs='+',
+        default=[1, 2, 5, 10],
+        help='labels of each class, one list for each number; default: 1 2 5 10',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the choice; default: 0')
     parser.add_argument('--out', help="folder for the lists; default: the list's own")
     args = parser.parse_args(argv)
     try:

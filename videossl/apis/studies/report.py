@@ -42,7 +42,7 @@ def write_report(results: dict, folder: Path, console: Console | None = None) ->
         draw(results, folder / 'results.png')
     written = ', '.join(str(folder / f'results.{ending}') for ending in ('md', 'json', 'png'))
     console.print(f'written: {written}', soft_wrap=True)
-    console.print(f'all of it as a page: python tools/report.py {shlex.quote(str(folder))}', soft_wrap=True)
+    console.print(f'all of it as a page: videossl report {shlex.quote(str(folder))}', soft_wrap=True)
 
 
 def row_title(results: dict, row: str, point: int) -> str:

@@ -38,7 +38,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='lists of videos below --data-root: train, test and pretrain. Without lists, class folders are divided',
     )
     parser.add_argument('--work-dir', help='folder for everything; default: work_dirs/NAME_OF_STUDY')
-    parser.add_argument('--seeds', type=int, nargs='+', help='default: those of the study')
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', help='each row is run once with each; default: those of the study'
+    )
     parser.add_argument(
         '--jobs', type=int, default=1, help='steps at a time, each with its share of the cores; default: 1'
     )
@@ -121,7 +123,7 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(study.work_dir, 'study'):
             for task in tasks:
                 task.check()
-            commands = remember_command(study.work_dir, 'tools/run_study.py', argv)
+            commands = remember_command(study.work_dir, 'study', argv)
             failed: dict[str, str] = {}
 
             def report(final: bool) -> None:

@@ -189,5 +189,11 @@ def draw_consecutive(length: int, total_frames: int) -> np.ndarray:
 
     Returns:
         int64 [length], each within ``0 .. total_frames - 1``.
+
+    Examples:
+        >>> draw_consecutive(4, total_frames=4).tolist()
+        [0, 1, 2, 3]
+        >>> sorted(draw_consecutive(4, total_frames=3).tolist())  # one frame comes twice
+        [0, 0, 1, 2]
     """
     return place_offsets(np.arange(length), total_frames)

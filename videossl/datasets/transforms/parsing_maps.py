@@ -142,7 +142,7 @@ class LoadShapeMask(Transform):
         except (FileNotFoundError, IndexError):  # a short path has no folder where the masks could be
             raise FileNotFoundError(
                 f'LoadShapeMask: {results["filename"]} has no masks where MovingShapes has them. Make a '
-                'set with: python tools/data/make_moving_shapes.py FOLDER'
+                'set with: videossl shapes FOLDER'
             ) from None
         mask = masks[_middle_frame(results, self.view)].astype(np.uint8)
         results['parsing_mask'] = np.ascontiguousarray(

@@ -30,6 +30,12 @@ class R3D(VideoBackbone):
 
     Raises:
         ValueError: On an argument out of range.
+
+    Examples:
+        >>> import torch
+        >>> net = R3D(depth=10, base_channels=4)
+        >>> net(torch.zeros(2, 3, 16, 64, 64)).shape  # a map, not pooled
+        torch.Size([2, 32, 2, 4, 4])
     """
 
     def __init__(self, depth: int = 10, in_channels: int = 3, base_channels: int = 64, **kwargs: Any) -> None:

@@ -32,6 +32,17 @@ class ClipClassificationHead(PretextHead):
         ignore_index: label that takes no part in loss and accuracy.
         hidden_channels: width of a layer with ReLU before the linear layer; None: no such layer. On a tuple the linear layer
             alone adds up what the clips say one by one, and cannot compare them.
+
+    Examples:
+        A batch of one sample with two clips, whose labels are 2 and 0:
+
+        >>> import torch
+        >>> from mmaction.structures import ActionDataSample
+        >>> from videossl.models import Embeddings
+        >>> head = ClipClassificationHead(in_channels=8, num_classes=4, label='gt_quarter')
+        >>> sample = ActionDataSample(gt_quarter=torch.tensor([2, 0]))
+        >>> sorted(head.loss(Embeddings(student=torch.zeros(1, 2, 8)), [sample]))
+        ['acc_quarter', 'loss_quarter']
     """
 
     def __init__(
