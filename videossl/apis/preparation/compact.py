@@ -103,7 +103,7 @@ def compact(
     """
     settings = settings or Reencoding()
     _check_folders(data_root, out)
-    lists, videos, left_out = _find(data_root, ann_files)
+    lists, videos, left_out = find_lists(data_root, ann_files)
     try:
         names = new_names(videos)
     except ValueError as error:
@@ -162,7 +162,7 @@ def _check_folders(data_root: str, out: str) -> None:
         raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
 
 
-def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
+def find_lists(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
     """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
     each other file that might be a list, the reason why it is not."""
     folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
