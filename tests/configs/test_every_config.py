@@ -204,8 +204,11 @@ def test_every_iteration_stays_on_its_device_and_reads_nothing_back(name, videos
     run.iterate([batch] * 3)
     assert all(value.device.type == 'meta' for outputs in run.losses.outputs for value in outputs.values())
     assert [key for key, value in run.model.state_dict().items() if value.device.type != 'meta'] == []
-    # The first step is waited for; then the flag of a step is read after the next one has been queued.
-    assert reads == [(0, 0), (1, 2)]
+    if 'Adam' in read(name).optim_wrapper.optimizer.type:  # counts its steps on the host, unless it is fused
+        assert reads == [(0, 0), (1, 1), (2, 2)]
+    else:
+        # The first step is waited for; then the flag of a step is read after the next one has been queued.
+        assert reads == [(0, 0), (1, 2)]
 
 
 @pytest.mark.parametrize('name', [name for name in CONFIGS if read(name).get('test_dataloader') is not None])
