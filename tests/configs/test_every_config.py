@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
-from videossl.apis.gpu_check.methods import Method, Place, Training
+from videossl.apis.gpu_check.methods import METHODS, Method, Place, Training
 from videossl.apis.recipes.command import parse_args
 from videossl.apis.recipes.reader import read_recipe
 from videossl.apis.running import test as testing
@@ -174,7 +174,13 @@ class OnMeta(Training):
         return super()._begun()
 
 
-@pytest.mark.parametrize('name', [name for name in CONFIGS if name.startswith('laptop/')])
+# Those of laptops, which have every method, and the methods that check_gpu.py takes from elsewhere.
+METHODS_CONFIGS = sorted(
+    {name for name in CONFIGS if name.startswith('laptop/')} | {method.config for method in METHODS}
+)
+
+
+@pytest.mark.parametrize('name', METHODS_CONFIGS)
 def test_every_iteration_stays_on_its_device_and_reads_nothing_back(name, videos, tmp_path, monkeypatch):
     """Of every method, with all hooks: what an accelerator's host would wait for."""
     if read(name).get('train_dataloader') is None:
