@@ -4,9 +4,10 @@
 
 Each pipeline makes two views of 16 frames of 112 x 112 (resized to 171 x 128, cropped, flipped, colours jittered):
 mmaction2's on the files as they are, ours on the files as they are, on what ``tools/data/compact.py`` makes of them, and on
-what it makes of them with ``--size 170 128``, where our pipeline is set to that size and has nothing to scale. One thread, no workers, files in the page cache. The pipelines take turns; a ratio is that of two neighbours in
-time, and the median of the ratios is printed, with the smallest and the largest. Processor time is printed too, as other
-work on the machine changes it less.
+what it makes of them with ``--size 170 128``, where our pipeline is set to that size and has nothing to scale. One thread, no
+workers, files in the page cache. The pipelines take turns; a ratio is that of two neighbours in time, and the median of the
+ratios is printed, with the smallest and the largest. Processor time is printed too, as other work on the machine changes it
+less.
 
 Ours does more: clips at up to 4 times the video's speed, which span up to 61 frames and not 16, and hue besides the other
 colours (mmaction2's fails under NumPy 2). So mmaction2's transforms are also timed on our clips: its decoding, the same
