@@ -83,7 +83,7 @@ class SaveAmid(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
         scalars = checkpoint['message_hub']['log_scalars']
-        self.saved = {name: buffer.data[0].tolist() for name, buffer in scalars.items() if 'loss' in name}
+        self.saved = {name: list(history['log']) for name, history in scalars.items() if 'loss' in name}
 
 
 @pytest.mark.parametrize('interval', [1, 3])

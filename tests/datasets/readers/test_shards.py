@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from videossl.datasets import VideoDataset
-from videossl.datasets.readers import PyAVReader, VideoReadError
+from videossl.datasets.readers import PyAVReader, VideoReadError, index_store
 from videossl.datasets.readers.index_store import load_index
 from videossl.datasets.readers.opening import VideoReaderInit, video_exists
 from videossl.datasets.readers.shards import path_in_shard, place_of, source_for_ffmpeg
@@ -33,6 +33,9 @@ def shard(good_videos, tmp_path_factory) -> dict[str, str]:
 def own_store(tmp_path, monkeypatch):
     """Indices of this test alone."""
     monkeypatch.setenv('VIDEOSSL_CACHE', str(tmp_path / 'cache'))
+    index_store._stores.cache_clear()
+    yield
+    index_store._stores.cache_clear()
 
 
 @pytest.mark.parametrize('name', ['0.mp4', '3.mp4'])

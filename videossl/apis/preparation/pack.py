@@ -46,8 +46,8 @@ def pack(data_root: str, out: str, ann_files: Sequence[str] = (), shard_gib: flo
     if not osp.isdir(data_root):
         raise ConfigError(f'there is no folder {data_root}; name the folder of the videos with --data-root')
     lists, videos, left_out = find_lists(data_root, ann_files)
-    for file in left_out:
-        print(printable(f'left out, as no list of these videos: {file}'))
+    for name in left_out:
+        print(printable(f'left out, as no list of these videos: {name}'))
     missing = [video for video in videos if not video_exists(osp.join(data_root, video))]
     if missing:
         print(
