@@ -53,6 +53,9 @@ def test_the_guard_decides_on_the_device_only_where_all_that_a_step_changes_is_t
         assert (found is not None) == decides
         if decides:
             assert [id(tensor) for tensor in found] == [id(tensor) for tensor in (weight, *state.values())]
+        guard.wrapper.optimizer = type('Other', (torch.optim.SGD,), dict(__module__='lab'))([weight], lr=1)
+        assert guard._state_of_step() is None, 'it may not write in place'
+        guard.wrapper.optimizer = optimizer
         guard.wrapper.loss_scaler = None
         assert guard._state_of_step() is None, 'the scaler reads back itself'
 

@@ -50,6 +50,10 @@ class LateRuntimeInfoHook(RuntimeInfoHook):
     def after_train_epoch(self, runner: Runner) -> None:
         self._read(runner)
 
+    def after_train(self, runner: Runner) -> None:
+        self._read(runner)
+        super().after_train(runner)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if self.unread:
             self._read(runner)

@@ -42,7 +42,8 @@ class LossGuardHook(Hook):
 
     The decision is read before the step, and waited for, in three cases: in the first step, and where a parameter gets its
     first gradient, since the optimiser has no state to go back to; with an optimiser that counts its steps on the host, as
-    torch's Adam and AdamW do without ``fused=True``; and with fp16's loss scaling, which itself reads back.
+    torch's Adam and AdamW do without ``fused=True``, or one that is not torch's; and with fp16's loss scaling, which itself
+    reads back.
 
     A gradient that fp16's loss scaling finds too large is not a fault: the scaler skips such steps to lower its scale. With
     a scaler the guard checks the loss alone; a loss that is not finite also lowers the scale.
@@ -140,9 +141,10 @@ class LossGuardHook(Hook):
 
     def _state_of_step(self) -> list[Tensor] | None:
         """All tensors that the optimiser's step changes. None: something of its state is new or on the host."""
-        if hasattr(self.wrapper, 'loss_scaler'):
-            return None
         optimizer, parameters = self.wrapper.optimizer, self._stepping()
+        # torch's optimisers write to their state in place, so that what is restored is theirs.
+        if hasattr(self.wrapper, 'loss_scaler') or not type(optimizer).__module__.startswith('torch.optim.'):
+            return None
         stateless = isinstance(optimizer, torch.optim.SGD) and not any(
             group['momentum'] for group in optimizer.param_groups
         )
