@@ -35,7 +35,8 @@ FEEDING = {
     name: {int(workers): rate for workers, rate in H200['feeding'][name].items()}
     for name in ('raw', 'compacted', 'ready')
 }
-DEVICES, PERFORMANCE, SHARDS = 'devices.md', 'performance.md', '`benchmarks/shards.py`'
+DEVICES, PERFORMANCE = ('[devices.md](devices.md)', '[performance.md](performance.md)')
+SHARDS = '`benchmarks/shards.py`'
 CONSTANTS = dict(
     worker_compacted=Constant(
         1 / FEEDING['compacted'][1], 's', 'a worker, for a clip of 16 x 112 x 112 from a compacted file', DEVICES
@@ -127,7 +128,7 @@ def workers() -> str:
 def gpus() -> str:
     """Workers and cores that feed one GPU, by the model and by the highest rate that was measured."""
     rows = []
-    for rate in (50, 100, 200, 400, 577, 800, 1277):
+    for rate in (50, 100, 200, 300, 400, 550, 800, 1277):
         cells = [str(rate)]
         for kind in ('compacted', 'raw'):
             seconds = value(f'worker_{kind}')
