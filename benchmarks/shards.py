@@ -71,7 +71,7 @@ def main() -> None:
     pipeline = Config.fromfile(Path(config_directory(), CONFIG)).train_dataloader.dataset.pipeline
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        few = 2 if args.quick else 20
+        few = 2 if args.quick else 8
         rendered = write_moving_shapes(folder / 'rendered', num_train=few, num_test=1, size=128, num_frames=64)
         sources = sorted(compacted(Path(rendered) / 'videos' / 'train', folder / 'compacted').glob('*.mp4'))
         copies(folder / 'loose', args.number, sources)
