@@ -36,7 +36,6 @@ FEEDING = {
     for name in ('raw', 'compacted', 'ready')
 }
 DEVICES, PERFORMANCE = ('[devices.md](devices.md)', '[performance.md](performance.md)')
-SHARDS = '`benchmarks/shards.py`'
 CONSTANTS = dict(
     worker_compacted=Constant(
         1 / FEEDING['compacted'][1], 's', 'a worker, for a clip of 16 x 112 x 112 from a compacted file', DEVICES
@@ -51,7 +50,6 @@ CONSTANTS = dict(
     list_bytes=Constant(129e-6 * MIB, 'bytes', 'an entry of the list in memory', PERFORMANCE),
     list_peak=Constant(417e-6 * MIB, 'bytes', 'an entry while the list is read', PERFORMANCE),
     list_seconds=Constant(2.3e-6, 's', 'to read an entry of a text list', PERFORMANCE),
-    scan_seconds=Constant(0.0, 's', 'to find a loose file on a local disk by searching the folder', SHARDS),
 )
 VIDEOS = {'Kinetics-100': 30_000, 'Kinetics-400': 240_000, '10 million': 10_000_000}
 # Samples/s of one H200, and clips of a sample: devices.md.
@@ -174,20 +172,12 @@ def memory() -> str:
             [
                 name,
                 duration(number * value('list_seconds')),
-                duration(number * value('scan_seconds')),
                 size(number * value('list_bytes')),
                 size(number * value('list_peak')),
                 size(8 * number * value('list_peak')),
             ]
         )
-    head = [
-        'videos',
-        'reading the list',
-        'searching the folder instead',
-        'list in memory',
-        'while reading it',
-        'of 8 processes',
-    ]
+    head = ['videos', 'reading the list', 'list in memory', 'while reading it', 'of 8 processes']
     return table(head, rows)
 
 
