@@ -5,6 +5,7 @@ import os
 import os.path as osp
 import tarfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.progress import track
@@ -61,12 +62,14 @@ def pack(data_root: str, out: str, ann_files: Sequence[str] = (), shard_gib: flo
         name = f'shard_{number:05d}.tar'
         places.update(_write_shard(data_root, osp.join(out, name), members))
     for file, prefix in lists:
-        file.write(
-            osp.join(out, osp.basename(file.path)), lambda path, prefix=prefix: places.get(joined(prefix, path), path)
-        )
+        file.write(osp.join(out, osp.basename(file.path)), partial(_place, places, prefix))
     if not lists:
         write_lines(Path(out, ALL_VIDEOS), list(places.values()))
     return places
+
+
+def _place(places: dict[str, str], prefix: str, path: str) -> str:
+    return places.get(joined(prefix, path), path)
 
 
 def _shards(data_root: str, videos: Sequence[str], limit: float) -> Iterator[list[str]]:
