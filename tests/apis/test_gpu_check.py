@@ -82,7 +82,7 @@ def test_bf16_follows_fp32_from_the_same_weights_on_the_same_batches(place):
 # --------------------------------------------------------------------------------------------------------------- waiting
 # What an accelerator's host waits for is tested for every method in tests/configs/test_every_config.py. On a CPU, where nothing
 # waits, guard and log read at once, and the masks of a set are checked one by one.
-KNOWN = ('runtime_info_hook', 'loss_guard_hook', 'collapse_hook', 'parsing_distill_head:_shares')
+KNOWN = ('runtime_info_hook', 'late_values:read', 'collapse_hook', 'parsing_distill_head:_shares')
 
 
 @pytest.mark.parametrize('name', ['human prior', 'auxSKD'])
