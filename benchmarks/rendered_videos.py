@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from videossl.apis.preparation.compact import compact
+from videossl.datasets.preparation.reencoding import Reencoding
 
 
 def given_or_rendered(videos: Path | None, scratch: Path, few: tuple[int, int] | None = None) -> Path:
@@ -18,9 +19,9 @@ def given_or_rendered(videos: Path | None, scratch: Path, few: tuple[int, int] |
     return videos
 
 
-def compacted(videos: Path, folder: Path) -> Path:
+def compacted(videos: Path, folder: Path, settings: Reencoding | None = None) -> Path:
     """The videos as ``tools/data/compact.py`` writes them."""
-    report = compact(str(videos), str(folder))
+    report = compact(str(videos), str(folder), settings=settings)
     print(report)
     if report.failed:
         raise SystemExit('the files that failed would be on one side and not on the other; take them out')

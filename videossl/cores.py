@@ -1,5 +1,6 @@
 """How many cores there are, and how loader workers and computation share them."""
 
+import math
 import os
 
 from mmengine.config import ConfigDict
@@ -50,3 +51,29 @@ def share_cores(loader: ConfigDict, name: str, asked: bool = False) -> int:
     if on_cpu:
         loader.pin_memory = False
     return max(cores - workers, 1)
+
+
+def loader_rate(workers: int, cores: float, worker_seconds: float, main_seconds: float) -> float:
+    """Samples/s that a loader can deliver at most, by a model of three bounds.
+
+    Args:
+        workers: processes; 0: the training process makes the samples itself.
+        cores: that loader and training process have.
+        worker_seconds: of a processor that a worker, and its decoder's process, spend on a sample. The two take turns, so a
+            worker never uses more than one core.
+        main_seconds: of a processor that the training process spends on receiving and collating a sample.
+
+    Returns:
+        The least of what the workers make, what one training process can receive, and what all cores can do. Contention
+        for memory, and time in which the training process queues its step, are left out, so a machine may do less.
+    """
+    if workers == 0:
+        return 1 / worker_seconds
+    return min(workers / worker_seconds, 1 / main_seconds, cores / (worker_seconds + main_seconds))
+
+
+def workers_for(rate: float, cores: float, worker_seconds: float, main_seconds: float) -> int | None:
+    """The fewest workers that can deliver so many samples/s by :func:`loader_rate`; None: no number can."""
+    if loader_rate(int(2**31), cores, worker_seconds, main_seconds) < rate:
+        return None
+    return max(1, math.ceil(rate * worker_seconds - 1e-9))

@@ -2,12 +2,15 @@
 configs."""
 
 import re
+import shutil
 import socket
 import urllib.request
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
+import mmengine.config.config
 import pytest
 import torch
 from config_reading import CONFIGS, RECIPES, ROOT, flat, read
@@ -15,10 +18,14 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
+from videossl.apis.gpu_check.methods import METHODS, Method, Place, Training
 from videossl.apis.recipes.command import parse_args
 from videossl.apis.recipes.reader import read_recipe
 from videossl.apis.running import test as testing
 from videossl.apis.running import train as training
+from videossl.engine import LossGuardHook
+from videossl.engine.hooks import loss_guard_hook
+from videossl.engine.late_values import LateValue
 from videossl.registry import HOOKS, METRICS, MODELS
 from videossl.wrappers import innermost_dataset
 
@@ -154,6 +161,66 @@ def test_every_config_builds_and_trains_one_step_on_real_videos(name, videos):
     wrapper.step()
     for hook in hooks:
         hook.after_train_iter(runner, 0)
+
+
+class OnMeta(Training):
+    """A run whose model and optimiser move to the device "meta" when it begins. Tensors there have no values: whoever reads
+    one, needs one for a size, or mixes them with tensors on the CPU, gets an error."""
+
+    def _begun(self):
+        runner = self.runner
+        runner.model.to('meta')
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.cfg.optim_wrapper)
+        runner.train_loop._epoch = runner.train_loop._max_epochs - 1  # when all that begins later has begun
+        self.count = 100  # not the end of an epoch, for which the log reads its values
+        return super()._begun()
+
+
+# Those of laptops, which have every method, and the methods that check_gpu.py takes from elsewhere.
+METHODS_CONFIGS = sorted(
+    {name for name in CONFIGS if name.startswith('laptop/')} | {method.config for method in METHODS}
+)
+
+
+@pytest.mark.parametrize('name', METHODS_CONFIGS)
+def test_every_iteration_stays_on_its_device_and_reads_nothing_back(name, videos, tmp_path, monkeypatch):
+    """Of every method, with all hooks: what an accelerator's host would wait for."""
+    if read(name).get('train_dataloader') is None:
+        pytest.skip('does not train')
+    shutil.copy(videos / 'videos.txt', videos / 'train.txt')
+    options = {**small(name, videos), 'default_hooks.precision.precision': 'fp32'}
+    monkeypatch.setattr(torch, 'autocast', lambda **_: nullcontext())  # which does not know the device
+    monkeypatch.setattr(mmengine.config.config, 'FormatCode', lambda text, **_: (text, True))  # for the log, and slow
+    run = OnMeta(Method(name, name, options), Place(str(videos), str(tmp_path), 'cpu', batch=2))
+    reads = []
+
+    class Flag(LateValue):
+        def __init__(self, value):
+            super().__init__(value)
+            self.made_in = run.runner.iter
+
+        def read(self):
+            if self.value.device.type == 'cpu':
+                return super().read()
+            reads.append((self.made_in, run.runner.iter))
+            return 0.0
+
+    monkeypatch.setattr(loss_guard_hook, 'LateValue', Flag)
+    batch = run.batches(1)[0]
+    for head in getattr(run.model, 'heads', {}).values():
+        head.mask_was_checked = True  # the first mask is read, once a run
+    run.begin()
+    run.iterate([batch] * 2)
+    assert all(value.device.type == 'meta' for outputs in run.losses.outputs for value in outputs.values())
+    assert [key for key, value in run.model.state_dict().items() if value.device.type != 'meta'] == []
+    if 'Adam' in read(name).optim_wrapper.optimizer.type:  # counts its steps on the host, unless it is fused
+        assert reads == [(0, 0), (1, 1)]
+    else:
+        # The first step is waited for. The flag of the second is read after the third has been queued.
+        assert reads == [(0, 0)]
+        (guard,) = (hook for hook in run.runner.hooks if isinstance(hook, LossGuardHook))
+        guard._settle(run.runner)
+        assert reads == [(0, 0), (1, 2)]
 
 
 @pytest.mark.parametrize('name', [name for name in CONFIGS if read(name).get('test_dataloader') is not None])

@@ -19,6 +19,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         'prepare': ('data/prepare.py', 'make the lists of a data set, or of a folder'),
         'check': ('data/check_videos.py', 'find the videos that cannot be read'),
         'compact': ('data/compact.py', 'write videos anew so that training reads them several times faster'),
+        'pack': ('data/pack.py', 'put videos into a few large files, for file systems slow with many'),
         'few-labels': ('data/few_labels.py', 'nested lists with few labels of each class'),
         'motion': ('data/measure_motion.py', 'measure where videos move, for samplers that look for motion'),
         'parsing': ('data/extract_parsing.py', 'label the pixels of videos with a network, for the human prior'),

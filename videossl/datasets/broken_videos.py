@@ -14,6 +14,7 @@ from torch.utils.data import get_worker_info
 from videossl.errors import UserError
 
 from .annotations import HALF_CHARACTER
+from .readers.shards import place_of
 
 try:
     import fcntl
@@ -144,7 +145,7 @@ class BrokenVideos:
 def stamp_of(path: str) -> tuple[int, int] | None:
     """Size in bytes and time of change of a file; None: there is no such file."""
     try:
-        status = os.stat(path)
+        status = os.stat(place_of(path).file)
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns

@@ -183,6 +183,16 @@ def test_turned_videos_are_stored_as_the_reader_shows_them(tmp_path, rotation):
             assert np.abs(after[2][rows, columns].mean((0, 1)) - before[2][rows, columns].mean((0, 1))).max() < 12
 
 
+@pytest.mark.parametrize('rotation', [None, 90])
+def test_an_exact_size_is_that_of_the_upright_frames_so_that_nothing_is_left_to_scale(tmp_path, rotation):
+    source = write(tmp_path / 'any.mp4', rotation=rotation, frames=4)
+    reencode(str(source), str(tmp_path / 'new.mp4'), Reencoding(size=(86, 64)))
+    frames = PyAVReader(str(tmp_path / 'new.mp4')).read_frames([0, 3])
+    scaled = PyAVReader(str(tmp_path / 'new.mp4')).read_frames([0, 3], (86, 64))
+    assert frames[0].shape == (64, 86, 3)
+    assert all(np.array_equal(one, other) for one, other in zip(frames, scaled, strict=True))
+
+
 def test_times_of_a_varying_frame_rate_are_kept(tmp_path):
     steps = np.random.default_rng(0).integers(10, 120, FRAMES)
     source = write(tmp_path / 'varying.mkv', pts=[int(step) for step in np.cumsum(steps) - steps[0] + 500])
@@ -474,6 +484,11 @@ def test_other_settings_do_not_mix(source, tmp_path):
     compact(source, tmp_path / 'out')
     with pytest.raises(ConfigError, match='short_side: 128 there, 96 wanted.*--out'):
         compact(source, tmp_path / 'out', settings=Reencoding(short_side=96))
+    record = tmp_path / 'out' / 'compacted.jsonl'
+    record.write_text(record.read_text().replace(', "size": null', ''))  # as it was before there was a size
+    assert not compact(source, tmp_path / 'out').written
+    with pytest.raises(ConfigError, match='size: None there'):
+        compact(source, tmp_path / 'out', settings=Reencoding(size=(86, 64)))
 
 
 def test_folders_that_cannot_be_meant_are_refused(source, tmp_path):
@@ -514,6 +529,7 @@ def test_a_disk_without_room_is_noticed_before_the_work(source, tmp_path, monkey
         (['--short-side', '8'], 'short_side must be an integer in 16'),
         (['--keyframe-interval', '0'], 'keyframe_interval'),
         (['--crf', '60'], 'crf'),
+        (['--size', '171', '128'], 'size must be two even numbers'),
     ],
 )
 def test_settings_out_of_range_end_with_a_sentence(source, tmp_path, argument, message):

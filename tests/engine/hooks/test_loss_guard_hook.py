@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 
 from videossl.engine import LossGuardHook
-from videossl.engine.hooks import TrainingStopped
+from videossl.engine.hooks import TrainingStopped, collapse_hook, late_runtime_info_hook, loss_guard_hook
 
 HOOKS = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
 FP32, BF16 = (dict(type='PrecisionHook', precision=precision) for precision in ('fp32', 'bf16'))
@@ -37,6 +37,15 @@ class Poison(Hook):
                 gradient * (poison.value if poison.where == 'gradient' and runner.iter in poison.iterations else 1)
             )
         )
+
+
+@pytest.fixture(params=['host', 'device'], autouse=True)
+def decides(request, monkeypatch) -> str:
+    """Where the guard decides: on the host, as on a CPU, or on the device, as on an accelerator."""
+    if request.param == 'device':
+        for user in (loss_guard_hook, late_runtime_info_hook, collapse_hook):
+            monkeypatch.setattr(user, 'reading_waits', torch.is_tensor)
+    return request.param
 
 
 @pytest.fixture
@@ -226,9 +235,9 @@ def test_gradients_that_a_loss_scaler_has_to_see_to_are_left_to_it():
     guard.wrapper = SimpleNamespace(optimizer=torch.optim.SGD([weight], lr=1), loss_scaler=None)
     guard.losses = [torch.tensor(1.0)]
     weight.grad = torch.tensor([np.inf], dtype=torch.float32)
-    assert guard._everywhere_finite()
+    assert not guard._faults()
     guard.losses.append(torch.tensor(np.inf))
-    assert not guard._everywhere_finite()
+    assert guard._faults()
 
 
 @pytest.mark.parametrize(

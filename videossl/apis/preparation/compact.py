@@ -103,7 +103,7 @@ def compact(
     """
     settings = settings or Reencoding()
     _check_folders(data_root, out)
-    lists, videos, left_out = _find(data_root, ann_files)
+    lists, videos, left_out = find_lists(data_root, ann_files)
     try:
         names = new_names(videos)
     except ValueError as error:
@@ -162,7 +162,7 @@ def _check_folders(data_root: str, out: str) -> None:
         raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
 
 
-def _find(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
+def find_lists(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
     """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
     each other file that might be a list, the reason why it is not."""
     folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
@@ -276,7 +276,9 @@ class _Record:
     def __init__(self, out: str, settings: Reencoding) -> None:
         self.out = out
         self.path = Path(out, RECORD_FILE)
-        self.settings = asdict(settings)
+        self.settings = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()
+        }
         self.entries: dict[str, dict] = {}
         if self.path.exists():
             self._read()
@@ -394,6 +396,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='pixels of the short side; smaller videos keep their size; default: 128',
     )
     parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        metavar=('WIDTH', 'HEIGHT'),
+        help='the exact size of all frames, even numbers, in place of --short-side; with the size that the pipeline scales '
+        'to, training need not scale',
+    )
+    parser.add_argument(
         '--keyframe-interval', type=int, default=12, help='frames from one key frame to the next, at most; default: 12'
     )
     parser.add_argument('--crf', type=int, default=23, help="x264's quality, lower is better and larger; default: 23")
@@ -417,7 +427,8 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point of ``tools/data/compact.py``."""
     args = parse_args(argv)
     try:
-        settings = Reencoding(args.short_side, args.keyframe_interval, args.crf)
+        size = None if args.size is None else (args.size[0], args.size[1])
+        settings = Reencoding(args.short_side, args.keyframe_interval, args.crf, size)
         report = compact(args.data_root, args.out, args.ann_file, settings, args.workers, args.timeout, args.dry_run)
     except (ValueError, OSError) as error:  # ConfigError is a ValueError; also a full disk
         raise SystemExit(printable(str(error))) from None

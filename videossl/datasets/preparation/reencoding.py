@@ -35,6 +35,8 @@ class Reencoding:
         short_side: of the frames, in pixels; smaller videos are not enlarged.
         keyframe_interval: a key frame at least every so many frames.
         crf: x264's constant rate factor; higher is smaller and worse.
+        size: (width, height) of all frames upright, both even, whatever the video's own is; None: by ``short_side``. With the
+            size that a pipeline scales to, its ``Resize`` has nothing to do.
 
     Raises:
         ValueError: a value is out of range.
@@ -43,6 +45,7 @@ class Reencoding:
     short_side: int = 128
     keyframe_interval: int = 12
     crf: int = 23
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if int(av.__version__.partition('.')[0]) < OLDEST_PYAV:
@@ -54,6 +57,10 @@ class Reencoding:
             value = getattr(self, name)
             if type(value) is not int or not lowest <= value <= highest:
                 raise ValueError(f'{name} must be an integer in {lowest}..{highest}, got {value!r}')
+        if self.size is not None and not all(
+            type(side) is int and side % 2 == 0 and 16 <= side <= 4096 for side in self.size
+        ):
+            raise ValueError(f'size must be two even numbers in 16..4096, got {self.size!r}')
 
 
 def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -143,7 +150,8 @@ def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, limit: 
             if not written:
                 orientation = Orientation.of(decoded) or Orientation()
                 width, height = decoded.width, decoded.height
-                size = target_size(*((height, width) if orientation.swaps else (width, height)), settings.short_side)
+                upright = (height, width) if orientation.swaps else (width, height)
+                size = settings.size or target_size(*upright, settings.short_side)
                 prepare = _Preparation(size[::-1] if orientation.swaps else size, orientation)
                 encoder = _add_stream(output, times, size, settings, stream)
             frame = prepare(decoded)

@@ -1,6 +1,5 @@
 """One opened video file and the state of its decoder."""
 
-import os
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -11,12 +10,14 @@ import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
+from .shards import source_for_ffmpeg
+
 # Containers of videos. FFmpeg also knows formats that name other files to read, playlists among them.
 CONTAINERS = (
     '3gp amv asf avi dv flv gif h264 hevc ivf m4v matroska mjpeg mov mpeg mpegts mpegvideo mxf nut obu ogg rm swf webm wtv '
     'yuv4mpegpipe'
 ).split()
-OPTIONS = dict(protocol_whitelist='file', format_whitelist=','.join(CONTAINERS))
+OPTIONS = dict(format_whitelist=','.join(CONTAINERS))
 LANDING_PACKETS = 50  # read after a seek, at most, to find the packet that the seek was meant for
 
 Numbered = Generator[tuple[int, Any], None, None]
@@ -36,7 +37,7 @@ class Decoder:
         keeps_decoder: flush the decoder instead of making another, for files whose parameters are known to stay the same.
 
     Args:
-        path: a file's path, never a URL.
+        path: a file's path, never a URL, or that of a video in a shard (:mod:`.shards`).
         num_threads: threads of the decoder; 0: as many as FFmpeg likes.
         stream: index of the stream in the container; None: the one that FFmpeg rates best.
         quick: open the file once, without decoding anything to find out what the streams are. It takes a quarter of the time,
@@ -49,7 +50,7 @@ class Decoder:
 
     def __init__(self, path: str, num_threads: int = 1, stream: int | None = None, quick: bool = False) -> None:
         self.container: Any = None  # for __del__
-        self.path = os.path.abspath(path)  # begins with a slash, so it never begins with the name of a protocol
+        self.source, self.protocols = source_for_ffmpeg(path)
         self.num_threads = num_threads
         self.stream_index = stream
         self.quick = quick
@@ -58,9 +59,11 @@ class Decoder:
 
     def _open(self) -> None:
         self.close()
-        options = dict(OPTIONS, codec_whitelist='none') if self.quick else OPTIONS
+        options = dict(OPTIONS, protocol_whitelist=self.protocols)
+        if self.quick:
+            options['codec_whitelist'] = 'none'
         # XviD's titles are not UTF-8.
-        self.container = av.open(self.path, options=dict(options), metadata_errors='ignore')
+        self.container = av.open(self.source, options=options, metadata_errors='ignore')
         self.stream = _best(self.container) if self.stream_index is None else self.container.streams[self.stream_index]
         self.stream_index = self.stream.index
         self.codec = self.stream.codec_context.codec.canonical_name

@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from .decoder import Orientation
 from .frame_index import FrameIndex, SeekPoint
+from .shards import place_of
 
 FILE_NAME = 'videossl_frames.sqlite'
 CACHE_VARIABLE = 'VIDEOSSL_CACHE'
@@ -29,7 +30,7 @@ VERSION = ' '.join(['2', *('.'.join(map(str, av.library_versions[name])) for nam
 
 def load_index(path: str) -> FrameIndex | None:
     """The kept index of a video; None if there is no valid one."""
-    stamp = os.stat(path)
+    stamp = os.stat(place_of(path).file)
     for store in _stores(os.path.dirname(os.path.abspath(path))):
         try:
             with closing(_connect(store, 'ro')) as database:
@@ -46,7 +47,7 @@ def load_index(path: str) -> FrameIndex | None:
 
 def save_index(path: str, index: FrameIndex) -> None:
     """Keep a video's index, in the data set's file if there is one that can be written to, else in the user's."""
-    stamp = os.stat(path)
+    stamp = os.stat(place_of(path).file)
     error: Exception | None = None
     for store in _stores(os.path.dirname(os.path.abspath(path))):
         try:

@@ -15,6 +15,7 @@ from videossl.registry import TRANSFORMS
 from .errors import VideoReadError
 from .other_readers import DecordReader, TorchCodecReader, open_with_decord, warn_once
 from .pyav_reader import PyAVReader
+from .shards import place_of
 
 BACKENDS: dict[str, Callable[..., Any]] = dict(pyav=PyAVReader, torchcodec=TorchCodecReader, decord=DecordReader)
 PLAYLISTS = (b'#EXTM3U', b'ffconcat')  # how they begin
@@ -53,7 +54,10 @@ class VideoReaderInit(BaseTransform):
     def transform(self, results: dict) -> dict:
         filename = results['filename']
         with reading(filename):
-            reader = BACKENDS[self.backend](checked_path(filename), num_threads=self.num_threads)
+            path = checked_path(filename)
+            if self.backend != 'pyav' and place_of(path).size is not None:
+                raise VideoReadError(filename, f"{self.backend} cannot read shards; use backend='pyav'")
+            reader = BACKENDS[self.backend](path, num_threads=self.num_threads)
         for doubt in getattr(reader, 'doubts', ()):
             warn_once(doubt)
         if len(reader) < 1:
@@ -103,7 +107,7 @@ def decodes_video(transform: Callable) -> bool:
 
 def video_exists(path: str) -> bool:
     """Whether there is such a file; mmaction2 reads ``name.mp4`` where a path has no ending."""
-    return osp.exists(path) or (not osp.splitext(path)[1] and osp.exists(f'{path}.mp4'))
+    return osp.exists(place_of(path).file) or (not osp.splitext(path)[1] and osp.exists(f'{path}.mp4'))
 
 
 def open_video(transform: Callable, results: dict) -> dict:
@@ -158,27 +162,32 @@ def checked_path(filename: str) -> str:
             FFmpeg would read, or fetch.
         OSError: it cannot be read.
     """
-    path = next((path for path in (filename, f'{filename}.mp4') if osp.exists(path)), None)
+    path = next((path for path in (filename, f'{filename}.mp4') if osp.exists(place_of(path).file)), None)
     if path is None:  # a transform of mmaction2 may know how to fetch it
         return filename
-    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
-        raise VideoReadError(filename, 'it is a folder' if osp.isdir(path) else 'it is not a regular file')
-    head = read_head(filename, path)
+    file, start, size = place_of(path)
+    if not stat.S_ISREG(os.stat(file).st_mode):  # opening a pipe would wait for a writer
+        raise VideoReadError(filename, 'it is a folder' if osp.isdir(file) else 'it is not a regular file')
+    if size is not None and start + size > osp.getsize(file):
+        raise VideoReadError(filename, f'{file} is shorter than the place of the video in it')
+    head = read_head(filename, file, start)
     if head.startswith(PLAYLISTS):
         raise VideoReadError(filename, 'it is a playlist of other files')
-    if is_cut_avi(head, osp.getsize(path)):
+    if is_cut_avi(head, osp.getsize(file) if size is None else size):
         raise VideoReadError(filename, 'the file is cut off: it is shorter than its header says')
     return path
 
 
-def read_head(filename: str, path: str) -> bytes:
-    """The first 12 bytes of a file.
+def read_head(filename: str, path: str, start: int = 0) -> bytes:
+    """The first 12 bytes of a file, or those from ``start`` on.
 
     Raises:
         VideoReadError: the file only passes for a regular one, as some in /proc do: its size is said to be 0 but it holds
             something, or reading it blocks.
     """
     with open(os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)), 'rb', buffering=0) as file:
+        if start:
+            file.seek(start)
         head = file.read(12)
     if head is None or head and osp.getsize(path) == 0:
         raise VideoReadError(filename, 'it is not a regular file')

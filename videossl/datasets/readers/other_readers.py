@@ -155,7 +155,8 @@ def read_frames(reader: Any, indices: list[int], size: tuple[int, int] | None = 
 
 def scaled(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A frame of (width, height), as mmaction2's ``Resize`` scales it."""
-    return mmcv.imresize(frame, size, interpolation='bilinear')
+    is_done = frame.shape[1::-1] == tuple(size)
+    return frame if is_done else mmcv.imresize(frame, size, interpolation='bilinear')
 
 
 def _read_in_runs(reader: Any, indices: list[int]) -> list[np.ndarray]:

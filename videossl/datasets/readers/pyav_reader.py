@@ -8,6 +8,7 @@ from .decoder import Decoder, Numbered
 from .frame_index import FrameIndex, SeekPoint, build_index, checksum, compact_index
 from .index_store import load_index, save_index
 from .other_readers import scaled
+from .shards import place_of
 
 
 class PyAVReader:
@@ -17,7 +18,7 @@ class PyAVReader:
     :class:`~videossl.datasets.readers.frame_index.FrameIndex` is loaded, or made by decoding the whole file, and kept.
 
     Args:
-        path: a file's path, never a URL.
+        path: a file's path, never a URL, or that of a video in a shard (:mod:`.shards`).
         num_threads: threads of the decoder; 0: as many as FFmpeg likes. With one, frames that are not asked for and that no
             frame refers to are left out, in files where the index has proven that this is right.
 
@@ -152,7 +153,9 @@ class PyAVReader:
 
 
 def _is_mp4(path: str) -> bool:
-    with open(path, 'rb') as file:
+    place = place_of(path)
+    with open(place.file, 'rb') as file:
+        file.seek(place.start)
         return file.read(8)[4:] == b'ftyp'
 
 

@@ -7,6 +7,7 @@ from .compile_hook import CompileHook
 from .exact_resume_hook import ExactResumeHook
 from .feature_evaluation_hook import FeatureEvaluationHook
 from .hand_off_hook import HandOffHook
+from .late_runtime_info_hook import LateRuntimeInfoHook
 from .loss_guard_hook import LossGuardHook, TrainingStopped
 from .momentum_hooks import MemoryBankHook, MomentumTeacherHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -23,6 +24,7 @@ __all__ = [
     'ExactResumeHook',
     'FeatureEvaluationHook',
     'HandOffHook',
+    'LateRuntimeInfoHook',
     'LossGuardHook',
     'MemoryBankHook',
     'MomentumTeacherHook',

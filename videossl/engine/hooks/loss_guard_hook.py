@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from videossl.checks import check_integer
+from videossl.engine.late_values import LateValue, reading_waits, restore_where
 from videossl.errors import UserError
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
@@ -33,16 +34,22 @@ class LossGuardHook(Hook):
     right before a step that is to be skipped (``register_step_pre_hook``). A hook on the model's forward pass gives it the
     losses.
 
-    The decision is read back from the device, one number a step. A decision that stays on the device would not be exact: an
-    optimiser counts its steps on the host (Adam's bias correction), and a decision one step late would also have to undo the
-    step after it. On an accelerator the host waits for the backward pass and then queues the optimiser's few kernels.
-    Without the guard the host would wait right after the step, when mmengine reads the numbers for the log.
+    On a CPU the decision is read before the step. On an accelerator it stays there, so that the host does not wait: the step
+    is taken, and where the flag is set, weights, the optimiser's state and statistics get their values of before, of which
+    the guard has kept copies. The hooks of teacher and bank do the same. The result is the same to the bit. The host reads
+    the flag one step later, when it has arrived; warnings, and the end of a training, come one step later, too. No step in
+    between is spoiled.
+
+    The decision is read before the step, and waited for, in three cases: in the first step, and where a parameter gets its
+    first gradient, since the optimiser has no state to go back to; with an optimiser that counts its steps on the host, as
+    torch's Adam and AdamW do without ``fused=True``, or one that is not torch's; and with fp16's loss scaling, which itself
+    reads back.
 
     A gradient that fp16's loss scaling finds too large is not a fault: the scaler skips such steps to lower its scale. With
     a scaler the guard checks the loss alone; a loss that is not finite also lowers the scale.
 
     Attributes:
-        step_skipped: whether the guard has left out the last step.
+        step_skipped: whether the guard has left out the last step; a bool tensor where that is decided on the device.
 
     Args:
         max_in_a_row: number of consecutive skipped steps at which training stops. Weights or learning rate are then bad, and
@@ -60,9 +67,12 @@ class LossGuardHook(Hook):
         self.max_in_a_row = max_in_a_row
         self.max_total = max_total
         self.in_a_row = self.total = 0
-        self.step_skipped = False
+        self.step_skipped: bool | Tensor = False
         self.batches: list[tuple] = []  # of the unfinished step
         self.losses: list[Tensor] = []
+        self.changed: list[Tensor] = []  # what the step changes if it is decided on the device
+        self.before_step: list[Tensor] = []
+        self.unread: tuple[int, list[tuple], LateValue] | None = None  # iteration, batches and flag of the last step
 
     def before_train(self, runner: Runner) -> None:
         """Begin to watch model and optimiser."""
@@ -73,15 +83,18 @@ class LossGuardHook(Hook):
         self.step_skipped = False
         self.batches.clear()
         self.losses.clear()
+        self.unread = None
         self.buffers = list(moving_statistics(model).values())
         self.kept = [buffer.clone() for buffer in self.buffers]
         self.watching = [
             model.register_forward_hook(self._note_losses),
             self.wrapper.optimizer.register_step_pre_hook(lambda *_: self._decide()),
+            self.wrapper.optimizer.register_step_post_hook(lambda *_: self._undo()),
         ]
 
     def after_train(self, runner: Runner) -> None:
         """Leave model and optimiser as they were."""
+        self._settle(runner)
         for handle in self.watching:
             handle.remove()
 
@@ -98,55 +111,99 @@ class LossGuardHook(Hook):
                     ]
 
     def _decide(self) -> None:
-        self.step_skipped = not self._everywhere_finite()
+        faults = self._faults()
         self.losses.clear()
+        if reading_waits(faults) and (state := self._state_of_step()) is not None:
+            self.step_skipped = faults > 0
+            self.changed = [*state, *self.buffers]
+            self.before_step = [*(tensor.detach().clone() for tensor in state), *self.kept]
+            return
+        self.step_skipped = bool(LateValue(faults).read())
         if self.step_skipped:
             self.wrapper.optimizer.zero_grad(set_to_none=True)
             if self.kept:
                 torch._foreach_copy_(self.buffers, self.kept)
 
+    def _undo(self) -> None:
+        """Undo the step that was taken, if the flag on the device says so."""
+        if torch.is_tensor(self.step_skipped):
+            restore_where(self.step_skipped, self.changed, self.before_step)
+        self.changed, self.before_step = [], []
+
+    def _stepping(self) -> list[Tensor]:
+        """The parameters that the optimiser's step changes."""
+        return [
+            parameter
+            for group in self.wrapper.optimizer.param_groups
+            for parameter in group['params']
+            if parameter.grad is not None
+        ]
+
+    def _state_of_step(self) -> list[Tensor] | None:
+        """All tensors that the optimiser's step changes. None: something of its state is new or on the host."""
+        optimizer, parameters = self.wrapper.optimizer, self._stepping()
+        # torch's optimisers write to their state in place, so that what is restored is theirs.
+        if hasattr(self.wrapper, 'loss_scaler') or not type(optimizer).__module__.startswith('torch.optim.'):
+            return None
+        stateless = isinstance(optimizer, torch.optim.SGD) and not any(
+            group['momentum'] for group in optimizer.param_groups
+        )
+        states = [optimizer.state.get(parameter, {}) for parameter in parameters]
+        values = [value for state in states for value in state.values() if value is not None]
+        known = stateless or all(states)
+        return [*parameters, *values] if known and all(map(reading_waits, values)) else None
+
     @torch.no_grad()
-    def _everywhere_finite(self) -> bool:
-        """Whether the losses, and without a scaler the gradients, are finite on every process."""
+    def _faults(self) -> Tensor:
+        """How many losses, and without a scaler gradients, are not finite on all processes together."""
         parts = list(self.losses)
         if not hasattr(self.wrapper, 'loss_scaler'):
-            gradients = [
-                parameter.grad
-                for group in self.wrapper.optimizer.param_groups
-                for parameter in group['params']
-                if parameter.grad is not None
-            ]
+            gradients = [parameter.grad for parameter in self._stepping() if parameter.grad is not None]
             # The norm is NaN or infinite where one entry is. It overflows from entries of 1e19 on, which would spoil the
             # weights too.
             parts += [norm.float() for norm in torch._foreach_norm(gradients)] if gradients else []
         faults = (~torch.stack(parts).isfinite()).sum().float()
         all_reduce(faults)
-        return not bool(faults)
+        return faults
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self.batches.append((video_names(data_batch), dict(outputs or {})))
+        values = {name: value.detach() if torch.is_tensor(value) else value for name, value in (outputs or {}).items()}
+        self.batches.append((video_names(data_batch), values))
         if not runner.optim_wrapper.should_update():
             return
         if self.losses:  # the scaler has skipped the step
             self._decide()
+        self._settle(runner)
         batches, self.batches = self.batches, []
-        if not self.step_skipped:
+        self.unread = runner.iter, batches, LateValue(torch.as_tensor(self.step_skipped))
+        if not torch.is_tensor(self.step_skipped):
+            self._settle(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self._settle(runner)
+
+    def _settle(self, runner: Runner) -> None:
+        """Count, and tell, what became of the last step. Collective after a skipped one."""
+        if self.unread is None:
+            return
+        (iteration, batches, skipped), self.unread = self.unread, None
+        if not skipped.read():
             self.in_a_row = 0
             return
         self.in_a_row += 1
         self.total += 1
         fault = describe(batches)
         runner.logger.warning(
-            f'iteration {runner.iter + 1}: {fault}. The step is skipped: {self.in_a_row} in a row, {self.total} in all'
+            f'iteration {iteration + 1}: {fault}. The step is skipped: {self.in_a_row} in a row, {self.total} in all'
         )
         if self.in_a_row >= self.max_in_a_row:
-            self._stop(runner, fault, f'{self.in_a_row} steps in a row were skipped', 'max_in_a_row')
+            self._stop(iteration, fault, f'{self.in_a_row} steps in a row were skipped', 'max_in_a_row')
         if self.max_total is not None and self.total >= self.max_total:
-            self._stop(runner, fault, f'{self.total} steps were skipped in all', 'max_total')
+            self._stop(iteration, fault, f'{self.total} steps were skipped in all', 'max_total')
 
-    def _stop(self, runner: Runner, fault: str, how_many: str, limit: str) -> None:
+    def _stop(self, iteration: int, fault: str, how_many: str, limit: str) -> None:
         raise TrainingStopped(
-            f'training stops at iteration {runner.iter + 1}, since {how_many} '
+            f'training stops at iteration {iteration + 1}, since {how_many} '
             f'(default_hooks.loss_guard.{limit}={getattr(self, limit)}). The last: {fault}.\n'
             'No skipped step has changed the weights; it may be the steps before that have spoiled them, and then an '
             'earlier checkpoint is the one to start from (--init-from: --resume keeps the learning rate). What helps: a lower '
@@ -156,7 +213,9 @@ class LossGuardHook(Hook):
         )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        checkpoint['loss_guard'] = dict(total=self.total)
+        # The last step may still be unread. It is counted here; its warning is for all processes, and this is one of them.
+        unread = self.unread is not None and bool(self.unread[2].read())
+        checkpoint['loss_guard'] = dict(total=self.total + unread)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # The count of steps in a row begins anew: a user who resumes after a stop has changed something.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from videossl.checks import check_share
+from videossl.engine.late_values import restore_where
 from videossl.errors import ConfigError
 from videossl.models.pretrainers.momentum_pretrainer import MomentumPretrainer, begins_step, missing_hooks
 from videossl.registry import HOOKS
@@ -106,11 +108,24 @@ class AfterStepHook(Hook):
             self.scale = loss_scale(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        if runner.optim_wrapper.should_update():
-            guarded = any(getattr(hook, 'step_skipped', False) for hook in runner.hooks)
-            self.after_step(self.model_of(runner), taken=not guarded and loss_scale(runner) >= self.scale)
+        if not runner.optim_wrapper.should_update():
+            return
+        model = self.model_of(runner)
+        skipped = [getattr(hook, 'step_skipped', False) for hook in runner.hooks]
+        on_device = [flag for flag in skipped if isinstance(flag, Tensor)]
+        if on_device:  # the host does not know, so the change is made and undone there
+            changed = self.changed_by(model)
+            before = [tensor.detach().clone() for tensor in changed]
+            self.after_step(model, taken=True)
+            restore_where(torch.stack(on_device).any(), changed, before)
+        else:
+            self.after_step(model, taken=not any(skipped) and loss_scale(runner) >= self.scale)
 
     def after_step(self, model: MomentumPretrainer, taken: bool) -> None:
+        raise NotImplementedError
+
+    def changed_by(self, model: MomentumPretrainer) -> list[Tensor]:
+        """The tensors that :meth:`after_step` changes."""
         raise NotImplementedError
 
 
@@ -169,6 +184,9 @@ class MomentumTeacherHook(AfterStepHook):
         if model.memory_bank is None:
             model.pending_keys.clear()
 
+    def changed_by(self, model: MomentumPretrainer) -> list[Tensor]:
+        return list(model.teacher.parameters())
+
     def _warn_if_slow(self, runner: Runner) -> None:
         iterations = getattr(runner, 'max_iters', None)
         if iterations is None:  # a loop of one's own that does not know its end
@@ -213,3 +231,6 @@ class MemoryBankHook(AfterStepHook):
         if taken:
             model.enqueue_pending_keys()
         model.pending_keys.clear()
+
+    def changed_by(self, model: MomentumPretrainer) -> list[Tensor]:
+        return [] if model.memory_bank is None else list(model.memory_bank.buffers())

@@ -10,6 +10,7 @@ from .order_head import OrderHead
 from .parsing_distill_head import ParsingDistillHead, mean_iou, soft_cross_entropy
 from .pretext_head import PretextHead
 from .ranking_head import RankingHead, transformation_ranking
+from .recognition_head import RecognitionHead
 from .reconstruction_head import ReconstructionHead, motion_attention
 from .regression_head import RegressionHead
 from .relative_speed_head import RelativeSpeedHead, relative_speed_loss
@@ -26,8 +27,9 @@ __all__ = [
     'OrderHead',
     'ParsingDistillHead',
     'PretextHead',
-    'ReconstructionHead',
     'RankingHead',
+    'RecognitionHead',
+    'ReconstructionHead',
     'RegressionHead',
     'RelativeSpeedHead',
     'SegmentHead',
