@@ -1,5 +1,12 @@
 # LSA64's sign words seen as motion. Otherwise the study lsa64.py.
 _base_ = ['./lsa64.py', '../_base_/studies/motion.py']
+recipe = _base_._motion.recipe
 views = _base_._motion.views
 rows = _base_._motion.rows
-options = _base_._motion.options
+options = {
+    **_base_._motion.options,
+    # 24,500 clips, two of a video, in batches of 40
+    'video_pace_contrast.optim_wrapper.optimizer.lr': 0.03,
+    'video_pace_contrast.train_cfg.max_epochs': 5,
+    'video_pace_contrast.param_scheduler.0.milestones': [3, 4],
+}

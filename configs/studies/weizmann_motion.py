@@ -1,10 +1,16 @@
 # Weizmann seen as motion, with longer fine-tuning. Otherwise the study weizmann.py.
 _base_ = ['./weizmann.py', '../_base_/studies/motion.py']
+recipe = _base_._motion.recipe
 seeds = [0, 1, 2]
 views = _base_._motion.views
 rows = _base_._motion.rows
 options = {
     **_base_._motion.options,
+    # 24,000 clips, two of a video, in batches of 40
+    'video_pace_contrast.optim_wrapper.optimizer.lr': 0.03,
+    'video_pace_contrast.train_cfg.max_epochs': 20,
+    'video_pace_contrast.param_scheduler.0.milestones': [14, 18],
+    # 15,000 clips
     'finetune*.train_cfg.max_epochs': 25,
     'finetune*.param_scheduler.0.milestones': [15, 21],
 }

@@ -1,8 +1,9 @@
-# What is left of a pixel, chosen on two of the six training actors.
+# Method and pixels, chosen on two of the six training actors.
 _base_ = './weizmann_motion.py'
 split = 'select'
 seeds = [0]
 columns = ['probe', 'R@1', 'finetune']
 few_labels = dict(counts=[])
-rows = {name: None for name in _base_.rows if name not in ('random', 'scratch', 'vspp', 'rtt', 'transrank')}
+__rows = ('random', 'scratch', 'vspp', 'rtt', 'video_pace_contrast')
+rows = {name: None for name in _base_.rows if name not in __rows}
 grid = {'*.model.data_preprocessor.motion': ['clip_mean', 'difference']}

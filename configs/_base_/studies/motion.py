@@ -1,6 +1,7 @@
 # For cameras that stand still: background subtraction, and the whole frame squeezed to a square instead of its middle.
 __without = ('shuffle_and_learn', 'opn', 'masked_autoencoder', 'human_prior')
 _motion = dict(
+    recipe='../recipes/motion_narrow.py',
     views=dict(resize=(72, 72)),
     options={
         '*.model.data_preprocessor.type': 'ClipDataPreprocessor',
@@ -10,6 +11,14 @@ _motion = dict(
         'finetune*.test_dataloader.dataset.pipeline.resize.scale': (72, 72),
         'finetune*.test_dataloader.dataset.pipeline.resize.keep_ratio': False,
     },
-    # Not the methods that need single frames or the pixels as they were.
-    rows=dict.fromkeys(('random_frames', 'random_vit', *__without, *(f'aux_{name}' for name in __without))),
+    rows=dict(
+        # Not the methods that need single frames or the pixels as they were.
+        **dict.fromkeys(('random_frames', 'random_vit', *__without, *(f'aux_{name}' for name in __without))),
+        video_pace_contrast=dict(
+            title='VideoPace with contrast',
+            features='video_pace_contrast',
+            finetune='finetune_video_pace_contrast',
+            against=['vspp'],
+        ),
+    ),
 )
