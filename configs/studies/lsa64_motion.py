@@ -6,7 +6,6 @@ rows = _base_._motion.rows
 options = {
     **_base_._motion.options,
     # 24,500 clips, two of a video, in batches of 40
-    'video_pace_contrast.optim_wrapper.optimizer.lr': 0.03,
-    'video_pace_contrast.train_cfg.max_epochs': 5,
-    'video_pace_contrast.param_scheduler.0.milestones': [3, 4],
+    'clip_contrast.train_cfg.max_epochs': 5,
+    'clip_contrast.param_scheduler.0.milestones': [3, 4],
 }

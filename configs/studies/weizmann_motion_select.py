@@ -4,6 +4,6 @@ split = 'select'
 seeds = [0]
 columns = ['probe', 'R@1', 'finetune']
 few_labels = dict(counts=[])
-__rows = ('random', 'scratch', 'vspp', 'rtt', 'video_pace_contrast')
+__rows = ('random', 'scratch', 'vspp', 'rtt', 'clip_contrast')
 rows = {name: None for name in _base_.rows if name not in __rows}
 grid = {'*.model.data_preprocessor.motion': ['clip_mean', 'difference']}

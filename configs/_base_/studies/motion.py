@@ -14,11 +14,8 @@ _motion = dict(
     rows=dict(
         # Not the methods that need single frames or the pixels as they were.
         **dict.fromkeys(('random_frames', 'random_vit', *__without, *(f'aux_{name}' for name in __without))),
-        video_pace_contrast=dict(
-            title='VideoPace with contrast',
-            features='video_pace_contrast',
-            finetune='finetune_video_pace_contrast',
-            against=['vspp'],
+        clip_contrast=dict(
+            title='clip contrast', features='clip_contrast', finetune='finetune_clip_contrast', against=['vspp']
         ),
     ),
 )

@@ -1,0 +1,26 @@
+# Two clips of a video are to be close together and far from those of the batch's other videos: SimCLR on clips, as
+# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021, has it, in a small
+# form: places of the two clips, projection, crops and rates [guess].
+_base_ = [
+    '../_base_/datasets/pace.py',
+    '../_base_/datasets/small_clips.py',
+    '../_base_/schedules/sgd_small.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    type='Pretrainer',
+    data_preprocessor=dict(type='ClipDataPreprocessor'),
+    backbone=dict(type='R3D', depth=10),
+    necks=dict(projection=dict(type='ProjectionNeck', in_channels=512, out_channels=64, num_layers=2, norm='batch')),
+    heads=dict(contrast=dict(type='NTXentHead', positives='same_context', loss_weight=1.0)),
+)
+optim_wrapper = dict(optimizer=dict(lr=3e-2, weight_decay=1e-4))
+__clips = dict(
+    _base_.small_clips.dataset.pipeline.clips.transforms,
+    crop=dict(type='RandomResizedCrop', area_range=(0.5, 1.0), aspect_ratio_range=(0.85, 1.18)),
+    size=dict(type='Resize', scale=(64, 64), keep_ratio=False),
+)
+__pipeline = dict(sample=dict(num_speeds=1, num_views=2), clips=dict(transforms=__clips))
+train_dataloader = dict(
+    _base_.small_clips, batch_size=20, dataset=dict(_base_.small_clips.dataset, pipeline=__pipeline)
+)
