@@ -1,9 +1,9 @@
-# Every method with a narrow net, and clip contrast between videos.
+# Every method with a narrow net, and contrast between clips.
 _base_ = './every_method_narrow.py'
 __name = 'clip contrast'
 stages = dict(
     clip_contrast=dict(
-        config='../laptop/clip-contrast_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+        config='../laptop/clip-contrast_r3d-10_16x1x1-64px-200e_videos-rgb.py',
         ann_file='pretrain',
         options={'model.backbone.base_channels': 16, 'model.necks.projection.in_channels': 128},
     ),

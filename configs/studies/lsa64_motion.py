@@ -5,7 +5,7 @@ views = _base_._motion.views
 rows = _base_._motion.rows
 options = {
     **_base_._motion.options,
-    # 24,500 clips, two of a video, in batches of 40
-    'clip_contrast.train_cfg.max_epochs': 5,
-    'clip_contrast.param_scheduler.0.milestones': [3, 4],
+    # 24,000 clips, two of a video, in batches of 40
+    'clip_contrast.train_cfg.max_epochs': 50,
+    'clip_contrast.param_scheduler.0.milestones': [35, 45],
 }

@@ -7,8 +7,8 @@ rows = _base_._motion.rows
 options = {
     **_base_._motion.options,
     # 24,000 clips, two of a video, in batches of 40
-    'clip_contrast.train_cfg.max_epochs': 20,
-    'clip_contrast.param_scheduler.0.milestones': [14, 18],
+    'clip_contrast.train_cfg.max_epochs': 200,
+    'clip_contrast.param_scheduler.0.milestones': [140, 180],
     # 15,000 clips
     'finetune*.train_cfg.max_epochs': 25,
     'finetune*.param_scheduler.0.milestones': [15, 21],

@@ -21,6 +21,13 @@ __clips = dict(
     size=dict(type='Resize', scale=(64, 64), keep_ratio=False),
 )
 __pipeline = dict(sample=dict(num_speeds=1, num_views=2), clips=dict(transforms=__clips))
+# A video is drawn once an epoch: twice in a batch, its clips would be told apart.
 train_dataloader = dict(
-    _base_.small_clips, batch_size=20, dataset=dict(_base_.small_clips.dataset, pipeline=__pipeline)
+    _base_.small_clips,
+    batch_size=20,  # 40 clips
+    sampler=dict(repeats=1),
+    dataset=dict(_base_.small_clips.dataset, pipeline=__pipeline),
 )
+train_cfg = dict(max_epochs=200)
+param_scheduler = [dict(type='MultiStepLR', milestones=[140, 180], gamma=0.1, by_epoch=True)]
+default_hooks = dict(checkpoint=dict(interval=20))
