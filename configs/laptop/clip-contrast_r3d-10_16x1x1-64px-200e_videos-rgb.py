@@ -1,6 +1,6 @@
-# Two clips of a video are to be close together and far from those of the batch's other videos: SimCLR on clips, as
-# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021, has it, in a small
-# form: places of the two clips, projection, crops and rates [guess].
+# Two clips of a video are to be close together and far from those of the batch's other videos: SimCLR on clips, as in
+# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021, in a small form:
+# places of the two clips, projection, crops and rates [guess].
 _base_ = [
     '../_base_/datasets/pace.py',
     '../_base_/datasets/small_clips.py',

@@ -2,6 +2,10 @@
 _base_ = ['./weizmann.py', '../_base_/studies/motion.py']
 recipe = _base_._motion.recipe
 seeds = [0, 1, 2]
+chosen = (
+    'Pixels, frame and method were chosen with two of the six training actors held out, with one seed and a few trials '
+    '(weizmann_motion_select.py).'
+)
 views = _base_._motion.views
 rows = _base_._motion.rows
 options = {
