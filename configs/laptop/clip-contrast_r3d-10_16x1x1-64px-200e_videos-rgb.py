@@ -1,19 +1,11 @@
-# Two clips of a video are to be close together and far from those of the batch's other videos: SimCLR on clips, as in
-# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021, in a small form:
-# places of the two clips, projection, crops and rates [guess].
+# A small form of contrast between clips: places of the two clips, crops and rates [guess].
 _base_ = [
+    '../_base_/models/clip_contrast.py',
     '../_base_/datasets/pace.py',
     '../_base_/datasets/small_clips.py',
     '../_base_/schedules/sgd_small.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(
-    type='Pretrainer',
-    data_preprocessor=dict(type='ClipDataPreprocessor'),
-    backbone=dict(type='R3D', depth=10),
-    necks=dict(projection=dict(type='ProjectionNeck', in_channels=512, out_channels=64, num_layers=2, norm='batch')),
-    heads=dict(contrast=dict(type='NTXentHead', positives='same_context', loss_weight=1.0)),
-)
 optim_wrapper = dict(optimizer=dict(lr=3e-2, weight_decay=1e-4))
 __clips = dict(
     _base_.small_clips.dataset.pipeline.clips.transforms,
