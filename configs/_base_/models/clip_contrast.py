@@ -1,5 +1,6 @@
 # Two clips of a video are to be close together and far from those of the batch's other videos: SimCLR on clips, as in
-# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021. Projection [guess].
+# "Spatiotemporal Contrastive Video Representation Learning", Qian, Meng, Gong, Yang, Wang, Belongie, Cui, 2021. The projection
+# is a guess.
 model = dict(
     type='Pretrainer',
     data_preprocessor=dict(type='ClipDataPreprocessor'),
