@@ -178,7 +178,9 @@ STUDIES = dict(
     demo='MovingShapes',
     moving_shapes='MovingShapes',
     weizmann='Weizmann',
+    weizmann_motion='Weizmann',
     lsa64='LSA64',
+    lsa64_motion='LSA64',
     ut_interaction='UT-Interaction',
 )
 

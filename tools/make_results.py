@@ -40,7 +40,13 @@ MARK = re.compile(r'(<!-- results: ([^>]+?) -->).*?(<!-- end of results -->)', r
 PATH = re.compile(r'(?<![\w.~-])/(?:[\w.+~=-]+/)+[\w.+~=-]*')
 LEFT_OUT = ('data_root', 'lists', 'failed')
 TITLES = dict(
-    demo='the demo', moving_shapes='MovingShapes', weizmann='Weizmann', lsa64='LSA64', ut_interaction='UT-Interaction'
+    demo='the demo',
+    moving_shapes='MovingShapes',
+    weizmann='Weizmann',
+    weizmann_motion='Weizmann as motion',
+    lsa64='LSA64',
+    lsa64_motion='LSA64 as motion',
+    ut_interaction='UT-Interaction',
 )
 SUMMARY = (('probe', ALL), ('R@1', ALL), ('finetune', 'few'), ('finetune', ALL))
 

@@ -162,3 +162,14 @@ def test_videomocos_recipe_cites_the_figures_beside_the_whole_method_alone(net, 
 def test_no_config_of_these_methods_is_left_out():
     folders = ('transrank/', 'clip_consistency/', 'video_moco/')
     assert len([name for name in CONFIGS if name.startswith(folders)]) == 2 + 2 + 7
+
+
+def test_clip_contrast_draws_two_natural_clips_of_each_video_once_an_epoch():
+    config = read('laptop/clip-contrast_r3d-10_16x1x1-64px-200e_videos-rgb.py')
+    assert config.model.type == 'Pretrainer', 'no teacher and no bank'
+    assert config.model.heads == dict(contrast=dict(type='NTXentHead', positives='same_context', loss_weight=1.0))
+    loader = config.train_dataloader
+    sample = loader.dataset.pipeline.sample
+    assert (sample.type, sample.num_views, sample.num_speeds) == ('SamplePace', 2, 1)
+    assert loader.sampler.repeats == 1 and loader.drop_last, 'no video is its own negative'
+    assert clip_kinds(config) == ['Resize', 'RandomResizedCrop', 'Flip', 'Resize']

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
+from videossl.errors import ConfigError
 from videossl.models import ClipDataPreprocessor
 from videossl.registry import MODELS
 
@@ -106,3 +107,37 @@ def test_a_random_size_keeps_the_frames_apart_and_their_mean():
 def test_a_range_without_sizes_is_refused(size):
     with pytest.raises(ValueError, match='random_size'):
         ClipDataPreprocessor(random_size=size)
+
+
+def test_motion_leaves_the_distance_from_the_mean_of_the_clip():
+    clips = torch.randint(0, 256, (2, 2, 3, 5, 4, 4), dtype=torch.uint8)
+    outputs = ClipDataPreprocessor(std=(2, 4, 8), motion='clip_mean')(dict(inputs=clips))['inputs']
+    for channel, std in enumerate((2, 4, 8)):
+        frames = clips[:, :, channel].double()
+        by_hand = (frames - sum(frames[:, :, time] for time in range(5)).unsqueeze(2) / 5) / std
+        torch.testing.assert_close(outputs[:, :, channel].double(), by_hand, atol=1e-4, rtol=1e-4)
+
+
+def test_motion_leaves_the_distance_from_the_frame_before():
+    clips = torch.randint(0, 256, (2, 1, 3, 5, 4, 4), dtype=torch.uint8)
+    outputs = ClipDataPreprocessor(std=(2, 4, 8), to_bgr=True, motion='difference')(dict(inputs=clips))['inputs']
+    assert outputs.shape == clips.shape and not outputs[:, :, :, 0].any()
+    for channel, std in enumerate((2, 4, 8)):
+        frames = clips[:, :, 2 - channel].double()
+        by_hand = torch.stack([frames[:, :, time] - frames[:, :, time - 1] for time in range(1, 5)], 2) / std
+        torch.testing.assert_close(outputs[:, :, channel, 1:].double(), by_hand, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize('motion', ['clip_mean', 'difference'])
+def test_what_stands_still_becomes_zero_and_cannot_come_back(motion):
+    preprocessor = ClipDataPreprocessor(motion=motion)
+    still = torch.randint(0, 256, (1, 1, 3, 1, 4, 4), dtype=torch.uint8).expand(-1, -1, -1, 4, -1, -1)
+    outputs = preprocessor(dict(inputs=still))['inputs']
+    torch.testing.assert_close(outputs, torch.zeros_like(outputs), atol=1e-5, rtol=0)
+    with pytest.raises(ConfigError, match='leaves no pixels to go back to'):
+        preprocessor.pixels_of(outputs)
+
+
+def test_another_motion_is_refused():
+    with pytest.raises(ValueError, match=r"motion.*'clip_mean', 'difference'"):
+        ClipDataPreprocessor(motion='flow')

@@ -9,8 +9,11 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn import functional as F
 
+from videossl.checks import check_choice
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
+
+MOTIONS = ('clip_mean', 'difference')
 
 
 @MODELS.register_module()
@@ -27,6 +30,10 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         to_bgr: swap the channels from RGB, as decoded, to BGR.
         random_size: ``(low, high)``: in training every batch is resized (bilinear) to squares of one random side from ``low``
             to ``high - 1`` pixels, drawn by torch's generator of the CPU. Each process draws its own (SpeedNet).
+        motion: what is left of a pixel. None: its value. ``'clip_mean'``: its value minus its mean over the clip's frames:
+            background subtraction for a camera that stands still. ``'difference'``: its value minus that in the frame
+            before, 0 in the first frame ("Rethinking Motion Representation: Residual Frames with 3D ConvNets", Tao, Wang,
+            Yamasaki, 2021). What does not move becomes 0 in both. The scale stays: nets begin with a normalised layer.
         non_blocking: do not wait for the copy to the device (with pinned memory).
         blending: mixes the clips of a batch and their labels in training, for recognisers: ``MixupBlending``,
             ``CutmixBlending`` or ``RandomBatchAugment`` of mmaction2, whose ``num_classes`` is that of the head. The training's
@@ -43,6 +50,7 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         std: Sequence[float] = (58.395, 57.12, 57.375),
         to_bgr: bool = False,
         random_size: tuple[int, int] | None = None,
+        motion: str | None = None,
         non_blocking: bool = True,
         blending: dict | None = None,
     ) -> None:
@@ -55,11 +63,14 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             raise ConfigError(
                 f'ClipDataPreprocessor: random_size must be (low, high), low below high, got {random_size}'
             )
+        if motion is not None:
+            check_choice('ClipDataPreprocessor: motion', motion, MOTIONS)
         shape = (1, 3, 1, 1, 1)
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
         self.register_buffer('std', torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
         self.to_bgr = to_bgr
         self.random_size = random_size
+        self.motion = motion
         with torch.device('cpu'):  # also where a net is built without memory: its distributions need their numbers
             self.blending: Any = None if blending is None else MODELS.build(blending)
 
@@ -81,13 +92,23 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
             side = int(torch.randint(*self.random_size, ()))
             frames = F.interpolate(inputs.flatten(0, 2), (side, side), mode='bilinear', align_corners=False)
             inputs = frames.unflatten(0, inputs.shape[:3])
+        if self.motion == 'clip_mean':
+            inputs = inputs - inputs.mean(3, keepdim=True)
+        elif self.motion == 'difference':
+            inputs = inputs.diff(dim=3, prepend=inputs[:, :, :, :1])
         samples = self._move_samples(data.get('data_samples'))
         if training and self.blending is not None:
             inputs, samples = self.blending(inputs, samples)
         return dict(inputs=inputs, data_samples=samples)
 
     def pixels_of(self, inputs: Tensor) -> Tensor:
-        """The pixels in 0..1 of normalised clips [B, V, 3, T, H, W], in the channels' order of these."""
+        """The pixels in 0..1 of normalised clips [B, V, 3, T, H, W], in the channels' order of these.
+
+        Raises:
+            ConfigError: with ``motion``, which leaves nothing of what stands still.
+        """
+        if self.motion is not None:
+            raise ConfigError(f"ClipDataPreprocessor: motion='{self.motion}' leaves no pixels to go back to; remove it")
         return (inputs * self.std + self.mean) / 255
 
     def _move_samples(self, samples: Any) -> Any:
