@@ -3,8 +3,8 @@ _base_ = ['./weizmann.py', '../_base_/studies/motion.py']
 recipe = _base_._motion.recipe
 seeds = [0, 1, 2]
 chosen = (
-    'Pixels, frame and method were chosen with two of the six training actors held out, with one seed and a few trials '
-    '(weizmann_motion_select.py).'
+    'Pixels and method were chosen with two of the six training actors held out, with one seed and a few trials '
+    '(weizmann_motion_select.py); the frame and the length of fine-tuning were set beforehand.'
 )
 views = _base_._motion.views
 rows = _base_._motion.rows
