@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from measuring import with_spread
+from measuring import peak, with_spread
+from torch.utils.flop_counter import FlopCounterMode
 
 from videossl.apis.doctor.command import leave_no_trace
 from videossl.apis.doctor.measurement import endless_loader, synchronise
@@ -32,8 +33,10 @@ class TrainingRun:
         narrow: take a net of a sixteenth of the width.
         held: batches of clips to keep in memory.
         options: more settings, as ``--cfg-options`` has them.
+        precision: ``'auto'`` or ``'fp32'``.
 
     Attributes:
+        precision: that training computes in.
         loader: of the videos, without an end; its workers are those that training has on this machine.
         threads: that training computes with on this machine.
     """
@@ -47,10 +50,12 @@ class TrainingRun:
         narrow: bool = False,
         held: int = 0,
         options: dict | None = None,
+        precision: str = 'auto',
     ) -> None:
         args = parse_args([str(Path(config_directory(), config)), '--data-root', str(videos), '--no-validate'])
         args.cfg_options = {
             'train_dataloader.batch_size': batch,
+            'default_hooks.precision.precision': precision,
             **(narrow_options(config) if narrow else {}),
             **(options or {}),
         }
@@ -63,6 +68,7 @@ class TrainingRun:
         loop._run = self._begin
         self.runner.train()
         self.threads = torch.get_num_threads()
+        self.precision = unwrap(self.runner.model).autocast_precision
         torch.set_num_threads(threads)
         self.loader = endless_loader(loop.dataloader, batch)
         self.batches = iter(self.loader)
@@ -132,6 +138,26 @@ class TrainingRun:
                 function()
         spent['hooks and the rest'] = whole - sum(spent.values())
         return {part: 1e3 * seconds / number for part, seconds in spent.items()}
+
+    def multiplications(self) -> float:
+        """GMAC of an iteration, as torch counts those of one in fp32, in which no convolution takes another form."""
+        model = unwrap(self.runner.model)
+        in_precision = vars(model).pop('forward', None)
+        try:
+            with FlopCounterMode(display=False) as counter:
+                self._train(self.batches, 1)
+        finally:
+            if in_precision is not None:
+                model.forward = in_precision
+        return counter.get_total_flops() / 2e9
+
+    def share_of_peak(self, seconds: float) -> str:
+        """How fast an iteration that takes so long multiplies, beside a plain matrix product on the same threads."""
+        rate, most = self.multiplications() / seconds, peak(self.precision, self.threads)
+        return (
+            f'{rate:.1f} GMAC/s, {100 * rate / most:.0f} % of the {most:.1f} of a plain matrix product in {self.precision} on '
+            f'{self.threads} threads'
+        )
 
     def close(self) -> None:
         """End the workers."""

@@ -23,7 +23,7 @@ from pathlib import Path
 import decord
 import numpy as np
 import torch
-from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
+from measuring import add_precision_argument, allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config
 from mmengine.device import get_device
 from PIL import Image, ImageEnhance
@@ -186,7 +186,7 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
         plain.use_workers(best)
         plain.train(1)
     ours = {
-        kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick)
+        kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick, precision=args.precision)
         for kind, videos in ((RAW, raw), (COMPACTED, small))
     }
     for run in ours.values():
@@ -205,7 +205,7 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
     one = ours[RAW]
     print(
         f'{name}: {args.runs} runs of {args.batches} batches of {args.batch} clips; ours: '
-        f'{getattr(one.runner.model, "autocast_precision", "fp32")}, {one.loader.num_workers} workers, '
+        f'{one.precision}, {one.loader.num_workers} workers, '
         f'{one.threads} threads'
     )
     for kind, turns in spent.items():
@@ -216,6 +216,8 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
                 f'{"":16} ratio {with_spread(ratios(spent[PLAIN], turns))} times the plain port'
                 f'{f"; by processors {of_processors:.2f}" if best == 0 else ""}; goal {GOAL}'
             )
+    step = statistics.median(seconds for seconds, _ in spent[COMPACTED]) / args.batches
+    print(f'{COMPACTED}: {one.share_of_peak(step)}')
     plain.close()
     for run in ours.values():
         run.close()
@@ -230,6 +232,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batches', type=int, default=1, help='batches a run; default: 1')
     parser.add_argument('--batch', type=int, help='clips in a batch; default: 8')
     parser.add_argument('--nets', nargs='+', choices=CONFIGS, default=list(CONFIGS), help='default: all')
+    add_precision_argument(parser)
     parser.add_argument('--quick', action='store_true', help='tiny nets and few short videos, to try this out')
     args = parser.parse_args()
     args.batch = args.batch or (2 if args.quick else 8)
