@@ -58,7 +58,10 @@ def with_spread(values: list[float], digits: int = 2) -> str:
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--precision``. ``make bench`` runs the scripts that have it in both precisions."""
     parser.add_argument(
-        '--precision', choices=['auto', 'fp32'], default='auto', help='of ours; default: auto, bf16 where the CPU has it'
+        '--precision',
+        choices=['auto', 'fp32'],
+        default='auto',
+        help='of ours; default: auto, bf16 where the CPU has it',
     )
 
 
