@@ -3,10 +3,11 @@
     python benchmarks/step_profile.py --precision fp32
 
 Every operation that the step hands to torch's kernels is timed by itself, in the runner that ``tools/train.py`` builds, on
-clips in memory. For convolutions: multiplications a second, as torch counts them, beside those of a plain matrix product
-in the same precision on the same threads. For the others: bytes a second of their operands and results, each counted
-once, beside a plain copy of a map of the net's own size. An operation that goes through its operands twice, such as a
-batch norm in training, cannot reach the copy's rate.
+clips in memory. For convolutions and matrix products: multiplications a second, as torch counts them, beside those of a
+plain matrix product in the same precision on the same threads. They are those that are carried out: in fp32 fewer than
+the net's (``videossl.models.backbones.conv3d``). For the others: bytes a second of their operands and results, each
+counted once, beside a plain copy of a map of the net's own size. An operation that goes through its operands twice, such
+as a batch norm in training, cannot reach the copy's rate.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from training_step import CONFIGS
 from videossl.apis.gpu_check.timing import milliseconds
 from videossl.datasets import write_moving_shapes
 
+ADDITIONS, PRODUCTS = 'additions', 'matrix products'
 # The first that a name of torch's begins with.
 KINDS = {
     'convolution_backward': 'convolutions, backward',
@@ -35,7 +37,11 @@ KINDS = {
     'native_batch_norm': 'batch norms, forward',
     'threshold_backward': 'ReLU, backward',
     'relu': 'ReLU, forward',
-    'add': 'additions',
+    'addmm': PRODUCTS,
+    'mm': PRODUCTS,
+    'add': ADDITIONS,
+    'sub': ADDITIONS,
+    'neg': ADDITIONS,
     '_foreach': 'optimiser',
     '_to_copy': 'copies',
     'copy_': 'copies',
@@ -43,7 +49,7 @@ KINDS = {
 }
 REST = 'other operations'
 OUTSIDE = 'between operations'
-CONVOLUTIONS = ('convolutions, forward', 'convolutions, backward')
+MULTIPLY = ('convolutions, forward', 'convolutions, backward', PRODUCTS)
 
 
 class Ledger(TorchDispatchMode):
@@ -62,8 +68,9 @@ class Ledger(TorchDispatchMode):
         began = time.perf_counter()
         out = func(*args, **kwargs)
         self.seconds[kind] += time.perf_counter() - began
-        if func._overloadpacket in flop_registry:
-            self.gmac[kind] += flop_registry[func._overloadpacket](*args, **kwargs, out_val=out) / 2e9
+        count = flop_registry.get(getattr(torch.ops.aten, name.removesuffix('_'), None))  # it lacks operations in place
+        if count is not None:
+            self.gmac[kind] += count(*args, **kwargs, out_val=out) / 2e9
         if not func.is_view:
             tensors = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor)]
             self.gigabytes[kind] += sum(tensor.nbytes for tensor in tensors) / 1e9
@@ -113,15 +120,16 @@ def report(name: str, run: TrainingRun, args: argparse.Namespace) -> None:
         kind: statistics.median(ledger.seconds[kind] for ledger in ledgers)
         for kind in sorted({kind for ledger in ledgers for kind in ledger.seconds})
     }
-    whole, last = sum(seconds.values()), ledgers[-1]
+    whole, last, needed = sum(seconds.values()), ledgers[-1], run.multiplications()
     most, copied = peak(run.precision, run.threads), copy_rate(args.batch, run.precision, run.threads)
     print(
         f'\n{name}, {run.precision}, {run.threads} threads, {args.batch} clips: {1e3 * whole:.0f} ms a step, '
-        f'{sum(last.gmac.values()):.0f} GMAC; a matrix product {most:.1f} GMAC/s, a copy {copied:.1f} GB/s'
+        f'{sum(last.gmac.values()):.0f} GMAC carried out for the {needed:.0f} of the net, {100 * needed / whole / most:.0f} % of '
+        f'a matrix product ({most:.1f} GMAC/s); a copy {copied:.1f} GB/s'
     )
     for kind, spent in sorted(seconds.items(), key=lambda entry: -entry[1]):
         line = f'{kind:24} {1e3 * spent:8.1f} ms {100 * spent / whole:5.1f} %'
-        if kind in CONVOLUTIONS:
+        if kind in MULTIPLY:
             rate = last.gmac[kind] / spent
             line += f'  {rate:7.1f} GMAC/s, {100 * rate / most:3.0f} % of the matrix product'
         elif kind != OUTSIDE and spent > 1e-3 * whole:

@@ -1,10 +1,11 @@
 """Training as ``tools/train.py`` does it, with all hooks, in portions that a benchmark can time."""
 
+import copy
 import functools
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -140,28 +141,40 @@ class TrainingRun:
         return {part: 1e3 * seconds / number for part, seconds in spent.items()}
 
     def multiplications(self) -> float:
-        """GMAC of an iteration, as torch counts those of one in fp32, in which no convolution takes another form."""
-        model = unwrap(self.runner.model)
-        in_precision = vars(model).pop('forward', None)
-        try:
-            with FlopCounterMode(display=False) as counter:
-                self._train(self.batches, 1)
-        finally:
-            if in_precision is not None:
-                model.forward = in_precision
-        return counter.get_total_flops() / 2e9
+        """GMAC of an iteration: of the backbone forward and backward for each clip of the student, and forward for each of
+        the teacher. As torch counts them on tensors without values, for which no convolution takes another form."""
+        model, (batch, views, *clip) = unwrap(self.runner.model), self._shape()
+        if not hasattr(model, 'teacher'):
+            return batch * views * gigamacs(model.backbone, clip)
+        student, teacher = len(model.student_views), len(model.teacher_views)
+        of_teacher = gigamacs(model.teacher['backbone'], clip, backward=False)
+        return batch * (student * gigamacs(model.backbone, clip) + teacher * of_teacher)
+
+    def _shape(self) -> tuple[int, ...]:
+        inputs = (self.held or [next(self.batches)])[0]['inputs']
+        return len(inputs), *inputs[0].shape
 
     def share_of_peak(self, seconds: float) -> str:
         """How fast an iteration that takes so long multiplies, beside a plain matrix product on the same threads."""
         rate, most = self.multiplications() / seconds, peak(self.precision, self.threads)
         return (
-            f'{rate:.1f} GMAC/s, {100 * rate / most:.0f} % of the {most:.1f} of a plain matrix product in {self.precision} on '
-            f'{self.threads} threads'
+            f'{rate:.1f} GMAC/s, {100 * rate / most:.0f} % of the {most:.1f} of a plain matrix product in {self.precision} '
+            f'on {self.threads} threads'
         )
 
     def close(self) -> None:
         """End the workers."""
         del self.batches
+
+
+def gigamacs(backbone: torch.nn.Module, clip: Sequence[int], backward: bool = True) -> float:
+    """GMAC of a clip [C, T, H, W] through a net, and back unless it is said otherwise."""
+    backbone = copy.deepcopy(backbone).to('meta').requires_grad_(backward)
+    with FlopCounterMode(display=False) as counter:
+        features = backbone(torch.empty(1, *clip, device='meta'))
+        if backward:
+            features.mean().backward()
+    return counter.get_total_flops() / 2e9
 
 
 def wait_for_workers(batches: Iterator) -> None:

@@ -11,9 +11,11 @@ from torch.autograd.function import once_differentiable
 
 from videossl.models.backbones.residual import Size3d
 
-CHANNELS = 64  # from which on the forms are faster than torch's own
-POSITIONS = 64  # of the output, for each channel, from which on a short kernel over time pays for its own transform
-ROWS = 2**16  # of a matrix product, so that its operands stay in the cache
+# Measured on one CPU with the convolutions of R3D-10 and R(2+1)D-10.
+CHANNELS = 64  # from which on less arithmetic outweighs more passes through memory
+POSITIONS = 64  # pixels of the output for each channel, from which on preparing the four kernels is worth it
+FEW_POSITIONS = 6  # pixels of the output for each channel, up to which matrix products are faster with AVX-512, too
+ROWS = 2**16  # of the operands of a matrix product: they take memory beside the net's maps
 
 
 class Conv3d(nn.Conv3d):
@@ -54,7 +56,9 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Size3d, padding: Size3d) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = stride, padding
-        return _convolution(x, weight, bias, stride, padding)
+        if suits_two_frames(x.shape, weight.shape, stride, padding):
+            return two_frames_at_once(x, weight, bias)
+        return F.conv3d(x, weight, bias, stride, padding)
 
     @staticmethod
     @once_differentiable
@@ -79,12 +83,6 @@ class _Convolution(torch.autograd.Function):
         return of_x, of_weight, gradient.sum((0, 2, 3, 4)) if needs_bias else None, None, None
 
 
-def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Size3d, padding: Size3d) -> Tensor:
-    if suits_two_frames(x.shape, weight.shape, stride, padding):
-        return two_frames_at_once(x, weight, bias)
-    return F.conv3d(x, weight, bias, stride, padding)
-
-
 def _torchs_gradients(
     x: Tensor, gradient: Tensor, weight: Tensor, stride: Size3d, padding: Size3d, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, ...]:
@@ -103,7 +101,7 @@ def suits_products(outputs: torch.Size, weight: torch.Size, padding: Size3d) -> 
     """Whether :func:`weight_gradient` applies to outputs and weights of these shapes, and is faster than torch's own."""
     if any(size != 2 * before + 1 for size, before in zip(weight[2:], padding)):
         return False
-    few = outputs[0] * outputs[2:].numel() <= 6 * min(weight[:2])
+    few = outputs[0] * outputs[2:].numel() <= FEW_POSITIONS * min(weight[:2])
     return few or torch.backends.cpu.get_cpu_capability() == 'AVX2'
 
 
