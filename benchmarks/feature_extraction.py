@@ -154,8 +154,10 @@ def main() -> None:
         for name in (RAW, COMPACTED):  # code into memory, files into the page cache
             extract(name, 3)
         stock.model.test_step(pseudo_collate([stock.dataset[0]]))
+        print(machine())
         print(
-            f'{machine()}\n{len(names)} videos, ten clips each; {settings.num_workers} loader workers; ours: {resolve_precision(args.precision, "cpu")}'
+            f'{len(names)} videos, ten clips each; {settings.num_workers} loader workers; ours: '
+            f'{resolve_precision(args.precision, "cpu")}'
         )
         spent = take_turns(rivals, args.runs)
 
