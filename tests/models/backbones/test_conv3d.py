@@ -123,6 +123,12 @@ def test_with_avx512_the_weights_of_large_maps_have_torchs_own_gradient(taken, m
     assert taken == ['weight_gradient', '_torchs_gradients']  # few positions; the second is of the input
 
 
+def test_what_follows_may_write_into_the_output(taken):
+    conv, x = Conv3d(64, 64, 3, padding=1), random(1, 64, 6, 28, 28, dtype=torch.float32)
+    F.relu(conv(x), inplace=True).sum().backward()
+    assert taken and conv.weight.grad.isfinite().all()
+
+
 def test_no_gradient_is_computed_that_nobody_wants(taken):
     conv, x = Conv3d(64, 64, 3, padding=1), random(1, 64, 6, 28, 28, dtype=torch.float32)
     conv(x).sum().backward()

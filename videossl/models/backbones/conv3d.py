@@ -129,15 +129,15 @@ def two_frames_at_once(x: Tensor, weight: Tensor, bias: Tensor | None = None) ->
         for frames, (kernel, bias) in zip(_sums_and_differences(x), kernels)
     )
     sums, differences = next(of_kernels), next(of_kernels)
-    clips, channels, *sizes = sums.shape
-    outputs = x.new_empty(clips, sizes[0], 2, *sizes[1:], channels).permute(0, 5, 1, 2, 3, 4)
-    first, second = outputs[:, :, :, 0], outputs[:, :, :, 1]
+    size = len(x), len(weight), *x.shape[2:]
+    outputs = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d)
+    first, second = _frames_of_pairs(outputs)
     torch.add(sums, differences, out=first)
     torch.sub(sums, differences, out=second)
     del sums, differences
     first += next(of_kernels)
     second -= next(of_kernels)
-    return outputs.flatten(2, 3)
+    return outputs
 
 
 def weight_gradient_of_two_frames(x: Tensor, gradient: Tensor) -> Tensor:
@@ -208,6 +208,7 @@ def weight_gradient(x: Tensor, gradient: Tensor, kernel: tuple[int, ...], stride
     frames, _, height, width, outputs = gradients.shape
     row = width + margins[2]
     found = x.new_zeros(outputs, *kernel, clips.shape[-1])
+    of_elements = found.permute(1, 2, 3, 0, 4)
     several = max(1, ROWS // (frames * (height + margins[1]) * row))
     for some_clips, some_gradients in zip(clips.split(several, 1), gradients.split(several, 1)):
         shape = frames, some_clips.shape[1], height + margins[1], row
@@ -223,9 +224,7 @@ def weight_gradient(x: Tensor, gradient: Tensor, kernel: tuple[int, ...], stride
                     continue
                 begin = margin + (first + steps[0]) * of_frame + steps[1] * row + steps[2]
                 rows = (last - first) * of_frame
-                found[(slice(None), *element)].addmm_(
-                    left[:, first * of_frame : last * of_frame], right[begin : begin + rows]
-                )
+                of_elements[element].addmm_(left[:, first * of_frame : last * of_frame], right[begin : begin + rows])
     return found.permute(0, 4, 1, 2, 3)
 
 
