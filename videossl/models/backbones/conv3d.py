@@ -216,7 +216,7 @@ def weight_gradient(x: Tensor, gradient: Tensor, kernel: tuple[int, ...], stride
         left = _laid_out(some_gradients, shape, 0).t()
         for remainders in itertools.product(*({remainder for _, remainder in of_axis} for of_axis in shifts)):
             time, down, across = (slice(start, None, step) for start, step in zip(remainders, stride))
-            right = _laid_out(some_clips[time, :, down, across][:frames, :, :height, :width], shape, margin)
+            right = _laid_out(some_clips[time, :, down, across], shape, margin)
             for element in elements:
                 steps, own = zip(*(of_axis[index] for of_axis, index in zip(shifts, element)))
                 first, last = max(0, -steps[0]), min(frames, frames - steps[0])
