@@ -16,6 +16,8 @@ LOG := $(VENV)/install.log
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input
 # The other files in benchmarks/ are what these share.
 BENCHMARKS := $(sort $(shell grep -l '__main__' benchmarks/*.py))
+# Run a second time, in fp32.
+IN_FP32 := $(shell grep -l 'add_precision_argument(parser)' $(BENCHMARKS))
 MMACTION := $(shell sed -n 's/^\(mmaction2==[^;]*\);.*/\1/p' requirements/mminstall.txt)
 
 .DEFAULT_GOAL := help
@@ -63,8 +65,8 @@ faults: $(STAMP) ## run all fault-injection tests, and the slow tests of everyth
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) -m slow --ignore=tests/faults --ignore=tests/datasets/readers tests
 
 # Figures to compare need a machine that does nothing else meanwhile.
-bench: $(STAMP) ## run the benchmarks one after another, most of an hour
-	@failed=; for script in $(BENCHMARKS); do \
+bench: $(STAMP) ## run the benchmarks one after another, those that train in both precisions, more than an hour
+	@failed=; for script in $(BENCHMARKS) $(IN_FP32:%='% --precision fp32'); do \
 	  echo; echo "== $$script $(BENCH_ARGS)"; \
 	  $(VENV)/bin/python $$script $(BENCH_ARGS) || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo; echo "failed:$$failed"; exit 1; }

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from measuring import machine, ratios, take_turns, with_spread
+from measuring import add_precision_argument, machine, ratios, take_turns, with_spread
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -32,15 +32,15 @@ GOALS = {65_536: 1.1, 1_000_000: 2.0}
 MOMENTUM = 0.999
 
 
-def training_step(config: Config, size: int, batch: dict) -> Callable[[int], None]:
-    """A function that does one iteration of auxSKD with a bank of so many rows."""
+def training_step(config: Config, size: int, batch: dict, precision: str) -> Callable[[int], None]:
+    """A function that does one iteration of auxSKD with a bank of so many rows, in fp32 or bf16."""
     config = config.copy()
     config.model.memory_bank.size = size
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.start_teacher()
     model.train()
-    use_precision(model, resolve_precision('auto', 'cpu'), 'cpu', channels_last=True)
+    use_precision(model, precision, 'cpu', channels_last=True)
     with DefaultScope.overwrite_default_scope('videossl'):
         wrapper = build_optim_wrapper(model, config.optim_wrapper)
 
@@ -55,6 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=9, help='alternating steps; default: 9')
     parser.add_argument('--batch-size', type=int, default=8, help='samples of two clips; default: 8')
+    add_precision_argument(parser)
     parser.add_argument(
         '--quick', action='store_true', help='a narrow net, small clips and banks, to see that it works'
     )
@@ -63,6 +64,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    precision = resolve_precision(args.precision, 'cpu')
     config = Config.fromfile(Path(config_directory(), CONFIG))
     sizes, side = SIZES, 112
     if args.quick:
@@ -74,12 +76,12 @@ def main() -> None:
         inputs=list(torch.randint(0, 256, (args.batch_size, 2, 3, 16, side, side), dtype=torch.uint8)),
         data_samples=None,
     )
-    steps = {f'{size:,} rows': training_step(config, size, batch) for size in sizes}
+    steps = {f'{size:,} rows': training_step(config, size, batch, precision) for size in sizes}
     for step in steps.values():
         step(0)
     print(
         f'{machine()}\nR3D-10, {args.batch_size} samples of two 16 x {side} x {side} clips, '
-        f'{resolve_precision("auto", "cpu")}, {args.runs} steps each'
+        f'{precision}, {args.runs} steps each'
     )
     spent = take_turns(steps, args.runs)
     least = next(iter(steps))

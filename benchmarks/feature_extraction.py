@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
+from measuring import add_precision_argument, allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config, ConfigDict
 from rendered_videos import compacted, given_or_rendered
 from torch.utils.data import DataLoader
@@ -30,6 +30,7 @@ from videossl.apis.running.launch import keep_freed_memory
 from videossl.compat import config_directory
 from videossl.cores import share_cores
 from videossl.datasets import scan_videos
+from videossl.precision import resolve_precision
 
 from mmaction.datasets import VideoDataset as StockVideoDataset  # isort: skip  # after videossl, which repairs it
 from mmaction.registry import MODELS as STOCK_MODELS  # isort: skip
@@ -106,6 +107,7 @@ def parse_args() -> argparse.Namespace:
         '--videos', type=Path, help='folder of videos as they are handed out; default: some are rendered'
     )
     parser.add_argument('--runs', type=int, default=5, help='alternating runs; default: 5')
+    add_precision_argument(parser)
     parser.add_argument('--quick', action='store_true', help='a narrow net and two short videos, to see that it works')
     return parser.parse_args()
 
@@ -136,7 +138,9 @@ def main() -> None:
 
         def extract(name: str, num_videos: int | None = None) -> None:
             keep_freed_memory()  # as tools/extract_features.py does
-            found[name] = extract_features(model, lists[name][:num_videos], progress=False).features
+            found[name] = extract_features(
+                model, lists[name][:num_videos], precision=args.precision, progress=False
+            ).features
 
         def extract_stock() -> None:
             allocate_as_plain_scripts_do()
@@ -150,7 +154,11 @@ def main() -> None:
         for name in (RAW, COMPACTED):  # code into memory, files into the page cache
             extract(name, 3)
         stock.model.test_step(pseudo_collate([stock.dataset[0]]))
-        print(f'{machine()}\n{len(names)} videos, ten clips each; {settings.num_workers} loader workers')
+        print(machine())
+        print(
+            f'{len(names)} videos, ten clips each; {settings.num_workers} loader workers; ours: '
+            f'{resolve_precision(args.precision, "cpu")}'
+        )
         spent = take_turns(rivals, args.runs)
 
         for name in rivals:

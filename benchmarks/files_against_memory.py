@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from measuring import machine, ratios, take_turns, with_spread
+from measuring import add_precision_argument, machine, ratios, take_turns, with_spread
 from rendered_videos import compacted, given_or_rendered
 from training_runs import TrainingRun, clips_a_second
 
@@ -29,7 +29,14 @@ def compare(name: str, videos: Path, scratch: Path, workers: int | None, args: a
     options = {} if workers is None else {'train_dataloader.num_workers': workers}
     options.update({'train_dataloader.persistent_workers': False} if workers == 0 else {})
     run = TrainingRun(
-        CONFIGS[name], videos, scratch / f'{name}, {workers}', args.batch, args.quick, args.steps, options
+        CONFIGS[name],
+        videos,
+        scratch / f'{name}, {workers}',
+        args.batch,
+        args.quick,
+        args.steps,
+        options,
+        args.precision,
     )
     run.from_memory(2)
     spent = {FILES: [], MEMORY: []}
@@ -40,7 +47,7 @@ def compare(name: str, videos: Path, scratch: Path, workers: int | None, args: a
         spent[MEMORY] += take_turns({MEMORY: lambda _: run.from_memory(args.steps)}, 1)[MEMORY]
     print(
         f'\n{name}, {run.loader.num_workers} workers{" (its own choice)" if workers is None else ""}, {run.threads} '
-        f'threads: {args.runs} runs of {args.steps} batches of {args.batch} samples'
+        f'threads, {run.precision}: {args.runs} runs of {args.steps} batches of {args.batch} samples'
     )
     for way, turns in spent.items():
         print(f'{way:7} {clips_a_second(turns, args.steps * args.batch)}')
@@ -60,6 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, help="samples in a batch; default: the configs' 30")
     parser.add_argument('--workers', nargs='+', type=int, help='numbers to try; default: the one that training chooses')
     parser.add_argument('--configs', nargs='+', choices=CONFIGS, default=list(CONFIGS), help='default: all')
+    add_precision_argument(parser)
     parser.add_argument('--quick', action='store_true', help='tiny nets and few short videos, to try this out')
     args = parser.parse_args()
     args.batch = args.batch or (2 if args.quick else 30)

@@ -1,5 +1,6 @@
 """What the benchmarks share: taking turns, ratios, and the machine."""
 
+import argparse
 import os
 import platform
 import statistics
@@ -13,6 +14,7 @@ import decord
 import numpy as np
 import torch
 
+from videossl.apis.gpu_check.ceilings import ceilings
 from videossl.apis.running.launch import set_allocator
 from videossl.precision import cpu_has_bf16
 
@@ -51,6 +53,26 @@ def allocate_as_plain_scripts_do() -> None:
 def with_spread(values: list[float], digits: int = 2) -> str:
     """The median, with the smallest and the largest."""
     return f'{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})'
+
+
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--precision``. ``make bench`` runs the scripts that have it in both precisions."""
+    parser.add_argument(
+        '--precision',
+        choices=['auto', 'fp32'],
+        default='auto',
+        help='of ours; default: auto, bf16 where the CPU has it',
+    )
+
+
+def peak(precision: str, threads: int) -> float:
+    """GMAC/s of a plain matrix product in ``'bf16'`` or ``'fp32'`` on so many threads."""
+    others = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return ceilings('cpu')[precision]
+    finally:
+        torch.set_num_threads(others)
 
 
 def memory(process: int | str = 'self') -> dict[str, float]:

@@ -1,14 +1,16 @@
 """Training as ``tools/train.py`` does it, with all hooks, in portions that a benchmark can time."""
 
+import copy
 import functools
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from measuring import with_spread
+from measuring import peak, with_spread
+from torch.utils.flop_counter import FlopCounterMode
 
 from videossl.apis.doctor.command import leave_no_trace
 from videossl.apis.doctor.measurement import endless_loader, synchronise
@@ -32,8 +34,10 @@ class TrainingRun:
         narrow: take a net of a sixteenth of the width.
         held: batches of clips to keep in memory.
         options: more settings, as ``--cfg-options`` has them.
+        precision: ``'auto'`` or ``'fp32'``.
 
     Attributes:
+        precision: that training computes in.
         loader: of the videos, without an end; its workers are those that training has on this machine.
         threads: that training computes with on this machine.
     """
@@ -47,10 +51,12 @@ class TrainingRun:
         narrow: bool = False,
         held: int = 0,
         options: dict | None = None,
+        precision: str = 'auto',
     ) -> None:
         args = parse_args([str(Path(config_directory(), config)), '--data-root', str(videos), '--no-validate'])
         args.cfg_options = {
             'train_dataloader.batch_size': batch,
+            'default_hooks.precision.precision': precision,
             **(narrow_options(config) if narrow else {}),
             **(options or {}),
         }
@@ -63,6 +69,7 @@ class TrainingRun:
         loop._run = self._begin
         self.runner.train()
         self.threads = torch.get_num_threads()
+        self.precision = unwrap(self.runner.model).autocast_precision
         torch.set_num_threads(threads)
         self.loader = endless_loader(loop.dataloader, batch)
         self.batches = iter(self.loader)
@@ -133,9 +140,41 @@ class TrainingRun:
         spent['hooks and the rest'] = whole - sum(spent.values())
         return {part: 1e3 * seconds / number for part, seconds in spent.items()}
 
+    def multiplications(self) -> float:
+        """GMAC of an iteration: of the backbone forward and backward for each clip of the student, and forward for each of
+        the teacher. As torch counts them on tensors without values, for which no convolution takes another form."""
+        model, (batch, views, *clip) = unwrap(self.runner.model), self._shape()
+        if not hasattr(model, 'teacher'):
+            return batch * views * gigamacs(model.backbone, clip)
+        student, teacher = len(model.student_views), len(model.teacher_views)
+        of_teacher = gigamacs(model.teacher['backbone'], clip, backward=False)
+        return batch * (student * gigamacs(model.backbone, clip) + teacher * of_teacher)
+
+    def _shape(self) -> tuple[int, ...]:
+        inputs = (self.held or [next(self.batches)])[0]['inputs']
+        return len(inputs), *inputs[0].shape
+
+    def share_of_peak(self, seconds: float) -> str:
+        """How fast an iteration that takes so long multiplies, beside a plain matrix product on the same threads."""
+        rate, most = self.multiplications() / seconds, peak(self.precision, self.threads)
+        return (
+            f'{rate:.1f} GMAC/s, {100 * rate / most:.0f} % of the {most:.1f} of a plain matrix product in {self.precision} '
+            f'on {self.threads} threads'
+        )
+
     def close(self) -> None:
         """End the workers."""
         del self.batches
+
+
+def gigamacs(backbone: torch.nn.Module, clip: Sequence[int], backward: bool = True) -> float:
+    """GMAC of a clip [C, T, H, W] through a net, and back unless it is said otherwise."""
+    backbone = copy.deepcopy(backbone).to('meta').requires_grad_(backward)
+    with FlopCounterMode(display=False) as counter:
+        features = backbone(torch.empty(1, *clip, device='meta'))
+        if backward:
+            features.mean().backward()
+    return counter.get_total_flops() / 2e9
 
 
 def wait_for_workers(batches: Iterator) -> None:

@@ -5,8 +5,8 @@
 The plain port is the script that one writes without this project: decord, Pillow picture by picture (resized, cropped,
 flipped, colours jittered), float32 clips from a ``DataLoader``, the net in fp32 with PyTorch's own layout. Of 0, 1 and 2
 workers it gets what suits it best, found out first. Ours is the shipped config in the runner that ``tools/train.py``
-builds, hooks and log included, in the precision, layout, workers and threads that it chooses here; once on the same
-files, once on what ``tools/data/compact.py`` makes of them.
+builds, hooks and log included, in the precision (or in fp32, ``--precision fp32``), layout, workers and threads that it
+chooses here; once on the same files, once on what ``tools/data/compact.py`` makes of them.
 
 Both draw the same clips of 16 x 112 x 112 from 171 x 128, the same net, the same strengths of colour jitter, a draw for
 each frame, and SGD. The batch is smaller than the config's 30, so that turns are short: ``--batch``. Each turn
@@ -23,7 +23,7 @@ from pathlib import Path
 import decord
 import numpy as np
 import torch
-from measuring import allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
+from measuring import add_precision_argument, allocate_as_plain_scripts_do, machine, ratios, take_turns, with_spread
 from mmengine.config import Config
 from mmengine.device import get_device
 from PIL import Image, ImageEnhance
@@ -44,7 +44,7 @@ CONFIGS = {
     'R(2+1)D-10': ('vspp/vspp_r2plus1d-10_16x1x1-20e_k100-rgb.py', R2Plus1D),
 }
 PLAIN, RAW, COMPACTED = 'plain port', 'ours, same files', 'ours, compacted'
-GOAL = 5
+GOALS = {'bf16': 5, 'fp32': 1.6}
 WORKERS = (0, 1, 2)
 MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 
@@ -186,7 +186,7 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
         plain.use_workers(best)
         plain.train(1)
     ours = {
-        kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick)
+        kind: TrainingRun(config, videos, scratch / f'{name}, {kind}', args.batch, args.quick, precision=args.precision)
         for kind, videos in ((RAW, raw), (COMPACTED, small))
     }
     for run in ours.values():
@@ -205,7 +205,7 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
     one = ours[RAW]
     print(
         f'{name}: {args.runs} runs of {args.batches} batches of {args.batch} clips; ours: '
-        f'{getattr(one.runner.model, "autocast_precision", "fp32")}, {one.loader.num_workers} workers, '
+        f'{one.precision}, {one.loader.num_workers} workers, '
         f'{one.threads} threads'
     )
     for kind, turns in spent.items():
@@ -214,8 +214,10 @@ def compare(name: str, raw: Path, small: Path, scratch: Path, args: argparse.Nam
             of_processors = statistics.median(ratios(spent[PLAIN], turns, 1))  # those of workers are not in it
             print(
                 f'{"":16} ratio {with_spread(ratios(spent[PLAIN], turns))} times the plain port'
-                f'{f"; by processors {of_processors:.2f}" if best == 0 else ""}; goal {GOAL}'
+                f'{f"; by processors {of_processors:.2f}" if best == 0 else ""}; goal {GOALS[one.precision]}'
             )
+    step = statistics.median(seconds for seconds, _ in spent[COMPACTED]) / args.batches
+    print(f'{COMPACTED}: {one.share_of_peak(step)}')
     plain.close()
     for run in ours.values():
         run.close()
@@ -230,6 +232,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batches', type=int, default=1, help='batches a run; default: 1')
     parser.add_argument('--batch', type=int, help='clips in a batch; default: 8')
     parser.add_argument('--nets', nargs='+', choices=CONFIGS, default=list(CONFIGS), help='default: all')
+    add_precision_argument(parser)
     parser.add_argument('--quick', action='store_true', help='tiny nets and few short videos, to try this out')
     args = parser.parse_args()
     args.batch = args.batch or (2 if args.quick else 8)

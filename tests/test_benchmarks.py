@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,14 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'benchmarks'
 SCRIPTS = sorted(path.name for path in FOLDER.glob('*.py') if '__main__' in path.read_text(encoding='utf-8'))
+IN_FP32 = {
+    'auxiliary_step.py',
+    'bank_size.py',
+    'feature_extraction.py',
+    'files_against_memory.py',
+    'step_profile.py',
+    'training_step.py',
+}
 QUICK = ('auxiliary_step.py',)  # always tried, the others with the slow tests
 
 
@@ -47,22 +56,28 @@ def test_the_scripts_that_are_always_tried_are_there():
 
 
 @pytest.mark.skipif(shutil.which('make') is None, reason='there is no make')
-def test_make_bench_runs_every_script_and_nothing_else():
+def test_make_bench_runs_every_script_and_nothing_else_and_those_that_train_in_fp32_too():
     planned = subprocess.run(['make', '-n', 'bench'], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
-    named = re.search(r'for script in (.*); do', planned).group(1).split()
-    assert named == [f'benchmarks/{script}' for script in SCRIPTS]
+    named = shlex.split(re.search(r'for script in (.*); do', planned).group(1))
+    once, twice = named[: len(SCRIPTS)], named[len(SCRIPTS) :]
+    assert once == [f'benchmarks/{script}' for script in SCRIPTS]
+    assert twice == [f'benchmarks/{script} --precision fp32' for script in SCRIPTS if script in IN_FP32]
 
 
 def test_make_bench_fails_when_a_script_fails_and_runs_the_others_all_the_same(tmp_path):
     loop = (ROOT / 'Makefile').read_text().split('bench: $(STAMP)')[1].split('\n\n')[0]
     recipe = loop.partition('\n')[2].replace('@failed', 'failed').replace('$$', '$')
-    recipe = recipe.replace('$(BENCHMARKS)', 'bad.py good.py').replace('$(VENV)/bin/python', f'"{sys.executable}"')
+    recipe = recipe.replace('$(BENCHMARKS)', 'bad.py good.py').replace(
+        "$(IN_FP32:%='% --precision fp32')", "'good.py again'"
+    )
+    recipe = recipe.replace('$(VENV)/bin/python', f'"{sys.executable}"')
     (tmp_path / 'bad.py').write_text('raise SystemExit(3)')
-    (tmp_path / 'good.py').write_text('print("a", "figure")')
+    (tmp_path / 'good.py').write_text('import sys; print("a", "figure", *sys.argv[1:])')
     ran = subprocess.run(
         ['bash', '-c', recipe.replace('$(BENCH_ARGS)', '--quick')], cwd=tmp_path, capture_output=True, text=True
     )
-    assert ran.returncode == 1 and 'a figure' in ran.stdout and 'failed: bad.py\n' in ran.stdout
+    assert ran.returncode == 1 and 'failed: bad.py\n' in ran.stdout
+    assert 'a figure --quick' in ran.stdout and 'a figure again --quick' in ran.stdout
 
 
 def test_ratios_are_of_neighbours_and_the_median_stands_first(shared):
@@ -76,6 +91,31 @@ def test_ratios_are_of_neighbours_and_the_median_stands_first(shared):
     spent = take_turns({'a': lambda run: turns.append(('a', run)), 'b': lambda run: turns.append(('b', run))}, 2)
     assert turns == [('a', 0), ('b', 0), ('a', 1), ('b', 1)]
     assert {name: len(pairs) for name, pairs in spent.items()} == dict(a=2, b=2)
+
+
+def test_multiplications_are_those_of_the_net_forward_and_backward(shared):
+    from training_runs import gigamacs
+
+    net = torch.nn.Sequential(torch.nn.Conv3d(3, 5, (3, 1, 1), bias=False), torch.nn.Conv3d(5, 7, 1, bias=False))
+    one, two = 3 * 3 * 5 * 2 * 4 * 4, 5 * 7 * 2 * 4 * 4  # at 2 x 4 x 4 positions
+    assert gigamacs(net, (3, 4, 4, 4), backward=False) == pytest.approx((one + two) / 1e9)
+    assert gigamacs(net, (3, 4, 4, 4)) == pytest.approx((2 * one + 3 * two) / 1e9)  # clips need no gradient
+    assert net[0].weight.device.type == 'cpu' and net[0].weight.requires_grad
+
+
+def test_the_profile_finds_kinds_multiplications_and_bytes(shared):
+    from step_profile import ADDITIONS, MULTIPLY, PRODUCTS, Ledger
+
+    clips, weight = torch.randn(2, 3, 4, 5, 5), torch.randn(7, 3, 1, 1, 1, requires_grad=True)
+    with Ledger() as ledger:
+        outputs = torch.nn.functional.conv3d(clips, weight)
+        (outputs + outputs).sum().backward()
+        torch.zeros(2, 3).addmm_(torch.ones(2, 4), torch.ones(4, 3))
+    forward, backward, _ = MULTIPLY
+    assert ledger.gmac[forward] == ledger.gmac[backward] == pytest.approx(2 * 100 * 3 * 7 / 1e9)
+    assert ledger.gmac[PRODUCTS] == pytest.approx(2 * 4 * 3 / 1e9)
+    assert ledger.gigabytes[ADDITIONS] >= 3 * outputs.nbytes / 1e9
+    assert min(ledger.seconds.values()) > 0
 
 
 def test_plain_port_turns_hues_as_the_colour_circle_has_them(shared):

@@ -50,7 +50,7 @@ def test_both_convolutions_of_a_block_have_the_middle_width_of_the_first():
     expected = {f'stage{stage}.{b}.conv{c}': stages[stage][b] for stage in stages for b in (0, 1) for c in (1, 2)}
     assert widths == {'stem.conv': 45, **expected}
     shortcuts = [net.get_submodule(f'stage{stage}.0.shortcut.conv') for stage in (2, 3, 4)]
-    assert all(type(conv) is nn.Conv3d and conv.kernel_size == (1, 1, 1) for conv in shortcuts)
+    assert all(isinstance(conv, nn.Conv3d) and conv.kernel_size == (1, 1, 1) for conv in shortcuts)
 
 
 def test_a_block_computes_what_torchvisions_does():

@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from videossl.models.backbones.base import Stage, VideoBackbone, check_channels
+from videossl.models.backbones.conv3d import Conv3d
 from videossl.registry import MODELS
 
 
@@ -61,7 +62,7 @@ class C3D(VideoBackbone):
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(
-            conv=nn.Conv3d(in_channels, out_channels, kernel_size=3, padding=1),
+            conv=Conv3d(in_channels, out_channels, kernel_size=3, padding=1),
             bn=nn.BatchNorm3d(out_channels),
             relu=nn.ReLU(inplace=True),
         )

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from videossl.models.backbones.base import VideoBackbone
+from videossl.models.backbones.conv3d import Conv3d
 from videossl.models.backbones.residual import Size3d, half, residual_stages
 from videossl.registry import MODELS
 
@@ -77,10 +78,10 @@ class FactorizedConv3d(nn.Module):
             middle = middle_channels(in_channels, out_channels, kernel_size)
         time, height, width = kernel_size
         space, duration = (1, height, width), (time, 1, 1)
-        self.spatial = nn.Conv3d(in_channels, middle, space, (1, stride[1], stride[2]), half(space), bias=False)
+        self.spatial = Conv3d(in_channels, middle, space, (1, stride[1], stride[2]), half(space), bias=False)
         self.bn = nn.BatchNorm3d(middle)
         self.relu = nn.ReLU(inplace=True)
-        self.temporal = nn.Conv3d(middle, out_channels, duration, (stride[0], 1, 1), half(duration), bias=False)
+        self.temporal = Conv3d(middle, out_channels, duration, (stride[0], 1, 1), half(duration), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.temporal(self.relu(self.bn(self.spatial(x))))

@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from videossl.models.backbones.base import VideoBackbone
+from videossl.models.backbones.conv3d import Conv3d
 from videossl.models.backbones.residual import Size3d, half, residual_stages
 from videossl.models.backbones.stem_conv import StemConv3d
 from videossl.registry import MODELS
@@ -44,5 +45,5 @@ class R3D(VideoBackbone):
 
 def full_conv3d(in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Conv3d:
     """A 3-D convolution over time and space at once, padded by half its kernel, without bias."""
-    kind = StemConv3d if StemConv3d.suits(in_channels, kernel_size, stride) else nn.Conv3d
+    kind = StemConv3d if StemConv3d.suits(in_channels, kernel_size, stride) else Conv3d
     return kind(in_channels, out_channels, kernel_size, stride=stride, padding=half(kernel_size), bias=False)
