@@ -22,7 +22,7 @@ class Conv3d(nn.Conv3d):
     """``nn.Conv3d``; on a CPU in fp32, with clips that are channels-last in memory, by less arithmetic.
 
     * A 3x3x3 kernel of stride 1 and padding 1: two frames of the output from four convolutions over space in place of six
-      (:func:`two_frames_at_once`), and the gradient of the input likewise. 1.2 times as fast for R3D-10's first stages.
+      (:func:`two_frames_at_once`), and the gradient of the input likewise. 1.1 to 1.3 times as fast for R3D-10's first stages.
     * The gradient of the weights by matrix products (:func:`weight_gradient`): on CPUs without AVX-512, and for maps of few
       positions, 1.2 to 3 times as fast.
 
