@@ -23,6 +23,7 @@ EXAMPLES = {
     'prepare': 'folder MY_FOLDER --out lists --fractions train=0.8 test=0.2',
     'check': '--data-root MY_FOLDER --out checked',
     'compact': '--data-root MY_FOLDER --out COMPACT --short-side 128',
+    'pack': '--data-root COMPACT --out PACKED',
     'few-labels': 'MY_FOLDER/train.txt --per-class 1 5 --out lists',
     'motion': '--data-root MY_FOLDER --out MY_FOLDER/motion.sqlite',
     'parsing': '--data-root MY_FOLDER --out MY_FOLDER/parsing --teacher SCHP --checkpoint schp.pth',

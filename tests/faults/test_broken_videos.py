@@ -577,7 +577,7 @@ def test_a_run_stops_when_too_large_a_share_is_broken(tmp_path):
             continue
         with pytest.raises(RuntimeError) as error:
             dataset[Draw(0, 10, 0)]
-        words = ['3 of the 10 videos', 'share of 0.2', 'data_root', 'check_videos.py', 'max_broken_share']
+        words = ['3 of the 10 videos', 'share of 0.2', 'data_root', 'videossl check', 'max_broken_share']
         assert all(word in str(error.value) for word in words), error.value
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from videossl.datasets import ClipLabeller, SampleClipOrder, SamplePace, SampleSegmentPace
-from videossl.visualization import Sampling, clip_labels
+from videossl.visualization import Sampling
 from videossl.visualization.clip_labels import frame_ranges
 
 
