@@ -195,7 +195,7 @@ def weight_gradient(x: Tensor, gradient: Tensor, kernel: tuple[int, ...], stride
         padding: half the kernel, whose sizes are odd: so no output depends on a frame, row or column beyond the last.
 
     Returns:
-        [O, C, *kernel], channels-last.
+        [O, C] and the sizes of ``kernel``, channels-last.
     """
     # For each element of the kernel, per axis: the steps and the remainder by which its pixels lie beyond the output's.
     shifts = [
