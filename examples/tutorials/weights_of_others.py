@@ -245,6 +245,10 @@ for name, net in (('their weights', ours), (f'epoch {best}', continued)):
 # minutes. It falls: training stops early, and their weights stay. The last is common where their labels were closer to
 # your classes than the pretext task is. Then try another task, or fine-tune their weights as they are.
 #
+# A run of this tutorial had 87.5 % before, and 91.2, 91.9, 91.9, 92.5, 91.9 and 91.2 % after its epochs. The best lead, 5.0
+# points, is just below twice its standard error of 2.6, so the rule kept their weights. On the test videos their weights had
+# 87.5 % and the best epoch 88.8 %: the rule was right not to be impressed.
+#
 # The test videos show whether the decision was right. They may disagree with the held-out ones by as much as the errors of
 # both. Do not decide again by them.
 #

@@ -126,7 +126,8 @@ def main(argv: list[str] | None = None) -> None:
         places = pack(args.data_root, args.out, args.ann_file, args.shard_gib)
     except (ValueError, OSError) as error:  # ConfigError is a ValueError
         raise SystemExit(printable(str(error))) from None
-    print(f'{len(places)} videos; train with --data-root {args.out} and its lists (--ann-file)')
+    lists = sorted(path.name for path in Path(args.out).iterdir() if path.suffix != '.tar')
+    print(f'{len(places)} videos; train with --data-root {args.out} --ann-file LIST, one of: {", ".join(lists)}')
 
 
 if __name__ == '__main__':

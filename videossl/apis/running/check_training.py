@@ -194,7 +194,7 @@ def check_labels(model: nn.Module, draws: Draws) -> None:
         if largest is not None and classes is not None and largest >= classes:
             raise ConfigError(
                 f'model.heads.{name}: {type(head).__name__} has {classes} classes, but '
-                f'{draws.sampler} draws {head.label} up to {largest}; give both the same number'
+                f'{draws.sampler} draws {head.label} of {largest + 1} (0 to {largest}); give both the same number'
             )
 
 

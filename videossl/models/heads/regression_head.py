@@ -77,7 +77,7 @@ class RegressionHead(PretextHead):
             data_samples: B samples, each with the label field.
 
         Raises:
-            ValueError: there are not D numbers for each clip.
+            ConfigError: there are not D numbers for each clip.
         """
         predictions = self(embeddings.student)
         targets = self.gather(data_samples, self.label, embeddings)
@@ -85,9 +85,9 @@ class RegressionHead(PretextHead):
             targets = targets.unsqueeze(2)
         views, num_targets = embeddings.views, predictions.shape[-1]
         if targets.ndim != 3 or targets.shape[1] <= max(views) or targets.shape[2] != num_targets:
-            raise ValueError(
-                f'RegressionHead: labels "{self.label}" of shape {tuple(targets.shape)} for {tuple(predictions.shape[:2])} '
-                f'clips and num_targets={num_targets}'
+            raise ConfigError(
+                f'RegressionHead: num_targets={num_targets}, but the labels "{self.label}" have shape {tuple(targets.shape)} for '
+                f'{tuple(predictions.shape[:2])} clips; set num_targets to their last size'
             )
         targets = targets[:, views]
         counted = targets != self.ignore_index
