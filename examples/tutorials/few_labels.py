@@ -103,9 +103,9 @@ run_study([*study, '--seeds', *SEEDS])
 #
 # What to expect: in a run of this tutorial 24.8 % were right from scratch with five labels, and 46.9 % after VSPP, as means of
 # three seeds. VSPP was better in each seed, by 22.1 points on average. Still the answer was "No difference was shown": three
-# seeds that differ, and two comparisons, give an interval of 40.6 points to each side. This is what three seeds can tell; two more
-# are one word in the list above. With all labels one of the three nets after VSPP ended at 21.9 %, the others at
-# 58.8 and 67.5 %: so short a fine-tuning depends on luck, and without other seeds either number would have been taken for the truth.
+# seeds that differ, and two comparisons, give an interval of 40.6 points to each side. This is what three seeds can tell; two
+# more are a matter of the list `SEEDS`. With all labels one of the three nets after VSPP ended at 21.9 %, the others at 58.8 and
+# 67.5 %: so short a fine-tuning depends on luck, and one seed alone would have told either story.
 #
 # It need not help. In a trial with 160 videos of 32x32 pixels and one seed VSPP found the segment (`acc_segment` 0.78) but
 # hardly the speed (`acc_speed` 0.34, guessing gives 0.25). With five labels 23.1 % were right after VSPP and 24.4 % from

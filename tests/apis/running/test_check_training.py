@@ -137,7 +137,7 @@ def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label)
 
 def test_a_head_with_fewer_classes_than_are_drawn():
     sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
-    with pytest.raises(ConfigError, match='model.heads.speed: .*4 classes.*up to 5'):
+    with pytest.raises(ConfigError, match='model.heads.speed: .*4 classes.*draws gt_speed of 6'):
         check_labels(with_heads(speed=SpeedHead(8, num_speeds=4)), sample)
     check_labels(with_heads(speed=SpeedHead(8, num_speeds=6)), sample)
 
