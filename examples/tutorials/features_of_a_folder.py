@@ -39,6 +39,7 @@ settings = [
     f'train_cfg.max_epochs={EPOCHS}',
     f'param_scheduler.0.milestones=[{EPOCHS - 1}]',
     f'train_dataloader.sampler.repeats={REPEATS}',
+    'optim_wrapper.optimizer.lr=0.03',
     f'model.backbone.base_channels={WIDTH}',
     f'model.heads.speed.in_channels={8 * WIDTH}',
     f'model.heads.segment.in_channels={8 * WIDTH}',
@@ -87,6 +88,7 @@ pretrained = clip_retrieval(gallery, queries, ks=[1])
 print(f'R@1: {100 * pretrained["R@1"]:.1f} % after pretraining, {100 * random["R@1"]:.1f} % with random weights')
 
 # %% [markdown]
-# One run says little: another seed gives another number. [Studies](../../docs/studies.md) run several seeds and give
+# A run of this tutorial had 23.8 % after pretraining and 10.0 % with random weights; the standard error of 80 test videos is
+# 5 points. One run says little: another seed gives another number. [Studies](../../docs/studies.md) run several seeds and give
 # intervals. [Evaluation](../../docs/evaluation.md) has more measures, and [features](../../docs/features.md) more ways
 # to extract them.
