@@ -247,7 +247,7 @@ for name, net in (('their weights', ours), (f'epoch {best}', continued)):
 #
 # A run of this tutorial had 87.5 % before, and 91.2, 91.9, 91.9, 92.5, 91.9 and 91.2 % after its epochs. The best lead, 5.0
 # points, is just below twice its standard error of 2.6, so the rule kept their weights. On the test videos their weights had
-# 87.5 % and the best epoch 88.8 %: the rule was right not to be impressed.
+# 87.5 % and the best epoch 88.8 %, a difference within the error.
 #
 # The test videos show whether the decision was right. They may disagree with the held-out ones by as much as the errors of
 # both. Do not decide again by them.
