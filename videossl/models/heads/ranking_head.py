@@ -57,7 +57,8 @@ class RankingHead(ClipClassificationHead):
 
     After "TransRank: Self-supervised Video Representation Learning via Ranking-based Transformation Recognition", Haodong
     Duan, Nanxuan Zhao, Kai Chen, Dahua Lin, 2022: that clips of a video are ranked is the paper's, the formula is a guess.
-    :class:`ClipClassificationHead` with the same label is its counterpart, classification of each clip by itself. The scores have no bias, which would cancel.
+    :class:`ClipClassificationHead` with the same label is its counterpart, classification of each clip by itself. The
+    scores have no bias, which would cancel.
 
     Args:
         in_channels: dimension of the embedding.
