@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videossl.checks import check_integer
+from videossl.checks import check_finite, check_integer
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
@@ -104,6 +104,7 @@ class CyclePredictionHead(PretextHead):
         check_integer('CyclePredictionHead: in_channels', in_channels)
         check_integer('CyclePredictionHead: hidden_channels', hidden_channels)
         self.teacher_views = teacher_views
+        check_finite('CyclePredictionHead: cycle_weight', cycle_weight)
         self.cycle_weight = cycle_weight
         self.forwards, self.backwards = (
             PredictorNeck(in_channels, hidden_channels, in_channels, normalize_input=True) for _ in range(2)

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from videossl.checks import check_integer
+from videossl.checks import check_finite, check_integer
 from videossl.errors import ConfigError
 
 from ..embeddings import Embeddings
@@ -49,6 +49,7 @@ class PretextHead(BaseModule):
         self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
     ) -> None:
         super().__init__(init_cfg)
+        check_finite(f'{type(self).__name__}: loss_weight', loss_weight)
         self.embedding_name = embedding_name
         self.loss_weight = loss_weight
 
@@ -81,7 +82,7 @@ class PretextHead(BaseModule):
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; refuse more than one view."""
         if embedding.shape[1] != 1:
-            raise ValueError(
+            raise ConfigError(
                 f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
             )
         return embedding[:, 0]

@@ -63,6 +63,12 @@ class Pretrainer(BaseModel):
         super().__init__(
             data_preprocessor=build(data_preprocessor or dict(type='ClipDataPreprocessor')), init_cfg=init_cfg
         )
+        for key, parts in dict(heads=heads, necks=necks or {}).items():
+            if not hasattr(parts, 'items') or None in parts.values():
+                raise ConfigError(
+                    f'model.{key} must be a dict of named {key}, got {parts!r}; to take one out of an inherited config, set '
+                    f'model.{key}=dict(_delete_=True, ...)'
+                )
         self.backbone = build(backbone)
         self.necks = build_all({'pooled': dict(type='PoolNeck'), **(necks or {})})
         self.heads = build_all({name: in_todays_words(head) for name, head in heads.items()})
@@ -166,5 +172,7 @@ def add_results(results: dict[str, Tensor], new: dict[str, Tensor], head: str) -
     """Add one head's losses and accuracies to those of the others."""
     double = results.keys() & new.keys()
     if double:
-        raise ValueError(f'heads.{head} returns {sorted(double)}, which another head returned already')
+        raise ConfigError(
+            f'model.heads.{head} returns {sorted(double)}, which another head returned already; give it another name'
+        )
     results.update(new)
