@@ -114,6 +114,8 @@ def test_what_does_not_fit_is_refused():
         CyclePredictionHead(8, 4).loss(Embeddings(torch.rand(3, 2, 8), torch.rand(3, 3, 8)))
     with pytest.raises(ValueError, match='CyclePredictionHead: hidden_channels'):
         CyclePredictionHead(8, 0)
+    with pytest.raises(ValueError, match='CyclePredictionHead: cycle_weight must be a finite number, got nan'):
+        CyclePredictionHead(8, 4, cycle_weight=float('nan'))
 
 
 def test_the_released_codes_predictors_have_sixteen_million_weights_each():

@@ -103,7 +103,7 @@ class PretextHead(BaseModule):
         """
         labels = self.gather(data_samples, label, embeddings)
         if labels.shape != embeddings.student.shape[:1]:
-            raise ValueError(
+            raise ConfigError(
                 f'{type(self).__name__}: labels "{label}" of shape {tuple(labels.shape)} for {len(embeddings.student)} '
                 'tuples; it is one number for each sample'
             )
@@ -121,7 +121,7 @@ class PretextHead(BaseModule):
             labels.shape[1] == len(views) if embeddings.student_views is None else labels.shape[1] > max(views)
         )
         if not whole or len(labels) != clips[0]:
-            raise ValueError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
+            raise ConfigError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
         return labels if views == list(range(labels.shape[1])) else labels[:, views]
 
 

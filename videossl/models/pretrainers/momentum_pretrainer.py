@@ -284,7 +284,7 @@ class MomentumPretrainer(Pretrainer):
             inputs: [B, V, 3, T, H, W], normalised, with the V views that ``student_views`` and ``teacher_views`` name.
         """
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
-            raise ValueError(
+            raise ConfigError(
                 f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
                 f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler'
             )

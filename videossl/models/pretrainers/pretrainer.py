@@ -157,13 +157,13 @@ def check_branch(name: str, neck: nn.Module, backbone: nn.Module) -> None:
     """Refuse a neck that reads a branch which the backbone does not give."""
     branch = branch_of(neck)
     if branch is not None and branch not in getattr(backbone, 'branch_names', ()):
-        raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
+        raise ConfigError(
+            f'model.necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
             f'{list(getattr(backbone, "branch_names", ())) or "none"}; see BranchedBackbone'
         )
     if branch is not None and backbone.output != 'branches':
-        raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
+        raise ConfigError(
+            f'model.necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
             'backbone.output="branches"'
         )
 
