@@ -2,7 +2,7 @@
 
 import pytest
 
-from videossl.checks import check_choice, check_integer, check_positive, check_share, checked_size
+from videossl.checks import check_choice, check_finite, check_integer, check_positive, check_share, checked_size
 from videossl.errors import ConfigError
 
 
@@ -10,7 +10,8 @@ from videossl.errors import ConfigError
     ('check', 'accepted', 'refused'),
     [
         (check_integer, [1, 7], [0, -1, 1.0, True, '1', None]),
-        (check_positive, [1, 0.5], [0, -0.5, float('nan'), True, '1', None]),
+        (check_positive, [1, 0.5], [0, -0.5, float('nan'), float('inf'), True, '1', None]),
+        (check_finite, [1, 0, -0.5], [float('nan'), float('-inf'), True, '1', None, [1]]),
         (check_share, [0, 1, 0.5], [-0.1, 1.1, float('nan'), True, '1', None]),
         (lambda name, value: check_choice(name, value, ('conv', None)), ['conv', None], ['linear', 1]),
     ],
@@ -22,6 +23,10 @@ def test_each_check_accepts_what_fits_and_names_what_does_not(check, accepted, r
         with pytest.raises(ConfigError) as error:
             check('width', value)
         assert str(error.value).startswith('width must be ') and repr(value) in str(error.value)
+
+
+def test_infinity_is_positive_where_asked_for():
+    check_positive('size', float('inf'), finite=False)
 
 
 def test_the_least_integer_can_be_another_one():

@@ -1,5 +1,6 @@
 """Checks of arguments. Each raises a ConfigError, which is a ValueError, that names the argument and the value."""
 
+import math
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -13,10 +14,21 @@ def check_integer(name: str, value: Any, minimum: int = 1) -> None:
         raise ConfigError(f'{name} must be an integer of at least {minimum}, got {value!r}')
 
 
-def check_positive(name: str, value: Any) -> None:
-    """Refuse everything but numbers above 0; NaN is refused."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
+def check_positive(name: str, value: Any, finite: bool = True) -> None:
+    """Refuse everything but numbers above 0; NaN is refused, and infinity unless ``finite=False``."""
+    if not is_number(value, finite) or not float(value) > 0:
         raise ConfigError(f'{name} must be positive, got {value!r}')
+
+
+def check_finite(name: str, value: Any) -> None:
+    """Refuse everything but numbers; NaN and infinity are refused."""
+    if not is_number(value):
+        raise ConfigError(f'{name} must be a finite number, got {value!r}')
+
+
+def is_number(value: Any, finite: bool = True) -> bool:
+    """Whether a value is a number (NumPy's too), finite if asked for; True and False are not numbers here."""
+    return isinstance(value, Real) and not isinstance(value, bool) and (not finite or math.isfinite(value))
 
 
 def check_share(name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ _base_ = [
 ]
 model = dict(data_preprocessor=dict(mean=(127.5,) * 3, std=(127.5,) * 3), backbone=dict(_delete_=True, type='C3D'))
 optim_wrapper = dict(optimizer=dict(lr=5e-5, weight_decay=2.0))
-param_scheduler = [dict(type='CosineAnnealingLR', T_max=75, eta_min_ratio=1e-3, by_epoch=True)]  # its form: [guess]
+param_scheduler = [dict(type='CosineAnnealingLR', T_max=75, eta_min_ratio=1e-3, by_epoch=True)]
 train_cfg = dict(max_epochs=75)
 __train = dict(
     **_base_.ucf101.train, pipeline=dict(sample=dict(frame_interval=4), clips=dict(transforms=dict(color=None)))

@@ -1,7 +1,8 @@
-# The paper's net has 2D convolutions in its first two stages. Colours: only their kinds are known, the strengths are guesses.
+# The paper's net has 2D convolutions in its first two stages. Colours: saturation [code]; brightness, to which the code adds up
+# to an eighth of the range, is a factor here [guess].
 _base_ = './rtt_c3d_16x1x1-100e_ucf101-rgb.py'
 model = dict(backbone=dict(_delete_=True, type='R3D', depth=18))
-__color = dict(type='VideoColorJitter', brightness=0.4, contrast=0, saturation=0.4, hue=0, probability=1.0)
+__color = dict(type='VideoColorJitter', brightness=0.4, contrast=0, saturation=0.5, hue=0, probability=1.0)
 __transforms = dict(
     resize=dict(scale=(256, 256)),
     rescale=dict(type='RandomRescale', scale_range=(128, 256), _after_='resize'),

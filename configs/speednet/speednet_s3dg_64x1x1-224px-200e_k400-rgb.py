@@ -1,4 +1,4 @@
-# Optimiser, schedule and batch are guesses: RSPNet's for this net. Nothing but clip length, net and frames is known.
+# Optimiser and schedule are RSPNet's for this net, the batch is small for 64 frames [guess]. Net [paper]; 64 frames [secondary].
 _base_ = [
     '../_base_/models/speednet.py',
     '../_base_/datasets/speediness.py',

@@ -140,7 +140,7 @@ def test_an_argument_that_a_part_needs():
             'model.data_preprocessor.mean',
             'abc',
             'model',
-            "model.data_preprocessor: ClipDataPreprocessor cannot be built with these values: mean='abc' (TypeError: ",
+            "model.data_preprocessor.mean: ClipDataPreprocessor needs a list, but it is 'abc'",
         ),
         (
             f'{PIPELINE}.clips.transforms.crop.size',

@@ -89,6 +89,7 @@ def test_prp_has_the_released_codes_numbers(net):
     (step,) = fine_tuning.param_scheduler
     assert (step.type, step.step_size, step.gamma, fine_tuning.train_cfg.max_epochs) == ('StepLR', 100, 0.1, 160)
     assert fine_tuning.optim_wrapper.optimizer.lr == 1e-3 and fine_tuning.train_dataloader.batch_size == 8
+    assert transforms_of(fine_tuning) == ['Resize', 'RandomCrop', 'Flip']
 
 
 @pytest.mark.parametrize(

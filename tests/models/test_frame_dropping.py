@@ -200,6 +200,7 @@ def test_running_statistics_see_what_is_left_and_the_whole(build):
         (dict(drop='least'), "FrameDropAdversary: drop must be one of 'smallest', 'largest'"),
         (dict(generator_sees='all'), "FrameDropAdversary: generator_sees must be one of 'adversarial', 'both'"),
         (dict(loss_weight=0), 'FrameDropAdversary: loss_weight must be positive'),
+        (dict(loss_weight=float('inf')), 'FrameDropAdversary: loss_weight must be positive, got inf'),
         (dict(generator=dict(type='FrameDropGenerator', frame_size=6)), 'frame_size must be a multiple of 4, got 6'),
         (dict(generator=dict(type='FrameDropGenerator', channels=0)), 'FrameDropGenerator: channels must be'),
     ],
@@ -207,6 +208,11 @@ def test_running_statistics_see_what_is_left_and_the_whole(build):
 def test_senseless_settings_are_refused_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         FrameDropAdversary(**arguments)
+
+
+def test_a_generator_that_gives_no_score_for_each_frame_is_refused():
+    with pytest.raises(ConfigError, match='model.adversary.generator: Flatten must give a score for each frame'):
+        FrameDropAdversary(nn.Flatten(1)).drop(torch.randn(3, 2, 3, 4, 8, 8))
 
 
 def test_clips_too_short_to_drop_a_frame_are_refused_by_the_configs_key(build):

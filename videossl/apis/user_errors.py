@@ -148,8 +148,8 @@ def why_not_built(settings: dict, error: Exception) -> str:
         return text
     plain = {key: value for key, value in settings.items() if isinstance(value, (str, int, float)) and key[0] != '_'}
     given = ', '.join(f'{key}={value!r}' for key, value in plain.items() if key != 'type')
-    name = name_of(settings.get('type', 'it'))
-    return f'{name} cannot be built with these values: {given or "none"} ({type(error).__name__}: {text})'
+    name, first_line = name_of(settings.get('type', 'it')), text.partition('\n')[0]
+    return f'{name} cannot be built with these values: {given or "none"} ({type(error).__name__}: {first_line})'
 
 
 def full_disk(error: OSError, work_dir: str) -> str:

@@ -164,6 +164,11 @@ class FrameDropAdversary(BaseModule):
         """Drop frames of clips [B, V, 3, T, H, W]."""
         flat = clips.flatten(0, 1)
         scores = self.generator(flat)
+        if not isinstance(scores, Tensor) or scores.shape != (len(flat), flat.shape[2]):
+            raise ConfigError(
+                f'model.adversary.generator: {type(self.generator).__name__} must give a score for each frame of clips '
+                f"{tuple(flat.shape)}, [N, T]; set type='FrameDropGenerator'"
+            )
         # A leaf of its own keeps the gradient of the student's losses from the generator.
         link = scores if self.generator_sees == 'both' else scores.detach().requires_grad_()
         left = drop_frames(flat, link, self.num_dropped(clips.shape[3]), self.smallest)

@@ -1,5 +1,6 @@
-# RTT's [code]. Its AdamW subtracts 1e-4 of a weight in each step, whatever the learning rate; PyTorch's subtracts the learning
-# rate times weight_decay. 1e-4 / 3e-4 makes them equal at the start. Later PyTorch's falls with the learning rate.
+# RTT's [code]. Its AdamW subtracts 1e-4 of a weight in a step, times the cosine that the learning rate follows, too; PyTorch's
+# subtracts the learning rate times weight_decay. 1e-4 / 3e-4 makes them equal. There the cosine falls with each step, here with
+# each epoch.
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='TrainableOptimWrapperConstructor',

@@ -135,6 +135,13 @@ def test_a_head_that_reads_a_label_which_no_sampler_writes(head, sampler, label)
     assert all(word in str(error.value) for word in words), error.value
 
 
+def test_a_memory_bank_that_reads_a_label_which_no_sampler_writes():
+    sample = drawn(SEGMENT_PACE)
+    check_labels(SimpleNamespace(memory_bank=SimpleNamespace(labels=('gt_speed', 'sample_idx'))), sample)
+    with pytest.raises(ConfigError, match='model.memory_bank.labels: no transform of .* writes "gt_order"'):
+        check_labels(SimpleNamespace(memory_bank=SimpleNamespace(labels=('gt_order',))), sample)
+
+
 def test_a_head_with_fewer_classes_than_are_drawn():
     sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
     with pytest.raises(ConfigError, match='model.heads.speed: .*4 classes.*draws gt_speed of 6'):

@@ -19,6 +19,7 @@ PIPELINE = 'train_dataloader.dataset.pipeline'
 NARROW = {'model.backbone.base_channels': 4}
 NECK = {**NARROW, 'model.necks.projection.in_channels': 32}
 TWO_NECKS = {**NARROW, **{f'model.necks.{name}.in_channels': 32 for name in ('appearance', 'speed')}}
+TWO_HEADS = {**NARROW, **{f'model.heads.{name}.in_channels': 32 for name in ('ranking', 'rotation')}}
 VIT = {
     'model.backbone.base_channels': 4,
     'model.backbone.depth': 4,
@@ -81,6 +82,8 @@ def runner_of(config, folder) -> SimpleNamespace:
             'model.heads.pixels.in_channels is 192, but 12 numbers come in',
         ),
         ('mas_r3d-10', {**NARROW, f'{PIPELINE}.sample.clip_len': 1}, 'MotionStatistics compares .*sample.clip_len'),
+        ('transrank_r3d-10', {**TWO_HEADS, f'{PIPELINE}.sample.num_views': 1}, 'RankingHead compares .*num_views'),
+        ('cep_r3d-10', {**NARROW, f'{PIPELINE}.clips.groups': [[0, 1, 2]]}, 'groups .* for 3 clips, the sample has 4'),
         ('mas_r3d-10', NARROW, 'model.heads.motion.in_channels is 512, but 32 numbers come in'),
         ('video-moco_r3d-10_generator', {**NECK, 'model.memory_bank.dim': 100}, 'model.memory_bank.dim=100 .*, 128'),
         (

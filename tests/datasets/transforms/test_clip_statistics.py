@@ -285,6 +285,7 @@ def test_transforms_go_to_workers_and_say_what_they_write():
     [
         (dict(type='MotionStatistics', preset='slow'), 'MotionStatistics: preset'),
         (dict(type='MotionStatistics', least_motion=-1), 'MotionStatistics: least_motion'),
+        (dict(type='MotionStatistics', least_motion=None), 'least_motion must be a number of at least 0, got None'),
         (dict(type='AppearanceStatistics', dominant='grey'), 'AppearanceStatistics: dominant'),
     ],
 )
@@ -339,3 +340,9 @@ def test_colours_are_told_in_words():
         'mostly red',
     ]
     assert transform.describe_clip(labels, 1) == 'mostly blue'
+
+
+@pytest.mark.parametrize('side', [0, 7])
+def test_frames_that_are_too_small_for_a_flow_are_refused(side):
+    with pytest.raises(ConfigError, match=f'no optical flow of frames of {side}x{side} .*the size of the crop'):
+        MotionStatistics().statistics(np.zeros((2, side, side, 3), np.uint8))

@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 
 from videossl.datasets.transforms.colour import RandomGray, VideoColorJitter
 from videossl.datasets.transforms.each_clip import EachClip, changes_colour_only
+from videossl.errors import ConfigError
 
 T, H, W = 4, 40, 60
 
@@ -284,14 +285,14 @@ def test_a_transform_that_changes_the_number_of_frames_is_refused_by_name():
         EachClip([dict(type='ThreeCrop', crop_size=H)]).transform(coordinates())
 
 
-@pytest.mark.parametrize('groups', [[[0], [0, 1]], [[0], [2]], [[0], []], [[1, 2]]])
+@pytest.mark.parametrize('groups', [[[0], [0, 1]], [[0], [2]], [[0], []], [[1, 2]], [], [0, 1], [[0], ['x']], 'x'])
 def test_groups_that_are_no_partition_of_the_clips_are_refused_at_build_time(groups):
     with pytest.raises(ValueError, match='exactly once'):
         EachClip(CROP_AND_FLIP, groups=groups)
 
 
 def test_groups_for_another_number_of_clips_are_refused():
-    with pytest.raises(ValueError, match='groups .* are for 2 clips, the sample has 3'):
+    with pytest.raises(ConfigError, match='groups .* are for 2 clips, the sample has 3; .*pipeline.clips.groups'):
         EachClip(CROP_AND_FLIP, groups=[[0], [1]]).transform(coordinates())
 
 

@@ -6,6 +6,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import pseudo_collate
 
 from videossl.datasets.transforms import PackClips, SamplePace
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 V, T, H, W = 3, 4, 6, 8
@@ -142,3 +143,9 @@ def test_frames_that_are_no_whole_number_of_clips_or_differ_or_are_not_uint8_are
         PackClips().transform({**results, 'imgs': results['imgs'][:-1] + [results['imgs'][-1][1:]]})
     with pytest.raises(ValueError, match='uint8'):
         PackClips().transform({**results, 'imgs': [frame.astype(np.float32) for frame in results['imgs']]})
+
+
+def test_frames_without_pixels_are_refused():
+    results = sample()
+    with pytest.raises(ConfigError, match='frames have 0x.* pixels; set the size of the crop'):
+        PackClips().transform({**results, 'imgs': [frame[:, :0] for frame in results['imgs']]})

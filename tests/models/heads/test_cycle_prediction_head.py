@@ -46,15 +46,23 @@ def test_opposite_embeddings_cost_four_and_the_cycle_a_tenth_of_it(unit_rows):
     assert results['loss_cycle'].item() == pytest.approx(2 * 0.4, rel=1e-6)
 
 
-def test_the_losses_are_those_of_a_loop_over_samples_in_float64(unit_rows):
+@pytest.mark.parametrize('normalised', [True, False])
+def test_the_losses_are_those_of_a_loop_over_samples_in_float64(unit_rows, normalised):
     student, teacher = unit_rows(12, 8).view(4, 3, 8), unit_rows(16, 8).view(4, 4, 8)
     head = MODELS.build(
-        dict(type='CyclePredictionHead', in_channels=8, hidden_channels=6, teacher_views=(1, 2, 3), cycle_weight=0.5)
+        dict(
+            type='CyclePredictionHead',
+            in_channels=8,
+            hidden_channels=6,
+            teacher_views=(1, 2, 3),
+            cycle_weight=0.5,
+            normalize_input=normalised,
+        )
     ).eval()  # with the statistics of a fresh batch norm, mean 0 and variance 1
 
     def apply(predictor, row):
         first, norm, _, second = predictor.layers
-        row = row / np.linalg.norm(row)
+        row = row / np.linalg.norm(row) if normalised else row
         hidden = first.weight.double().detach().numpy() @ row + first.bias.double().detach().numpy()
         hidden = np.maximum(hidden / np.sqrt(1 + norm.eps), 0)
         return second.weight.double().detach().numpy() @ hidden + second.bias.double().detach().numpy()
@@ -114,6 +122,8 @@ def test_what_does_not_fit_is_refused():
         CyclePredictionHead(8, 4).loss(Embeddings(torch.rand(3, 2, 8), torch.rand(3, 3, 8)))
     with pytest.raises(ValueError, match='CyclePredictionHead: hidden_channels'):
         CyclePredictionHead(8, 0)
+    with pytest.raises(ValueError, match='CyclePredictionHead: cycle_weight must be a finite number, got nan'):
+        CyclePredictionHead(8, 4, cycle_weight=float('nan'))
 
 
 def test_the_released_codes_predictors_have_sixteen_million_weights_each():

@@ -189,5 +189,7 @@ def test_what_does_not_fit_is_refused_by_name(samples):
         head(tubelet_size=0)
     with pytest.raises(ConfigError, match='model.type: .* needs type="MaskedPretrainer"'):
         head().loss(Embeddings(torch.randn(2, 1, 6, 2, 1, 2)), samples)
+    with pytest.raises(ConfigError, match='embedding_name="map" is no map'):
+        head().loss(Embeddings(torch.randn(2, 1, 6), clips=torch.rand(2, 1, 3, 4, 8, 8)), samples)
     with pytest.raises(KeyError, match='gt_visible_cells'):
         head().loss(batch(), None)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.models import Embeddings, PretextHead
 from videossl.models.heads.pretext_head import cross_entropy_and_accuracy
 
@@ -34,7 +35,7 @@ def test_of_several_views_or_none_a_head_of_one_view_says_which_option_to_set():
     head = PretextHead('pooled')
     rows = torch.rand(2, 1, 4)
     assert torch.equal(head.single_view(rows, 'student'), rows[:, 0])
-    with pytest.raises(ValueError, match='one teacher view, got 3'):
+    with pytest.raises(ConfigError, match='one teacher view, got 3'):
         head.single_view(torch.rand(2, 3, 4), 'teacher')
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.models import RankingHead
 from videossl.models.embeddings import Embeddings
 from videossl.models.heads import transformation_ranking
@@ -131,6 +132,8 @@ def test_a_config_builds_it_with_a_hidden_layer_and_scores_without_a_bias(sample
     [
         (dict(num_classes=1), 'RankingHead: num_classes'),
         (dict(margin=0), 'RankingHead: margin'),
+        (dict(margin=float('inf')), 'RankingHead: margin must be positive, got inf'),
+        (dict(loss_weight=float('nan')), 'RankingHead: loss_weight must be a finite number, got nan'),
         (dict(hidden_channels=0), 'RankingHead: hidden_channels'),
     ],
 )
@@ -140,5 +143,5 @@ def test_a_senseless_argument_is_refused_by_name(arguments, named):
 
 
 def test_one_clip_of_a_video_is_refused(samples_with):
-    with pytest.raises(ValueError, match=r'needs two or more, got 1; .*num_views'):
+    with pytest.raises(ConfigError, match=r'needs two or more, got 1; .*num_views'):
         RankingHead(4).loss(Embeddings(torch.rand(2, 1, 4)), samples_with(gt_transformation=[[0], [1]]))

@@ -184,7 +184,13 @@ def test_too_few_clips_are_refused_with_what_to_set(build):
     ('changes', 'message'),
     [
         (dict(enqueue=('pooled', 0)), 'enqueue=.* names no embedding that a head compares'),
-        (dict(enqueue=('projection', 1)), 'no view of teacher_views'),
+        (dict(enqueue=('projection', 1)), 'no position in teacher_views'),
+        (dict(enqueue=('projection', -1)), 'no position in teacher_views'),
+        (dict(enqueue='projection'), "model.enqueue='projection' names no embedding"),
+        (dict(student_views=[]), 'model.student_views must be a list of one or more indices of clips, from 0'),
+        (dict(student_views=0), 'model.student_views must be a list'),
+        (dict(student_views=[-1]), 'each of model.student_views must be an integer of at least 0, got -1'),
+        (dict(teacher_views=['x']), "each of model.teacher_views must be an integer of at least 0, got 'x'"),
         (dict(predictors=dict(projektion=PredictorNeck(6, 8, 6))), 'predictors.projektion follows no neck'),
     ],
 )

@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 from torch.nn import functional as F
 
+from videossl.errors import ConfigError
 from videossl.models import C3D, MomentumPretrainer, PoolNeck, Pretrainer, ProjectionNeck, SegmentHead, SpeedHead
 from videossl.registry import MODELS
 
@@ -109,9 +110,22 @@ def test_an_unknown_embedding_is_refused_with_the_head_and_the_necks_there_are(s
         )
 
 
+@pytest.mark.parametrize(
+    ('parts', 'named'),
+    [
+        (dict(heads=None), 'model.heads must be a dict of named heads, got None'),
+        (dict(heads=dict(speed=None)), "model.heads must be a dict .*'speed': None.*_delete_=True"),
+        (dict(heads={}, necks=[1]), 'model.necks must be a dict of named necks'),
+    ],
+)
+def test_heads_and_necks_that_are_not_named_parts_are_refused(small_backbone, parts, named):
+    with pytest.raises(ConfigError, match=named):
+        Pretrainer(small_backbone(), **parts)
+
+
 def test_two_heads_may_not_log_one_name(small_backbone, samples_with):
     model = Pretrainer(small_backbone(), heads=dict(first=SpeedHead(4), second=SpeedHead(4)))
-    with pytest.raises(ValueError, match=r"heads.second returns \['acc_speed', 'loss_speed'\]"):
+    with pytest.raises(ConfigError, match=r"heads.second returns \['acc_speed', 'loss_speed'\]"):
         model(torch.randn(CLIPS), samples_with(gt_speed=[[0, 1], [2, 1], [0, 0]]), mode='loss')
 
 

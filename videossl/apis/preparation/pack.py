@@ -41,7 +41,7 @@ def pack(data_root: str, out: str, ann_files: Sequence[str] = (), shard_gib: flo
     Raises:
         ConfigError: an argument is invalid.
     """
-    check_positive('--shard-gib', shard_gib)
+    check_positive('--shard-gib', shard_gib, finite=False)
     if osp.isdir(out) and os.listdir(out):
         raise ConfigError(f'{out} is not empty; choose another folder (--out)')
     if not osp.isdir(data_root):

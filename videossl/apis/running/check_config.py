@@ -2,14 +2,17 @@
 
 import difflib
 import inspect
+import os
 import os.path as osp
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from numbers import Number
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
+from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl import registry
@@ -31,6 +34,7 @@ DICTS = (
     *('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg'),
     *('optim_wrapper', 'default_hooks', 'randomness'),
 )
+COUNTS = ('clip_len', 'frame_interval', 'num_clips')  # of mmaction2's samplers, which do not check them
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 MMENGINE_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'}
 # The registries of parts, by their key at the top of a config, and by a key inside other parts.
@@ -175,10 +179,18 @@ def check_arguments(path: str, part: dict, found: Callable, kind: Registry | Non
     extra = {'num_batch_per_epoch'} if kind is None else {'type', '_scope_'} | TAKEN_OUT.get(kind, set())
     for key, value in part.items():
         if key in parameters:
-            if isinstance(value, str) and wants_number(parameters[key]):
+            wanted = wanted_instead(parameters[key], value, is_ours(found))
+            if wanted is not None:
                 raise ConfigError(
-                    f'{path}.{key}: {name_of(part.get("type", found))} needs a number, but it is {value!r}'
+                    f'{path}.{key}: {name_of(part.get("type", found))} needs {wanted}, but it is {value!r}'
                 )
+            if (
+                kind is registry.TRANSFORMS
+                and key in COUNTS
+                and not is_ours(found)
+                and (type(value) is not int or value < 1)
+            ):
+                raise ConfigError(f'{path}.{key} must be a whole number of at least 1, but is {value!r}')
             if key.endswith('_channels') and isinstance(value, (int, float)) and (type(value) is not int or value < 1):
                 raise ConfigError(f'{path}.{key} must be a whole number of at least 1, but is {value!r}')
         elif not takes_any and key not in extra:
@@ -238,6 +250,33 @@ def check_files(settings: dict) -> None:
     path = settings.get('load_from')
     if isinstance(path, str) and '://' not in path and not osp.isfile(path):
         raise ConfigError(f'load_from: there is no checkpoint {path}')
+
+
+def wanted_instead(parameter: inspect.Parameter, value: Any, exactly: bool) -> str | None:
+    """What an argument needs where it is given something else, in words; None: the value may do.
+
+    Args:
+        parameter: the argument.
+        value: what the config gives it.
+        exactly: whether the annotations of the part are as they should be. Otherwise only text is refused.
+    """
+    kinds = alternatives(parameter.annotation)
+    if value is None and (parameter.default is None or kinds & {'None', 'NoneType'} or not exactly):
+        return None
+    if wants_number(parameter):
+        return 'a number' if isinstance(value, str) or exactly and not isinstance(value, Number) else None
+    if kinds == {'bool'}:
+        return 'True or False' if isinstance(value, str) or exactly and value is None else None
+    kinds -= {'None', 'NoneType'}
+    if not exactly or not kinds:
+        return None
+    if kinds == {'str'} and not isinstance(value, (str, os.PathLike)):
+        return 'a text'
+    if kinds <= {'dict', 'Module'} and not isinstance(value, (dict, nn.Module)):
+        return 'a dict of settings'
+    if kinds <= {'Sequence', 'list', 'tuple'} and (isinstance(value, str) or not isinstance(value, Sequence)):
+        return 'a list'
+    return None
 
 
 def wants_number(parameter: inspect.Parameter) -> bool:

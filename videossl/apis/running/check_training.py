@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from videossl.datasets.transforms.formatting import META_KEYS
 from videossl.engine.hooks.momentum_hooks import check_hooks
 from videossl.errors import ConfigError
 from videossl.memory import device_memory
@@ -178,7 +179,14 @@ def check_clip_len(dataset, draws: Draws) -> None:
 
 
 def check_labels(model: nn.Module, draws: Draws) -> None:
-    """Refuse a head that reads a label which no transform writes, or one with fewer classes than are drawn."""
+    """Refuse a head, or a memory bank, that reads a label which no transform writes, and a head with fewer classes than are
+    drawn."""
+    for label in getattr(getattr(model, 'memory_bank', None), 'labels', ()):
+        if label not in (*draws.labels, *META_KEYS):
+            raise ConfigError(
+                f'model.memory_bank.labels: no transform of train_dataloader.dataset.pipeline writes "{label}" '
+                f'({draws.sampler}: {sorted(draws.labels) or "none"}); remove it, or use the sampler that does'
+            )
     for name, head in getattr(model, 'heads', {}).items():
         for wanted in getattr(head, 'labels_read', ()):
             alternatives = [wanted] if isinstance(wanted, str) else list(wanted)

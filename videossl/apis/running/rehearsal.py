@@ -40,12 +40,13 @@ def rehearse(runner: Runner, config: Config) -> None:
     for dataset in innermost_datasets(runner.train_loop.dataloader.dataset):
         with kept_random_states():
             made_up = [made_up_sample(dataset, size) for size in (MADE_UP_SIZE, MADE_UP_SIZE[::-1])]
-            if len({size for _, size in made_up}) > 1:  # it depends on the videos
-                continue
             samples = [sample for sample, _ in made_up]
-            for sample in samples:
-                if isinstance(sample, ConfigError):
-                    raise sample
+            refusals = [sample for sample in samples if isinstance(sample, ConfigError)]
+            same_refusal = len(refusals) == len(samples) and len({str(refusal) for refusal in refusals}) == 1
+            if len({size for _, size in made_up}) > 1 and not same_refusal:  # it depends on the videos
+                continue
+            if refusals:
+                raise refusals[0]
             if None not in samples:
                 pass_shapes(model, samples, config)
 

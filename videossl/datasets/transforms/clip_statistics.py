@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from videossl.checks import check_choice
+from videossl.checks import check_choice, is_number
 from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
@@ -24,6 +24,7 @@ from .clip_sampler import IGNORED_LABEL
 
 NUM_ORIENTATIONS = 8
 NUM_BINS = 256
+LEAST_SIDE = 12  # of a frame, in pixels, for OpenCV's DIS
 BLOCKS = ('cell', 'ring', 'triangle')  # of the three patterns
 # Directions and colours by their labels, counted from 0.
 DIRECTIONS = ('right', 'down and right', 'down', 'down and left', 'left', 'up and left', 'up', 'up and right')
@@ -310,8 +311,8 @@ class MotionStatistics(ClipStatistics):
 
     def __init__(self, preset: str = 'medium', least_motion: float = 0.0) -> None:
         check_choice('MotionStatistics: preset', preset, tuple(PRESETS))
-        if not 0 <= least_motion < float('inf'):
-            raise ConfigError(f'MotionStatistics: least_motion must not be negative, got {least_motion!r}')
+        if not is_number(least_motion) or least_motion < 0:
+            raise ConfigError(f'MotionStatistics: least_motion must be a number of at least 0, got {least_motion!r}')
         self.preset = preset
         self.least_motion = least_motion
 
@@ -344,6 +345,12 @@ class MotionStatistics(ClipStatistics):
             raise ConfigError(
                 'MotionStatistics compares each frame with the next, but clips have one frame; set clip_len of the sampler, '
                 'train_dataloader.dataset.pipeline.sample.clip_len, to 2 or more'
+            )
+        height, width = frames.shape[1:3]
+        if max(height, width) < LEAST_SIDE or not min(height, width):
+            raise ConfigError(
+                f'MotionStatistics: there is no optical flow of frames of {width}x{height} pixels; set the size of the crop in '
+                f'train_dataloader.dataset.pipeline.clips to {LEAST_SIDE} or more'
             )
         return motion_labels(optical_flow(frames, self.preset), self.least_motion)
 

@@ -38,8 +38,8 @@ class SampleCloze(ClipSampler):
     4      remote       another clip of the video, at least ``clip_len`` frames before or behind the tuple
     =====  ===========  ==========================================================================================
 
-    The paper names the operations. Their details, and the defaults of ``gap`` and ``clip_len``, are those of a reimplementation
-    by others, or guesses.
+    The paper predicts the category of an operation in space or time. Which operations there are, their details, and the
+    defaults of ``gap`` and ``clip_len``, are those of a reimplementation by others, or guesses.
 
     Short videos: the tuple shrinks as in :class:`~.clip_order.SampleClipOrder`. An operation that is impossible is not
     drawn, and the others stay equally likely. Remote is impossible where neither side of the tuple has

@@ -9,6 +9,7 @@ from mmaction.datasets.transforms import ColorJitter
 from mmcv.transforms import Compose
 
 from videossl.datasets.pipelines import Pipeline, build_pipeline
+from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
@@ -104,6 +105,15 @@ def changes_colour_only(transform: Any) -> bool:
     return isinstance(transform, ColorJitter)
 
 
+def checked_groups(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups of clips as lists; refused unless each of the clips 0, 1, ... is in one group, and no group is empty."""
+    lists = [list(group) if isinstance(group, Sequence) else [] for group in groups]
+    clips = [clip for group in lists for clip in group]
+    if not clips or not all(lists) or sorted(clips, key=str) != sorted(range(len(clips)), key=str):
+        raise ConfigError(f'EachClip: groups must name each of the clips 0, 1, ... exactly once, got {groups!r}')
+    return lists
+
+
 @TRANSFORMS.register_module()
 class EachClip(Transform):
     """Runs spatial and colour transforms with a fresh random draw for each clip, or for each group of clips.
@@ -141,9 +151,8 @@ class EachClip(Transform):
         self, transforms: Pipeline, groups: Sequence[Sequence[int]] | None = None, keep_middle_frame: bool = False
     ) -> None:
         self.transforms: list[Any] = build_pipeline(transforms)
-        self.groups = None if groups is None else [list(group) for group in groups]
+        self.groups = None if groups is None else checked_groups(groups)
         self.keep_middle_frame = keep_middle_frame
-        self._check_groups()
 
         colour = [changes_colour_only(child) for child in self.transforms]
         self._first_colour = colour.index(True) if True in colour else len(colour)
@@ -159,18 +168,14 @@ class EachClip(Transform):
         """Fields that this transform adds to the data sample."""
         return ('middle_frames',) if self.keep_middle_frame else ()
 
-    def _check_groups(self) -> None:
-        if self.groups is None:
-            return
-        clips = [clip for group in self.groups for clip in group]
-        if sorted(clips) != list(range(len(clips))) or not all(self.groups):
-            raise ValueError(f'groups must name each of the clips 0, 1, ... exactly once, got {self.groups}')
-
     def transform(self, results: dict) -> dict | None:
         clips = self._split(results)
         groups = [[clip] for clip in range(len(clips))] if self.groups is None else self.groups
         if sum(map(len, groups)) != len(clips):
-            raise ValueError(f'groups {groups} are for {sum(map(len, groups))} clips, the sample has {len(clips)}')
+            raise ConfigError(
+                f'EachClip: groups {groups} are for {sum(map(len, groups))} clips, the sample has {len(clips)}; name each of its '
+                'clips in train_dataloader.dataset.pipeline.clips.groups, or set it to None'
+            )
 
         geometries = self._initial_geometries(results, clips)
         middle_frames: list[Any] = [None] * len(clips)

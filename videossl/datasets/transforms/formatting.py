@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
 
+from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
@@ -103,6 +104,11 @@ def _pack_frames(frames: Sequence[np.ndarray] | np.ndarray, clip_len: int) -> to
     if len(frames) == 0 or len(frames) % clip_len:
         raise ValueError(f'{len(frames)} frames are not a whole number of clips of {clip_len} frames')
     height, width = frames[0].shape[:2]
+    if not height or not width:
+        raise ConfigError(
+            f'frames have {width}x{height} pixels; set the size of the crop in the pipeline, as in '
+            'train_dataloader.dataset.pipeline.clips.transforms.crop, to 1 or more'
+        )
     packed = np.empty((len(frames) // clip_len, 3, clip_len, height, width), dtype=np.uint8)
     # Writing each frame to its destination moves every byte once; stacking and then transposing moves it twice.
     for index, frame in enumerate(frames):

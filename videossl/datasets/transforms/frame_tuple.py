@@ -47,8 +47,8 @@ class SampleFrameTuple(ClipSampler):
     In a video of fewer than ``window + margin + 1`` frames the margin shrinks in proportion, to 1 at least, and the distance
     ends where the pair and the margin fit. A video of fewer than 4 frames has the label -100, cross-entropy's ignore
     index, and the log has one warning. With ``clip_len`` above 1 all of this holds for the first frames of three clips, and
-    a video has ``clip_len - 1`` first frames less. The paper also requires that c looks different from a and e, by the sum
-    of squared differences of pixels; a sampler sees no pixels, so this is left out.
+    a video has ``clip_len - 1`` first frames less. Secondary sources add that c must look different from a and e, by the
+    sum of squared differences of pixels; a sampler sees no pixels, so this is left out.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; ``motion`` is read if there. V is 3 or K. The
     label is ``gt_tuple``, an int64 scalar: 1 in order, 0 not. With ``num_views`` there is no label.

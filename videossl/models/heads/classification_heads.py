@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -118,7 +119,7 @@ class TupleHead(ClipClassificationHead):
             ValueError: the samples have another number of clips.
         """
         if embedding.ndim != 3 or embedding.shape[1] != self.tuple_len:
-            raise ValueError(
+            raise ConfigError(
                 f'TupleHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
                 f'{tuple(embedding.shape)}; the sampler draws another number of clips'
             )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videossl.checks import check_integer
+from videossl.checks import check_finite, check_integer
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
@@ -86,6 +86,8 @@ class CyclePredictionHead(PretextHead):
             these three.
         cycle_weight: factor on the cycles. Code: 0.1.
         loss_weight: factor on both losses.
+        normalize_input: whether a prediction is L2-normalised before the next predictor takes it. One state of the released code
+            passes it on as it is: False.
     """
 
     needs_teacher = True
@@ -99,14 +101,16 @@ class CyclePredictionHead(PretextHead):
         teacher_views: Sequence[int] | None = None,
         cycle_weight: float = 0.1,
         loss_weight: float = 1.0,
+        normalize_input: bool = True,
     ) -> None:
         super().__init__(embedding_name, loss_weight)
         check_integer('CyclePredictionHead: in_channels', in_channels)
         check_integer('CyclePredictionHead: hidden_channels', hidden_channels)
         self.teacher_views = teacher_views
+        check_finite('CyclePredictionHead: cycle_weight', cycle_weight)
         self.cycle_weight = cycle_weight
         self.forwards, self.backwards = (
-            PredictorNeck(in_channels, hidden_channels, in_channels, normalize_input=True) for _ in range(2)
+            PredictorNeck(in_channels, hidden_channels, in_channels, normalize_input=normalize_input) for _ in range(2)
         )
 
     def check_views(self, num_student: int, num_teacher: int) -> None:

@@ -144,11 +144,16 @@ class MaskedPixelHead(PretextHead):
             data_samples: B samples, each with ``gt_visible_cells``, int64 [V, K], and ``gt_masked_cells``, int64 [V, M].
 
         Raises:
-            ConfigError: the pretrainer does not mask.
+            ConfigError: the pretrainer does not mask, or the embedding is no map.
         """
         if embeddings.clips is None:
             raise ConfigError(
                 'model.type: MaskedPixelHead predicts what is masked, which needs type="MaskedPretrainer"'
+            )
+        if embeddings.student.ndim != 6:
+            raise ConfigError(
+                f'MaskedPixelHead: embedding_name="{self.embedding_name}" is no map but {tuple(embeddings.student.shape)}; give '
+                "model.necks.map=dict(type='MapNeck') and embedding_name='map'"
             )
         visible, masked = (self.gather(data_samples, label, embeddings).flatten(0, 1) for label in self.labels_read)
         clips = embeddings.clips.flatten(0, 1)

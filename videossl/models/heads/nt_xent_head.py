@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videossl.checks import check_choice, check_positive
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -144,7 +145,7 @@ class NTXentHead(PretextHead):
             return self.gather_of_views(data_samples, 'gt_speed', embeddings).flatten()
         num_videos, num_views = embeddings.student.shape[:2]
         if num_views < 2:
-            raise ValueError(
+            raise ConfigError(
                 "NTXentHead(positives='same_context') needs two clips of a video or more, got 1; set num_views=2 of the "
                 'sampler'
             )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -64,7 +65,9 @@ class OrderHead(PretextHead):
     ) -> None:
         super().__init__(embedding_name, loss_weight, init_cfg)
         if not 2 <= tuple_len <= 5:
-            raise ValueError(f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}')
+            raise ConfigError(
+                f'OrderHead: tuple_len must be from 2 to 5, since every order is a class, got {tuple_len}'
+            )
         check_integer('OrderHead: hidden_channels', hidden_channels)
         self.tuple_len = tuple_len
         self.name = name
@@ -83,7 +86,7 @@ class OrderHead(PretextHead):
             ValueError: the samples have another number of clips.
         """
         if embedding.ndim != 3 or embedding.shape[1] != self.tuple_len:
-            raise ValueError(
+            raise ConfigError(
                 f'OrderHead: tuple_len={self.tuple_len} needs embeddings [B, {self.tuple_len}, D], got '
                 f'{tuple(embedding.shape)}; give the sampler (SampleClipOrder) the same tuple_len, and no '
                 'num_views'

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from videossl.checks import check_integer
+from videossl.checks import check_finite, check_integer
 from videossl.errors import ConfigError
 
 from ..embeddings import Embeddings
@@ -49,6 +49,7 @@ class PretextHead(BaseModule):
         self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
     ) -> None:
         super().__init__(init_cfg)
+        check_finite(f'{type(self).__name__}: loss_weight', loss_weight)
         self.embedding_name = embedding_name
         self.loss_weight = loss_weight
 
@@ -81,7 +82,7 @@ class PretextHead(BaseModule):
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; refuse more than one view."""
         if embedding.shape[1] != 1:
-            raise ValueError(
+            raise ConfigError(
                 f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
             )
         return embedding[:, 0]
@@ -102,7 +103,7 @@ class PretextHead(BaseModule):
         """
         labels = self.gather(data_samples, label, embeddings)
         if labels.shape != embeddings.student.shape[:1]:
-            raise ValueError(
+            raise ConfigError(
                 f'{type(self).__name__}: labels "{label}" of shape {tuple(labels.shape)} for {len(embeddings.student)} '
                 'tuples; it is one number for each sample'
             )
@@ -120,7 +121,7 @@ class PretextHead(BaseModule):
             labels.shape[1] == len(views) if embeddings.student_views is None else labels.shape[1] > max(views)
         )
         if not whole or len(labels) != clips[0]:
-            raise ValueError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
+            raise ConfigError(f'{type(self).__name__}: {tuple(labels.shape)} labels "{label}" for {clips} clips')
         return labels if views == list(range(labels.shape[1])) else labels[:, views]
 
 

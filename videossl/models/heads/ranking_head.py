@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videossl.checks import check_integer, check_positive
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..embeddings import Embeddings
@@ -56,8 +57,9 @@ class RankingHead(ClipClassificationHead):
     """The score of a transformation is highest for the clip of the video that has it.
 
     After "TransRank: Self-supervised Video Representation Learning via Ranking-based Transformation Recognition", Haodong
-    Duan, Nanxuan Zhao, Kai Chen, Dahua Lin, 2022. :class:`ClipClassificationHead` with the same label is its counterpart,
-    classification of each clip by itself. The scores have no bias, which would cancel.
+    Duan, Nanxuan Zhao, Kai Chen, Dahua Lin, 2022: that clips of a video are ranked is the paper's, the formula is a guess.
+    :class:`ClipClassificationHead` with the same label is its counterpart, classification of each clip by itself. The
+    scores have no bias, which would cancel.
 
     Args:
         in_channels: dimension of the embedding.
@@ -91,8 +93,9 @@ class RankingHead(ClipClassificationHead):
             data_samples: B samples, each with the label field, int64 [V].
         """
         if embeddings.student.shape[1] < 2:
-            raise ValueError(
-                'RankingHead compares clips of a video and needs two or more, got 1; the sampler draws too few (num_views)'
+            raise ConfigError(
+                'RankingHead compares clips of a video and needs two or more, got 1; set num_views of the sampler in '
+                'train_dataloader.dataset.pipeline.sample to None, or to 2 or more'
             )
         labels = self.gather_of_views(data_samples, self.label, embeddings)
         scores = self(embeddings.student)

@@ -117,7 +117,7 @@ class ReconstructionHead(PretextHead):
         target = self.gather(data_samples, 'target_frames', embeddings)
         rates = self.gather_of_views(data_samples, 'gt_rate', embeddings)[:, 0]
         if frames.shape != target.shape:
-            raise ValueError(
+            raise ConfigError(
                 f'ReconstructionHead: the decoder gives {tuple(frames.shape)}, target_frames are {tuple(target.shape)}; '
                 'the backbone must divide time by 8 and height and width by 16'
             )

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videossl.checks import check_positive
+from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -77,7 +78,7 @@ class RelativeSpeedHead(PretextHead):
         check_positive('RelativeSpeedHead: margin', margin)
         check_positive('RelativeSpeedHead: temperature', temperature)
         if same_speed_view == other_speed_view or min(same_speed_view, other_speed_view) < 0:
-            raise ValueError(
+            raise ConfigError(
                 'RelativeSpeedHead: same_speed_view and other_speed_view must be two indices, from 0, into '
                 f'teacher_views, got {same_speed_view} and {other_speed_view}'
             )
@@ -95,7 +96,7 @@ class RelativeSpeedHead(PretextHead):
         student, teacher = self.single_view(embeddings.student, 'student'), embeddings.teacher
         assert teacher is not None
         if max(self.same_speed_view, self.other_speed_view) >= teacher.shape[1]:
-            raise ValueError(
+            raise ConfigError(
                 f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
                 f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views'
             )

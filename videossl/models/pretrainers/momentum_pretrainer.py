@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.checks import check_integer
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
@@ -101,16 +102,11 @@ class MomentumPretrainer(Pretrainer):
                     "None; give it dict(type='MemoryBank', size=..., dim=...)"
                 )
         self.teacher = self._build_teacher()
-        self.student_views = list(student_views)
-        self.teacher_views = list(teacher_views)
+        self.student_views = checked_views('student_views', student_views)
+        self.teacher_views = checked_views('teacher_views', teacher_views)
         self.enqueue_embedding: str
-        self.enqueue_embedding, self.enqueue_view = enqueue or (self.teacher_embeddings[0], 0)
+        self.enqueue_embedding, self.enqueue_view = self._checked_enqueue(enqueue)
         self.shuffle_teacher = shuffle_teacher
-        if self.enqueue_embedding not in self.teacher_embeddings or self.enqueue_view >= len(self.teacher_views):
-            raise ConfigError(
-                f'model.enqueue={enqueue} names no embedding that a head compares with the teacher '
-                f'({self.teacher_embeddings}) or no view of teacher_views={teacher_views}'
-            )
         self._check_heads()
         for name in self.predictors:
             if name not in self.embeddings_in_use:
@@ -127,6 +123,19 @@ class MomentumPretrainer(Pretrainer):
         """Names of the hooks that a runner needs for this model."""
         wanted = dict(MemoryBankHook=self.memory_bank, AdversaryHook=self.adversary)
         return ('MomentumTeacherHook', *(name for name, part in wanted.items() if part is not None))
+
+    def _checked_enqueue(self, enqueue: tuple[str, int] | None) -> tuple[str, int]:
+        """The embedding that enters the bank, and its position in ``teacher_views``."""
+        if enqueue is None:
+            return self.teacher_embeddings[0], 0
+        is_pair = isinstance(enqueue, Sequence) and not isinstance(enqueue, str) and len(enqueue) == 2
+        if not is_pair or enqueue[0] not in self.teacher_embeddings or enqueue[1] not in range(len(self.teacher_views)):
+            raise ConfigError(
+                f'model.enqueue={enqueue!r} names no embedding that a head compares with the teacher '
+                f'({self.teacher_embeddings}) or no position in teacher_views={self.teacher_views}; set it to '
+                f'{(self.teacher_embeddings[0], 0)}, for instance'
+            )
+        return enqueue[0], enqueue[1]
 
     def _check_heads(self) -> None:
         """Refuse heads that the views, or the bank's columns, do not fit."""
@@ -275,7 +284,7 @@ class MomentumPretrainer(Pretrainer):
             inputs: [B, V, 3, T, H, W], normalised, with the V views that ``student_views`` and ``teacher_views`` name.
         """
         if inputs.shape[1] <= max(self.student_views + self.teacher_views):
-            raise ValueError(
+            raise ConfigError(
                 f'student_views={self.student_views} and teacher_views={self.teacher_views} need more than '
                 f'the {inputs.shape[1]} clips of a sample; set num_views of the sampler'
             )
@@ -358,6 +367,15 @@ class MomentumPretrainer(Pretrainer):
         if self.pending_keys and begins_step(optim_wrapper):
             raise ConfigError(missing_hooks(self, self.required_hooks))
         return super().train_step(data, optim_wrapper)
+
+
+def checked_views(name: str, views: Sequence[int]) -> list[int]:
+    """Indices of clips as a list; an empty one, and anything but integers from 0, are refused."""
+    if isinstance(views, str) or not isinstance(views, Sequence) or not views:
+        raise ConfigError(f'model.{name} must be a list of one or more indices of clips, from 0, got {views!r}')
+    for view in views:
+        check_integer(f'each of model.{name}', view, minimum=0)
+    return list(views)
 
 
 def begins_step(optim_wrapper: OptimWrapper) -> bool:

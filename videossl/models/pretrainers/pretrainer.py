@@ -63,6 +63,12 @@ class Pretrainer(BaseModel):
         super().__init__(
             data_preprocessor=build(data_preprocessor or dict(type='ClipDataPreprocessor')), init_cfg=init_cfg
         )
+        for key, parts in dict(heads=heads, necks=necks or {}).items():
+            if not hasattr(parts, 'items') or None in parts.values():
+                raise ConfigError(
+                    f'model.{key} must be a dict of named {key}, got {parts!r}; to take one out of an inherited config, set '
+                    f'model.{key}=dict(_delete_=True, ...)'
+                )
         self.backbone = build(backbone)
         self.necks = build_all({'pooled': dict(type='PoolNeck'), **(necks or {})})
         self.heads = build_all({name: in_todays_words(head) for name, head in heads.items()})
@@ -151,13 +157,13 @@ def check_branch(name: str, neck: nn.Module, backbone: nn.Module) -> None:
     """Refuse a neck that reads a branch which the backbone does not give."""
     branch = branch_of(neck)
     if branch is not None and branch not in getattr(backbone, 'branch_names', ()):
-        raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
+        raise ConfigError(
+            f'model.necks.{name} reads the branch "{branch}", but {type(backbone).__name__} has '
             f'{list(getattr(backbone, "branch_names", ())) or "none"}; see BranchedBackbone'
         )
     if branch is not None and backbone.output != 'branches':
-        raise ValueError(
-            f'necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
+        raise ConfigError(
+            f'model.necks.{name} reads the branch "{branch}", but the backbone concatenates its branches; set '
             'backbone.output="branches"'
         )
 
@@ -166,5 +172,7 @@ def add_results(results: dict[str, Tensor], new: dict[str, Tensor], head: str) -
     """Add one head's losses and accuracies to those of the others."""
     double = results.keys() & new.keys()
     if double:
-        raise ValueError(f'heads.{head} returns {sorted(double)}, which another head returned already')
+        raise ConfigError(
+            f'model.heads.{head} returns {sorted(double)}, which another head returned already; give it another name'
+        )
     results.update(new)

@@ -6,6 +6,8 @@ import torch
 from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 from torch import Tensor
 
+from videossl.errors import ConfigError
+
 
 def check_equal_batches(batch: Tensor) -> None:
     """Raise a ValueError, on every process alike, unless all of them have batches of one size.
@@ -20,7 +22,7 @@ def check_equal_batches(batch: Tensor) -> None:
         return
     sizes = torch.cat(all_gather(torch.tensor([len(batch)], device=batch.device))).tolist()
     if len(set(sizes)) > 1:
-        raise ValueError(
+        raise ConfigError(
             f'shuffle_teacher needs batches of one size on every process, got {sizes}; set '
             'train_dataloader.drop_last=True, or model.shuffle_teacher=False'
         )
