@@ -14,6 +14,7 @@ from videossl.apis.running import check_training as module
 from videossl.apis.running.check_training import (
     Draws,
     check_batch_norm,
+    check_batches,
     check_classes,
     check_clip_len,
     check_hooks,
@@ -93,6 +94,25 @@ def test_flow_asked_for_on_clips_of_one_frame():
     check_labels(with_heads(speed=RegressionHead(8, 1, 'gt_speed')), sample)  # a number, not a class
     with pytest.raises(ConfigError, match='reads "gt_appearance_statistics"'):
         check_labels(with_heads(appearance=RegressionHead(8, 13, 'gt_appearance_statistics')), sample)
+
+
+@pytest.mark.parametrize(('videos', 'repeats', 'needed'), [(20, 1, 2), (14, 2, 3), (1, 10, 30)])
+def test_too_few_samples_for_a_batch_and_by_which_options_there_are_enough(videos, repeats, needed):
+    def runner(repeats, size=30, drop_last=True):
+        sampler = DrawSampler(range(videos), seed=0, repeats=repeats)
+        loader = DataLoader(range(videos), size, sampler=sampler, drop_last=drop_last)
+        return SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader))
+
+    with pytest.raises(ConfigError) as error:
+        check_batches(runner(repeats))
+    samples = videos * repeats
+    words = f'{samples} samples make no batch of 30 ({videos} in the data set, each drawn {repeats} times an epoch)'
+    options = (f'.sampler.repeats={needed} ', f'.batch_size={samples} ', '.drop_last=False')
+    assert all(word in str(error.value) for word in (words, *options))
+    for enough in (runner(needed), runner(repeats, samples), runner(repeats, drop_last=False)):
+        check_batches(enough)
+    with pytest.raises(ConfigError):
+        check_batches(runner(needed - 1))
 
 
 def test_looking_at_a_sampler_leaves_the_random_numbers_alone():

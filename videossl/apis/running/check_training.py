@@ -80,12 +80,17 @@ def check_training(runner: Runner) -> None:
 def check_batches(runner: Runner) -> None:
     """Refuse epochs without an iteration: fewer samples than a batch, with ``drop_last``."""
     loader = runner.train_loop.dataloader
-    if len(loader) == 0:
-        raise ConfigError(
-            f'{len(loader.dataset)} samples make no batch of {loader.batch_size}: lower '
-            'train_dataloader.batch_size, or let small batches count with '
-            'train_dataloader.drop_last=False'
-        )
+    if len(loader) > 0:
+        return
+    samples, count, size = len(loader.sampler), len(loader.dataset), loader.batch_size
+    repeats = getattr(loader.sampler, 'repeats', None)
+    needed = -(-size * get_world_size() // max(count, 1))
+    draws = '' if repeats is None else f' ({count} in the data set, each drawn {repeats} times an epoch)'
+    more = '' if repeats is None else f'train_dataloader.sampler.repeats={needed} (or more), '
+    raise ConfigError(
+        f'{samples} samples make no batch of {size}{draws}. Set one of these with --cfg-options: {more}'
+        f'train_dataloader.batch_size={samples} (or less), or train_dataloader.drop_last=False, by which the small batch counts'
+    )
 
 
 def check_ranks(loader) -> None:
