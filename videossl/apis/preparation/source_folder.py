@@ -11,6 +11,7 @@ from videossl.datasets.annotations import scan_videos
 from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joined
 from videossl.datasets.video_dataset import video_exists
 from videossl.errors import ConfigError
+from videossl.files import whole_file
 
 from .report import CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE
 
@@ -120,4 +121,5 @@ def check_targets(targets: Sequence[str]) -> None:
 def copy_classes(data_root: str, out: str) -> None:
     """Copy the names of the classes, where ``data_root`` has them."""
     if osp.isfile(osp.join(data_root, CLASSES_FILE)):
-        shutil.copyfile(osp.join(data_root, CLASSES_FILE), osp.join(out, CLASSES_FILE))
+        with whole_file(osp.join(out, CLASSES_FILE)) as part:
+            shutil.copyfile(osp.join(data_root, CLASSES_FILE), part)
