@@ -85,8 +85,8 @@ config.work_dir = str(WORK / 'pretraining')
 # ## Train
 #
 # The rendered shapes move in strokes: at each one they jump ahead, then slow down. So the arrow of time can be seen, though
-# not by the path, which they take in either sense. `acc_direction` stays near 0.5 for two epochs and then rises; a run
-# ended at 0.97.
+# not by the path, which they take in either sense. `acc_direction` stays near 0.5 for two epochs and then rises; two
+# runs ended at 0.97 and 0.92.
 #
 # A task that is not learnt looks like these two epochs: the loss stays at 0.69, the logarithm of 2. Longer training and
 # another learning rate are what to try first.
