@@ -41,8 +41,6 @@ def test_a_config_of_videossl_is_found_from_any_folder_and_a_file_of_the_user_co
     (tmp_path / 'configs' / 'laptop').mkdir(parents=True)
     (tmp_path / 'configs' / name).touch()
     assert find_config(f'configs/{name}') == f'configs/{name}'
-    with pytest.raises(ConfigError, match=r'did you mean .*vspp_r3d-10_16x1x1-64px-20e_videos-rgb\.py'):
-        load_config(f'videossl::{name[:-4]}s.py')
 
 
 @pytest.mark.parametrize(
@@ -51,3 +49,43 @@ def test_a_config_of_videossl_is_found_from_any_folder_and_a_file_of_the_user_co
 )
 def test_a_name_in_a_file_is_relative_to_its_folder(name, path):
     assert find_config(name, Path('mine')) == path
+
+
+MAS = 'laptop/mas_r3d-10_16x1x1-64px-20e_videos-rgb.py'
+
+
+@pytest.mark.parametrize(
+    ('name', 'near'),
+    [
+        ('videossl::laptop/mas', f'videossl::{MAS}'),
+        ('configs/laptop/mas.py', f'configs/{MAS}'),
+        ('configs/laptop/masr', f'configs/{MAS}'),
+        (f'videossl::{MAS[:-4]}s.py', f'videossl::{MAS}'),
+        (f'videossl::laptp/{MAS[7:]}', f'videossl::{MAS}'),
+        (f'videossl:{MAS}', f'videossl::{MAS}'),
+        (MAS[:-3], f'videossl::{MAS}'),
+        ('mine/own', 'mine/own_net.py'),
+        ('mine/own_nets.py', 'mine/own_net.py'),
+        ('videossl::recipes/laptopp.py', 'videossl::recipes/laptop.py'),
+    ],
+)
+def test_near_names_are_given_in_the_form_of_the_name(name, near, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine').mkdir()
+    (tmp_path / 'mine' / 'own_net.py').touch()
+    with pytest.raises(ConfigError) as error:
+        load_config(name)
+    assert str(error.value).endswith(f'; did you mean {near}?') and os.path.isfile(find_config(near))
+
+
+def test_of_several_near_names_three_are_given_and_none_where_nothing_is_near(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        load_config('videossl::laptop/aux-skd')
+    near = str(error.value).partition('did you mean ')[2].rstrip('?').split(' or ')
+    assert len(set(near)) == 3 and all(os.path.isfile(find_config(other)) for other in near)
+    for name in ('no/such/folder/a.py', 'videossl::xyz'):
+        with pytest.raises(ConfigError, match=r'there is no config [^;]*$'):
+            load_config(name)
+    with pytest.raises(ConfigError, match='is a folder; name a config in it, such as videossl::psp/psp_.*py$'):
+        load_config('videossl::psp')

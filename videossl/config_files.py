@@ -6,7 +6,10 @@ import difflib
 import inspect
 import os
 import os.path as osp
+import re
 import traceback
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -20,6 +23,10 @@ RUNNER_KEYS = set(inspect.signature(Runner.__init__).parameters) - {'self'} | {
     *('custom_imports', 'env_cfg', 'log_level', 'launcher', 'compile', 'activation_checkpointing', 'runner_type'),
     *('efficient_conv_bn_eval', 'model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'resource_limit'),
 }
+
+BEGINNINGS = ('videossl::', 'configs/')  # of a name that means a config which is installed with videossl
+
+ENDINGS = ('.py', '.yml', '.yaml', '.json')
 
 
 def find_config(name: str, folder: str | os.PathLike = '') -> str:
@@ -36,7 +43,7 @@ def find_config(name: str, folder: str | os.PathLike = '') -> str:
         The path; ``folder`` and ``name`` joined, unless a config of videossl is meant.
     """
     path = osp.join(folder, name)
-    for beginning in ('videossl::', 'configs/'):
+    for beginning in BEGINNINGS:
         if name.startswith(beginning) and not osp.exists(path):
             return osp.join(config_directory(), name.removeprefix(beginning))
     return path
@@ -52,15 +59,15 @@ def load_config(path: str, options: dict | None = None) -> Config:
     Raises:
         ConfigError: the file does not exist or cannot be read, or a key is unknown.
     """
-    path = find_config(path)
+    name, path = path, find_config(path)
     if osp.isdir(path):
-        raise ConfigError(f'{path} is a folder; name a config in it')
+        inside = min((osp.join(name, file) for file in os.listdir(path) if file.endswith('.py')), default=None)
+        raise ConfigError(f'{path} is a folder; name a config in it' + (f', such as {inside}' if inside else ''))
     if not osp.isfile(path):
-        folder = osp.dirname(path) or '.'
-        near = difflib.get_close_matches(osp.basename(path), os.listdir(folder) if osp.isdir(folder) else [], n=1)
-        hint = f'; did you mean {osp.join(folder, near[0])}?' if near else ''
+        near = near_configs(name, path)
+        hint = f'; did you mean {" or ".join(near)}?' if near else ''
         raise ConfigError(f'there is no config {path}{hint}')
-    if not path.endswith(('.py', '.yml', '.yaml', '.json')):
+    if not path.endswith(ENDINGS):
         raise ConfigError(f'{path} is no config: those end in .py (or .yml, .yaml, .json)')
     config = read_config(path)
     for key in config:
@@ -71,6 +78,41 @@ def load_config(path: str, options: dict | None = None) -> Config:
         check_option(config, key)
     config.merge_from_dict(options or {})
     return config
+
+
+def near_configs(name: str, path: str) -> list[str]:
+    """Up to three configs that may be meant by the name of one that is not there, in the form of the name.
+
+    Args:
+        name: as :func:`find_config` takes it.
+        path: that it means.
+    """
+    folder = osp.dirname(path)
+    beginning = next((beginning for beginning in BEGINNINGS if name.startswith(beginning) and name != path), '')
+    here = _near_files(path, os.listdir(folder or '.') if osp.isdir(folder or '.') else [])
+    if here:
+        shown = osp.dirname(name.removeprefix(beginning))
+        return [beginning + osp.join(shown, file) for file in here]
+    ours = Path(config_directory())
+    files = [file.relative_to(ours).as_posix() for file in ours.glob('*/*.py') if file.parent.name != '_base_']
+    near = _near_files(name.removeprefix(beginning), files)
+    return [(beginning or BEGINNINGS[0]) + file for file in near]
+
+
+def _near_files(path: str, files: Iterable[str]) -> list[str]:
+    """The configs whose names go on where that of a path ends, else the nearest one, else those of the nearest method."""
+    stem = osp.splitext(osp.basename(path))[0]
+    stems: dict[str, list[str]] = {}
+    for file in files:
+        if file.endswith(ENDINGS):
+            stems.setdefault(osp.splitext(osp.basename(file))[0], []).append(file)
+    found = [other for other in stems if re.match(rf'{re.escape(stem)}([_.-]|$)', other)]
+    found = found or difflib.get_close_matches(stem, stems, n=1)
+    if not found:
+        method = difflib.get_close_matches(stem, {other.partition('_')[0] for other in stems}, n=1)
+        found = [other for other in stems if [other.partition('_')[0]] == method]
+    near = [file for other in found for file in stems[other]]
+    return sorted(near, key=lambda file: difflib.SequenceMatcher(None, path, file).ratio(), reverse=True)[:3]
 
 
 def check_option(config: Config, key: str) -> None:

@@ -20,8 +20,8 @@ from videossl.models.heads import ClipClassificationHead
 from videossl.registry import MODELS, TRANSFORMS
 
 NUM_VIDEOS = 160
-EPOCHS, REPEATS = 4, 5
-WIDTH = 16  # channels of the first stage; the papers have 64
+EPOCHS, REPEATS = 5, 10
+WIDTH = 8  # channels of the first stage; the papers have 64
 WORK = Path('work_dirs/tutorials/pretext_task')
 
 # %% [markdown]
@@ -78,14 +78,18 @@ config.train_dataloader.dataset.pipeline.sample = dict(type='SampleDirection', c
 config.train_dataloader.sampler.repeats = REPEATS
 config.train_cfg.max_epochs = EPOCHS
 config.param_scheduler[0].milestones = [EPOCHS - 1]
+config.optim_wrapper.optimizer.lr = 0.03  # three times the base's, for so short a run
 config.work_dir = str(WORK / 'pretraining')
 
 # %% [markdown]
 # ## Train
 #
-# The classes of the rendered videos are loops in one direction, so the arrow of time can be seen. `acc_direction`
-# begins near 0.5, and these few steps do not suffice for a small net: a run ended at 0.51. The tutorial shows that the parts fit
-# together; to see whether your task is learnt, raise `EPOCHS`, and compare `config.optim_wrapper.optimizer.lr` of 0.001 and 0.03.
+# The rendered shapes move in strokes: at each one they jump ahead, then slow down. So the arrow of time can be seen, though
+# not by the path, which they take in either sense. `acc_direction` stays near 0.5 for two epochs and then rises; two
+# runs ended at 0.97 and 0.92.
+#
+# A task that is not learnt looks like these two epochs: the loss stays at 0.69, the logarithm of 2. Longer training and
+# another learning rate are what to try first.
 
 # %%
 videos = write_moving_shapes(WORK / 'videos', NUM_VIDEOS, num_test=0)

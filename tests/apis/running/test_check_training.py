@@ -14,6 +14,8 @@ from videossl.apis.running import check_training as module
 from videossl.apis.running.check_training import (
     Draws,
     check_batch_norm,
+    check_batches,
+    check_classes,
     check_clip_len,
     check_hooks,
     check_labels,
@@ -39,6 +41,8 @@ from videossl.models import (
     PredictorNeck,
     Pretrainer,
     ProjectionNeck,
+    RankingHead,
+    ReconstructionHead,
     RegressionHead,
     SegmentHead,
     SimilarityDistillHead,
@@ -92,6 +96,25 @@ def test_flow_asked_for_on_clips_of_one_frame():
         check_labels(with_heads(appearance=RegressionHead(8, 13, 'gt_appearance_statistics')), sample)
 
 
+@pytest.mark.parametrize(('videos', 'repeats', 'needed'), [(20, 1, 2), (14, 2, 3), (1, 10, 30)])
+def test_too_few_samples_for_a_batch_and_by_which_options_there_are_enough(videos, repeats, needed):
+    def runner(repeats, size=30, drop_last=True):
+        sampler = DrawSampler(range(videos), seed=0, repeats=repeats)
+        loader = DataLoader(range(videos), size, sampler=sampler, drop_last=drop_last)
+        return SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader))
+
+    with pytest.raises(ConfigError) as error:
+        check_batches(runner(repeats))
+    samples = videos * repeats
+    words = f'{samples} samples make no batch of 30 ({videos} in the data set, each drawn {repeats} times an epoch)'
+    options = (f'.sampler.repeats={needed} ', f'.batch_size={samples} ', '.drop_last=False')
+    assert all(word in str(error.value) for word in (words, *options))
+    for enough in (runner(needed), runner(repeats, samples), runner(repeats, drop_last=False)):
+        check_batches(enough)
+    with pytest.raises(ConfigError):
+        check_batches(runner(needed - 1))
+
+
 def test_looking_at_a_sampler_leaves_the_random_numbers_alone():
     np.random.seed(3)
     expected = np.random.rand()
@@ -142,11 +165,68 @@ def test_a_memory_bank_that_reads_a_label_which_no_sampler_writes():
         check_labels(SimpleNamespace(memory_bank=SimpleNamespace(labels=('gt_order',))), sample)
 
 
-def test_a_head_with_fewer_classes_than_are_drawn():
-    sample = drawn(dict(SEGMENT_PACE, num_speeds=6))
-    with pytest.raises(ConfigError, match='model.heads.speed: .*4 classes.*draws gt_speed of 6'):
-        check_labels(with_heads(speed=SpeedHead(8, num_speeds=4)), sample)
-    check_labels(with_heads(speed=SpeedHead(8, num_speeds=6)), sample)
+def classes_refused(head, *sampler, later=(), resume=False) -> list[str]:
+    """What is said of a head: warnings, or the error."""
+    found: list[str] = []
+    runner = SimpleNamespace(**vars(warnings_to(found)), _resume=resume)
+    try:
+        check_classes(
+            runner, with_heads(mine=head), [pipeline(dict(type='DecordInit'), *sampler, *DECODE, *later, PACK)]
+        )
+    except ConfigError as error:
+        return [f'error: {error}']
+    return found
+
+
+@pytest.mark.parametrize(
+    ('label', 'classes', 'sampler', 'later'),
+    [
+        ('gt_speed', 6, dict(SEGMENT_PACE, num_speeds=6), ()),
+        ('gt_segment', 4, SEGMENT_PACE, ()),
+        ('gt_speed', 4, dict(type='SamplePace', clip_len=64, num_speeds=4), ()),
+        ('gt_speed', 2, dict(type='SampleSpeediness', clip_len=64), ()),
+        ('gt_transformation', 3, dict(type='SampleTransformations'), ()),
+        ('gt_rotation', 4, dict(type='SampleTransformations', num_views=1, with_rotation=True), ()),
+        ('gt_operation', 5, dict(type='SampleCloze'), [dict(type='ApplyClozeOperation')]),
+        ('gt_transform', 4, dict(type='SampleTemporalTransform'), ()),
+        ('gt_rate', 4, dict(type='SampleTemporalTransform', clip_len=64), ()),
+        ('gt_rate', 3, dict(type='SamplePlaybackRate', rates=(1, 2, 4)), ()),
+        ('gt_tuple', 2, dict(type='SampleFrameTuple', margin=15, wrong_share=0.75), ()),
+        ('gt_order', 6, dict(type='SamplePaceOrder', speeds=(-1, 1, 4)), ()),
+        ('gt_order', 24, dict(type='SampleClipOrder', tuple_len=4, clip_len=1), ()),
+    ],
+)
+def test_a_head_with_more_or_fewer_classes_than_are_drawn(label, classes, sampler, later):
+    for number in (classes - 1, classes, classes + 1):
+        head = SimpleNamespace(label=label, num_classes=number)
+        found = classes_refused(head, sampler, later=later)
+        words = f'has {number} classes, but {sampler["type"]} draws {label} of {classes} (0 to {classes - 1})'
+        assert found == [] if number == classes else 'error: model.heads.mine: ' in found[0] and words in found[0]
+
+
+def test_heads_of_a_fixed_label_say_how_many_classes_they_have():
+    order = dict(type='SampleClipOrder', tuple_len=4, clip_len=1)
+    assert not classes_refused(OrderHead(8, tuple_len=4), order)
+    for head, sampler in ((True, False), (False, True)):
+        found = classes_refused(OrderHead(8, tuple_len=4, up_to_reversal=head), dict(order, up_to_reversal=sampler))
+        assert 'OrderHead has' in found[0]
+    rates = dict(type='SamplePlaybackRate', rates=(1, 2, 4))
+    assert not classes_refused(ReconstructionHead(8, rates=(1, 2, 4)), rates)
+    assert 'ReconstructionHead has 4 classes' in classes_refused(ReconstructionHead(8), rates)[0]
+
+
+def test_classes_that_are_never_drawn_do_not_stop_a_run_that_goes_on():
+    head = RankingHead(8, num_classes=4)
+    assert classes_refused(head, dict(type='SampleTransformations'))[0].startswith('error: ')
+    (warning,) = classes_refused(head, dict(type='SampleTransformations'), resume=True)
+    assert warning.startswith('model.heads.mine: RankingHead has 4 classes')
+
+
+def test_classes_of_several_data_sets_are_counted_together():
+    few, many = (pipeline(dict(type='SamplePace', num_speeds=number), *DECODE, PACK) for number in (2, 4))
+    check_classes(SimpleNamespace(), with_heads(speed=SpeedHead(8)), [few, many])
+    with pytest.raises(ConfigError, match='gt_speed of 2'):
+        check_classes(SimpleNamespace(), with_heads(speed=SpeedHead(8)), [few, few])
 
 
 @pytest.mark.parametrize(
@@ -231,6 +311,10 @@ METHODS = [
     'laptop/aux-skd_r3d-10_16x1x1-64px-20e_videos-rgb.py',
     'laptop/rspnet_r3d-10_16x1x1-64px-20e_videos-rgb.py',
     'laptop/human-prior_r3d-10_16x1x1-64px-20e_moving-shapes-rgb.py',
+    'laptop/transrank_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/vcp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/prp_r3d-10_16x1x1-64px-20e_videos-rgb.py',
+    'laptop/opn_caffenet_1x1x1-64px-20e_videos-rgb.py',
 ]
 
 
@@ -248,6 +332,7 @@ def test_a_config_of_each_method_passes(name):
         )
     assert sample.num_clips >= 1
     check_labels(model, sample)
+    check_classes(SimpleNamespace(), model, [pipeline(*pipeline_steps(dataset.pipeline))])
     check_views(model, sample)
 
 

@@ -59,17 +59,33 @@ def test_no_name_of_the_template_is_left_and_the_style_is_ours(kind, own_folder)
 
 def test_a_name_becomes_that_of_a_module_and_of_a_class():
     assert names_of('backwards_quarter') == names_of('BackwardsQuarter') == ('backwards_quarter', 'BackwardsQuarter')
-    for name in ('2fast', 'a.b', 'a b', 'class', '../x', ''):
-        with pytest.raises(ConfigError, match='cannot be the name of a module'):
-            names_of(name)
+
+
+@pytest.mark.parametrize(
+    ('name', 'words', 'near'),
+    [
+        ('class', '"class" is a keyword of Python', 'my_class'),
+        ('true', '"True" is a keyword of Python', 'my_true'),
+        ('2fast', 'a letter must come first', 'my_2fast'),
+        ('a.b c', "it has '.', ' ', and only the letters a to z", 'my_a_b_c'),
+        ('../größe', "it has '.', '/', 'ö', 'ß', and only", 'my_gr_e'),
+        ('', 'a letter must come first', 'my'),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_with_the_reason_and_one_that_can(name, words, near):
+    with pytest.raises(ConfigError) as error:
+        names_of(name)
+    assert f'NAME "{name}" cannot be the name of a module: {words}' in str(error.value)
+    assert str(error.value).endswith(f'such as {near}') and names_of(near)
 
 
 @pytest.mark.parametrize(
     ('kind', 'name', 'message'),
     [
-        ('task', 'random', 'Python has a module "random" already'),
-        ('task', 'Speed', 'there is a part "SpeedHead" already'),
-        ('backbone', 'C3D', 'there is a part "C3D" already'),
+        ('task', 'random', 'is taken: Python has a module "random" already.*such as my_random$'),
+        ('task', 'Speed', 'there is a part "SpeedHead" already.*such as my_speed$'),
+        ('backbone', 'C3D', 'there is a part "C3D" already.*such as my_c3_d$'),
+        ('backbone', 'stage', 'the files that are written import "Stage".*such as my_stage$'),
     ],
 )
 def test_a_name_that_is_taken_is_refused(kind, name, message, tmp_path):

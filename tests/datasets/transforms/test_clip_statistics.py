@@ -241,15 +241,18 @@ def test_overlaps_are_those_of_histograms_by_hand():
 
 
 @pytest.mark.parametrize(
-    ('colour', 'number'),
-    [((0, 0, 255), 1), ((0, 200, 200), 2), ((128, 127, 128), 3), ((255, 255, 255), 4),
-     ((127, 127, 127), 5), ((0, 128, 0), 6), ((130, 0, 0), 7), ((255, 255, 0), 8)],
+    ('colour', 'number', 'word'),
+    [((0, 0, 255), 1, 'bluish'), ((0, 200, 200), 2, 'blue-green'), ((128, 127, 128), 3, 'purplish'),
+     ((255, 255, 255), 4, 'bright'), ((127, 127, 127), 5, 'dark'), ((0, 128, 0), 6, 'greenish'),
+     ((130, 0, 0), 7, 'reddish'), ((255, 255, 0), 8, 'yellowish')],
 )  # fmt: skip
-def test_the_dominant_colour_is_one_of_eight(colour, number):
+def test_the_dominant_colour_is_one_of_eight(colour, number, word):
     clip = np.zeros((2, 16, 16, 3), np.uint8)
     clip[..., 2] = np.random.default_rng(0).integers(0, 128, (2, 16, 16))
     clip[:, 3:, 3:] = colour
-    assert appearance_labels(clip)[-1] == number
+    labels = appearance_labels(clip)
+    assert labels[-1] == number
+    assert AppearanceStatistics().describe_clip({AppearanceStatistics.label: [labels]}, 0).endswith(f'mostly {word}')
 
 
 def test_the_most_frequent_colour_may_lie_in_another_octant_than_most_pixels():
@@ -335,11 +338,11 @@ def test_colours_are_told_in_words():
     changing = [6, 4, 1, 5, 2, 4, 4, 5, 3, 4, 8, 5]  # for each pattern: most and its colour, least and its colour
     labels = {transform.label: np.array([[*changing, 7], [*[-100] * 12, 1]])}
     assert transform.describe_clip(labels, 0).split('; ') == [
-        'colours change most in cell 6, ring 2, triangle 3 (the cell is white)',
-        'colours change least in cell 1, ring 4, triangle 8 (the cell is black)',
-        'mostly red',
+        'colours change most in cell 6, ring 2, triangle 3 (the cell is bright)',
+        'colours change least in cell 1, ring 4, triangle 8 (the cell is dark)',
+        'mostly reddish',
     ]
-    assert transform.describe_clip(labels, 1) == 'mostly blue'
+    assert transform.describe_clip(labels, 1) == 'mostly bluish'
 
 
 @pytest.mark.parametrize('side', [0, 7])

@@ -71,6 +71,7 @@ def test_a_perfect_prediction_has_no_loss_and_zero_has_that_of_the_variance(samp
     zero = predicting(tested, torch.zeros_like(target)).loss(embeddings, samples)
     assert zero['loss_pixels'].item() == pytest.approx((PIXELS - 1) / PIXELS, rel=1e-4)
     assert zero['acc_pixels'].item() == pytest.approx(0, abs=1e-4)
+    assert head().loss(embeddings, samples)['acc_pixels'] < 0, 'untrained'
 
 
 def test_the_loss_is_the_mean_square_over_the_masked_pixels_written_out(samples):

@@ -15,23 +15,28 @@ from typing import Any
 from rich.progress import Progress
 
 from videossl.cores import available_cores
-from videossl.datasets.annotations import scan_videos
 from videossl.datasets.preparation.checking import read_all
-from videossl.datasets.preparation.list_files import LIST_ENDINGS, ListFile, joined, new_names
+from videossl.datasets.preparation.list_files import ListFile, joined, new_names
 from videossl.datasets.preparation.reencoding import Reencoding, estimate_size, reencode, remove_unfinished
 from videossl.datasets.preparation.writing import write_lines
-from videossl.datasets.video_dataset import video_exists
 from videossl.errors import ConfigError
 
 from .extract_parsing import readable_size
-from .report import CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE, printable
+from .report import printable
+from .source_folder import (
+    COMPACTED_FILE,
+    FAILED_FILE,
+    add_folders,
+    check_folders,
+    check_targets,
+    copy_classes,
+    find_lists,
+)
 
-RECORD_FILE, FAILED_FILE = 'compacted.jsonl', 'failed.txt'
 TIMEOUT = 600.0  # seconds for one video
 PROBED_VIDEOS = 8  # whose first frames are encoded to estimate the size
 SHOWN = 10  # failed videos in the summary
 LEAST_SPACE = 20_000_000  # bytes; with less on the disk a failure is taken for a full disk
-NO_LISTS = {RECORD_FILE, FAILED_FILE, CHECK_FILE, CLASSES_FILE, MISSING_FILE, UNREADABLE_FILE}
 
 
 @dataclass
@@ -102,8 +107,10 @@ def compact(
         ConfigError: an argument is invalid, or the disk is full or too small.
     """
     settings = settings or Reencoding()
-    _check_folders(data_root, out)
+    check_folders(data_root, out, begun=osp.isfile(osp.join(out, COMPACTED_FILE)))
     lists, videos, left_out = find_lists(data_root, ann_files)
+    targets = [_list_target(file, data_root, out) for file, _ in lists]
+    check_targets(targets)
     try:
         names = new_names(videos)
     except ValueError as error:
@@ -118,8 +125,8 @@ def compact(
             f'{", ".join(osp.basename(file.path) for file, _ in lists) or "none"}'
         )
     )
-    for file in left_out:
-        print(printable(f'left out, as no list of these videos: {file}'))
+    for name in left_out:
+        print(printable(f'left out, as no list of these videos: {name}'))
     number = workers or available_cores()
     if todo:
         _check_space(data_root, out, todo, settings, number, timeout, refuse=not dry_run)
@@ -139,8 +146,10 @@ def compact(
             raise ConfigError(f'the disk of {out} is full. Make room, then run the same command again to go on')
     report.seconds = time.monotonic() - began
     report.before, report.after = record.sizes(videos)
-    report.lists = [_write_list(file, prefix, names, data_root, out) for file, prefix in lists]
-    _copy_classes(data_root, out)
+    for (file, prefix), target in zip(lists, targets):
+        file.write(target, partial(_rename, names, prefix))
+    report.lists = targets
+    copy_classes(data_root, out)
     failed = [printable(f'{video}: {reason}'.replace('\n', ' ')) for video, reason in report.failed.items()]
     if failed:
         write_lines(Path(out, FAILED_FILE), failed)
@@ -149,66 +158,7 @@ def compact(
     return report
 
 
-# --------------------------------------------------------------------------------------------------------- what is there
-def _check_folders(data_root: str, out: str) -> None:
-    if not osp.isdir(data_root):
-        raise ConfigError(f'there is no folder {data_root}; name the folder of the videos with --data-root')
-    source, target = osp.realpath(data_root), osp.realpath(out)
-    if osp.commonpath([source, target]) in (source, target):
-        raise ConfigError(
-            f'--out must not be {data_root}, nor lie in it or around it, got {out}; choose a folder beside it'
-        )
-    if osp.isdir(out) and os.listdir(out) and not osp.isfile(osp.join(out, RECORD_FILE)):
-        raise ConfigError(f'{out} holds files that this tool did not write; choose another folder (--out)')
-
-
-def find_lists(data_root: str, ann_files: Sequence[str]) -> tuple[list[tuple[ListFile, str]], list[str], list[str]]:
-    """The lists, each with the folder below ``data_root`` that its paths are relative to; the videos, each once; and, for
-    each other file that might be a list, the reason why it is not."""
-    folders = ['', *sorted(name for name in os.listdir(data_root) if osp.isdir(osp.join(data_root, name)))]
-    lists, videos, left_out = [], [], []
-    for name in ann_files:
-        try:
-            file = ListFile(osp.join(data_root, name))
-        except (OSError, ValueError) as error:
-            raise ConfigError(str(error)) from None
-        folder, found = file.prefix(folders, lambda path: video_exists(osp.join(data_root, path)))
-        if not found:
-            raise ConfigError(
-                f'none of the first videos of {file.path} exists below {data_root}, the first being '
-                f'{file.paths[0]}; correct --data-root'
-            )
-        paths = [joined(folder, path) for path in file.paths]
-        outside = next((path for path in paths if path.startswith(('/', '../')) or osp.isabs(path)), None)
-        if outside is not None:
-            raise ConfigError(f'{file.path}: {outside} is no path below {data_root}, and could not lie below --out')
-        lists.append((file, folder))
-        videos += [
-            f'{path}.mp4' if not osp.splitext(path)[1] and osp.isfile(osp.join(data_root, f'{path}.mp4')) else path
-            for path in paths
-        ]
-    if ann_files:
-        return lists, list(dict.fromkeys(videos)), []
-    try:
-        videos = [Path(video).as_posix() for video in scan_videos(data_root)]
-    except FileNotFoundError as error:
-        raise ConfigError(str(error)) from None
-    known = set(videos)
-    for name in sorted(os.listdir(data_root)):
-        if name.lower().endswith(LIST_ENDINGS) and name not in NO_LISTS and osp.isfile(osp.join(data_root, name)):
-            try:
-                file = ListFile(osp.join(data_root, name))
-            except (OSError, ValueError) as error:
-                left_out.append(str(error))
-                continue
-            folder, found = file.prefix(folders, lambda path: path in known or f'{path}.mp4' in known)
-            if found:
-                lists.append((file, folder))
-            else:
-                left_out.append(f'{file.path}: there is no {file.paths[0]}, for example')
-    return lists, videos, left_out
-
-
+# -------------------------------------------------------------------------------------------------------------- the work
 def _check_space(
     data_root: str, out: str, todo: Sequence[str], settings: Reencoding, workers: int, timeout: float, refuse: bool
 ) -> None:
@@ -247,7 +197,6 @@ def _size(path: str) -> int:
         return 0
 
 
-# -------------------------------------------------------------------------------------------------------------- the work
 def _write_all(
     data_root: str, out: str, names: dict[str, str], settings: Reencoding, workers: int, timeout: float
 ) -> Iterator[tuple[str, str | None]]:
@@ -275,7 +224,7 @@ class _Record:
 
     def __init__(self, out: str, settings: Reencoding) -> None:
         self.out = out
-        self.path = Path(out, RECORD_FILE)
+        self.path = Path(out, COMPACTED_FILE)
         self.settings = {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()
         }
@@ -345,22 +294,16 @@ class _Record:
         return sum(entry['size'] for entry in entries), sum(entry['target_size'] for entry in entries)
 
 
-def _write_list(file: ListFile, prefix: str, names: dict[str, str], data_root: str, out: str) -> str:
-    def rename(path: str) -> str:
-        name = names.get(joined(prefix, path))
-        if name is None:  # a name without ending, or a video that is not there
-            return path
-        return path[: len(path) - len(osp.basename(path))] + osp.basename(name)
+def _rename(names: dict[str, str], prefix: str, path: str) -> str:
+    name = names.get(joined(prefix, path))
+    if name is None:  # a name without ending, or a video that is not there
+        return path
+    return path[: len(path) - len(osp.basename(path))] + osp.basename(name)
 
+
+def _list_target(file: ListFile, data_root: str, out: str) -> str:
     place = osp.relpath(osp.abspath(file.path), osp.abspath(data_root))
-    target = osp.join(out, osp.basename(place) if place.startswith(os.pardir) else place)
-    file.write(target, rename)
-    return target
-
-
-def _copy_classes(data_root: str, out: str) -> None:
-    if osp.isfile(osp.join(data_root, CLASSES_FILE)):
-        shutil.copyfile(osp.join(data_root, CLASSES_FILE), osp.join(out, CLASSES_FILE))
+    return osp.join(out, osp.basename(place) if place.startswith(os.pardir) else place)
 
 
 def readable_time(seconds: float) -> str:
@@ -379,16 +322,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'their times stay. Lists are written with the new names. The same command goes on with what was cut off; nothing is '
         'done to the source.'
     )
-    parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
-    parser.add_argument('--out', required=True, help='folder for the new videos and lists, beside the other one')
-    parser.add_argument(
-        '--ann-file',
-        nargs='+',
-        default=[],
-        metavar='LIST',
-        help='lists, relative to --data-root, of the '
-        'videos to write; default: all videos, and the lists that lie in --data-root',
-    )
+    add_folders(parser, out='folder for the new videos and lists, beside the other one')
     parser.add_argument(
         '--short-side',
         type=int,

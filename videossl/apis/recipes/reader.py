@@ -26,7 +26,7 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
         ConfigError: a key, stage, list or config is unknown.
     """
     path = Path(find_config(args.recipe))
-    recipe = load_config(str(path))
+    recipe = load_config(args.recipe)
     unknown = {key for key in recipe if not key.startswith('_')} - RECIPE_KEYS
     if unknown or 'stages' not in recipe:
         raise ConfigError(

@@ -21,6 +21,10 @@ from videossl.wrappers import innermost_datasets, unwrap
 MADE_UP_FRAMES = 300
 MADE_UP_SIZE = (251, 317)  # height and width that no pipeline asks for
 DRAWS = 64  # of a sampler, to see which labels it gives
+DRAWS_PER_CLASS = (
+    50  # where the last class did not come up: one that is as likely as the others then comes but for exp(-50)
+)
+LONG_VIDEO = 10_000  # frames, so that no class is left out because the video is too short for it
 SHOWN = 20
 MANY_FRAMES = 1000
 
@@ -51,8 +55,9 @@ def check_training(runner: Runner) -> None:
 
     Raises:
         ConfigError: training cannot work, or would end with an error: no whole batch, a hook or a label that the model
-            needs is missing, too few clips, clips for which there is no memory, clips shorter than a transform needs, a
-            batch of one that a batch norm refuses, ranks with different numbers of samples. The message names the key.
+            needs is missing, a head that has other classes than are drawn, too few clips, clips for which there is no memory,
+            clips shorter than a transform needs, a batch of one that a batch norm refuses, ranks with different numbers of
+            samples. The message names the key.
     """
     model, loader = unwrap(runner.model), runner.train_loop.dataloader
     check_batches(runner)
@@ -67,6 +72,7 @@ def check_training(runner: Runner) -> None:
             check_views(model, draws)
             check_memory(model, draws, loader.batch_size or 1)
             warn_of_long_clips(runner, draws)
+    check_classes(runner, model, datasets)
     check_batch_norm(runner, model, loader, min((draws.num_clips for draws in drawn if draws), default=1))
     for dataset in datasets:
         warn_of_missing_classes(runner, dataset)
@@ -75,12 +81,17 @@ def check_training(runner: Runner) -> None:
 def check_batches(runner: Runner) -> None:
     """Refuse epochs without an iteration: fewer samples than a batch, with ``drop_last``."""
     loader = runner.train_loop.dataloader
-    if len(loader) == 0:
-        raise ConfigError(
-            f'{len(loader.dataset)} samples make no batch of {loader.batch_size}: lower '
-            'train_dataloader.batch_size, or let small batches count with '
-            'train_dataloader.drop_last=False'
-        )
+    if len(loader) > 0:
+        return
+    samples, count, size = len(loader.sampler), len(loader.dataset), loader.batch_size
+    repeats = getattr(loader.sampler, 'repeats', None)
+    needed = -(-size * get_world_size() // max(count, 1))
+    draws = '' if repeats is None else f' ({count} in the data set, each drawn {repeats} times an epoch)'
+    more = '' if repeats is None else f'train_dataloader.sampler.repeats={needed} (or more), '
+    raise ConfigError(
+        f'{samples} samples make no batch of {size}{draws}. Set one of these with --cfg-options: {more}'
+        f'train_dataloader.batch_size={samples} (or less), or train_dataloader.drop_last=False, by which the small batch counts'
+    )
 
 
 def check_ranks(loader) -> None:
@@ -101,12 +112,7 @@ def draw_labels(dataset) -> Draws | None:
     Returns:
         What was drawn; None where the pipeline has a step before its decoder that needs more than the number of frames.
     """
-    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
-    if not transforms:
-        return None
-    names = [type(transform).__name__ for transform in transforms]
-    decoder = next((index for index, name in enumerate(names) if 'Decode' in name), 0)
-    samplers = [transform for transform, name in zip(transforms[:decoder], names) if not name.endswith('Init')]
+    samplers, later = split_pipeline(dataset)
     if not samplers:
         return None
     labels: dict[str, int | None] = {}
@@ -122,11 +128,24 @@ def draw_labels(dataset) -> Draws | None:
             num_clips, clip_len = int(results['num_clips']), int(results['clip_len'])
         except Exception:  # an unusual pipeline, about which nothing can be said here
             return None
-        size = clip_size(transforms[decoder + 1 :], num_clips)
-    for transform in transforms[decoder:]:
+        size = clip_size(later[1:], num_clips)
+    for transform in later:
         labels.update(dict.fromkeys(getattr(transform, 'fields_written', ())))
-    sampler = ', '.join(type(transform).__name__ for transform in samplers)
-    return Draws(sampler, num_clips, clip_len, size, labels)
+    return Draws(names_of(samplers), num_clips, clip_len, size, labels)
+
+
+def split_pipeline(dataset) -> tuple[list[Callable], list[Callable]]:
+    """The steps before the decoder that open no file, and those from the decoder on."""
+    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None) or []
+    names = [type(transform).__name__ for transform in transforms]
+    decoder = next((index for index, name in enumerate(names) if 'Decode' in name), 0)
+    samplers = [transform for transform, name in zip(transforms[:decoder], names) if not name.endswith('Init')]
+    return samplers, transforms[decoder:]
+
+
+def names_of(samplers: Sequence[Callable]) -> str:
+    """The names of samplers' classes."""
+    return ', '.join(type(sampler).__name__ for sampler in samplers)
 
 
 def clip_size(transforms: Sequence[Callable], num_clips: int) -> tuple[int, int] | None:
@@ -179,8 +198,7 @@ def check_clip_len(dataset, draws: Draws) -> None:
 
 
 def check_labels(model: nn.Module, draws: Draws) -> None:
-    """Refuse a head, or a memory bank, that reads a label which no transform writes, and a head with fewer classes than are
-    drawn."""
+    """Refuse a head, or a memory bank, that reads a label which no transform writes."""
     for label in getattr(getattr(model, 'memory_bank', None), 'labels', ()):
         if label not in (*draws.labels, *META_KEYS):
             raise ConfigError(
@@ -198,12 +216,64 @@ def check_labels(model: nn.Module, draws: Draws) -> None:
                     f'{written}); use the sampler that does, or take the head out with '
                     f'model.heads=dict(_delete_=True, ...)'
                 )
-        largest, classes = draws.labels.get(getattr(head, 'label', None) or ''), getattr(head, 'num_classes', None)
-        if largest is not None and classes is not None and largest >= classes:
-            raise ConfigError(
-                f'model.heads.{name}: {type(head).__name__} has {classes} classes, but '
-                f'{draws.sampler} draws {head.label} of {largest + 1} (0 to {largest}); give both the same number'
-            )
+
+
+def check_classes(runner: Runner, model: nn.Module, datasets: Sequence) -> None:
+    """Refuse a head with other numbers of classes than the samplers draw.
+
+    Classes that are never drawn are no error in a run that goes on: its head cannot change any more.
+    """
+    for name, head in getattr(model, 'heads', {}).items():
+        label, classes = getattr(head, 'label', None), getattr(head, 'num_classes', None)
+        if label is None or classes is None:
+            continue
+        found = [largest_label(dataset, label, classes) for dataset in datasets]
+        drawn = [pair for pair in found if pair is not None]
+        if not drawn:
+            continue
+        sampler, largest = max(drawn, key=lambda pair: pair[1])
+        words = (
+            f'model.heads.{name}: {type(head).__name__} has {classes} classes, but {sampler} draws {label} of {largest + 1} '
+            f'(0 to {largest}); give both the same number'
+        )
+        if largest >= classes:
+            raise ConfigError(words)
+        if largest < classes - 1 and len(drawn) == len(datasets):
+            if not getattr(runner, '_resume', False):
+                raise ConfigError(words)
+            runner.logger.warning(words)
+
+
+def largest_label(dataset, label: str, classes: int) -> tuple[str, int] | None:
+    """Name of the sampler and the largest class that it draws for a long video. No file is opened.
+
+    Args:
+        dataset: with a pipeline.
+        label: name of the label, which a sampler writes, or a later step from what the sampler drew.
+        classes: of the head. It is drawn until the last one has come up, or should have long ago.
+
+    Returns:
+        None where the label depends on more than the number of frames.
+    """
+    samplers, later = split_pipeline(dataset)
+    writers = [transform for transform in later if label in getattr(transform, 'fields_written', ())]
+    largest = -1
+    with kept_random_states():
+        try:
+            for count in range(max(DRAWS, DRAWS_PER_CLASS * classes)):
+                if largest >= classes - 1 and count >= DRAWS:
+                    break
+                results: dict = dict(total_frames=LONG_VIDEO, start_index=0)
+                for transform in samplers:
+                    results = transform(results)
+                if writers:
+                    results['imgs'] = [np.zeros((8, 8, 3), np.uint8)] * (results['num_clips'] * results['clip_len'])
+                for transform in writers:
+                    results = transform(results)
+                largest = max(largest, int(np.max(results[label])))
+        except Exception:  # an unusual pipeline, about which nothing can be said here
+            return None
+    return None if largest < 0 else (names_of(samplers), largest)
 
 
 def check_views(model: nn.Module, draws: Draws) -> None:

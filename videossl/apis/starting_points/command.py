@@ -1,6 +1,7 @@
 """The command ``tools/new.py``: a pretext task or a backbone to begin with, in the user's own folder."""
 
 import argparse
+import itertools
 import keyword
 import re
 import shlex
@@ -29,13 +30,27 @@ def names_of(name: str) -> tuple[str, str]:
         (('backwards_quarter', 'BackwardsQuarter'), ('mc3_net', 'Mc3Net'))
 
     Raises:
-        ConfigError: It cannot be the name of a module.
+        ConfigError: It cannot be the name of a module or of a class.
     """
     module = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).replace('-', '_').lower()
-    if not re.fullmatch(r'[a-z][a-z0-9_]*', module) or keyword.iskeyword(module):
-        raise ConfigError(f'NAME "{name}" cannot be the name of a module: take letters, digits and _, a letter first')
-    words = module.split('_')
-    return module, ''.join(word[:1].upper() + word[1:] for word in words)
+    title = title_of(module)
+    fault = None
+    if foreign := re.sub(r'[a-z0-9_]', '', module):
+        fault = f'it has {", ".join(map(repr, dict.fromkeys(foreign)))}, and only the letters a to z, digits and _ may be in it'
+    elif not module[:1].isalpha():
+        fault = 'a letter must come first'
+    for word in (module, title):
+        if keyword.iskeyword(word):
+            fault = f'"{word}" is a keyword of Python'
+    if fault is not None:
+        near = re.sub(r'[^a-z0-9]+', '_', f'my_{module}').strip('_')
+        raise ConfigError(f'NAME "{name}" cannot be the name of a module: {fault}; take another, such as {near}')
+    return module, title
+
+
+def title_of(module: str) -> str:
+    """The name of a class for the name of a module."""
+    return ''.join(word[:1].upper() + word[1:] for word in module.split('_'))
 
 
 def write_starting_point(kind: str, name: str, folder: str | Path = '.') -> list[Path]:
@@ -52,7 +67,7 @@ def write_starting_point(kind: str, name: str, folder: str | Path = '.') -> list
         The files.
 
     Raises:
-        ConfigError: The name is no name of a module, is taken, or one of the files exists.
+        ConfigError: The name cannot be that of a module, is taken, or one of the files exists.
     """
     module, title = names_of(name)
     folder = Path(folder)
@@ -60,11 +75,11 @@ def write_starting_point(kind: str, name: str, folder: str | Path = '.') -> list
     existing = [str(path) for path in files.values() if path.exists()]
     if existing:
         raise ConfigError(f'{", ".join(existing)}: already there; take another NAME or another folder (--to)')
-    if find_spec(module) is not None:
-        raise ConfigError(f'NAME "{name}": Python has a module "{module}" already; take another name')
-    for pattern in CLASSES[kind]:
-        if any(registry.get(pattern.format(title)) is not None for registry in (MODELS, TRANSFORMS)):
-            raise ConfigError(f'NAME "{name}": there is a part "{pattern.format(title)}" already; take another name')
+    taken = owner_of(kind, module, title)
+    if taken is not None:
+        others = (f'my_{module}{number or ""}' for number in itertools.count())
+        free = next(other for other in others if owner_of(kind, other, title_of(other)) is None)
+        raise ConfigError(f'NAME "{name}" is taken: {taken}; take another, such as {free}')
     for template, path in files.items():
         text = (TEMPLATES / kind / template).read_text()
         for placeholder, own in zip(PLACEHOLDERS[kind], (module, title)):
@@ -72,6 +87,19 @@ def write_starting_point(kind: str, name: str, folder: str | Path = '.') -> list
         with whole_file(path) as temporary:
             temporary.write_text(text)
     return list(files.values())
+
+
+def owner_of(kind: str, module: str, title: str) -> str | None:
+    """What has the name of a module or of one of its classes already; None: nothing has."""
+    if find_spec(module) is not None:
+        return f'Python has a module "{module}" already'
+    texts = [(TEMPLATES / kind / template).read_text().replace(PLACEHOLDERS[kind][1], '') for template in FILES]
+    for own in (pattern.format(title) for pattern in CLASSES[kind]):
+        if any(registry.get(own) is not None for registry in (MODELS, TRANSFORMS)):
+            return f'there is a part "{own}" already'
+        if any(re.search(rf'^from .* import .*\b{own}\b', text, re.MULTILINE) for text in texts):
+            return f'the files that are written import "{own}"'
+    return None
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -122,7 +122,7 @@ def read_study(args: argparse.Namespace) -> Study:
         ConfigError: an unknown key, row, column, stage or list; or data that cannot be compared on.
     """
     path = Path(find_config(args.study))
-    config = load_config(str(path))
+    config = load_config(args.study)
     unknown = {key for key in config if not key.startswith('_')} - STUDY_KEYS
     if unknown or not {'recipe', 'rows', 'columns'} <= set(config):
         raise ConfigError(

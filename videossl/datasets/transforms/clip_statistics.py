@@ -26,9 +26,10 @@ NUM_ORIENTATIONS = 8
 NUM_BINS = 256
 LEAST_SIDE = 12  # of a frame, in pixels, for OpenCV's DIS
 BLOCKS = ('cell', 'ring', 'triangle')  # of the three patterns
-# Directions and colours by their labels, counted from 0.
+# Directions and colours by their labels, counted from 0. A colour says which of red, green and blue reach half of their range:
+# dark is none of the three, so also a medium grey.
 DIRECTIONS = ('right', 'down and right', 'down', 'down and left', 'left', 'up and left', 'up', 'up and right')
-COLOURS = ('blue', 'cyan', 'magenta', 'white', 'black', 'green', 'red', 'yellow')
+COLOURS = ('bluish', 'blue-green', 'purplish', 'bright', 'dark', 'greenish', 'reddish', 'yellowish')
 PRESETS = dict(
     ultrafast=cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     fast=cv2.DISOPTICAL_FLOW_PRESET_FAST,
@@ -217,7 +218,8 @@ def dominant_colour(pixels: np.ndarray, dominant: str = 'octant') -> int:
             noise changes.
 
     Returns:
-        The index into ``COLOURS``: 0 blue, 1 cyan, 2 magenta, 3 white, 4 black, 5 green, 6 red, 7 yellow.
+        The index into ``COLOURS``, by the channels that reach 128: 0 blue; 1 green and blue; 2 red and blue; 3 all; 4 none;
+        5 green; 6 red; 7 red and green.
     """
     if dominant == 'colour':
         codes, counts = np.unique(pixels[:, ::-1].astype(np.int64) @ (1 << 16, 1 << 8, 1), return_counts=True)

@@ -51,8 +51,8 @@ class MaskedPixelHead(PretextHead):
     pixels. The loss is the squared error, averaged over all pixels of the masked cubes.
 
     ``acc_pixels`` is the share of the target's variance that is explained: 1 less the error divided by the variance. A
-    perfect prediction has 1. In evaluation ``acc_guess`` is that of the better of two guesses without a net: the mean of all
-    targets, which has 0, and the mean of the clip's visible cubes, pixel by pixel.
+    perfect prediction has 1; that of an untrained net is negative. In evaluation ``acc_guess`` is that of the better of two
+    guesses without a net: the mean of all targets, which has 0, and the mean of the clip's visible cubes, pixel by pixel.
 
     Args:
         in_channels: width of the encoder.

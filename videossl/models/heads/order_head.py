@@ -47,7 +47,8 @@ class OrderHead(PretextHead):
         name: what the loss and the accuracy are called in the log: ``loss_{name}``, ``acc_{name}``.
     """
 
-    labels_read = ('gt_order',)
+    label = 'gt_order'
+    labels_read = (label,)
 
     def __init__(
         self,
@@ -111,6 +112,6 @@ class OrderHead(PretextHead):
             embeddings: student [B, tuple_len, in_channels].
             data_samples: B samples, each with ``gt_order``, an int64 scalar.
         """
-        labels = self.gather_of_samples(data_samples, 'gt_order', embeddings)
+        labels = self.gather_of_samples(data_samples, self.label, embeddings)
         loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels)
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}

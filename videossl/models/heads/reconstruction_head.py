@@ -76,7 +76,8 @@ class ReconstructionHead(PretextHead):
         loss_weight: factor on the loss.
     """
 
-    labels_read = ('target_frames', 'gt_rate')
+    label = 'gt_rate'  # an index into the rates, so there must be as many as the sampler draws
+    labels_read = ('target_frames', label)
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class ReconstructionHead(PretextHead):
         if in_channels % 8:
             raise ConfigError(f'ReconstructionHead: in_channels must be a multiple of 8, got {in_channels}')
         self.rates = tuple(rates)
+        self.num_classes = len(self.rates)
         self.mask = mask
         widths = [in_channels, in_channels // 2, in_channels // 4, in_channels // 8, 3]
         layers: list[nn.Module] = [conv_bn_relu(in_channels, in_channels)]
@@ -115,7 +117,7 @@ class ReconstructionHead(PretextHead):
         """
         frames = self(self.single_view(embeddings.student, 'student'))
         target = self.gather(data_samples, 'target_frames', embeddings)
-        rates = self.gather_of_views(data_samples, 'gt_rate', embeddings)[:, 0]
+        rates = self.gather_of_views(data_samples, self.label, embeddings)[:, 0]
         if frames.shape != target.shape:
             raise ConfigError(
                 f'ReconstructionHead: the decoder gives {tuple(frames.shape)}, target_frames are {tuple(target.shape)}; '
