@@ -7,5 +7,4 @@ model = dict(
 env_cfg = dict(cudnn_benchmark=False)
 __sample = dict(_delete_=True, type='SampleSpeediness', clip_len=64, num_views=2)
 __pipeline = dict(sample=__sample, clips=dict(transforms=_base_.speednet.transforms))
-# A batch of SpeedNet's pretraining here, not auxSKD's 30 [guess].
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=__pipeline))
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=__pipeline))  # SpeedNet's batch, not auxSKD's 30 [guess]

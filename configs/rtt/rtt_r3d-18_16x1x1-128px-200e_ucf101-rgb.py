@@ -1,5 +1,4 @@
-# The paper's net has 2D convolutions in its first two stages. Colours: saturation [code]; brightness, to which the code adds up
-# to an eighth of the range, is a factor here [guess].
+# 2D convolutions in the first two stages [paper]. Colours: saturation [code]; brightness, added there, is a factor [guess].
 _base_ = './rtt_c3d_16x1x1-100e_ucf101-rgb.py'
 model = dict(backbone=dict(_delete_=True, type='R3D', depth=18))
 __color = dict(type='VideoColorJitter', brightness=0.4, contrast=0, saturation=0.5, hue=0, probability=1.0)
