@@ -1,4 +1,4 @@
-# The paper's net is 2D in its first two stages. Saturation [code]; brightness, which is added there, is a factor [guess].
+# The paper's net is 2D in its first two stages. Saturation [code]; brightness, added there, is a factor [guess].
 _base_ = './rtt_c3d_16x1x1-100e_ucf101-rgb.py'
 model = dict(backbone=dict(_delete_=True, type='R3D', depth=18))
 __color = dict(type='VideoColorJitter', brightness=0.4, contrast=0, saturation=0.5, hue=0, probability=1.0)
