@@ -33,7 +33,7 @@ def is_number(value: Any, finite: bool = True) -> bool:
 
 def check_share(name: str, value: Any) -> None:
     """Refuse everything but numbers from 0 to 1: probabilities and shares."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+    if not is_number(value) or not 0 <= float(value) <= 1:
         raise ConfigError(f'{name} must be a number from 0 to 1, got {value!r}')
 
 

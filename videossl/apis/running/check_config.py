@@ -184,14 +184,9 @@ def check_arguments(path: str, part: dict, found: Callable, kind: Registry | Non
                 raise ConfigError(
                     f'{path}.{key}: {name_of(part.get("type", found))} needs {wanted}, but it is {value!r}'
                 )
-            if (
-                kind is registry.TRANSFORMS
-                and key in COUNTS
-                and not is_ours(found)
-                and (type(value) is not int or value < 1)
-            ):
-                raise ConfigError(f'{path}.{key} must be a whole number of at least 1, but is {value!r}')
-            if key.endswith('_channels') and isinstance(value, (int, float)) and (type(value) is not int or value < 1):
+            is_count = kind is registry.TRANSFORMS and key in COUNTS and not is_ours(found)
+            is_width = key.endswith('_channels') and isinstance(value, (int, float))
+            if (is_count or is_width) and (type(value) is not int or value < 1):
                 raise ConfigError(f'{path}.{key} must be a whole number of at least 1, but is {value!r}')
         elif not takes_any and key not in extra:
             hint = nearest(key, parameters)

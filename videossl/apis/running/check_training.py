@@ -21,9 +21,7 @@ from videossl.wrappers import innermost_datasets, unwrap
 MADE_UP_FRAMES = 300
 MADE_UP_SIZE = (251, 317)  # height and width that no pipeline asks for
 DRAWS = 64  # of a sampler, to see which labels it gives
-DRAWS_PER_CLASS = (
-    50  # where the last class did not come up: one that is as likely as the others then comes but for exp(-50)
-)
+DRAWS_PER_CLASS = 50  # while the last class has not come up: one as likely as the others then stays away with exp(-50)
 LONG_VIDEO = 10_000  # frames, so that no class is left out because the video is too short for it
 SHOWN = 20
 MANY_FRAMES = 1000
@@ -119,9 +117,7 @@ def draw_labels(dataset) -> Draws | None:
     with kept_random_states():
         try:
             for _ in range(DRAWS):
-                results: dict = dict(total_frames=MADE_UP_FRAMES, start_index=0)
-                for transform in samplers:
-                    results = transform(results)
+                results = drawn_by(samplers, MADE_UP_FRAMES)
                 for name, value in results.items():
                     if name.startswith('gt_'):
                         labels[name] = max(int(np.max(value)), labels.get(name) or 0)
@@ -141,6 +137,14 @@ def split_pipeline(dataset) -> tuple[list[Callable], list[Callable]]:
     decoder = next((index for index, name in enumerate(names) if 'Decode' in name), 0)
     samplers = [transform for transform, name in zip(transforms[:decoder], names) if not name.endswith('Init')]
     return samplers, transforms[decoder:]
+
+
+def drawn_by(samplers: Sequence[Callable], frames: int) -> dict:
+    """What samplers make of a video of so many frames."""
+    results: dict = dict(total_frames=frames, start_index=0)
+    for transform in samplers:
+        results = transform(results)
+    return results
 
 
 def names_of(samplers: Sequence[Callable]) -> str:
@@ -263,9 +267,7 @@ def largest_label(dataset, label: str, classes: int) -> tuple[str, int] | None:
             for count in range(max(DRAWS, DRAWS_PER_CLASS * classes)):
                 if largest >= classes - 1 and count >= DRAWS:
                     break
-                results: dict = dict(total_frames=LONG_VIDEO, start_index=0)
-                for transform in samplers:
-                    results = transform(results)
+                results = drawn_by(samplers, LONG_VIDEO)
                 if writers:
                     results['imgs'] = [np.zeros((8, 8, 3), np.uint8)] * (results['num_clips'] * results['clip_len'])
                 for transform in writers:
