@@ -1,6 +1,6 @@
 # Ten actions ("Actions as Space-Time Shapes", Blank et al., 2005): 60 clips of six actors for training, 30 clips of three
 # others for the test. Rates, batch and lengths of VSPP and RTT were chosen on two of the six training actors, with one seed and
-# a few trials (weizmann_select.py); fine-tuning and the other methods have the laptop's rates.
+# a few trials (weizmann_select.py); VideoPace, VCOP and RSPNet have VSPP's rate, fine-tuning and the others the laptop's.
 _base_ = '../_base_/studies/every_method.py'
 recipe = '../recipes/every_method_narrow.py'
 ann_files = dict(pretrain='weizmann_train.txt', train='weizmann_train.txt', test='weizmann_test.txt')
@@ -15,6 +15,11 @@ options = {
     'vspp*.optim_wrapper.optimizer.lr': 3e-3,
     'vspp*.train_cfg.max_epochs': 40,
     'vspp*.param_scheduler.0.milestones': [30, 37],
+    # VSPP's rate without a trial; VideoPace its batch and length, too
+    **{f'{name}*.optim_wrapper.optimizer.lr': 3e-3 for name in ('video_pace', 'vcop', 'rspnet')},
+    'video_pace*.train_dataloader.batch_size': 16,
+    'video_pace*.train_cfg.max_epochs': 40,
+    'video_pace*.param_scheduler.0.milestones': [30, 37],
     # 33,600 clips, four of a video, in batches of 32
     'rtt*.train_cfg.max_epochs': 14,
     'rtt*.param_scheduler.0.milestones': [9, 12],

@@ -3,10 +3,12 @@
 import errno
 import json
 import os
+from contextlib import nullcontext
 
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from torch import distributed
 
 from videossl.apis.running.check_config import check_config
 from videossl.apis.running.config_parts import parameters_of
@@ -324,3 +326,19 @@ def test_ctrl_c_ends_a_tool_without_a_traceback(capsys, monkeypatch):
     with pytest.raises(SystemExit) as stop:
         run_command(interrupted)
     assert stop.value.code == 130 and capsys.readouterr().err == 'stopped\n'
+
+
+@pytest.mark.parametrize('error', [None, SystemExit(143), ConfigError('wrong')], ids=['end', 'signal', 'error'])
+def test_the_process_group_ends_with_the_work_and_stays_after_an_error(error):
+    def main():
+        distributed.init_process_group('gloo', store=distributed.HashStore(), rank=0, world_size=1)
+        if error is not None:
+            raise error
+
+    try:
+        with pytest.raises(SystemExit) if error else nullcontext():
+            run_command(main)
+        assert distributed.is_initialized() == isinstance(error, ConfigError)
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.config import Config
+from torch import distributed
 
 from videossl.apis.running.config_parts import REGISTRIES, find_path, name_of
 from videossl.checkpoints.checkpoint_files import read_pointer
@@ -32,6 +33,10 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
     """
     try:
         main()
+        end_process_group()
+    except SystemExit:  # a signal has ended training, in every process after the same iteration
+        end_process_group()
+        raise
     except KeyboardInterrupt:  # before or after training, which SaveAndStopHook ends
         if debugging():
             raise
@@ -58,6 +63,16 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
             text = text.rpartition(f'{type(error).__name__}: ')[2].strip()
         print(f'{rank}error: {text}\n({DEBUG}=1 shows where it was raised)', file=sys.stderr, flush=True)
         raise SystemExit(1) from None
+
+
+def end_process_group() -> None:
+    """End torch's process group, if there is one.
+
+    Left to the end of the interpreter, gloo's threads abort about one process in four ("terminate called without an active
+    exception"). After an error the group stays: another process may not answer any more, and ending the group could wait.
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def debugging() -> bool:
