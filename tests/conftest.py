@@ -16,6 +16,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 from torch import nn
+from two_processes import work_together
 
 import videossl  # noqa: F401  (registers everything and repairs what is broken)
 
@@ -50,12 +51,15 @@ def current_logger():
 
 
 @pytest.fixture(scope='session')
-def run_two_processes() -> Callable[..., None]:
-    """A function that runs ``function(rank, *args)`` in two processes. A child that does not come to its end is killed, so
-    that the test fails instead of the whole suite standing still."""
+def run_two_processes(tmp_path_factory) -> Callable[..., None]:
+    """A function that runs ``function(rank, *args)`` in a process group of two. A child that does not come to its end is killed,
+    so that the test fails instead of the whole suite standing still."""
 
     def run(function: Callable, *args, seconds: float = 120) -> None:
-        children = torch.multiprocessing.spawn(function, args=args, nprocs=2, join=False)
+        meeting_place = str(tmp_path_factory.mktemp('meeting') / 'place')
+        children = torch.multiprocessing.spawn(
+            work_together, args=(meeting_place, function, *args), nprocs=2, join=False
+        )
         end = time.monotonic() + seconds
         try:
             while not children.join(timeout=1):

@@ -1,8 +1,6 @@
 """Two processes that are killed and resumed: each ends bit by bit as without the break, with all that is its own."""
 
 import itertools
-import os
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -144,11 +142,6 @@ def train(*arguments, **settings) -> dict:
 
 
 def one_of_two(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    os.environ['LOCAL_RANK'] = str(rank)  # mmengine asks for it
-    distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
-    )
     found = {}
     for name, settings in SETTINGS.items():
         straight = train(f'{folder}/{name}-straight', **settings)
@@ -162,8 +155,6 @@ def one_of_two(rank: int, folder: str) -> None:
         found[name] = straight, train(f'{folder}/{name}', resume=True, seed=8, **settings)
     found['after one'] = train(f'{folder}/alone', resume=True, seed=8, loop=BY_EPOCH)
     torch.save(found, f'{folder}/{rank}.pth')
-    distributed.barrier()  # or one ends the meeting while the other is still in it
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -267,10 +266,6 @@ def refusal_of_uneven() -> str:
 
 
 def one_of_two(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
-    )
     half = slice(4 * rank, 4 * rank + 4)
     quarters = [slice(4 * rank, 4 * rank + 2), slice(4 * rank + 2, 4 * rank + 4)]
     found = {method: train(method, parallel, [half]) for method in METHODS}
@@ -280,8 +275,6 @@ def one_of_two(rank: int, folder: str) -> None:
     found['guarded'] = train('rspnet', parallel, [half], guard=True, spoil=spoiled_on(rank=1))
     found.update(uneven=uneven(rank), refusal=refusal_of_uneven())
     torch.save(found, f'{folder}/{rank}.pth')
-    distributed.barrier()  # or one ends the meeting while the other is still in it
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')

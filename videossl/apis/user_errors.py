@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -32,11 +33,7 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
         own_errors: for tools that train nothing: treat every ``OSError``, ``ValueError`` and ``ImportError`` so.
     """
     try:
-        main()
-        end_process_group()
-    except SystemExit:  # a signal has ended training, in every process after the same iteration
-        end_process_group()
-        raise
+        run_and_end_process_group(main)
     except KeyboardInterrupt:  # before or after training, which SaveAndStopHook ends
         if debugging():
             raise
@@ -65,14 +62,24 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
         raise SystemExit(1) from None
 
 
-def end_process_group() -> None:
-    """End torch's process group, if there is one.
+def run_and_end_process_group(main: Callable[[], Any]) -> None:
+    """Call ``main()``, and end torch's process group after it, or after the ``SystemExit`` of a signal that ended training.
 
     Left to the end of the interpreter, gloo's threads abort about one process in four ("terminate called without an active
-    exception"). After an error the group stays: another process may not answer any more, and ending the group could wait.
+    exception"). Nets go before the group: one that is the last to hold it waits for gloo's threads with Python's lock in hand,
+    for which one of them may be waiting. After an error the group stays: another process may not answer any more, and ending
+    the group could wait.
     """
+    stopped = None
+    try:
+        main()
+    except SystemExit as error:
+        stopped = error.with_traceback(None)  # or it holds the nets
     if distributed.is_available() and distributed.is_initialized():
+        gc.collect()
         distributed.destroy_process_group()
+    if stopped is not None:
+        raise stopped
 
 
 def debugging() -> bool:

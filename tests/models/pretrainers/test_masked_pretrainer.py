@@ -1,12 +1,9 @@
 """The masked autoencoder as a whole: what it sees, what it refuses, and two processes against one."""
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from videossl.datasets import DrawTubeMask
@@ -152,18 +149,12 @@ def test_parts_that_do_not_fit_are_refused_when_the_model_is_built():
 
 
 def one_of_two(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2, timeout=timedelta(seconds=60)
-    )
     model = pretrainer()
     wrapped = DistributedDataParallel(model)
     results = losses(model, batch(2 * rank, 2 * rank + 2), wrapped)
     results['loss_pixels'].backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     torch.save(dict(loss=results['loss_pixels'].item(), gradients=gradients), f'{folder}/{rank}.pth')
-    distributed.barrier()  # or one ends the meeting while the other is still in it
-    distributed.destroy_process_group()
 
 
 def test_two_processes_have_the_loss_and_gradient_of_one_with_the_joint_batch(tmp_path, run_two_processes):
