@@ -114,6 +114,7 @@ def test_a_summary_has_the_studies_that_exist(write):
     ]  # fmt: skip
     assert '| from scratch | - | 35.0 ± 5.0 | 55.0 ± 5.0 |' in page
     assert '(MovingShapes: 400 test videos, 2 seeds.' in page and 'Still running: MovingShapes.' in page
+    assert '| VSPP |' not in page and 'With fewer seeds, and not shown: VSPP.' in page
 
 
 def test_a_study_without_results_is_said_to_have_none(write):

@@ -181,6 +181,7 @@ STUDIES = dict(
     weizmann_motion='Weizmann',
     lsa64='LSA64',
     lsa64_motion='LSA64',
+    lsa64_motion_from_weizmann='LSA64',
     ut_interaction='UT-Interaction',
 )
 

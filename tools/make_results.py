@@ -46,6 +46,7 @@ TITLES = dict(
     weizmann_motion='Weizmann as motion',
     lsa64='LSA64',
     lsa64_motion='LSA64 as motion',
+    lsa64_motion_from_weizmann='LSA64 as motion, from Weizmann',
     ut_interaction='UT-Interaction',
 )
 SUMMARY = (('probe', ALL), ('R@1', ALL), ('finetune', 'few'), ('finetune', ALL))
@@ -157,7 +158,7 @@ def study_block(results: dict, picture: str | None) -> list[list[str]]:
 
 
 def summary_block(studies: dict[str, dict]) -> list[list[str]]:
-    """Paragraphs: the studies side by side, and the seeds and test videos of each."""
+    """Paragraphs: the studies side by side, and the seeds and test videos of each. Rows that lack seeds everywhere are named."""
     header, columns = [''], []
     for name, results in studies.items():
         few = next((c['labels'] for c in results['cells'] if c['column'] == 'finetune' and c['labels'] != ALL), None)
@@ -168,8 +169,12 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
                 header.append(f'{TITLES.get(name, name)}: {title}')
                 columns.append((results, column, labels))
     titles: dict[str, str] = {}
+    fewer: dict[str, str] = {}
     for results in studies.values():
-        titles.update((row, results['titles'][row]) for row, point in entries(results) if point == 0)
+        done = {cell['row'] for cell in results['cells'] if cell['number'] == len(results['seeds'])}
+        for row, point in entries(results):
+            if point == 0:
+                (titles if row in done else fewer)[row] = results['titles'][row]
     rows = [
         [
             title,
@@ -188,6 +193,9 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     unfinished = [TITLES.get(name, name) for name, results in studies.items() if progress_lines(results)]
     meaning = '±: half of the 95 % t-interval over the seeds.'
     progress = f' Still running: {", ".join(unfinished)}.' if unfinished else ''
+    missing = [title for row, title in fewer.items() if row not in titles]
+    if missing:
+        progress += f' With fewer seeds, and not shown: {", ".join(missing)}.'
     title = 'What pretraining gains, measured by `tools/run_study.py`:'
     return [[title], markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
 

@@ -2,6 +2,7 @@
 _base_ = ['./lsa64.py', '../_base_/studies/motion.py']
 recipe = _base_._motion.recipe
 views = _base_._motion.views
+few_labels = dict(finetune=[2])
 rows = _base_._motion.rows
 options = {
     **_base_._motion.options,

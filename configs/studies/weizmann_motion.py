@@ -7,6 +7,7 @@ chosen = (
     '(weizmann_motion_select.py); the frame and the length of fine-tuning were set beforehand.'
 )
 views = _base_._motion.views
+few_labels = dict(finetune=[2])
 rows = _base_._motion.rows
 options = {
     **_base_._motion.options,
