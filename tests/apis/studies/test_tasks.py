@@ -5,8 +5,10 @@ import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from mmengine.config import Config
 from rich.console import Console
 
 from videossl.apis.recipes.runner import Display
@@ -22,6 +24,7 @@ class Step:
     folder: Path
     kind: str = 'step'
     needs: list = field(default_factory=list)
+    samples: int = 100
     ran: bool = False
 
     def done(self) -> bool:
@@ -78,3 +81,32 @@ def test_in_a_file_lines_say_what_has_started_and_how_far_it_is(shown):
     assert 'seed 0, one 5/10  seed 0, two 5/10' in lines
     assert lines[-1].endswith('(2 of 2 steps)  probe 0.600')
     assert any('(1 of 2 steps, about 1 minutes left)' in line for line in lines)
+
+
+def test_the_time_left_follows_the_samples_of_what_was_never_run(tmp_path):
+    def step(kind: str, samples: int) -> Step:
+        return Step(kind, tmp_path, kind, samples=samples)
+
+    done = {step('random', 100): 10.0, step('features', 0): 7.0}
+    # 0.1 seconds for each sample; features take as long as those before.
+    assert module._seconds_left([step('vspp', 4000), step('features', 0)], [], done) == pytest.approx(407)
+    # A running training of 400 samples in 10 steps of 9 seconds: 0.2 seconds for each of the 500 samples that are known.
+    running = step('aux', 400), SimpleNamespace(seconds_per_step=lambda: 9.0, done=4, total=10)
+    assert module._seconds_left([step('vspp', 4000)], [running], done) == pytest.approx(800 + 6 * 9)
+    begun = step('aux', 400), SimpleNamespace(seconds_per_step=lambda: None, done=0, total=0)
+    assert module._seconds_left([], [begun], done) == pytest.approx(40)
+    assert module._seconds_left([step('vspp', 4000)], [], {}) == 0
+
+
+def test_samples_of_a_training_are_counted_from_its_config(tmp_path):
+    (tmp_path / 'train.txt').write_text('a.mp4 0\nb.mp4 1\nc.mp4 0\n')
+    config = Config(
+        dict(
+            train_cfg=dict(max_epochs=5),
+            train_dataloader=dict(batch_size=8, sampler=dict(type='DrawSampler', repeats=10)),
+        )
+    )
+    stage = SimpleNamespace(resolved_config=config, lists=lambda: [tmp_path / 'train.txt'])
+    assert module.StageTask(0, stage).samples == 3 * 10 * 5
+    config.train_cfg = dict(max_iters=20)
+    assert module.StageTask(0, stage).samples == 160

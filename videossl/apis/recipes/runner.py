@@ -36,6 +36,8 @@ class Display:
             TextColumn('{task.fields[note]}', markup=False),
         )
         self.bars = bars or Progress(*columns, console=console, refresh_per_second=2, disable=not console.is_terminal)
+        self.first: tuple[float, int] | None = None  # when a command's progress was first seen, and what it was
+        self.done = self.total = 0
 
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line without breaking it, so that paths stay whole."""
@@ -45,31 +47,46 @@ class Display:
         """Start to show a command."""
         self.title = title
         self.bar = self.bars.add_task(title, total=None, note='starting')
-        self.first: tuple[float, int] | None = None
+        self.first = None
         self.last_line = float('-inf')
         if not self.console.is_terminal:
             self.say(f'{title}: starting; everything it prints goes to {log}')
 
+    def read(self, progress_file: Path) -> dict | None:
+        """What the command has written to its file, if it has."""
+        if not progress_file.exists():
+            return None
+        state = json.loads(progress_file.read_text())
+        self.done, self.total = state['done'], state['total']
+        if self.first is None:
+            # A resumed stage has done steps that took no time in this run.
+            self.first = (time.monotonic(), self.done)
+        return state
+
+    def seconds_per_step(self) -> float | None:
+        """Of the command, since its progress was first seen; None: not known yet."""
+        if self.first is None or self.done == self.first[1]:
+            return None
+        return (time.monotonic() - self.first[0]) / (self.done - self.first[1])
+
     def update(self, progress_file: Path) -> None:
         """Show the progress that the command has written to its file."""
-        if not progress_file.exists():
+        new = self.first is None
+        state = self.read(progress_file)
+        if state is None:
             return
-        state = json.loads(progress_file.read_text())
-        done, total = state['done'], state['total']
         # Where there is little room, accuracies are shown and no loss.
         names = [name for name in state['metrics'] if not name.startswith('loss' if self.narrow else 'loss_')]
         note = '  '.join(f'{name.removeprefix("acc_")} {state["metrics"][name]:.2f}' for name in names)
+        if new:
+            self.bars.reset(self.bar, total=self.total, completed=self.done)
+        self.bars.update(self.bar, completed=self.done, total=self.total, note=note)
         now = time.monotonic()
-        if self.first is None:
-            # A resumed stage has done steps that took no time in this run.
-            self.first = (now, done)
-            self.bars.reset(self.bar, total=total, completed=done)
-        self.bars.update(self.bar, completed=done, total=total, note=note)
         if not self.console.is_terminal and now - self.last_line >= LINE_SECONDS:
             self.last_line = now
-            seconds, steps = now - self.first[0], done - self.first[1]
-            left = f'  {(total - done) * seconds / steps / 60:.1f} minutes left' if steps else ''
-            self.say(f'{self.title}: {done}/{total}{left}  {note}'.rstrip())
+            seconds = self.seconds_per_step()
+            left = '' if seconds is None else f'  {(self.total - self.done) * seconds / 60:.1f} minutes left'
+            self.say(f'{self.title}: {self.done}/{self.total}{left}  {note}'.rstrip())
 
 
 def run_stage(stage: Stage, display: Display) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.progress import TaskID
 
+from videossl.datasets.annotations import read_annotations
 from videossl.errors import ConfigError
 
 from ..recipes.report import pretext_accuracies
@@ -54,7 +55,7 @@ class TaskDisplay(Display):
 
     def begin(self, title: str, log: Path) -> None:
         """A command starts."""
-        self.progress = 'starting'
+        self.progress, self.first = 'starting', None
         if self.console.is_terminal:
             what = title.rpartition(': ')[2]  # without the name of the stage, which the task's title has
             super().begin(self.of if self.of.endswith(what) else f'{self.of}: {what}', log)
@@ -70,9 +71,8 @@ class TaskDisplay(Display):
             raise Stopped
         if self.console.is_terminal:
             super().update(progress_file)
-        elif progress_file.exists():
-            state = json.loads(progress_file.read_text())
-            self.progress = f'{state["done"]}/{state["total"]}'
+        elif self.read(progress_file) is not None:
+            self.progress = f'{self.done}/{self.total}'
 
     def end(self) -> None:
         """Remove the bars: a line says that the task is done."""
@@ -114,6 +114,18 @@ class StageTask:
         """Time that it took."""
         return self.stage.read_state()['seconds']
 
+    @cached_property
+    def samples(self) -> int:
+        """Number of samples that the training draws, but for those that are held out."""
+        loader, loop = self.stage.resolved_config.train_dataloader, self.stage.resolved_config.train_cfg
+        if 'max_epochs' not in loop:
+            return loop.max_iters * loader.batch_size
+        return (
+            loop.max_epochs
+            * loader.get('sampler', {}).get('repeats', 1)
+            * len(read_annotations(str(self.stage.lists()[0])))
+        )
+
     def outcome(self) -> dict[str, float]:
         """What a line says of it when it is done."""
         return {**self.accuracies, **self.stage.read_state().get('metrics', {})}
@@ -152,6 +164,7 @@ class FeatureTask:
     needs: list[StageTask]
     settings: dict
     kind = 'features'
+    samples = 0
 
     @property
     def title(self) -> str:
@@ -250,15 +263,12 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
         display.say(f'{before} of {total} steps were done before')
     failed: dict[Task, str] = {}
     running: dict[Future, tuple[Task, TaskDisplay]] = {}
-    times: dict[str, list[float]] = {}
-    for task in tasks:
-        if task not in waiting:
-            times.setdefault(task.kind, []).append(task.seconds())
+    times = {task: task.seconds() for task in tasks if task not in waiting}
     stopping, last_status = threading.Event(), time.monotonic()
     pool = ThreadPoolExecutor(jobs, initializer=take_cores, initargs=(jobs, itertools.count()))
 
     def minutes_left() -> str:
-        left = _seconds_left([*waiting, *(task for task, _ in running.values())], times) / jobs
+        left = _seconds_left(waiting, list(running.values()), times) / jobs
         return f', about {left / 60:.0f} minutes left' if left else ''
 
     try:
@@ -286,7 +296,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
                         display.say(f'{task.title}: failed\n{error}')
                         continue
                     future.result()
-                    times.setdefault(task.kind, []).append(task.seconds())
+                    times[task] = task.seconds()
                     done = total - len(waiting) - len(running) - len(failed)
                     outcome = ''.join(f'  {name} {value:.3f}' for name, value in task.outcome().items())
                     display.say(
@@ -308,13 +318,30 @@ def _runs(task: Task, running: dict) -> bool:
     return any(task is other for other, _ in running.values())
 
 
-def _seconds_left(tasks: Sequence[Task], times: dict[str, list[float]]) -> float:
-    """A rough estimate: a step takes as long as finished steps of its kind, or as the mean of all. 0: unknown."""
-    known = [seconds for entries in times.values() for seconds in entries]
-    if not known:
-        return 0.0
-    overall = sum(known) / len(known)
-    return sum(sum(times[task.kind]) / len(times[task.kind]) if task.kind in times else overall for task in tasks)
+def _seconds_left(
+    waiting: Sequence[Task], running: Sequence[tuple[Task, TaskDisplay]], times: dict[Task, float]
+) -> float:
+    """A rough estimate: a step takes as long as finished steps of its kind. A training of a new kind takes as long for each
+    sample as the trainings so far. 0: nothing is known yet.
+
+    Args:
+        waiting: steps to come.
+        running: steps that run.
+        times: seconds that the finished steps took.
+    """
+    speeds = [(task, shown, shown.seconds_per_step()) for task, shown in running]
+    trained = [(seconds, task.samples) for task, seconds in times.items() if task.samples]
+    trained += [(speed * shown.total, task.samples) for task, shown, speed in speeds if speed is not None]
+    samples = sum(count for _, count in trained)
+    for_each = sum(seconds for seconds, _ in trained) / samples if samples else 0.0
+
+    def expected(task: Task) -> float:
+        same = [seconds for other, seconds in times.items() if other.kind == task.kind]
+        return sum(same) / len(same) if same else for_each * task.samples
+
+    return sum(map(expected, waiting)) + sum(
+        expected(task) if speed is None else speed * (shown.total - shown.done) for task, shown, speed in speeds
+    )
 
 
 def take_cores(jobs: int, numbers: 'itertools.count') -> None:
