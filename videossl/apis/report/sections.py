@@ -96,7 +96,7 @@ def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Char
             if (cell := study_report.cell_of(results, row, point, column)) is not None
         ]
         if estimates:
-            guessing = None if '@5' in column else 100 * results['chance']
+            guessing = None if '@5' in column else round(100 * results['chance'], 1)
             alt = f'{name}: ' + ', '.join(f'{row.name} {row.value:.1f}' for row in estimates)
             bars = study_report.intervals(results, 'bars:').capitalize()
             charts.append(Chart(draw_estimates(name, estimates, guessing), alt, bars))
