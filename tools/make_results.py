@@ -49,7 +49,7 @@ TITLES = dict(
     lsa64_motion_from_weizmann='LSA64 as motion, from Weizmann',
     ut_interaction='UT-Interaction',
 )
-SUMMARY = (('probe', ALL), ('R@1', ALL), ('finetune', 'few'), ('finetune', ALL))
+SUMMARY = (('probe', '1'), ('probe', ALL), ('R@1', ALL), ('finetune', 'few'), ('finetune', ALL))
 
 
 # ---------------------------------------------------------------------------------------------------------- the results
@@ -165,7 +165,9 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
         for column, labels in SUMMARY:
             labels = few if labels == 'few' else labels
             if labels is not None and any((c['column'], c['labels']) == (column, labels) for c in results['cells']):
-                title = results['columns'][column] + ('' if labels == ALL else f', {labels} labels per class')
+                title = results['columns'][column] + (
+                    '' if labels == ALL else f', {labels} label{"s" * (labels != "1")} per class'
+                )
                 header.append(f'{TITLES.get(name, name)}: {title}')
                 columns.append((results, column, labels))
     titles: dict[str, str] = {}
@@ -196,8 +198,7 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     missing = [title for row, title in fewer.items() if row not in titles]
     if missing:
         progress += f' With fewer seeds, and not shown: {", ".join(missing)}.'
-    title = 'What pretraining gains, measured by `tools/run_study.py`:'
-    return [[title], markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
+    return [markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
 
 
 def pretext_block(checks: dict) -> list[list[str]]:
