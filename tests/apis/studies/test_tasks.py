@@ -91,9 +91,11 @@ def test_the_time_left_follows_the_samples_of_what_was_never_run(tmp_path):
     # 0.1 seconds for each sample; features take as long as those before.
     assert module._seconds_left([step('vspp', 4000), step('features', 0)], [], done) == pytest.approx(407)
     # A running training of 400 samples in 10 steps of 9 seconds: 0.2 seconds for each of the 500 samples that are known.
-    running = step('aux', 400), SimpleNamespace(seconds_per_step=lambda: 9.0, done=4, total=10)
+    running = step('aux', 400), SimpleNamespace(what='training', seconds_per_step=lambda: 9.0, done=4, total=10)
     assert module._seconds_left([step('vspp', 4000)], [running], done) == pytest.approx(800 + 6 * 9)
-    begun = step('aux', 400), SimpleNamespace(seconds_per_step=lambda: None, done=0, total=0)
+    running[1].what = 'test'
+    assert module._seconds_left([step('vspp', 4000)], [running], done) == pytest.approx(400 + 6 * 9)
+    begun = step('aux', 400), SimpleNamespace(what='training', seconds_per_step=lambda: None, done=0, total=0)
     assert module._seconds_left([], [begun], done) == pytest.approx(40)
     assert module._seconds_left([step('vspp', 4000)], [], {}) == 0
 

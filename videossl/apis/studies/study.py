@@ -112,7 +112,8 @@ def main(argv: list[str] | None = None) -> None:
         study = read_study(args)
         tasks = plan(study)
         grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
-        say(f'{study.name}: {len(study.rows)} rows{grid}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
+        rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
+        say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
         for note in study.notes:
             say(note)
         if args.dry_run:

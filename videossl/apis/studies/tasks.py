@@ -50,15 +50,15 @@ class TaskDisplay(Display):
         super().__init__(shared.console, shared.bars)
         self.of = title
         self.stopping = stopping
-        self.progress = ''
+        self.progress = self.what = ''
         self.drawn: list[TaskID] = []
 
     def begin(self, title: str, log: Path) -> None:
         """A command starts."""
         self.progress, self.first = 'starting', None
+        self.what = title.rpartition(': ')[2]  # without the name of the stage, which the task's title has
         if self.console.is_terminal:
-            what = title.rpartition(': ')[2]  # without the name of the stage, which the task's title has
-            super().begin(self.of if self.of.endswith(what) else f'{self.of}: {what}', log)
+            super().begin(self.of if self.of.endswith(self.what) else f'{self.of}: {self.what}', log)
             self.drawn.append(self.bar)
 
     def update(self, progress_file: Path) -> None:
@@ -331,7 +331,9 @@ def _seconds_left(
     """
     speeds = [(task, shown, shown.seconds_per_step()) for task, shown in running]
     trained = [(seconds, task.samples) for task, seconds in times.items() if task.samples]
-    trained += [(speed * shown.total, task.samples) for task, shown, speed in speeds if speed is not None]
+    trained += [
+        (speed * shown.total, task.samples) for task, shown, speed in speeds if speed and shown.what == 'training'
+    ]
     samples = sum(count for _, count in trained)
     for_each = sum(seconds for seconds, _ in trained) / samples if samples else 0.0
 
