@@ -3,7 +3,4 @@
 _base_ = './lsa64_motion.py'
 ann_files = dict(pretrain='weizmann_train.txt')
 few_labels = dict(finetune=[])
-options = {
-    'clip_contrast.train_cfg.max_epochs': 200,
-    'clip_contrast.param_scheduler.0.milestones': [140, 180],
-}
+options = {'clip_contrast.train_cfg.max_epochs': 200, 'clip_contrast.param_scheduler.0.milestones': [140, 180]}

@@ -161,6 +161,34 @@ def test_a_folder_of_class_folders_is_divided(write_study, tmp_path):
     assert not people[0] & people[1] and len(people[0] | people[1]) == 5
 
 
+def test_classes_from_several_folders_and_groups_of_the_test_videos_are_named(write_study, tmp_path):
+    folder = tmp_path / 'clips'
+    for part in ('train', 'test'):
+        (folder / part / 'run').mkdir(parents=True)
+        for person in range(5):
+            (folder / part / 'run' / f'p{person}_{part}.mp4').touch()
+    arguments = [str(write_study()), '--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
+    study = read_study(parse_args([*arguments, '--group', r'p(\d)']))
+    assert any('1 classes come from several folders, run from test/run, train/run' in note for note in study.notes)
+    people = sorted({Path(path).name[1] for path in paths(study.lists['test'])})
+    assert any(f'show {len(people)} of 5 groups: {", ".join(people)}.' in note for note in study.notes)
+
+
+def test_a_class_that_one_list_lacks_is_named(read, videos):
+    with (videos / 'test.txt').open('a') as file:
+        file.write('actor4/2_0.mp4 2\n')
+    assert any('no video of 1 of 3 classes, the first being label 2: its videos are always' in n for n in read().notes)
+
+
+def test_pretraining_takes_the_training_list_that_is_named_where_its_own_is_absent(read, videos):
+    for name in ('train', 'test'):
+        (videos / f'{name}.txt').rename(videos / f'my_{name}.txt')
+    study = read('--ann-file', 'train=my_train.txt', 'test=my_test.txt')
+    assert study.lists['pretrain'] == study.lists['train'] == videos / 'my_train.txt'
+    with pytest.raises(ConfigError, match='there is no list .*all.txt'):
+        read('--ann-file', 'train=my_train.txt', 'test=my_test.txt', more="ann_files = dict(pretrain='all.txt')")
+
+
 def test_a_test_video_that_is_trained_on_is_refused(read, videos):
     with (videos / 'train.txt').open('a') as file:
         file.write('actor4/1_1.mp4 1\n')
@@ -178,6 +206,8 @@ def test_guessing_is_the_share_of_the_commonest_class(read, videos):
     ('arguments', 'more', 'message'),
     [
         (['--rows', 'nothing'], '', 'there is no nothing'),
+        (['--rows', 'scratch', '--columns', 'probe'], '', 'nothing to run'),
+        (['--seeds', '-1'], '', 'a seed is a number from 0'),
         ([], 'colums = 1', 'unknown'),
         ([], "rows = dict(vspp=dict(feature='vspp'))", 'unknown'),
         ([], "rows = dict(vspp=dict(features='none'))", 'has no stage none'),

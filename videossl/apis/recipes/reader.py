@@ -177,8 +177,8 @@ def _why_not(config_path: str, key: str) -> str:
     try:
         check_option(load_config(config_path), key)
     except ConfigError as error:
-        return f'{config_path}: {error}'
-    return f'{config_path} has no {key.partition(".")[0]}'
+        return str(error)
+    return f'there is no {key.partition(".")[0]}'
 
 
 def _applicable(options: dict, config_path: str) -> dict:

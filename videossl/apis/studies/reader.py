@@ -109,6 +109,11 @@ class Study:
         """Number of videos that accuracies are measured on."""
         return len(read_annotations(str(self.lists['test'])))
 
+    @cached_property
+    def train_videos(self) -> int:
+        """Number of videos that classifiers and fine-tuning learn from."""
+        return len(read_annotations(str(self.lists['train'])))
+
     def baseline(self, column: str) -> str | None:
         """Name of the row that the others are compared with in a column."""
         baseline = self.config.get('baseline') or {}
@@ -140,10 +145,13 @@ def read_study(args: argparse.Namespace) -> Study:
     lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
     if split == 'select':
         lists = hold_out(lists, config, args.group, work_dir, notes)
-    num_classes, chance = check_lists(lists)
+    num_classes, chance = check_lists(lists, notes)
     rows = read_rows(config, args.rows, data_root, notes)
     columns = chosen('--columns', args.columns, list(config.columns), COLUMNS)
     few = config.get('few_labels') or {}
+    seeds = list(dict.fromkeys(args.seeds or config.get('seeds', [0])))
+    if any(not 0 <= seed < 2**32 for seed in seeds):
+        raise ConfigError(f'seeds {seeds}: a seed is a number from 0 to 2**32 - 1')
     study = Study(
         name=path.stem,
         config=config,
@@ -153,7 +161,7 @@ def read_study(args: argparse.Namespace) -> Study:
         lists=lists,
         rows=rows,
         columns=columns,
-        seeds=list(dict.fromkeys(args.seeds or config.get('seeds', [0]))),
+        seeds=seeds,
         counts=useful_counts(few.get('counts', []), lists['train']),
         points=[
             dict(zip(config.get('grid', {}), values)) for values in itertools.product(*config.get('grid', {}).values())
@@ -168,6 +176,8 @@ def read_study(args: argparse.Namespace) -> Study:
     for point in study.points:
         stages = read_stages(study, recipe_path, point, args.cfg_options)
         study.runs += [lay_out_run(study, stages, point, seed, known) for seed in study.seeds]
+    if not any(run.stages for run in study.runs):
+        raise ConfigError(f'nothing to run: the rows {list(rows)} have no value in the columns {columns}')
     return study
 
 
@@ -223,6 +233,9 @@ def find_lists(
     names: dict[str, str], args: argparse.Namespace, data_root: str, work_dir: Path, notes: list[str]
 ) -> dict[str, Path]:
     """Paths of the lists; a folder of class folders without lists is divided into training and test videos."""
+    given = {text.partition('=')[0] for text in args.ann_file}
+    # One list serves both unless they are named apart.
+    follows = names.get('pretrain', '') == names.get('train') and 'train' in given and 'pretrain' not in given
     for text in args.ann_file:
         name, equals, value = text.partition('=')
         if not equals or name not in names:
@@ -231,6 +244,8 @@ def find_lists(
     if not {'train', 'test'} <= set(names):
         raise ConfigError(f"the study's recipe needs lists called train and test, it has {sorted(names)}")
     lists = {name: Path(data_root) / value for name, value in names.items()}
+    if follows and not lists['pretrain'].is_file():
+        lists['pretrain'] = lists['train']
     if any(path.exists() for path in lists.values()) or args.ann_file:
         for name, path in lists.items():
             if not path.is_file():
@@ -250,6 +265,24 @@ def find_lists(
         notes.append(
             'Training and test videos were divided at random. If several videos show the same person, place or recording, '
             'say so with --group PATTERN; else the accuracies are too high.'
+        )
+    else:
+        tested = {video for video, _ in parts['test']}
+        in_test = sorted({group for video, group in zip(paths, groups) if video in tested})
+        notes.append(
+            f'The test videos show {len(in_test)} of {len(set(groups))} groups: {", ".join(in_test[:10])}'
+            f'{", ..." if len(in_test) > 10 else "."} Standard errors count videos, not groups: with few groups they are too '
+            'small.'
+        )
+    folders: dict[str, set[str]] = {}
+    for video, class_name in videos:
+        folders.setdefault(class_name, set()).add(str(Path(video).parent))
+    several = [class_name for class_name in classes if len(folders[class_name]) > 1]
+    if several:
+        notes.append(
+            f'A class is named by the folder that a video lies in. {len(several)} classes come from several folders, '
+            f'{several[0]} from {", ".join(sorted(folders[several[0]])[:3])}. All of them were divided anew; to keep a '
+            'division of your own, write lists and name them with --ann-file.'
         )
     folder = work_dir / 'lists'
     write_lines(folder / 'classes.txt', classes)
@@ -302,8 +335,10 @@ def hold_out(
     return result
 
 
-def check_lists(lists: dict[str, Path]) -> tuple[int, float]:
+def check_lists(lists: dict[str, Path], notes: list[str]) -> tuple[int, float]:
     """Number of classes, and the accuracy of guessing the most frequent class of the training videos.
+
+    ``notes`` tells of classes that are in one of the two lists only.
 
     Raises:
         ConfigError: a list cannot be read or has no labels, or a test video is trained on.
@@ -322,6 +357,17 @@ def check_lists(lists: dict[str, Path]) -> tuple[int, float]:
             raise ConfigError(
                 f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
                 'that nothing was trained on'
+            )
+    classes = {name: {label for _, label in entries[name] if label is not None} for name in ('train', 'test')}
+    for name, other, effect in (
+        ('train', 'test', 'its videos are always wrong'),
+        ('test', 'train', 'nothing is known of its accuracy'),
+    ):
+        lacking = sorted(classes[other] - classes[name])
+        if lacking:
+            notes.append(
+                f'The {name} list has no video of {len(lacking)} of {len(classes["train"] | classes["test"])} classes, the '
+                f'first being label {lacking[0]}: {effect}.'
             )
     labels = [label for name in ('train', 'test') for _, label in entries[name] if label is not None]
     commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]

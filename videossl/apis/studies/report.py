@@ -216,7 +216,7 @@ def one_seed_line(answer: dict, results: dict) -> str:
 def how_sure(answer: dict, results: dict) -> str:
     """One or two sentences on the evidence for a verdict."""
     seeds, videos, error = answer['number'], results['test_videos'], 100 * answer['standard_error']
-    compared = len(results['answers'])
+    compared = round(0.05 / (1 - answer['confidence']))  # of all that are asked, those to come as well
     level = f'{seeds} seeds; the interval allows for {compared} comparisons' if compared > 1 else f'{seeds} seeds'
     if answer['verdict'] == 'open':
         return f'The interval includes 0 ({level}); more seeds make it narrower.'

@@ -114,6 +114,7 @@ def main(argv: list[str] | None = None) -> None:
         grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
         rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
         say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
+        say(f'{study.train_videos} training videos, {study.test_videos} test videos, {study.num_classes} classes')
         for note in study.notes:
             say(note)
         if args.dry_run:
