@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import is_distributed
 from torch import distributed
 
 from videossl.apis.running.config_parts import REGISTRIES, find_path, name_of
@@ -75,7 +76,7 @@ def run_and_end_process_group(main: Callable[[], Any]) -> None:
         main()
     except SystemExit as error:
         stopped = error.with_traceback(None)  # or it holds the nets
-    if distributed.is_available() and distributed.is_initialized():
+    if is_distributed():
         gc.collect()
         distributed.destroy_process_group()
     if stopped is not None:

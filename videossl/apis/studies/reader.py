@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
@@ -16,15 +15,13 @@ from mmengine.config import Config
 
 from videossl.checks import check_choice
 from videossl.config_files import find_config, load_config
-from videossl.datasets.annotations import read_annotations, scan_videos
-from videossl.datasets.moving_shapes import write_moving_shapes
-from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
-from videossl.datasets.preparation.writing import write_lines, write_list
+from videossl.datasets.annotations import read_annotations
 from videossl.errors import ConfigError
 
 from ..recipes.command import parse_args
 from ..recipes.reader import read_recipe
 from ..recipes.stage import Stage
+from .data import check_lists, find_lists, find_videos, hold_out, useful_counts
 from .few_labels import write_few_labels
 
 STUDY_KEYS = {
@@ -213,175 +210,6 @@ def read_rows(config: Config, names: Sequence[str] | None, data_root: str, notes
     return rows
 
 
-# ------------------------------------------------------------------------------------------------------------- the data
-def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
-    """The folder of the videos; made-up ones are rendered where the study has them and no folder is given."""
-    if data_root is None and config.get('render') is None:
-        raise ConfigError('name the folder of the videos with --data-root')
-    if data_root is None:
-        data_root = str(work_dir / 'videos')
-        try:
-            write_moving_shapes(data_root, **config.render)
-        except FileExistsError as error:
-            raise ConfigError(str(error)) from None
-    if not Path(data_root).is_dir():
-        raise ConfigError(f'--data-root {data_root}: there is no such folder')
-    return data_root
-
-
-def find_lists(
-    names: dict[str, str], args: argparse.Namespace, data_root: str, work_dir: Path, notes: list[str]
-) -> dict[str, Path]:
-    """Paths of the lists; a folder of class folders without lists is divided into training and test videos."""
-    given = {text.partition('=')[0] for text in args.ann_file}
-    # One list serves both unless they are named apart.
-    follows = names.get('pretrain', '') == names.get('train') and 'train' in given and 'pretrain' not in given
-    for text in args.ann_file:
-        name, equals, value = text.partition('=')
-        if not equals or name not in names:
-            raise ConfigError(f'--ann-file {text}: expected NAME=LIST, NAME being one of {sorted(names)}')
-        names[name] = value
-    if not {'train', 'test'} <= set(names):
-        raise ConfigError(f"the study's recipe needs lists called train and test, it has {sorted(names)}")
-    lists = {name: Path(data_root) / value for name, value in names.items()}
-    if follows and not lists['pretrain'].is_file():
-        lists['pretrain'] = lists['train']
-    if any(path.exists() for path in lists.values()) or args.ann_file:
-        for name, path in lists.items():
-            if not path.is_file():
-                raise ConfigError(f'there is no list {path}; name it with --ann-file {name}=LIST')
-        return lists
-    paths = scan_videos(data_root)
-    videos = [(path, Path(path).parent.name) for path in paths]
-    if any(not class_name for _, class_name in videos):
-        raise ConfigError(
-            f'{data_root} has no list {names["train"]}, and videos outside of class folders. Put each video into the '
-            'folder of its class, or write lists ("path label" a line) and name them with --ann-file train=LIST test=LIST'
-        )
-    classes = sorted({class_name for _, class_name in videos})
-    groups = None if args.group is None else group_keys(paths, args.group)
-    parts = split_folder_tree(videos, dict(train=0.7, test=0.3), groups=groups)
-    if groups is None:
-        notes.append(
-            'Training and test videos were divided at random. If several videos show the same person, place or recording, '
-            'say so with --group PATTERN; else the accuracies are too high.'
-        )
-    else:
-        tested = {video for video, _ in parts['test']}
-        in_test = sorted({group for video, group in zip(paths, groups) if video in tested})
-        notes.append(
-            f'The test videos show {len(in_test)} of {len(set(groups))} groups: {", ".join(in_test[:10])}'
-            f'{", ..." if len(in_test) > 10 else "."} Standard errors count videos, not groups: with few groups they are too '
-            'small.'
-        )
-    folders: dict[str, set[str]] = {}
-    for video, class_name in videos:
-        folders.setdefault(class_name, set()).add(str(Path(video).parent))
-    several = [class_name for class_name in classes if len(folders[class_name]) > 1]
-    if several:
-        notes.append(
-            f'A class is named by the folder that a video lies in. {len(several)} classes come from several folders, '
-            f'{several[0]} from {", ".join(sorted(folders[several[0]])[:3])}. All of them were divided anew; to keep a '
-            'division of your own, write lists and name them with --ann-file.'
-        )
-    folder = work_dir / 'lists'
-    write_lines(folder / 'classes.txt', classes)
-    written = {
-        part: write_list([(path, classes.index(class_name)) for path, class_name in entries], folder, part).resolve()
-        for part, entries in parts.items()
-    }
-    return {name: written['test' if name == 'test' else 'train'] for name in names}
-
-
-def hold_out(
-    lists: dict[str, Path], config: Config, group: str | None, work_dir: Path, notes: list[str]
-) -> dict[str, Path]:
-    """Lists of the ``select`` split: some groups (actors) of the training list take the place of the test videos.
-
-    The test list is not read, and its videos are not used. The held-out groups are left out of every other list.
-    """
-    pattern = group or config.get('group')
-    entries = read_annotations(str(lists['train']))
-    paths = [path for path, _ in entries]
-    groups = group_keys(paths, pattern) if pattern else None
-    share = config.get('held_out', 1 / 3)
-    parts = split_folder_tree(
-        [(path, str(label)) for path, label in entries], dict(train=1 - share, test=share), groups=groups
-    )
-    held_out = {path for path, _ in parts['test']}
-    whose = (
-        'videos'
-        if groups is None
-        else 'groups ' + ', '.join(sorted({group for group, path in zip(groups, paths) if path in held_out}))
-    )
-    notes.append(
-        f'Split "select": {len(held_out)} of the {len(entries)} training videos ({whose}) are held out of every training '
-        'and take the place of the test videos. No test video was used.'
-    )
-    test_videos = set()
-    if lists['test'].is_file():  # by name alone, to keep them out of a longer list for pretraining
-        test_videos = {path for path, _ in read_annotations(str(lists['test']))}
-    folder = work_dir / 'lists'
-    result = {}
-    for name, path in lists.items():
-        kept = [
-            entry
-            for entry in read_annotations(str(lists['train'] if name == 'test' else path))
-            if (entry[0] in held_out if name == 'test' else entry[0] not in held_out | test_videos)
-        ]
-        if not kept:
-            raise ConfigError(f'split "select": the list {name} would be empty; choose another held_out or group')
-        result[name] = write_list(kept, folder, f'select_{name}').resolve()
-    return result
-
-
-def check_lists(lists: dict[str, Path], notes: list[str]) -> tuple[int, float]:
-    """Number of classes, and the accuracy of guessing the most frequent class of the training videos.
-
-    ``notes`` tells of classes that are in one of the two lists only.
-
-    Raises:
-        ConfigError: a list cannot be read or has no labels, or a test video is trained on.
-    """
-    try:
-        entries = {name: read_annotations(str(path)) for name, path in lists.items()}
-    except (OSError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-    for name in ('train', 'test'):
-        if any(label is None for _, label in entries[name]):
-            raise ConfigError(f'{lists[name]} has no labels, and without them nothing can be right or wrong')
-    test = {path for path, _ in entries['test']}
-    for name, listed in entries.items():
-        shared = [path for path, _ in listed if path in test]
-        if name != 'test' and shared:
-            raise ConfigError(
-                f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
-                'that nothing was trained on'
-            )
-    classes = {name: {label for _, label in entries[name] if label is not None} for name in ('train', 'test')}
-    for name, other, effect in (
-        ('train', 'test', 'its videos are always wrong'),
-        ('test', 'train', 'nothing is known of its accuracy'),
-    ):
-        lacking = sorted(classes[other] - classes[name])
-        if lacking:
-            notes.append(
-                f'The {name} list has no video of {len(lacking)} of {len(classes["train"] | classes["test"])} classes, the '
-                f'first being label {lacking[0]}: {effect}.'
-            )
-    labels = [label for name in ('train', 'test') for _, label in entries[name] if label is not None]
-    commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
-    chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])
-    return max(labels) + 1, max(chance, 1 / len(set(labels)))
-
-
-def useful_counts(counts: Sequence[int], train: Path) -> list[int]:
-    """Those numbers of labels per class that leave some of the training labels out."""
-    largest = max(Counter(label for _, label in read_annotations(str(train))).values())
-    return sorted(count for count in set(counts) if count < largest)
-
-
-# ------------------------------------------------------------------------------------------------------------- the runs
 def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
     """The recipe's stages at a grid point, by name, for a seed to be set."""
     options = {'all.model.cls_head.num_classes': study.num_classes, **study.config.get('options', {}), **point}
