@@ -113,12 +113,17 @@ def test_a_summary_has_the_studies_that_exist(write):
         'MovingShapes: linear probe', 'MovingShapes: fine-tuning, 5 labels per class', 'MovingShapes: fine-tuning'
     ]  # fmt: skip
     assert '| from scratch | - | 35.0 ± 5.0 | 55.0 ± 5.0 |' in page
-    assert '(MovingShapes: 400 test videos, 2 seeds.' in page and 'Still running: MovingShapes.' in page
+    assert '(MovingShapes: 400 test videos, 2 seeds.' in page and 'Unfinished: MovingShapes.' in page
     assert '| VSPP |' not in page and 'With fewer seeds, and not shown: VSPP.' in page
 
 
 def test_a_study_without_results_is_said_to_have_none(write):
     assert 'This study has not been run yet.' in write('table weizmann')
+
+
+def test_a_study_that_no_page_shows_is_named(write, capsys):
+    write('table weizmann')
+    assert 'no page shows moving_shapes: write <!-- results: study moving_shapes -->' in capsys.readouterr().out
 
 
 def test_a_summary_of_none_is_empty(write):

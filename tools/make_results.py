@@ -194,7 +194,7 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     ]
     unfinished = [TITLES.get(name, name) for name, results in studies.items() if progress_lines(results)]
     meaning = '±: half of the 95 % t-interval over the seeds.'
-    progress = f' Still running: {", ".join(unfinished)}.' if unfinished else ''
+    progress = f' Unfinished: {", ".join(unfinished)}.' if unfinished else ''
     missing = [title for row, title in fewer.items() if row not in titles]
     if missing:
         progress += f' With fewer seeds, and not shown: {", ".join(missing)}.'
@@ -279,20 +279,29 @@ def main(argv: list[str] | None = None, say: Callable[[str], None] = print) -> N
     parser.add_argument('--check', action='store_true', help='write nothing; status 1 if a page would change')
     parser.add_argument('--root', type=Path, default=ROOT, help='the repository; default: that of this tool')
     args = parser.parse_args(argv)
+    copied = []
     for folder in [] if args.check else args.folders:
         if not (folder / 'results.json').is_file():
             raise SystemExit(f'{folder} has no results.json, so it is no folder of a study')
-        say(f'{folder} -> {copy_results(folder, args.root)}')
+        copied.append(copy_results(folder, args.root))
+        say(f'{folder} -> {copied[-1]}')
     outdated = []
+    shown: set[str] = set()
     for page in PAGES:
         path = args.root / page
         text = path.read_text(encoding='utf-8')
+        shown.update(name for mark in MARK.finditer(text) for name in mark[2].split()[1:])
         new = filled(text, args.root, page)
         if new != text:
             outdated.append(page)
             if not args.check:
                 path.write_text(new, encoding='utf-8')
     say(f'{", ".join(outdated) or "no page"} {"would change" if args.check else "changed"}')
+    for name in (path.stem.removeprefix('study_') for path in copied):
+        if name not in shown:
+            say(
+                f'no page shows {name}: write <!-- results: study {name} --> and <!-- end of results --> into one of them'
+            )
     if args.check and outdated:
         sys.exit(1)
 

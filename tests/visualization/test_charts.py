@@ -35,6 +35,8 @@ def test_charts_hold_their_values_levels_and_intervals():
     assert interval == dict(name=['x'], low=[40.0], high=[60.0])
     assert points['value'] == [50.0, 20.0] and points['interval'] == ['40.0 to 60.0', 'none']
     assert single['value'] == [45.0, 55.0] and guessing['x'] == [12.5, 12.5]
+    wide = columns(draw_estimates('two seeds', [Estimate('x', 50.0, -40.0, 140.0)]))[0]
+    assert (wide['low'], wide['high']) == ([0], [100])
     few = columns(
         draw_few_labels('few', ['1', 'all'], [[Estimate('x', 30.0, 20.0, 40.0), Estimate('x', 50.0, place=1)]], 12.5)
     )

@@ -94,7 +94,7 @@ def draw_estimates(title: str, rows: Sequence[Estimate], guessing: float | None 
     names = [row.name for row in rows]
     figure = _figure(title, 110 + 26 * len(rows), y_range=names[::-1], x_axis_label='per cent')
     known = [row for row in rows if row.low is not None]
-    ends = dict(name=[row.name for row in known], low=[row.low for row in known], high=[row.high for row in known])
+    ends = dict(name=[row.name for row in known], **_bars(known))
     figure.segment(source=_source(ends), x0='low', x1='high', y0='name', y1='name', line_width=3, color=COLOURS[0])
     points = dict(name=names, value=[row.value for row in rows], interval=[_interval_text(row) for row in rows])
     shown = figure.scatter(source=_source(points), x='value', y='name', size=10, color=COLOURS[0])
@@ -109,6 +109,12 @@ def draw_estimates(title: str, rows: Sequence[Estimate], guessing: float | None 
         figure.title.text += f'; {GUESSING}: guessing {guessing:g}'
     _hover(figure, [('', '@name'), ('per cent', '@value{0.0}'), ('interval', '@interval')], [shown])
     return figure
+
+
+def _bars(rows: Sequence[Estimate]) -> dict[str, list[float]]:
+    """Ends of the intervals, at most 0 and 100: that of two seeds may be longer than all accuracies that there are."""
+    ends = [(row.low, row.high) for row in rows if row.low is not None and row.high is not None]
+    return dict(low=[max(low, 0) for low, _ in ends], high=[min(high, 100) for _, high in ends])
 
 
 def draw_few_labels(
@@ -140,9 +146,7 @@ def draw_few_labels(
         figure.line(source=_source(data), x='x', y='y', color=colour, line_width=2, line_dash=dash_of(number), **legend)
         figure.scatter(source=_source(data), x='x', y='y', size=7, color=colour, **legend)
         known = [row for row in curve if row.low is not None]
-        ends = dict(
-            x=[row.place + shift for row in known], low=[row.low for row in known], high=[row.high for row in known]
-        )
+        ends = dict(x=[row.place + shift for row in known], **_bars(known))
         figure.segment(source=_source(ends), x0='x', x1='x', y0='low', y1='high', color=colour, line_width=1.5)
     if guessing is not None:
         _level(figure, 'guessing', guessing, GUESSING, 0, len(labels) - 1)

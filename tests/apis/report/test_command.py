@@ -214,11 +214,18 @@ def test_videos_give_neighbours_clip_sheets_and_thumbnails(tmp_path, make_run, m
     assert len(page.pictures) > 3 * 3 and all(picture['src'].startswith('data:image/webp') for picture in page.pictures)
 
 
-def test_an_empty_folder_gives_a_page_and_a_missing_one_an_error(tmp_path):
-    texts = sections_of(write_html_report(tmp_path).read_text())
-    assert 'holds no run' in texts['What ran'] and 'Accuracies' not in texts
+def test_a_folder_without_a_run_and_a_missing_one_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match='has no run, recipe or study'):
+        write_html_report(tmp_path)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(ConfigError, match='no folder'):
         write_html_report(tmp_path / 'nothing')
+
+
+def test_a_study_that_has_just_begun_has_a_page(tmp_path):
+    (tmp_path / 'results.json').write_text('{"name": "mine"}')
+    texts = sections_of(write_html_report(tmp_path).read_text())
+    assert 'holds no run' in texts['What ran']
 
 
 def test_text_that_has_no_utf_8_is_written_with_escapes(tmp_path):
@@ -227,6 +234,7 @@ def test_text_that_has_no_utf_8_is_written_with_escapes(tmp_path):
 
 
 def test_the_command_says_where_the_page_is(tmp_path, capsys):
+    (tmp_path / 'results.json').write_text('{"name": "mine"}')
     main([str(tmp_path), '--out', str(tmp_path / 'pages' / 'page.html'), '--seconds', '0'])
     assert capsys.readouterr().out.startswith(f'report: {tmp_path}/pages/page.html (')
 

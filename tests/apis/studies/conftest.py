@@ -47,9 +47,10 @@ if module == 'train':
 elif module == 'test':
     json.dump({'acc/top1': 0.4 + gain, 'acc/top5': 1.0}, open(sys.argv[sys.argv.index('--metrics-file') + 1], 'w'))
 else:
-    probe = dict(linear_probe=dict(top1=0.3 + gain, top5=1.0, protocol='probe as ever', notes=[]))
-    retrieval = {'R@1': 0.1 + gain, 'R@5': 0.25 + gain, 'protocol': 'cosine'}
-    neighbours = dict(top1=0.2 + gain, protocol='20 nearest')
+    notes = os.environ.get('NOTES', '').split('|')[:-1]
+    probe = dict(linear_probe=dict(top1=0.3 + gain, top5=1.0, protocol='probe as ever', notes=notes))
+    retrieval = {'R@1': 0.1 + gain, 'R@5': 0.25 + gain, 'protocol': 'cosine', 'notes': notes}
+    neighbours = dict(top1=0.2 + gain, protocol='20 nearest', notes=notes)
     results = dict(all=dict(probe, knn=neighbours, retrieval=retrieval), **{str(n): probe for n in job['counts']})
     # Whole or not at all, as the command does it: the report is written while steps run.
     with open(job['out'] + '.part', 'w') as out:

@@ -143,7 +143,7 @@ def test_the_select_split_holds_whole_actors_out_and_reads_no_test_label(read, v
     actors = [{path.partition('/')[0] for path in part} for part in (train, test)]
     assert [len(part) for part in actors] == [2, 1] and not actors[0] & actors[1]
     assert pretrain == train | {'actor5/9.mp4'}, 'neither the held-out actor nor test videos'
-    assert study.num_classes == 2
+    assert study.videos.classes == 2
 
 
 def test_a_folder_of_class_folders_is_divided(write_study, tmp_path):
@@ -199,7 +199,7 @@ def test_a_test_video_that_is_trained_on_is_refused(read, videos):
 def test_guessing_is_the_share_of_the_commonest_class(read, videos):
     (videos / 'test.txt').write_text('a.mp4 0\nb.mp4 0\nc.mp4 0\nd.mp4 1\n')
     (videos / 'train.txt').write_text('e.mp4 0\nf.mp4 0\ng.mp4 1\n')
-    assert read().chance == 0.75
+    assert read().videos.chance == 0.75
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import time
 import cv2
 import pytest
 
-from videossl.apis.studies.report import answer_lines
+from videossl.apis.studies.report import answer_lines, drawn_bar
 from videossl.apis.studies.results import verdict_of
 from videossl.cores import available_cores
 from videossl.evaluation.statistics import Interval, t_interval
@@ -55,6 +55,33 @@ def test_seeds_and_rows_may_be_added_later(stand_in, run, cell):
         (1, 'untrained_vspp'), (0, 'vspp'), (1, 'vspp')
     }  # fmt: skip
     assert len(results['commands']) == 2 and '2 of 8 steps were done before' in output
+
+
+def test_the_report_keeps_the_rows_columns_and_seeds_of_earlier_calls(stand_in, run, tmp_path):
+    run('--seeds', '0', '1', '2', '--rows', 'random', 'vspp', '--columns', 'probe')
+    before = len(stand_in())
+    _, _, results = run('--seeds', '1', '0', '--rows', 'scratch', 'aux_vspp', '--columns', 'finetune', more=QUESTION)
+    assert {call['seed'] for call in stand_in()[before:]} == {0, 1}, 'no more is run than was asked for'
+    assert results['seeds'] == [0, 1, 2] and list(results['columns']) == ['probe', 'finetune']
+    found = {(cell['row'], cell['column'], cell['number']) for cell in results['cells'] if cell['labels'] == 'all'}
+    assert found == {
+        ('random', 'probe', 3), ('vspp', 'probe', 3), ('scratch', 'finetune', 2), ('aux_vspp', 'finetune', 2)
+    }  # fmt: skip
+    assert all(answer['confidence'] == pytest.approx(1 - 0.05 / 4) for answer in results['answers']), (
+        'VSPP is a row, too'
+    )
+    assert results['steps']['done'] < results['steps']['all']
+    text = (tmp_path / 'work' / 'results.md').read_text()
+    assert '| VSPP minus random net | +10.0 ± 0.0 * | - |' in text
+    assert '| auxSKD + VSPP minus from scratch | - | +30.0 ± 0.0 * (2 of 3 seeds) |' in text
+    assert any(line.startswith('Two seeds give') for line in results['warnings'])
+
+
+def test_results_that_other_settings_gave_are_not_kept(stand_in, run):
+    run('--seeds', '0', '--rows', 'random', 'vspp', '--columns', 'probe')
+    changed = ['--cfg-options', 'vspp.train_cfg.max_epochs=3']
+    _, _, results = run('--seeds', '0', '--rows', 'scratch', '--columns', 'finetune', *changed)
+    assert {cell['row'] for cell in results['cells']} == {'random', 'scratch'}
 
 
 def test_cells_have_the_mean_and_the_interval_over_the_seeds(stand_in, run, cell):
@@ -161,6 +188,26 @@ def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path):
     assert len(results['warnings']) == 3 and results['warnings'][1] in (tmp_path / 'work' / 'results.md').read_text()
 
 
+def test_videos_that_could_not_be_read_are_named(stand_in, run, monkeypatch, tmp_path):
+    note = 'test: 1 of 6 videos could not be read and are counted as wrong: actor4/0_0.mp4'
+    monkeypatch.setenv('NOTES', f'{note}|')
+    arguments = ['--seeds', '0', '--rows', 'random', 'scratch']
+    _, output, results = run(*arguments)
+    assert results['warnings'].count(note) == 1 and note in output
+    for stage, video in (('finetune_scratch', 'b.mp4'), ('finetune_scratch_1', 'a.mp4'), ('untrained_vspp', 'b.mp4')):
+        (tmp_path / 'work' / 'seed_0' / stage / 'broken_videos.txt').write_text(f'{video}\tempty file\n')
+    _, _, results = run(*arguments)
+    words = '2 videos could not be read by trainings and their tests: a.mp4, b.mp4.'
+    assert sum(line.startswith(words) for line in results['warnings']) == 1
+
+
+def test_bars_end_where_accuracies_do():
+    results = dict(seeds=[0, 1])
+    assert drawn_bar(results, dict(mean=0.9, low=-0.4, high=2.2)) == [[90], [pytest.approx(10)]]
+    assert drawn_bar(results, dict(mean=0.5, low=0.4, high=0.6)) == [[pytest.approx(10)], [pytest.approx(10)]]
+    assert drawn_bar(results, dict(mean=0.5, low=None, high=None)) is None
+
+
 def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, cell):
     monkeypatch.setenv('FAIL', 'train vspp 1')
     status, output, results = run('--columns', 'probe')
@@ -243,6 +290,22 @@ def test_a_grid_on_the_test_split_shows_all_points_and_says_so(stand_in, run, tm
     text = (tmp_path / 'work' / 'results.md').read_text()
     assert '| VSPP; lr 0.1 |' in text and '| VSPP; lr 0.2 |' in text
     assert 'all 2 grid points are shown; none was selected on the test videos' in text
+
+
+@pytest.mark.parametrize(
+    ('option', 'words', 'dry_run'),
+    [
+        (
+            'train_cfg.max_epochs=0',
+            'train_cfg.max_epochs must be a whole number of at least 1, but is 0',
+            ['--dry-run'],
+        ),
+        ('optim_wrapper.optimizer.lrr=0.1', 'lrr', []),
+    ],
+)
+def test_a_wrong_setting_of_a_late_stage_is_refused_before_the_first_begins(stand_in, run, option, words, dry_run):
+    status, output, _ = run('--seeds', '0', '--cfg-options', f'finetune_vspp.{option}', *dry_run)
+    assert status == 1 and 'stage finetune_vspp, ' in output and words in output and not stand_in()
 
 
 def test_a_dry_run_lists_the_steps_and_starts_none(stand_in, run):

@@ -80,7 +80,7 @@ def test_in_a_file_lines_say_what_has_started_and_how_far_it_is(shown):
     assert lines[:2] == ['seed 0, one: started', 'seed 0, two: started']
     assert 'seed 0, one 5/10  seed 0, two 5/10' in lines
     assert lines[-1].endswith('(2 of 2 steps)  probe 0.600')
-    assert any('(1 of 2 steps, about 1 minutes left)' in line for line in lines)
+    assert any('(1 of 2 steps, about 1 minute left)' in line for line in lines)
 
 
 def test_the_time_left_follows_the_samples_of_what_was_never_run(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from videossl.apis.running.check_config import check_config
 from videossl.apis.running.launch import point_at_data, point_at_validation
 from videossl.checkpoints.checkpoint_files import numbered_checkpoints
 from videossl.checkpoints.reading import damage
@@ -165,6 +166,10 @@ class Stage:
             )
         if state.get('trained') and ('metrics' in state or not self.has_test):
             return
+        try:
+            check_config(self.resolved_config)
+        except ConfigError as error:
+            raise ConfigError(f'stage {self.name}, {self.config}: {error}') from None
         for path in self.lists():
             if not path.is_file() and '://' not in str(path):
                 raise ConfigError(

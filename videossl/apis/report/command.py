@@ -35,13 +35,15 @@ def write_html_report(
         Path of the page.
 
     Raises:
-        ConfigError: there is no such folder.
+        ConfigError: there is no such folder, or nothing that ran is in it.
         ImportError: jinja2 or bokeh is not installed.
     """
     require_packages()
     work = WorkFolder(Path(work_dir))
     if not work.path.is_dir():
         raise ConfigError(f'there is no folder {work_dir}; name the work folder of a run, a recipe or a study')
+    if not (work.runs or work.results or work.recipe or work.notes.problems):
+        raise ConfigError(f'{work_dir} has no run, recipe or study; name the folder that one of them wrote')
     left_out: list[str] = []
     found = [
         _section(work, title, build, left_out)

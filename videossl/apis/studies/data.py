@@ -3,6 +3,7 @@
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,6 +13,23 @@ from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
 from videossl.datasets.preparation.writing import write_lines, write_list
 from videossl.errors import ConfigError
+
+
+@dataclass
+class VideoCounts:
+    """What the lists of a study hold.
+
+    Attributes:
+        train: number of videos that classifiers and fine-tuning learn from.
+        test: number of videos that accuracies are measured on.
+        classes: number of classes, the largest label plus one.
+        chance: accuracy of guessing the most frequent class of the training videos.
+    """
+
+    train: int
+    test: int
+    classes: int
+    chance: float
 
 
 def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
@@ -142,10 +160,8 @@ def hold_out(
     return result
 
 
-def check_lists(lists: dict[str, Path], notes: list[str]) -> tuple[int, float]:
-    """Number of classes, and the accuracy of guessing the most frequent class of the training videos.
-
-    ``notes`` tells of classes that are in one of the two lists only.
+def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
+    """Count videos and classes. ``notes`` tells of classes that are in one of the two lists only.
 
     Raises:
         ConfigError: a list cannot be read or has no labels, or a test video is trained on.
@@ -179,7 +195,7 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> tuple[int, float]:
             )
     commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
     chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])
-    return max(every) + 1, max(chance, 1 / len(every))
+    return VideoCounts(len(entries['train']), len(entries['test']), max(every) + 1, max(chance, 1 / len(every)))
 
 
 def useful_counts(counts: Sequence[int], train: Path) -> list[int]:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from pathlib import Path
 
 from mmengine.config import Config
@@ -21,7 +21,7 @@ from videossl.errors import ConfigError
 from ..recipes.command import parse_args
 from ..recipes.reader import read_recipe
 from ..recipes.stage import Stage
-from .data import check_lists, find_lists, find_videos, hold_out, useful_counts
+from .data import VideoCounts, check_lists, find_lists, find_videos, hold_out, useful_counts
 from .few_labels import write_few_labels
 
 STUDY_KEYS = {
@@ -95,21 +95,11 @@ class Study:
     seeds: list[int]
     counts: list[int]
     points: list[dict]
+    stages: list[dict[str, Stage]]  # of the recipe at each point, by name, for a seed to be set
     runs: list[Run]
-    num_classes: int
-    chance: float
+    videos: VideoCounts
     pretext_chance: dict[str, float]
     notes: list[str]
-
-    @cached_property
-    def test_videos(self) -> int:
-        """Number of videos that accuracies are measured on."""
-        return len(read_annotations(str(self.lists['test'])))
-
-    @cached_property
-    def train_videos(self) -> int:
-        """Number of videos that classifiers and fine-tuning learn from."""
-        return len(read_annotations(str(self.lists['train'])))
 
     def baseline(self, column: str) -> str | None:
         """Name of the row that the others are compared with in a column."""
@@ -142,7 +132,7 @@ def read_study(args: argparse.Namespace) -> Study:
     lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
     if split == 'select':
         lists = hold_out(lists, config, args.group, work_dir, notes)
-    num_classes, chance = check_lists(lists, notes)
+    videos = check_lists(lists, notes)
     rows = read_rows(config, args.rows, data_root, notes)
     columns = chosen('--columns', args.columns, list(config.columns), COLUMNS)
     few = config.get('few_labels') or {}
@@ -163,22 +153,53 @@ def read_study(args: argparse.Namespace) -> Study:
         points=[
             dict(zip(config.get('grid', {}), values)) for values in itertools.product(*config.get('grid', {}).values())
         ],
+        stages=[],
         runs=[],
-        num_classes=num_classes,
-        chance=chance,
+        videos=videos,
         pretext_chance=dict((recipe.get('table') or {}).get('chance', {})),
         notes=notes,
     )
-    known: dict[tuple, Stage] = {}
-    for point in study.points:
-        stages = read_stages(study, recipe_path, point, args.cfg_options)
-        study.runs += [lay_out_run(study, stages, point, seed, known) for seed in study.seeds]
+    study.stages = [read_stages(study, recipe_path, point, args.cfg_options) for point in study.points]
+    study.runs = lay_out(study)
     if not any(run.stages for run in study.runs):
         raise ConfigError(f'nothing to run: the rows {list(rows)} have no value in the columns {columns}')
     return study
 
 
-def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], known: Collection[str]) -> list[str]:
+def with_earlier(study: Study, results: dict) -> Study:
+    """The study with the rows, columns and seeds of earlier calls besides.
+
+    Args:
+        study: what this call asks for.
+        results: ``results.json`` of its folder; empty before the first call.
+    """
+    if (results.get('name'), results.get('split')) != (study.name, study.split):
+        return study
+    cells = results['cells']
+    available = [name for name, entry in study.config.rows.items() if entry is not None]
+    names = {cell['row'] for cell in cells}.intersection(available).union(study.rows)
+    columns = {cell['column'] for cell in cells}.union(study.columns)
+    seeds = {int(seed) for cell in cells for seed in cell['values']} - set(study.seeds)
+    study = replace(
+        study,
+        rows=read_rows(study.config, names, study.data_root, []),
+        columns=[name for name in study.config.columns if name in columns],
+        seeds=sorted([*study.seeds, *seeds]) if seeds else study.seeds,
+    )
+    return replace(study, runs=lay_out(study))
+
+
+def lay_out(study: Study) -> list[Run]:
+    """The runs of a study. Points of the grid share the stages that they do not change."""
+    known: dict[tuple, Stage] = {}
+    return [
+        lay_out_run(study, stages, point, seed, known)
+        for point, stages in zip(study.points, study.stages)
+        for seed in study.seeds
+    ]
+
+
+def chosen(option: str, names: Collection[str] | None, default: Sequence[str], known: Collection[str]) -> list[str]:
     """The selected names, in the order of the study.
 
     Raises:
@@ -190,7 +211,7 @@ def chosen(option: str, names: Sequence[str] | None, default: Sequence[str], kno
     return [name for name in default if names is None or name in names]
 
 
-def read_rows(config: Config, names: Sequence[str] | None, data_root: str, notes: list[str]) -> dict[str, Row]:
+def read_rows(config: Config, names: Collection[str] | None, data_root: str, notes: list[str]) -> dict[str, Row]:
     """The rows to run; ``notes`` lists the rows that are left out, and why."""
     rows = {}
     available = [name for name, entry in config.rows.items() if entry is not None]
@@ -212,7 +233,7 @@ def read_rows(config: Config, names: Sequence[str] | None, data_root: str, notes
 
 def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
     """The recipe's stages at a grid point, by name, for a seed to be set."""
-    options = {'all.model.cls_head.num_classes': study.num_classes, **study.config.get('options', {}), **point}
+    options = {'all.model.cls_head.num_classes': study.videos.classes, **study.config.get('options', {}), **point}
     arguments = [recipe, '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
     texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]

@@ -20,6 +20,14 @@ VERDICTS = {
 }
 
 
+def read_results(folder: Path) -> dict:
+    """``results.json`` of a study's folder, as the last call left it; empty where there is none that can be read."""
+    try:
+        return json.loads((folder / 'results.json').read_text(encoding='utf-8'))
+    except (FileNotFoundError, ValueError):  # it is written anew from the folders of the stages
+        return {}
+
+
 def write_report(results: dict, folder: Path, console: Console | None = None) -> None:
     """Write the results; with a console also draw the picture, and print the tables."""
     write_whole(folder / 'results.json', json.dumps(results, indent=2) + '\n')
@@ -72,13 +80,18 @@ def number(cell: dict | None, seeds: int) -> str:
         return f'{text} ({100 * cell["standard_error"]:.1f})'
     if cell['low'] is not None:
         text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
-    return text if cell['number'] == seeds else f'{text} ({cell["number"]} of {seeds} seeds)'
+    return text + of_seeds(cell, seeds)
 
 
 def signed(entry: dict) -> str:
     """``+4.2 ± 3.2``, in points."""
     text = f'{100 * entry["mean"]:+.1f}'
     return text if entry['low'] is None else f'{text} ± {100 * (entry["high"] - entry["mean"]):.1f}'
+
+
+def of_seeds(entry: dict, seeds: int) -> str:
+    """How many seeds a number has, where some are missing."""
+    return '' if entry['number'] == seeds else f' ({entry["number"]} of {seeds} seeds)'
 
 
 def intervals(results: dict, one_seed: str = 'in brackets') -> str:
@@ -159,7 +172,7 @@ def difference_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
     found: dict[tuple, dict[str, str]] = {}
     for entry in results['differences']:
         if entry['labels'] == ALL and len(results['seeds']) > 1:
-            text = signed(entry) + (' *' if entry['excludes_zero'] else '')
+            text = signed(entry) + ' *' * entry['excludes_zero'] + of_seeds(entry, len(results['seeds']))
             found.setdefault((entry['row'], entry['point'], entry['against']), {})[entry['column']] = text
     rows = [
         [
@@ -349,13 +362,20 @@ def half_bar(results: dict, cell: dict) -> float | None:
     return None if cell['low'] is None else 100 * (cell['high'] - cell['mean'])
 
 
+def drawn_bar(results: dict, cell: dict) -> list[list[float]] | None:
+    """Lengths below and above a mean of its error bar, as matplotlib takes them. An interval of two seeds may be longer than
+    all accuracies that there are; it ends at 0 and 100."""
+    half, mean = half_bar(results, cell), 100 * cell['mean']
+    return None if half is None else [[min(half, mean)], [min(half, 100 - mean)]]
+
+
 def _draw_bars(axes, results: dict, column: str, rows: list[tuple[str, int]], labelled: bool) -> None:
     for place, (row, point) in enumerate(rows):
         cell = cell_of(results, row, point, column)
         if cell is None:
             continue
-        half = half_bar(results, cell)
-        axes.errorbar(100 * cell['mean'], place, xerr=half, fmt='o', capsize=3, color=f'C{place % 10}')
+        bar = drawn_bar(results, cell)
+        axes.errorbar(100 * cell['mean'], place, xerr=bar, fmt='o', capsize=3, color=f'C{place % 10}')
         axes.plot(
             [100 * value for value in cell['values'].values()],
             [place] * cell['number'],
@@ -383,11 +403,11 @@ def _draw_curve(axes, results: dict, column: str, rows: list[tuple[str, int]]) -
         ]
         if len(found) < 2:
             continue
-        halves = [half_bar(results, cell) or 0 for _, cell in found]
+        bars = [drawn_bar(results, cell) or [[0], [0]] for _, cell in found]
         axes.errorbar(
             [x for x, _ in found],
             [100 * cell['mean'] for _, cell in found],
-            yerr=halves,
+            yerr=[[bar[side][0] for bar in bars] for side in (0, 1)],
             marker='.',
             capsize=2,
             color=f'C{place % 10}',

@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from videossl.datasets.broken_videos import FILE_NAME as BROKEN_VIDEOS
+from videossl.evaluation.feature_sets import first_few
+from videossl.evaluation.report import all_notes
 from videossl.evaluation.statistics import (
     Interval,
     binomial_standard_error,
@@ -41,7 +44,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
             _names(key),
             values={str(seed): value for seed, value in sorted(by_seed.items())},
             **_interval(t_interval(list(by_seed.values()))),
-            standard_error=binomial_standard_error(sum(by_seed.values()) / len(by_seed), study.test_videos),
+            standard_error=binomial_standard_error(sum(by_seed.values()) / len(by_seed), study.videos.test),
         )
         for key, by_seed in values.items()
     ]
@@ -52,9 +55,9 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         confidence=0.95,
         data_root=study.data_root,
         lists={name: str(path) for name, path in study.lists.items()},
-        test_videos=study.test_videos,
-        classes=study.num_classes,
-        chance=study.chance,
+        test_videos=study.videos.test,
+        classes=study.videos.classes,
+        chance=study.videos.chance,
         pretext_chance=study.pretext_chance,
         titles={name: row.title for name, row in study.rows.items()},
         columns={name: study.config.get('column_titles', {}).get(name, COLUMNS[name]) for name in study.columns},
@@ -132,7 +135,7 @@ def difference(
     if interval is None:
         return None
     error = difference_standard_error(
-        sum(first.values()) / len(first), sum(second.values()) / len(second), study.test_videos
+        sum(first.values()) / len(first), sum(second.values()) / len(second), study.videos.test
     )
     return interval, error
 
@@ -231,8 +234,9 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
     """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
     beat guessing after fine-tuning."""
     found = []
-    if len(study.seeds) == 2:
+    if any(len(by_seed) == 2 for by_seed in values.values()):
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
+    found += notes_on_videos(tasks)
     learnt: dict[tuple[str, str], list[float]] = {}
     for task in tasks:
         if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
@@ -249,12 +253,12 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
     for (row, number, column, labels), by_seed in values.items():
         mean = sum(by_seed.values()) / len(by_seed)
         tested += column == 'finetune' and labels == ALL
-        if column == 'finetune' and labels == ALL and mean < study.chance + NEAR_CHANCE:
+        if column == 'finetune' and labels == ALL and mean < study.videos.chance + NEAR_CHANCE:
             point = f'; {point_title(study.points[number])}' if study.points[number] else ''
             guessing.append(f'{study.rows[row].title}{point} ({100 * mean:.1f})')
     if guessing:
         found.append(
-            f'Fine-tuning does not beat guessing ({100 * study.chance:.1f}): {", ".join(guessing)}. '
+            f'Fine-tuning does not beat guessing ({100 * study.videos.chance:.1f}): {", ".join(guessing)}. '
             + (
                 'The labels were not learnt, so the comparison says nothing. Fine-tune for longer.'
                 if len(guessing) == tested
@@ -262,6 +266,26 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
             )
         )
     return found
+
+
+def notes_on_videos(tasks: Sequence[Task]) -> list[str]:
+    """The notes of the evaluations, which name videos that could not be read, and how many trainings and tests could not."""
+    evaluated = [task.results() for task in tasks if isinstance(task, FeatureTask)]
+    found = [note for results in evaluated if results for note in all_notes(results[ALL])]
+    lists = [task.stage.folder / BROKEN_VIDEOS for task in tasks if isinstance(task, StageTask)]
+    broken = {
+        line.partition('\t')[0]
+        for path in lists
+        if path.exists()
+        for line in path.read_text(encoding='utf-8', errors='replace').splitlines()
+    }
+    if broken:
+        found.append(
+            f'{len(broken)} videos could not be read by trainings and their tests: {first_few(sorted(broken))}. In a training '
+            f'others took their places, in a test they count as wrong. {BROKEN_VIDEOS} in the folders of the stages has the '
+            'reasons.'
+        )
+    return list(dict.fromkeys(found))
 
 
 def minutes(study: Study) -> list[dict]:

@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 import threading
-from pathlib import Path
 
 from rich.console import Console
 
@@ -14,8 +13,8 @@ from videossl.folder_lock import folder_lock
 
 from ..commands import remember_command
 from ..recipes.runner import Display
-from .reader import COLUMNS, SPLITS, Study, read_study
-from .report import reason, write_report
+from .reader import COLUMNS, SPLITS, Study, read_study, with_earlier
+from .report import read_results, reason, write_report
 from .results import collect
 from .tasks import FeatureTask, StageTask, Task, run_tasks
 
@@ -114,7 +113,8 @@ def main(argv: list[str] | None = None) -> None:
         grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
         rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
         say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
-        say(f'{study.train_videos} training videos, {study.test_videos} test videos, {study.num_classes} classes')
+        videos = study.videos
+        say(f'{videos.train} training videos, {videos.test} test videos, {videos.classes} classes')
         for note in study.notes:
             say(note)
         if args.dry_run:
@@ -127,9 +127,12 @@ def main(argv: list[str] | None = None) -> None:
                 task.check()
             commands = remember_command(study.work_dir, 'study', argv)
             failed: dict[str, str] = {}
+            shown = with_earlier(study, read_results(study.work_dir))
+            shown_tasks = plan(shown)
 
             def report(final: bool) -> None:
-                write_report(collect(study, tasks, commands, failed), Path(study.work_dir), console if final else None)
+                results = collect(shown, shown_tasks, commands, failed)
+                write_report(results, study.work_dir, console if final else None)
 
             try:
                 failed.update(run_tasks(tasks, args.jobs, display, lambda task: report(final=False)))

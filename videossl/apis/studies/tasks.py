@@ -269,7 +269,9 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
 
     def minutes_left() -> str:
         left = _seconds_left(waiting, list(running.values()), times) / jobs
-        return f', about {left / 60:.0f} minutes left' if left else ''
+        if not left:
+            return ''
+        return f', about {max(left / 60, 1):.0f} minute{"s" * (left >= 90)} left'
 
     try:
         with display.bars:
