@@ -51,7 +51,7 @@ def test_the_labelled_videos_are_few_and_as_many_of_each_class(demo):
 def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels(demo):
     folder, arguments = demo
     study = read_study(parse_args(arguments))
-    assert study.seeds == [0] and list(study.rows) == ['random', 'scratch', 'vspp'] and study.test_videos == 8
+    assert study.seeds == [0] and list(study.rows) == ['random', 'scratch', 'vspp'] and study.videos.test == 8
     (run,) = study.runs
     lists = {name: Path(stage.ann_file).name for name, stage in run.stages.items()}
     assert lists == dict(
