@@ -196,6 +196,24 @@ def test_a_test_video_that_is_trained_on_is_refused(read, videos):
         read()
 
 
+def test_videos_of_one_class_are_refused(read, videos):
+    for name in ('train', 'test'):
+        (videos / f'{name}.txt').write_text(f'{name}.mp4 3\n')
+    with pytest.raises(ConfigError, match='have one class, so that every answer is right'):
+        read()
+
+
+def test_a_folder_with_too_few_videos_to_divide_is_refused(write_study, tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / '1.mp4').touch()
+    arguments = [str(write_study()), '--data-root', str(tmp_path), '--work-dir', str(tmp_path / 'work')]
+    with pytest.raises(ConfigError, match='has 1 videos, of which none is left for test'):
+        read_study(parse_args(arguments))
+    (tmp_path / 'run' / '12.mp4').touch()
+    with pytest.raises(ConfigError, match='has 2 videos of 1 groups, of which none is left for test'):
+        read_study(parse_args([*arguments, '--group', r'(\d)']))
+
+
 def test_guessing_is_the_share_of_the_commonest_class(read, videos):
     (videos / 'test.txt').write_text('a.mp4 0\nb.mp4 0\nc.mp4 0\nd.mp4 1\n')
     (videos / 'train.txt').write_text('e.mp4 0\nf.mp4 0\ng.mp4 1\n')

@@ -86,6 +86,12 @@ def divide_folder(
     classes = sorted({class_name for _, class_name in videos})
     groups = None if pattern is None else group_keys(paths, pattern)
     parts = split_folder_tree(videos, dict(train=0.7, test=0.3), groups=groups)
+    for part, entries in parts.items():
+        if not entries:
+            whole = f'{len(videos)} videos' + ('' if groups is None else f' of {len(set(groups))} groups')
+            raise ConfigError(
+                f'{data_root} has {whole}, of which none is left for {part}: a study needs several of each class'
+            )
     if groups is None:
         notes.append(
             'Training and test videos were divided at random. If several videos show the same person, place or recording, '
@@ -164,7 +170,7 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
     """Count videos and classes. ``notes`` tells of classes that are in one of the two lists only.
 
     Raises:
-        ConfigError: a list cannot be read or has no labels, or a test video is trained on.
+        ConfigError: a list cannot be read or has no labels, all have one label, or a test video is trained on.
     """
     try:
         entries = {name: read_annotations(str(path)) for name, path in lists.items()}
@@ -181,6 +187,8 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
                 f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
                 'that nothing was trained on'
             )
+    if len({label for name in ('train', 'test') for _, label in entries[name]}) == 1:
+        raise ConfigError(f'{lists["train"]} and {lists["test"]} have one class, so that every answer is right')
     classes = {name: {label for _, label in entries[name] if label is not None} for name in ('train', 'test')}
     every = classes['train'] | classes['test']
     for name, other, effect in (

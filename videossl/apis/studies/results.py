@@ -3,6 +3,7 @@
 import itertools
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
@@ -236,7 +237,7 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
     found = []
     if any(len(by_seed) == 2 for by_seed in values.values()):
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
-    found += notes_on_videos(tasks)
+    found += notes_on_videos(study, tasks)
     learnt: dict[tuple[str, str], list[float]] = {}
     for task in tasks:
         if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
@@ -268,10 +269,17 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
     return found
 
 
-def notes_on_videos(tasks: Sequence[Task]) -> list[str]:
+def notes_on_videos(study: Study, tasks: Sequence[Task]) -> list[str]:
     """The notes of the evaluations, which name videos that could not be read, and how many trainings and tests could not."""
+    shown = {METRICS[column][0] for column in study.columns if column in METRICS}
     evaluated = [task.results() for task in tasks if isinstance(task, FeatureTask)]
-    found = [note for results in evaluated if results for note in all_notes(results[ALL])]
+    found = [
+        re.sub('^(train|test|gallery|queries): ', '', note)  # of probe and retrieval, otherwise alike
+        for results in evaluated
+        if results
+        for note in all_notes({name: result for name, result in results[ALL].items() if name in shown})
+        if not note.startswith('R@')  # of numbers of neighbours that are no column
+    ]
     lists = [task.stage.folder / BROKEN_VIDEOS for task in tasks if isinstance(task, StageTask)]
     broken = {
         line.partition('\t')[0]
@@ -281,9 +289,9 @@ def notes_on_videos(tasks: Sequence[Task]) -> list[str]:
     }
     if broken:
         found.append(
-            f'{len(broken)} videos could not be read by trainings and their tests: {first_few(sorted(broken))}. In a training '
-            f'others took their places, in a test they count as wrong. {BROKEN_VIDEOS} in the folders of the stages has the '
-            'reasons.'
+            f'{len(broken)} video{"s" * (len(broken) > 1)} could not be read by trainings and their tests: '
+            f'{first_few(sorted(broken))}. In a training others took their places, in a test they count as wrong. '
+            f'{BROKEN_VIDEOS} in the folders of the stages has the reasons.'
         )
     return list(dict.fromkeys(found))
 
