@@ -167,6 +167,9 @@ def test_classes_from_several_folders_and_groups_of_the_test_videos_are_named(wr
         (folder / part / 'run').mkdir(parents=True)
         for person in range(5):
             (folder / part / 'run' / f'p{person}_{part}.mp4').touch()
+    (folder / 'walk').mkdir()
+    for person in range(5):
+        (folder / 'walk' / f'p{person}.mp4').touch()
     arguments = [str(write_study()), '--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
     study = read_study(parse_args([*arguments, '--group', r'p(\d)']))
     assert any('1 classes come from several folders, run from test/run, train/run' in note for note in study.notes)
