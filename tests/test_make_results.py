@@ -114,7 +114,15 @@ def test_a_summary_has_the_studies_that_exist(write):
     ]  # fmt: skip
     assert '| from scratch | - | 35.0 ± 5.0 | 55.0 ± 5.0 |' in page
     assert '(MovingShapes: 400 test videos, 2 seeds.' in page and 'Unfinished: MovingShapes.' in page
-    assert '| VSPP |' not in page and 'With fewer seeds, and not shown: VSPP.' in page
+    assert '| VSPP |' not in page and 'With fewer than three seeds, and not shown: VSPP.' in page
+
+
+def test_a_summary_leaves_out_cells_of_two_seeds_where_there_are_more():
+    def enough(number: int, seeds: int) -> bool:
+        return make_results.has_enough_seeds(dict(number=number), dict(seeds=list(range(seeds))))
+
+    assert enough(3, 5) and enough(2, 2) and enough(1, 1)
+    assert not enough(2, 5) and not enough(1, 2)
 
 
 def test_a_study_without_results_is_said_to_have_none(write):

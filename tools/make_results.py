@@ -42,6 +42,7 @@ LEFT_OUT = ('data_root', 'lists', 'failed')
 TITLES = dict(
     demo='the demo',
     moving_shapes='MovingShapes',
+    moving_shapes_aux='MovingShapes, auxSKD',
     weizmann='Weizmann',
     weizmann_motion='Weizmann as motion',
     lsa64='LSA64',
@@ -157,8 +158,14 @@ def study_block(results: dict, picture: str | None) -> list[list[str]]:
     return [*blocks, how_lines(results)]
 
 
+def has_enough_seeds(cell: dict, results: dict) -> bool:
+    """Whether a cell is worth a place in a summary: the intervals of two seeds say little."""
+    return cell['number'] >= min(3, len(results['seeds']))
+
+
 def summary_block(studies: dict[str, dict]) -> list[list[str]]:
-    """Paragraphs: the studies side by side, and the seeds and test videos of each. Rows that lack seeds everywhere are named."""
+    """Paragraphs: the studies side by side, and the seeds and test videos of each. Cells with fewer seeds than three, or than
+    the study has, are left out; rows without another are named."""
     header, columns = [''], []
     for name, results in studies.items():
         few = next((c['labels'] for c in results['cells'] if c['column'] == 'finetune' and c['labels'] != ALL), None)
@@ -173,20 +180,16 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     titles: dict[str, str] = {}
     fewer: dict[str, str] = {}
     for results in studies.values():
-        done = {cell['row'] for cell in results['cells'] if cell['number'] == len(results['seeds'])}
+        done = {cell['row'] for cell in results['cells'] if has_enough_seeds(cell, results)}
         for row, point in entries(results):
             if point == 0:
                 (titles if row in done else fewer)[row] = results['titles'][row]
-    rows = [
-        [
-            title,
-            *(
-                number(cell_of(results, row, 0, column, labels), len(results['seeds']))
-                for results, column, labels in columns
-            ),
-        ]
-        for row, title in titles.items()
-    ]
+
+    def text(row: str, results: dict, column: str, labels: str) -> str:
+        cell = cell_of(results, row, 0, column, labels)
+        return number(cell if cell and has_enough_seeds(cell, results) else None, len(results['seeds']))
+
+    rows = [[title, *(text(row, *column) for column in columns)] for row, title in titles.items()]
     notes = [
         f'{TITLES.get(name, name)}: {results["test_videos"]} test videos, '
         + ('one seed' if len(results['seeds']) == 1 else f'{len(results["seeds"])} seeds')
@@ -197,7 +200,7 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     progress = f' Unfinished: {", ".join(unfinished)}.' if unfinished else ''
     missing = [title for row, title in fewer.items() if row not in titles]
     if missing:
-        progress += f' With fewer seeds, and not shown: {", ".join(missing)}.'
+        progress += f' With fewer than three seeds, and not shown: {", ".join(missing)}.'
     return [markdown_table(header, rows), [f'({"; ".join(notes)}. Per cent. {meaning}{progress})']]
 
 
