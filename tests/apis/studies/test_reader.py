@@ -40,8 +40,8 @@ def test_every_ready_study_lays_out_all_rows_with_every_setting_in_its_place(nam
             ]
         )
     )
-    without_pretraining = {'random', 'scratch'} if name != 'moving_shapes_aux.py' else set()  # two methods with each other
-    assert {'vspp'} | without_pretraining <= set(study.rows)
+    two_methods = name == 'moving_shapes_aux.py'
+    assert {'vspp'} | (set() if two_methods else {'random', 'scratch'}) <= set(study.rows)
     assert study.config.baseline.features in study.rows
     assert ('human_prior' in study.rows) == (name == 'moving_shapes.py')
     assert (study.split == 'select') == (len(study.points) > 1) == ('select' in name), (
