@@ -56,7 +56,7 @@ docs: $(DOCS_VENV)/installed ## build the site, build/site/html/index.html; a li
 
 # Temporary files lie in memory where it has room for them: some disks take milliseconds to remove a file, and there are many.
 test: $(STAMP) ## run the tests
-	@if df -Pk /dev/shm 2> /dev/null | awk 'END { exit $$4 < 4000000 }' && [ -w /dev/shm ]; then \
+	@if df -Pk /dev/shm 2> /dev/null | awk 'END { exit ($$4 < 4000000) }' && [ -w /dev/shm ]; then \
 	  TMPDIR=$$(mktemp -d /dev/shm/videossl.XXXXXX) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT; \
 	fi; \
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)

@@ -175,7 +175,7 @@ def with_earlier(study: Study, results: dict) -> Study:
     """
     if (results.get('name'), results.get('split')) != (study.name, study.split):
         return study
-    cells = results['cells']
+    cells = results.get('cells', [])
     available = [name for name, entry in study.config.rows.items() if entry is not None]
     names = {cell['row'] for cell in cells}.intersection(available).union(study.rows)
     columns = {cell['column'] for cell in cells}.union(study.columns)
