@@ -77,6 +77,15 @@ def test_the_report_keeps_the_rows_columns_and_seeds_of_earlier_calls(stand_in, 
     assert any(line.startswith('Two seeds give') for line in results['warnings'])
 
 
+def test_the_folder_of_the_videos_may_be_named_from_elsewhere(stand_in, run, videos, monkeypatch):
+    arguments = ['--seeds', '0', '--rows', 'vspp', '--columns', 'probe', '--data-root']
+    assert run(*arguments, str(videos))[0] == 0
+    before = len(stand_in())
+    monkeypatch.chdir(videos.parent)
+    status, output, _ = run(*arguments, f'./{videos.name}/')
+    assert status == 0 and len(stand_in()) == before, output
+
+
 def test_results_that_other_settings_gave_are_not_kept(stand_in, run):
     run('--seeds', '0', '--rows', 'random', 'vspp', '--columns', 'probe')
     changed = ['--cfg-options', 'vspp.train_cfg.max_epochs=3']

@@ -1,6 +1,7 @@
 """The videos and lists of a study: found, divided, held out and checked."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
             raise ConfigError(str(error)) from None
     if not Path(data_root).is_dir():
         raise ConfigError(f'--data-root {data_root}: there is no such folder')
-    return data_root
+    return os.path.abspath(data_root)  # of one study, however it is named
 
 
 def find_lists(
