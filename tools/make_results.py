@@ -25,7 +25,7 @@ from pathlib import Path
 from videossl.apis.studies.report import (
     answer_lines,
     cell_of,
-    difference_table,
+    difference_tables,
     entries,
     few_label_tables,
     main_table,
@@ -149,7 +149,7 @@ def table_block(results: dict, picture: str | None) -> list[list[str]]:
 def study_block(results: dict, picture: str | None) -> list[list[str]]:
     """Paragraphs: everything that a reader needs to judge a study."""
     blocks = table_block(results, picture)
-    for title, header, rows in (*few_label_tables(results), difference_table(results)):
+    for title, header, rows in (*few_label_tables(results), *difference_tables(results)):
         if rows:
             blocks += [[f'{title}:'], markdown_table(header, rows)]
     blocks.append([f'- {line}' for line in [*results['warnings'], *results['notes']]])

@@ -10,7 +10,7 @@ import time
 import cv2
 import pytest
 
-from videossl.apis.studies.report import answer_lines, drawn_bar
+from videossl.apis.studies.report import answer_lines, drawn_bar, number
 from videossl.apis.studies.results import verdict_of
 from videossl.cores import available_cores
 from videossl.evaluation.statistics import Interval, t_interval
@@ -129,6 +129,8 @@ def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_
     assert '## Accuracy in per cent on 6 test videos (mean ± half of the 95 % t-interval over 3 seeds)' in text
     assert '| auxSKD + VSPP minus VSPP | +20.0 ± 0.0 * |' in text
     assert '|  | 1 | 2 | all |' in text and '|  | 1 | all |' in text
+    few = text.partition('## Linear probe with few labels per class, differences')[2].partition('## ')[0]
+    assert '| VSPP minus random net | +10.0 ± 0.0 * | +10.0 ± 0.0 * | +10.0 ± 0.0 * |' in few
     for words in (
         'largest binomial standard error | 20.1', 'nothing was selected on them', 'Epoch: the last of every stage',
         'paired by seed', 'nested subsets', 'These videos are small.', 'linear probe: probe as ever', 'seeds: 0, 1, 2',
@@ -208,6 +210,12 @@ def test_videos_that_could_not_be_read_are_named(stand_in, run, monkeypatch, tmp
     _, _, results = run(*arguments)
     words = '2 videos could not be read by trainings and their tests: a.mp4, b.mp4.'
     assert sum(line.startswith(words) for line in results['warnings']) == 1
+
+
+def test_an_interval_of_two_seeds_is_shown_only_where_no_more_were_asked_for():
+    cell = dict(mean=0.5, low=0.1, high=0.9, number=2)
+    assert number(cell, 2) == '50.0 ± 40.0' and number(cell, 5) == '50.0 (2 of 5 seeds)'
+    assert number(dict(cell, number=3), 5) == '50.0 ± 40.0 (3 of 5 seeds)'
 
 
 def test_bars_end_where_accuracies_do():

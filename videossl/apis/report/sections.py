@@ -59,7 +59,7 @@ def study_parts(work: WorkFolder) -> list:
     rows = study_report.entries(results)
     add('the main table', lambda: [_table(study_report.main_table(results)), *estimate_charts(results, rows)])
     add('its few labels', lambda: few_label_parts(results, rows))
-    add('its differences', lambda: [_table(study_report.difference_table(results))])
+    add('its differences', lambda: [_table(table) for table in study_report.difference_tables(results)])
     add('its single values', lambda: [single_values(results)])
     add('its choices', lambda: [Text('What was chosen, and on what:'), Items(study_report.choices(results))])
     protocols = {name.replace('_', ' '): text for name, text in results['protocols'].items()}

@@ -31,9 +31,8 @@ def read_results(folder: Path) -> dict:
 def write_report(results: dict, folder: Path, console: Console | None = None) -> None:
     """Write the results; with a console also draw the picture, and print the tables."""
     write_whole(folder / 'results.json', json.dumps(results, indent=2) + '\n')
-    tables = [
-        table for table in (main_table(results), *few_label_tables(results), difference_table(results)) if table[2]
-    ]
+    tables = [main_table(results), *few_label_tables(results), *difference_tables(results)]
+    tables = [table for table in tables if table[2]]
     write_whole(folder / 'results.md', markdown(results, tables))
     if console is None:
         return
@@ -71,14 +70,14 @@ def cell_of(results: dict, row: str, point: int, column: str, labels: str = ALL)
 
 
 def number(cell: dict | None, seeds: int) -> str:
-    """``71.2 ± 3.4``, in per cent; with the number of seeds that are done, where some are not. For a study of one seed
-    ``71.2 (2.3)``, the standard error being in brackets."""
+    """``71.2 ± 3.4``, in per cent; with the number of seeds that are done, where some are not, and without the interval while
+    they are two. For a study of one seed ``71.2 (2.3)``, the standard error being in brackets."""
     if cell is None:
         return '-'
     text = f'{100 * cell["mean"]:.1f}'
     if seeds == 1 and 'standard_error' in cell:
         return f'{text} ({100 * cell["standard_error"]:.1f})'
-    if cell['low'] is not None:
+    if cell['low'] is not None and cell['number'] >= min(3, seeds):
         text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
     return text + of_seeds(cell, seeds)
 
@@ -142,14 +141,17 @@ def test_name(results: dict) -> str:
     return 'test videos' if results['split'] == 'test' else 'training videos that were held out'
 
 
+def few_label_counts(results: dict, column: str) -> list[str]:
+    """The numbers of labels per class that a column has values with."""
+    found = {cell['labels'] for cell in results['cells'] if cell['column'] == column}
+    return [count for count in map(str, results['label_counts']) if count in found]
+
+
 def few_label_tables(results: dict) -> list[tuple[str, list[str], list[list[str]]]]:
     """A table for each column that has values with few labels."""
     tables = []
     for column, name in results['columns'].items():
-        counts = [str(count) for count in results['label_counts']]
-        few = [
-            count for count in counts if any((c['column'], c['labels']) == (column, count) for c in results['cells'])
-        ]
+        few = few_label_counts(results, column)
         if not few:
             continue
         rows = [
@@ -167,22 +169,37 @@ def few_label_tables(results: dict) -> list[tuple[str, list[str], list[list[str]
     return tables
 
 
-def difference_table(results: dict) -> tuple[str, list[str], list[list[str]]]:
-    """Title, header and rows of the differences; no rows for one seed, which leaves nothing to pair."""
-    found: dict[tuple, dict[str, str]] = {}
+def difference_tables(results: dict) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The differences with all labels, and a table for each column that has values with few; none for one seed, which leaves
+    nothing to pair."""
+    if len(results['seeds']) == 1 or not results['differences']:
+        return []
+    title = 'Differences in points, seed by seed, ± half of their 95 % t-interval (*: it excludes 0)'
+    shown = {(column, ALL): name for column, name in results['columns'].items()}
+    tables = [(title, ['', *shown.values()], _difference_rows(results, list(shown)))]
+    for column, name in results['columns'].items():
+        few = few_label_counts(results, column)
+        if few:
+            rows = _difference_rows(results, [(column, labels) for labels in (*few, ALL)])
+            tables.append((f'{name} with few labels per class, differences'.capitalize(), ['', *few, ALL], rows))
+    return tables
+
+
+def _difference_rows(results: dict, cells: list[tuple[str, str]]) -> list[list[str]]:
+    """A row for each pair that was compared, with the differences of some (column, labels)."""
+    found: dict[tuple, dict[tuple, str]] = {}
     for entry in results['differences']:
-        if entry['labels'] == ALL and len(results['seeds']) > 1:
+        key = entry['column'], entry['labels']
+        if key in cells:
             text = signed(entry) + ' *' * entry['excludes_zero'] + of_seeds(entry, len(results['seeds']))
-            found.setdefault((entry['row'], entry['point'], entry['against']), {})[entry['column']] = text
-    rows = [
+            found.setdefault((entry['row'], entry['point'], entry['against']), {})[key] = text
+    return [
         [
             f'{row_title(results, row, point)} minus {results["titles"][against]}',
-            *(texts.get(column, '-') for column in results['columns']),
+            *(texts.get(key, '-') for key in cells),
         ]
         for (row, point, against), texts in found.items()
     ]
-    title = 'Differences in points, seed by seed, ± half of their 95 % t-interval (*: it excludes 0)'
-    return title, ['', *results['columns'].values()], rows
 
 
 def answer_lines(results: dict) -> list[str]:
