@@ -60,7 +60,7 @@ def init_model(
         model = MODELS.build(model_config)
         if checkpoint is None:
             print_log('no checkpoint: the weights are as the config initialises them', logger='current')
-            with _quiet():
+            with warnings_only():
                 model.init_weights()
     if checkpoint is not None:
         _fill_model(model, os.fspath(checkpoint))
@@ -134,8 +134,8 @@ def _embedded_backbone(config: Config | None, checkpoint: str) -> nn.Module:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Warnings only: mmengine logs how every single parameter was initialised."""
+def warnings_only() -> Iterator[None]:
+    """Log no more than warnings: not how every single parameter was initialised, and which were handed off."""
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from videossl.checkpoints.load_model import init_model
+from videossl.checkpoints.load_model import init_model, warnings_only
 from videossl.datasets.annotations import read_annotations
 from videossl.datasets.transforms import VideoReadError
 from videossl.engine.samplers import Draw
@@ -287,7 +287,8 @@ class Pictures:
             raise NotHere('a checkpoint is needed, and there is none.')
         run = named[0] if named else candidates[-1]
         config = run.load_config()
-        model = init_model(config, run.checkpoint, 'cpu')
+        with warnings_only():  # the section of hand-offs has them
+            model = init_model(config, run.checkpoint, 'cpu')
         reader = ClipReader(config, 1)
         parts: list[Any] = []
         for path in self.some_videos(run):
