@@ -106,15 +106,11 @@ def estimate_charts(results: dict, rows: Sequence[tuple[str, int]]) -> list[Char
 def few_label_parts(results: dict, rows: Sequence[tuple[str, int]]) -> list:
     """Table and chart of each column that has values with few labels."""
     parts: list[Any] = []
-    counts = list(map(str, results['label_counts']))
-    measured = {
-        column: {cell['labels'] for cell in results['cells'] if cell['column'] == column}
-        for column in results['columns']
-    }
-    columns = [column for column, labels in measured.items() if labels & set(counts)]
+    few = {column: study_report.few_label_counts(results, column) for column in results['columns']}
+    columns = [column for column, counts in few.items() if counts]
     for column, table in zip(columns, study_report.few_label_tables(results)):
         parts.append(_table(table))
-        labels = [count for count in (*counts, ALL) if count in measured[column]]
+        labels = [*few[column], ALL]
         curves = []
         for row, point in rows:
             cells = [
