@@ -119,7 +119,7 @@ def test_a_summary_has_the_studies_that_exist(write):
 
 def test_a_summary_leaves_out_cells_of_two_seeds_where_there_are_more():
     def enough(number: int, seeds: int) -> bool:
-        return make_results.has_enough_seeds(dict(number=number), dict(seeds=list(range(seeds))))
+        return make_results.has_enough_seeds(dict(number=number), seeds)
 
     assert enough(3, 5) and enough(2, 2) and enough(1, 1)
     assert not enough(2, 5) and not enough(1, 2)

@@ -28,6 +28,7 @@ from videossl.apis.studies.report import (
     difference_tables,
     entries,
     few_label_tables,
+    has_enough_seeds,
     main_table,
     markdown_table,
     number,
@@ -158,11 +159,6 @@ def study_block(results: dict, picture: str | None) -> list[list[str]]:
     return [*blocks, how_lines(results)]
 
 
-def has_enough_seeds(cell: dict, results: dict) -> bool:
-    """Whether a cell is worth a place in a summary: the intervals of two seeds say little."""
-    return cell['number'] >= min(3, len(results['seeds']))
-
-
 def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     """Paragraphs: the studies side by side, and the seeds and test videos of each. Cells with fewer seeds than three, or than
     the study has, are left out; rows without another are named."""
@@ -180,14 +176,14 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     titles: dict[str, str] = {}
     fewer: dict[str, str] = {}
     for results in studies.values():
-        done = {cell['row'] for cell in results['cells'] if has_enough_seeds(cell, results)}
+        done = {cell['row'] for cell in results['cells'] if has_enough_seeds(cell, len(results['seeds']))}
         for row, point in entries(results):
             if point == 0:
                 (titles if row in done else fewer)[row] = results['titles'][row]
 
     def text(row: str, results: dict, column: str, labels: str) -> str:
-        cell = cell_of(results, row, 0, column, labels)
-        return number(cell if cell and has_enough_seeds(cell, results) else None, len(results['seeds']))
+        cell, seeds = cell_of(results, row, 0, column, labels), len(results['seeds'])
+        return number(cell if cell and has_enough_seeds(cell, seeds) else None, seeds)
 
     rows = [[title, *(text(row, *column) for column in columns)] for row, title in titles.items()]
     notes = [

@@ -157,6 +157,12 @@ def line_of(filename: str, reason: str) -> str:
     return f'{path}\t{escaped(" ".join(reason.split()))}\n'
 
 
+def parts_of(line: str) -> tuple[str, str]:
+    """Path and reason of a line of the list, escaped as they are in it."""
+    path, _, reason = line.partition('\t')
+    return path, reason
+
+
 def escaped(text: str) -> str:
     """A text on one line that can be written to a file: line breaks, and surrogates that stand for no byte of a file name,
     are escaped as in Python."""

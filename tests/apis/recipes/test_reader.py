@@ -165,7 +165,7 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
         '--work-dir',
         tmp_path / 'the work, mine',
         '--cfg-options',
-        f'vspp.experiment_name={text}',
+        f'vspp.env_cfg.some_setting={text}',
     )['vspp']
     # What the process that trains is started with.
     monkeypatch.setattr(
@@ -178,8 +178,8 @@ def test_a_value_arrives_at_the_stage_with_its_type(tmp_path, data, monkeypatch,
     started: list[str] = []
     run_stage(stage, Display(Console(quiet=True)))
     config = Config.fromfile(started[3])
-    assert config.experiment_name == value
-    assert type(config.experiment_name) in (type(value), type(config.model))
+    assert config.env_cfg.some_setting == value
+    assert type(config.env_cfg.some_setting) in (type(value), type(config.env_cfg))
     assert config.default_hooks.progress.file == str(tmp_path / 'the work, mine' / 'vspp' / 'progress.json')
     assert config.train_dataloader.dataset.data_root == str(data)
 

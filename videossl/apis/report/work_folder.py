@@ -16,6 +16,7 @@ from videossl.checkpoints.embedded_config import read_config_text
 from videossl.config_files import load_config
 from videossl.datasets.annotations import read_annotations
 from videossl.datasets.broken_videos import FILE_NAME as BROKEN_VIDEOS
+from videossl.datasets.broken_videos import parts_of
 from videossl.visualization import read_scalars
 from videossl.wrappers import innermost_dataset
 
@@ -207,7 +208,7 @@ class RunFolder:
     def broken(self) -> list[tuple[str, str]]:
         """Path and reason of each video that could not be read."""
         lines = self.notes.read_lines(self.folder / BROKEN_VIDEOS)
-        return [(line.partition('\t')[0], line.partition('\t')[2]) for line in lines if line.strip()]
+        return [parts_of(line) for line in lines if line.strip()]
 
     @cached_property
     def environment(self) -> dict[str, str]:

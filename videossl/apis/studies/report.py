@@ -77,7 +77,7 @@ def number(cell: dict | None, seeds: int) -> str:
     text = f'{100 * cell["mean"]:.1f}'
     if seeds == 1 and 'standard_error' in cell:
         return f'{text} ({100 * cell["standard_error"]:.1f})'
-    if cell['low'] is not None and cell['number'] >= min(3, seeds):
+    if cell['low'] is not None and has_enough_seeds(cell, seeds):
         text += f' ± {100 * (cell["high"] - cell["mean"]):.1f}'
     return text + of_seeds(cell, seeds)
 
@@ -86,6 +86,11 @@ def signed(entry: dict) -> str:
     """``+4.2 ± 3.2``, in points."""
     text = f'{100 * entry["mean"]:+.1f}'
     return text if entry['low'] is None else f'{text} ± {100 * (entry["high"] - entry["mean"]):.1f}'
+
+
+def has_enough_seeds(cell: dict, seeds: int) -> bool:
+    """Whether a cell has three seeds, or all of fewer: the interval of two says little."""
+    return cell['number'] >= min(3, seeds)
 
 
 def of_seeds(entry: dict, seeds: int) -> str:
@@ -346,11 +351,7 @@ def draw(results: dict, path: Path) -> None:
     from videossl.files import whole_file
 
     rows = entries(results)
-    curves = [
-        column
-        for column in results['columns']
-        if any(cell['column'] == column and cell['labels'] != ALL for cell in results['cells'])
-    ]
+    curves = [column for column in results['columns'] if few_label_counts(results, column)]
     panels = [*results['columns'], *(f'{column}/few' for column in curves)]
     columns = min(len(panels), 3)
     lines = math.ceil(len(panels) / columns)

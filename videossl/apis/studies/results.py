@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from videossl.datasets.broken_videos import FILE_NAME as BROKEN_VIDEOS
+from videossl.datasets.broken_videos import parts_of
 from videossl.evaluation.feature_sets import first_few
 from videossl.evaluation.report import all_notes
 from videossl.evaluation.statistics import (
@@ -39,7 +40,8 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         ``row`` minus ``against``, ``standard_error`` being an upper bound. ``answers``, ``selected``, and what the report
         says of data, protocols and versions.
     """
-    values = measured(study, tasks)
+    evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
+    values = measured(study, tasks, evaluated)
     cells = [
         dict(
             _names(key),
@@ -69,9 +71,9 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         differences=differences(study, values),
         answers=answers(study, values),
         selected=selected(study, values),
-        warnings=warnings(study, tasks, values),
+        warnings=warnings(study, tasks, values, evaluated),
         minutes=minutes(study),
-        protocols=protocols(tasks),
+        protocols=protocols(evaluated),
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
             {
@@ -89,9 +91,9 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
     )
 
 
-def measured(study: Study, tasks: Sequence[Task]) -> dict[tuple, dict[int, float]]:
-    """By (row, grid point, column, labels): the value of each finished seed."""
-    evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
+def measured(study: Study, tasks: Sequence[Task], evaluated: dict[int, dict | None]) -> dict[tuple, dict[int, float]]:
+    """By (row, grid point, column, labels): the value of each finished seed. ``evaluated`` has the results of a stage's
+    features by its id, None where there are none."""
     tested = {id(task.stage): task for task in tasks if isinstance(task, StageTask)}
     values: dict[tuple, dict[int, float]] = {}
     for row in study.rows:
@@ -231,13 +233,13 @@ def selected(study: Study, values: dict) -> list[dict]:
     return found
 
 
-def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
+def warnings(study: Study, tasks: Sequence[Task], values: dict, evaluated: dict[int, dict | None]) -> list[str]:
     """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
     beat guessing after fine-tuning."""
     found = []
     if any(len(by_seed) == 2 for by_seed in values.values()):
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
-    found += notes_on_videos(study, tasks)
+    found += notes_on_videos(study, tasks, evaluated)
     learnt: dict[tuple[str, str], list[float]] = {}
     for task in tasks:
         if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
@@ -269,20 +271,19 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict) -> list[str]:
     return found
 
 
-def notes_on_videos(study: Study, tasks: Sequence[Task]) -> list[str]:
+def notes_on_videos(study: Study, tasks: Sequence[Task], evaluated: dict[int, dict | None]) -> list[str]:
     """The notes of the evaluations, which name videos that could not be read, and how many trainings and tests could not."""
     shown = {METRICS[column][0] for column in study.columns if column in METRICS}
-    evaluated = [task.results() for task in tasks if isinstance(task, FeatureTask)]
     found = [
         re.sub('^(train|test|gallery|queries): ', '', note)  # of probe and retrieval, otherwise alike
-        for results in evaluated
+        for results in evaluated.values()
         if results
         for note in all_notes({name: result for name, result in results[ALL].items() if name in shown})
         if not note.startswith('R@')  # of numbers of neighbours that are no column
     ]
     lists = [task.stage.folder / BROKEN_VIDEOS for task in tasks if isinstance(task, StageTask)]
     broken = {
-        line.partition('\t')[0]
+        parts_of(line)[0]
         for path in lists
         if path.exists()
         for line in path.read_text(encoding='utf-8', errors='replace').splitlines()
@@ -318,10 +319,10 @@ def _chain(stage: Stage | None) -> list[Stage]:
     return [] if stage is None else [*_chain(stage.init_from), stage]
 
 
-def protocols(tasks: Sequence[Task]) -> dict[str, str]:
+def protocols(evaluated: dict[int, dict | None]) -> dict[str, str]:
     """How probe, kNN and retrieval were measured, in words, by evaluation."""
-    for task in tasks:
-        if isinstance(task, FeatureTask) and (results := task.results()):
+    for results in evaluated.values():
+        if results:
             return {name: result['protocol'] for name, result in results[ALL].items()}
     return {}
 
