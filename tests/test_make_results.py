@@ -125,6 +125,16 @@ def test_a_summary_leaves_out_cells_of_two_seeds_where_there_are_more():
     assert not enough(2, 5) and not enough(1, 2)
 
 
+def test_the_last_command_is_shown_where_it_asks_for_all_that_is_shown():
+    script = 'python tools/run_study.py configs/studies/moving_shapes.py'
+    first, last = f'{script} --rows vspp --seeds 0', f'{script} --rows random vspp --seeds 0 1 --jobs 2'
+    results = dict(cells=[dict(row='vspp', column='probe')], seeds=[0, 1], commands=[first, last])
+    assert make_results.shown_commands(results) == [last]
+    assert make_results.shown_commands(dict(results, commands=[first, script])) == [script]
+    assert make_results.shown_commands(dict(results, commands=[last, first])) == [last, first], 'a seed is missing'
+    assert make_results.shown_commands(dict(results, seeds=[0, 1, 2])) == [first, last]
+
+
 def test_a_study_without_results_is_said_to_have_none(write):
     assert 'This study has not been run yet.' in write('table weizmann')
 

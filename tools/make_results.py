@@ -17,6 +17,7 @@ hand. An unfinished study is shown as far as it is.
 import argparse
 import json
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from videossl.apis.studies.report import (
     number,
 )
 from videossl.apis.studies.results import ALL
+from videossl.apis.studies.study import parse_args
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ('README.md', 'docs/results.md')
@@ -131,20 +133,26 @@ def _titles(results: dict, complete: dict[str, bool], value: bool) -> list[str]:
 def how_lines(results: dict) -> list[str]:
     """Commands and versions."""
     versions = ', '.join(f'{name} {text}' for name, text in results['versions'].items())
-    return ['```bash', *results['commands'], '```', '', f'{versions}.']
+    return ['```bash', *shown_commands(results), '```', '', f'{versions}.']
 
 
-def answer_list(results: dict) -> list[str]:
-    """The answers, in a list where there are several."""
-    lines = answer_lines(results)
-    return lines if len(lines) < 2 else [f'- {line}' for line in lines]
+def shown_commands(results: dict) -> list[str]:
+    """The last command where it asks for all that is shown; otherwise all commands."""
+    args = parse_args(shlex.split(results['commands'][-1])[2:])  # after python tools/run_study.py
+    rows, columns = ({cell[name] for cell in results['cells']} for name in ('row', 'column'))
+    whole = all(
+        asked is None or shown <= set(asked)
+        for asked, shown in ((args.rows, rows), (args.columns, columns), (args.seeds, set(results['seeds'])))
+    )
+    return results['commands'][-1:] if whole else results['commands']
 
 
 def table_block(results: dict, picture: str | None) -> list[list[str]]:
-    """Paragraphs: the main table, what it says, and the picture."""
+    """Paragraphs: the main table, what it says and what makes it worth less, and the picture."""
     title, header, rows = main_table(results)
     shown = [] if picture is None else [f'![accuracies of the study {results["name"]}]({picture})']
-    return [progress_lines(results), [f'{title}:'], markdown_table(header, rows), answer_list(results), shown]
+    said = [f'- {line}' for line in [*answer_lines(results), *results['warnings'], *results['notes']]]
+    return [progress_lines(results), [f'{title}:'], markdown_table(header, rows), said, shown]
 
 
 def study_block(results: dict, picture: str | None) -> list[list[str]]:
@@ -153,7 +161,6 @@ def study_block(results: dict, picture: str | None) -> list[list[str]]:
     for title, header, rows in (*few_label_tables(results), *difference_tables(results)):
         if rows:
             blocks += [[f'{title}:'], markdown_table(header, rows)]
-    blocks.append([f'- {line}' for line in [*results['warnings'], *results['notes']]])
     if results['chosen']:
         blocks.append([results['chosen']])
     return [*blocks, how_lines(results)]

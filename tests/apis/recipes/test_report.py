@@ -51,12 +51,18 @@ def test_a_stage_that_logged_nothing_has_no_pretext_accuracies(tmp_path):
     assert pretext_accuracies(Stage('a', VSPP, tmp_path / 'a')) == {}
 
 
-def test_a_pretext_task_at_chance_is_said_to_be_worth_nothing(stage, capsys):
+def test_a_pretext_task_at_chance_is_said_to_be_worth_nothing_and_a_part_of_it_to_be_not_learnt(stage, capsys):
     display = Display(Console(width=140))
     warn_at_chance(stage, dict(acc_speed=0.25, acc_segment=0.25), display)
     output = capsys.readouterr().out
-    assert 'vspp: acc_speed is 0.28, and guessing gives 0.25: the pretext task was not learnt' in output
-    assert 'acc_segment' not in output
+    assert 'vspp: acc_speed is 0.28, and guessing gives 0.25: this part of the pretext task was not learnt.' in output
+    assert 'acc_segment' not in output and 'do not expect its features to help' not in output
+    warn_at_chance(stage, dict(acc_speed=0.25, acc_segment=0.7), display)
+    output = ' '.join(capsys.readouterr().out.split())
+    assert (
+        'vspp: acc_segment is 0.70, and guessing gives 0.70 and acc_speed is 0.28, and guessing gives 0.25: the pretext task '
+        'was not learnt, so do not expect its features to help.'
+    ) in output
 
 
 def test_the_table_has_accuracies_with_chance_minutes_and_cited_figures(stage, tmp_path):

@@ -28,16 +28,30 @@ def pretext_accuracies(stage: Stage) -> dict[str, float]:
     return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
 
 
+def warnings_at_chance(stage: str, accuracies: dict[str, float], chance: dict[str, float]) -> list[str]:
+    """What was not learnt: the whole pretext task, whose features are then worth nothing, or a part of it.
+
+    Args:
+        stage: its name.
+        accuracies: of training, by name, in 0..1.
+        chance: what guessing gives, of those that have a meaning on their own.
+    """
+    low = [name for name, accuracy in accuracies.items() if name in chance and accuracy < chance[name] + NEAR_CHANCE]
+    values = ' and '.join(f'{name} is {accuracies[name]:.2f}, and guessing gives {chance[name]:.2f}' for name in low)
+    if not low:
+        return []
+    if len(low) < len(accuracies):
+        return [f'{stage}: {values}: this part of the pretext task was not learnt.']
+    return [
+        f'{stage}: {values}: the pretext task was not learnt, so do not expect its features to help. Train for longer, at '
+        'a smaller input or with a higher learning rate, or on videos with more motion.'
+    ]
+
+
 def warn_at_chance(stage: Stage, chance: dict[str, float], display: Display) -> None:
-    """Warn of a pretext task whose accuracy is at chance: its features are then worth nothing."""
-    for name, accuracy in pretext_accuracies(stage).items():
-        if name in chance and accuracy < chance[name] + NEAR_CHANCE:
-            display.say(
-                f'{stage.name}: {name} is {accuracy:.2f}, and guessing gives {chance[name]:.2f}: the pretext '
-                'task was not learnt, so do not expect its features to help. Train for longer, at a smaller '
-                'input or with a higher learning rate, or on videos with more motion.',
-                style='yellow',
-            )
+    """Print :func:`warnings_at_chance` of a stage's last epoch."""
+    for line in warnings_at_chance(stage.name, pretext_accuracies(stage), chance):
+        display.say(line, style='yellow')
 
 
 def result_rows(recipe: Config, stages: list[Stage]) -> tuple[list[str], list[list[str]]]:

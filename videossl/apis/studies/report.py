@@ -191,12 +191,13 @@ def difference_tables(results: dict) -> list[tuple[str, list[str], list[list[str
 
 
 def _difference_rows(results: dict, cells: list[tuple[str, str]]) -> list[list[str]]:
-    """A row for each pair that was compared, with the differences of some (column, labels)."""
+    """A row for each pair that was compared with enough seeds, with the differences of some (column, labels)."""
     found: dict[tuple, dict[tuple, str]] = {}
+    seeds = len(results['seeds'])
     for entry in results['differences']:
         key = entry['column'], entry['labels']
-        if key in cells:
-            text = signed(entry) + ' *' * entry['excludes_zero'] + of_seeds(entry, len(results['seeds']))
+        if key in cells and has_enough_seeds(entry, seeds):
+            text = signed(entry) + ' *' * entry['excludes_zero'] + of_seeds(entry, seeds)
             found.setdefault((entry['row'], entry['point'], entry['against']), {})[key] = text
     return [
         [
@@ -375,9 +376,10 @@ def draw(results: dict, path: Path) -> None:
 
 def half_bar(results: dict, cell: dict) -> float | None:
     """Half of a cell's error bar, in points: of the interval over the seeds; for a study of one seed the standard error."""
-    if len(results['seeds']) == 1:
+    seeds = len(results['seeds'])
+    if seeds == 1:
         return 100 * cell['standard_error']
-    return None if cell['low'] is None else 100 * (cell['high'] - cell['mean'])
+    return 100 * (cell['high'] - cell['mean']) if cell['low'] is not None and has_enough_seeds(cell, seeds) else None
 
 
 def drawn_bar(results: dict, cell: dict) -> list[list[float]] | None:

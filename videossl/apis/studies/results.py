@@ -22,7 +22,7 @@ from videossl.evaluation.statistics import (
 )
 from videossl.version import __version__
 
-from ..recipes.report import NEAR_CHANCE
+from ..recipes.report import NEAR_CHANCE, warnings_at_chance
 from ..recipes.stage import Stage
 from .reader import COLUMNS, Run, Study, short
 from .tasks import METRICS, FeatureTask, StageTask, Task
@@ -237,21 +237,17 @@ def warnings(study: Study, tasks: Sequence[Task], values: dict, evaluated: dict[
     """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
     beat guessing after fine-tuning."""
     found = []
-    if any(len(by_seed) == 2 for by_seed in values.values()):
+    if len(study.seeds) == 2:
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
     found += notes_on_videos(study, tasks, evaluated)
-    learnt: dict[tuple[str, str], list[float]] = {}
+    learnt: dict[str, dict[str, list[float]]] = {}
     for task in tasks:
         if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
             for name, accuracy in task.accuracies.items():
-                learnt.setdefault((task.stage.name, name), []).append(accuracy)
-    for (stage, name), accuracies in learnt.items():
-        mean, chance = sum(accuracies) / len(accuracies), study.pretext_chance.get(name)
-        if chance is not None and mean < chance + NEAR_CHANCE:
-            found.append(
-                f'{stage}: {name} is {mean:.2f}, and guessing gives {chance:.2f}: the pretext task was not learnt, so do '
-                'not expect its features to help. Train for longer or with a higher learning rate.'
-            )
+                learnt.setdefault(task.stage.name, {}).setdefault(name, []).append(accuracy)
+    for stage, accuracies in learnt.items():
+        means = {name: sum(values) / len(values) for name, values in accuracies.items()}
+        found += warnings_at_chance(stage, means, study.pretext_chance)
     guessing, tested = [], 0
     for (row, number, column, labels), by_seed in values.items():
         mean = sum(by_seed.values()) / len(by_seed)
