@@ -2,7 +2,6 @@
 
 import inspect
 import os
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -162,18 +161,6 @@ def test_types_without_a_prefix_are_those_of_the_default_scope():
         check_config(
             Config(dict(default_scope='mmaction', model=dict(model, backbone=dict(backbone, type='videossl.C3D'))))
         )
-
-
-CONFIGS = [
-    path
-    for path in sorted(Path(config_directory()).rglob('*.py'))
-    if not {'_base_', 'recipes', 'studies'} & set(path.relative_to(config_directory()).parts)
-]
-
-
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_every_config_passes(path):
-    check_config(load_config(str(path)))
 
 
 def test_what_may_be_a_word_is_let_through():
