@@ -67,9 +67,8 @@ def test_grad_cam_lies_on_what_speaks_for_the_class(looks_at_red_and_green, targ
     on, off = means_on_masks(result.maps[0, 0], inside)
     assert on > 0.5 > 5 * off
     words = 'natural speed' if target == 0 else '2 times natural speed'
-    assert result.shown == [
-        f'Grad-CAM of backbone for speed: {words}' + (', as the network takes it' if target is None else '')
-    ]
+    taken = ', as the network takes it' if target is None else ''
+    assert result.shown == [f'Grad-CAM of backbone for {words}{taken}']
 
 
 def test_a_class_has_the_words_of_the_sampler_or_of_the_label_or_those_that_are_given(looks_at_red_and_green):
