@@ -1,12 +1,14 @@
 """Stages of a recipe: run, cut off, gone on with, and what the user is told; with stand-ins for training and test."""
 
 import _thread
+import io
 import json
 import os
 import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -119,18 +121,35 @@ def test_asked_to_end_it_ends_the_stage_too_and_says_how_to_go_on(
     assert run()[0] == 0
 
 
-def test_output_that_goes_to_a_file_tells_where_the_run_is(stand_in, run, tmp_path, monkeypatch):
-    monkeypatch.setenv('BEHAVIOUR', 'steps')
-    monkeypatch.setattr(recipe_runner, 'LINE_SECONDS', 0.6)
+def test_output_that_goes_to_a_file_tells_where_the_run_is(stand_in, run, tmp_path):
     _, output = run(stage='vspp')
     lines = output.splitlines()
     log = tmp_path / 'work' / 'vspp' / 'output.log'
-    assert lines[0] == f'vspp: training: starting; everything it prints goes to {log}'
-    progress = [line for line in lines if line.startswith('vspp: training: ') and '/10' in line]
-    assert 2 <= len(progress) <= 4 and all(line.endswith('loss 1.50  speed 0.25') for line in progress)
-    assert 'minutes left' in progress[1]
+    assert lines[:2] == [
+        f'vspp: training: starting; everything it prints goes to {log}',
+        'vspp: training: 1/10  loss 1.50  speed 0.25',
+    ]
     assert any(line.startswith('vspp: done in ') for line in lines)
     assert '\x1b' not in output
+
+
+def test_in_a_file_a_line_each_half_minute_says_how_far_the_run_is(tmp_path, monkeypatch):
+    clock = SimpleNamespace(seconds=1000.0)
+    monkeypatch.setattr(recipe_runner, 'time', SimpleNamespace(monotonic=lambda: clock.seconds))
+    display = recipe_runner.Display(Console(file=io.StringIO(), width=200))
+    display.begin('vspp: training', tmp_path / 'log')
+    for done in range(1, 11):  # ten seconds each
+        progress = dict(done=done, total=10, metrics=dict(loss=1.5, loss_speed=1.0, acc_speed=0.25))
+        (tmp_path / 'progress.json').write_text(json.dumps(progress))
+        display.update(tmp_path / 'progress.json')
+        clock.seconds += 10
+    lines = display.console.file.getvalue().splitlines()
+    assert lines[1:] == [
+        'vspp: training: 1/10  loss 1.50  speed 0.25',
+        'vspp: training: 4/10  1.0 minutes left  loss 1.50  speed 0.25',
+        'vspp: training: 7/10  0.5 minutes left  loss 1.50  speed 0.25',
+        'vspp: training: 10/10  0.0 minutes left  loss 1.50  speed 0.25',
+    ]
 
 
 def test_a_terminal_of_80_columns_shows_one_bar_a_line(stand_in, data, tmp_path, monkeypatch):

@@ -18,13 +18,14 @@ from videossl.apis.studies.tasks import run_tasks
 
 @dataclass(eq=False)
 class Step:
-    """A step that reports half of its work, and waits until that has been seen."""
+    """A step that reports half of its work, and ends when the console shows what is waited for."""
 
     title: str
     folder: Path
     kind: str = 'step'
     needs: list = field(default_factory=list)
     samples: int = 100
+    awaited: str = ''
     ran: bool = False
 
     def done(self) -> bool:
@@ -40,9 +41,11 @@ class Step:
         progress = self.folder / f'{self.title}.json'
         display.begin('one: training', self.folder / 'log')
         progress.write_text(json.dumps(dict(done=5, total=10, metrics=dict(acc_speed=0.25))))
-        for _ in range(4):
+        end = time.monotonic() + 60
+        while not re.search(self.awaited, (self.folder / 'console').read_text(errors='replace')):
+            assert time.monotonic() < end, 'waited too long'
             display.update(progress)
-            time.sleep(0.3)
+            time.sleep(0.05)
         self.ran = True
 
 
@@ -50,12 +53,12 @@ class Step:
 def shown(tmp_path, monkeypatch):
     """A function that runs two steps side by side, and returns all that the console got."""
 
-    def shown(terminal: bool) -> str:
+    def shown(terminal: bool, awaited: str) -> str:
         monkeypatch.setattr(module, 'STATUS_SECONDS', 0.5)
         with open(tmp_path / 'console', 'w+') as file:
             settings = dict(force_terminal=True, legacy_windows=False) if terminal else {}
             display = Display(Console(file=file, width=140, color_system=None, **settings))
-            steps = [Step('seed 0, one', tmp_path), Step('seed 0, two', tmp_path)]
+            steps = [Step(f'seed 0, {name}', tmp_path, awaited=awaited) for name in ('one', 'two')]
             assert run_tasks(steps, 2, display, lambda task: None) == {}
             file.seek(0)
             return file.read()
@@ -64,9 +67,8 @@ def shown(tmp_path, monkeypatch):
 
 
 def test_on_a_terminal_each_running_step_has_a_bar_and_no_bar_stays(shown):
-    text = shown(terminal=True)
-    for name in ('one', 'two'):
-        assert re.search(rf'seed 0, {name}: training .*5/10.* speed 0.25', text)
+    bars = [rf'seed 0, {name}: training .*5/10.* speed 0.25' for name in ('one', 'two')]
+    text = shown(terminal=True, awaited=rf'{bars[0]}(?s:.*){bars[1]}')
     assert 'started' not in text
     last = text.replace('\r', '\n').rstrip().split('\n')[-1]
     assert 'training' not in last, 'finished steps have a line, not a bar'
@@ -74,7 +76,7 @@ def test_on_a_terminal_each_running_step_has_a_bar_and_no_bar_stays(shown):
 
 
 def test_in_a_file_lines_say_what_has_started_and_how_far_it_is(shown):
-    text = shown(terminal=False)
+    text = shown(terminal=False, awaited='seed 0, one 5/10  seed 0, two 5/10\n')
     assert '\x1b' not in text
     lines = text.rstrip().splitlines()  # rich 13.0 ends with an empty one
     assert lines[:2] == ['seed 0, one: started', 'seed 0, two: started']
