@@ -1,9 +1,10 @@
 """What all tests share."""
 
 import os
+import subprocess
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Many compare with values computed on the CPU, to the bit. Before torch looks for one: tools/check_gpu.py is for GPUs.
@@ -69,6 +70,25 @@ def run_two_processes(tmp_path_factory) -> Callable[..., None]:
                 process.kill()
 
     return run
+
+
+@pytest.fixture
+def mount_disk() -> Iterator[Callable[[Path, str], None]]:
+    """A function that makes a folder a disk of its own, of a size such as "64k"."""
+    mounted = []
+
+    def mount(folder: Path, size: str) -> None:
+        folder.mkdir(exist_ok=True)
+        command = ['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', str(folder)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip(
+                "only root mounts a disk; on many systems this makes root: unshare -rm make test PYTEST_ARGS='-k disk'"
+            )
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(['umount', '--lazy', str(folder)], check=True)
 
 
 @pytest.fixture(scope='session')

@@ -3,7 +3,6 @@
 import errno
 import os
 import pickle
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +66,10 @@ def save_by_numpy(path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path) -> Path:
+def small_disk(tmp_path, mount_disk) -> Path:
     """A folder on a disk of 128 KiB of its own."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mount = ['mount', '-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip('only root mounts a disk')
-    yield folder
-    subprocess.run(['umount', '--lazy', str(folder)], check=True)
+    mount_disk(tmp_path / 'disk', '128k')
+    return tmp_path / 'disk'
 
 
 @pytest.mark.parametrize('write', [fill, save_by_torch, save_by_numpy])

@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,14 @@ CONFIG = dict(
 
 
 @pytest.fixture
-def full_disk(tmp_path) -> Path:
+def full_disk(tmp_path, mount_disk) -> Path:
     """A folder on a disk of its own without room for a single byte, which holds the file ``old.pth``."""
     folder = tmp_path / 'disk'
-    folder.mkdir()
-    mount = ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip('only root mounts a disk')
+    mount_disk(folder, '64k')
     (folder / 'old.pth').write_text('old')
     with pytest.raises(OSError):
         (folder / 'full').write_bytes(bytes(1 << 20))
-    yield folder
-    subprocess.run(['umount', '--lazy', str(folder)], check=True)
+    return folder
 
 
 @pytest.fixture

@@ -31,17 +31,12 @@ def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):
     assert run()[0] == 0
 
 
-def test_a_full_disk_ends_a_recipe_with_the_name_of_the_file_and_what_is_safe(stand_in, run, tmp_path):
+def test_a_full_disk_ends_a_recipe_with_the_name_of_the_file_and_what_is_safe(stand_in, run, tmp_path, mount_disk):
     work = tmp_path / 'work'
-    work.mkdir()
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', str(work)], capture_output=True).returncode:
-        pytest.skip('only root mounts a disk')
-    try:
-        with pytest.raises(OSError):
-            (work / 'full').write_bytes(bytes(1 << 20))
-        status, output = run()
-    finally:
-        subprocess.run(['umount', '--lazy', str(work)], check=True)
+    mount_disk(work, '64k')
+    with pytest.raises(OSError):
+        (work / 'full').write_bytes(bytes(1 << 20))
+    status, output = run()
     assert status == 1 and not stand_in() and 'Traceback' not in output
     assert 'could not be written: No space left on device. No half-written file is left; make room, and run' in output
 
