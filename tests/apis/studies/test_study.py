@@ -1,13 +1,13 @@
-"""A study for real, tiny: killed, and gone on with."""
+"""A study that is killed and gone on with; and one for real, tiny."""
 
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
+from videossl.apis.studies import study as studies
 from videossl.datasets.moving_shapes import write_moving_shapes
 
 ROOT = Path(__file__).parents[3]
@@ -34,41 +34,42 @@ options = {{
     'all.test_dataloader.dataset.pipeline.sample.num_clips': 1,
     'all.test_dataloader.dataset.pipeline.crop.crop_size': 32,
     'all.default_hooks.logger.interval': 1,
-    'vspp.train_cfg.max_epochs': 3,
-    'vspp.train_dataloader.sampler.repeats': 4,
 }}
 """
 
 
-def wait_for(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, 'waited too long'
+def test_a_study_that_was_killed_goes_on_where_it_was(stand_in, run, monkeypatch):
+    """What its stage goes on from, the tests of recipes show."""
+    arguments = ('--seeds', '0', '--rows', 'random', 'vspp', '--columns', 'probe', '--jobs', '1')
+    monkeypatch.setenv('SLOW', 'train vspp 0')
+    study = get_context('fork').Process(target=run, args=arguments)
+    study.start()
+    end = time.monotonic() + 60
+    while not (calls := stand_in()) or calls[-1]['stage'] != 'vspp':
+        assert study.is_alive() and time.monotonic() < end, calls
         time.sleep(0.02)
+    study.kill()
+    study.join()
+    os.kill(calls[-1]['pid'], signal.SIGKILL)  # a real one ends by itself
+    monkeypatch.delenv('SLOW')
+    status, output, results = run(*arguments)
+    assert status == 0 and '2 of 4 steps were done before' in output and results['steps'] == dict(done=4, all=4)
+    assert [(call['tool'], call['stage']) for call in stand_in()] == [
+        ('train', 'untrained_vspp'),
+        ('features', 'untrained_vspp'),
+        ('train', 'vspp'),
+        ('train', 'vspp'),
+        ('features', 'vspp'),
+    ]
 
 
-def test_a_study_that_was_killed_goes_on_where_it_was(tmp_path):
+def test_every_cell_of_a_real_study_is_filled(tmp_path, monkeypatch):
     videos = write_moving_shapes(tmp_path / 'videos', num_train=8, num_test=4, size=64, num_frames=32, num_classes=2)
     (tmp_path / 'tiny.py').write_text(STUDY.format(recipe=ROOT / 'configs' / 'recipes' / 'laptop.py'))
-    work, first = tmp_path / 'work', tmp_path / 'first'
-    command = [sys.executable, str(ROOT / 'tools' / 'run_study.py'), str(tmp_path / 'tiny.py')]
-    command += ['--data-root', str(videos), '--work-dir', str(work), '--seeds', '7']
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
-    with open(first, 'w') as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            checkpoint = work / 'seed_7' / 'vspp' / 'last_checkpoint'
-            wait_for(lambda: checkpoint.exists() or process.poll() is not None, 300)
-            assert process.poll() is None, first.read_text()
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    log = work / 'seed_7' / 'vspp' / 'output.log'
-    wait_for(lambda: 'the process that started this run has ended' in log.read_text(), 120)
-    assert 'trained' not in json.loads((work / 'seed_7' / 'vspp' / 'stage.json').read_text())
-    second = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert second.returncode == 0, second.stdout + second.stderr
-    assert 'steps were done before' in second.stdout and 'resumed epoch: ' in log.read_text()
+    work = tmp_path / 'work'
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    studies.main([str(tmp_path / 'tiny.py'), '--data-root', str(videos), '--work-dir', str(work), '--seeds', '7'])
     results = json.loads((work / 'results.json').read_text())
     cells = {(cell['row'], cell['column'], cell['labels']): cell for cell in results['cells']}
     assert set(cells) == {
