@@ -61,3 +61,30 @@ def test_a_checkpoint_of_another_net_stops_the_run(build_vspp, build_runner, rec
     with pytest.raises(CheckpointError, match='other.pth'):
         build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=path), recorder]).train()
     assert recorder.logs == []
+
+
+@pytest.mark.parametrize(
+    'config, words',
+    [
+        ('dict(type="Pretrainer")', None),
+        ('dict(type="VideoSwin")', None),
+        (
+            'dict(type="Pretrainer", data_preprocessor=dict(type="ClipDataPreprocessor", mean=(0, 0, 0), std=(1, 1, 1), '
+            'to_bgr=True, motion="clip_mean"))',
+            'trained on pixels BGR, mean [0.0, 0.0, 0.0], std [1.0, 1.0, 1.0], motion clip_mean, and this model gives it '
+            'pixels RGB, mean [123.675, 116.28, 103.53], std [58.395, 57.12, 57.375]; '
+            "model.data_preprocessor=dict(type='ClipDataPreprocessor', mean=(0, 0, 0), std=(1, 1, 1), to_bgr=True, "
+            "motion='clip_mean') gives it the former",
+        ),
+    ],
+    ids=['the same', 'nobody knows', 'others'],
+)
+def test_pixels_other_than_those_of_the_checkpoint_are_warned_of(build_vspp, build_runner, tmp_path, config, words):
+    path = str(tmp_path / 'stage.pth')
+    torch.save(dict(state_dict=build_vspp(seed=5).state_dict(), meta=dict(cfg=f'model = {config}')), path)
+    runner = build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=path)])
+    warned = []
+    runner.logger.warning = lambda message, *args: warned.append(message)
+    runner.train()
+    found = [message for message in warned if 'pixels' in message]
+    assert [words in message and path in message for message in found] == [True] if words else found == []

@@ -5,8 +5,10 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from videossl.checkpoints.embedded_config import read_embedded
 from videossl.checkpoints.hand_off import backbone_mapping, load_mapped
-from videossl.checkpoints.reading import read_weights
+from videossl.checkpoints.reading import read_checkpoint, split_weights, without_module
+from videossl.features.clip_encoder import note_on_pixels
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -15,7 +17,8 @@ from videossl.wrappers import unwrap
 class HandOffHook(Hook):
     """Fills parts of the model from another stage's checkpoint before training starts; a resumed run keeps its own.
 
-    Unlike mmengine's ``load_from`` it logs which tensors were taken, dropped and missing, and stops when nothing matches.
+    Unlike mmengine's ``load_from`` it logs which tensors were taken, dropped and missing, and stops when nothing matches. A
+    warning says where the model takes other pixels than the checkpoint's net was trained on.
     ``tools/train.py CONFIG --init-from CHECKPOINT`` adds it.
 
     Args:
@@ -37,7 +40,11 @@ class HandOffHook(Hook):
         if runner.iter > 0:
             return
         model: Any = unwrap(runner.model)
-        mapping, weights = self.mapping, read_weights(self.checkpoint)
+        content = read_checkpoint(self.checkpoint)
+        mapping, weights = self.mapping, without_module(split_weights(content, self.checkpoint)[0])
         if mapping is None:
             mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix='backbone.')
         load_mapped(model, self.checkpoint, mapping, weights)
+        note = note_on_pixels(model.data_preprocessor, read_embedded(content, self.checkpoint))
+        if note is not None:
+            runner.logger.warning(f'{self.checkpoint}: {note}')
