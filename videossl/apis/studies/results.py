@@ -76,12 +76,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         protocols=protocols(evaluated),
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
-            {
-                stage.name
-                for run in study.runs
-                for stage in run.stages.values()
-                if (stage.resolved_config.get('default_hooks') or {}).get('checkpoint', {}).get('save_best')
-            }
+            {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
         ),
         notes=study.notes,
         failed=failed,
