@@ -1,8 +1,12 @@
 """Which checkpoint of a stage is tested and handed on, and what its lists are."""
 
+import hashlib
+import json
+
 import pytest
 import torch
 
+from videossl.apis.recipes import stage as module
 from videossl.apis.recipes.stage import Stage
 from videossl.errors import ConfigError
 
@@ -77,3 +81,26 @@ def test_a_pointer_of_strange_bytes_is_no_traceback(stage, tmp_path):
     (tmp_path / 'finetune' / 'last_checkpoint').write_bytes(b'\xff\xfe')
     with pytest.raises(ConfigError, match='stage finetune: there is no checkpoint'):
         trained.checkpoint()
+
+
+def test_a_missing_list_of_validation_videos_is_named_before_anything_runs(stage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, 'check_config', lambda config: None)  # the config is no whole one
+    for name in ('train', 'test'):
+        (tmp_path / f'{name}.txt').write_text('a.mp4 0\n')
+    stage(validation=None).check()
+    with pytest.raises(ConfigError, match='there is no list val.txt'):
+        stage(validation=dict(ann_file='val.txt')).check()
+
+
+def test_the_fingerprint_follows_the_validation_list_and_is_as_ever_without_one(stage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('train', 'val', 'test'):
+        (tmp_path / f'{name}.txt').write_text(f'{name}.mp4 0\n')
+    plain = stage(validation=None)
+    lists = [hashlib.sha256(f'{name}.mp4 0\n'.encode()).hexdigest() for name in ('train', 'test')]
+    parts = json.dumps([plain.resolved_config.to_dict(), None, None, *lists], sort_keys=True, default=str)
+    assert plain.fingerprint == hashlib.sha256(parts.encode()).hexdigest()[:16]
+    before = stage(validation=dict(ann_file='val.txt')).fingerprint
+    (tmp_path / 'val.txt').write_text('other.mp4 0\n')
+    assert stage(validation=dict(ann_file='val.txt')).fingerprint != before

@@ -143,7 +143,7 @@ class Stage:
     def lists(self) -> list[Path]:
         """The lists of videos that the stage reads."""
         paths = []
-        for name in ('train_dataloader', 'test_dataloader'):
+        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             loader = self.resolved_config.get(name)
             if loader is None:
                 continue
