@@ -1,0 +1,68 @@
+"""What a study's evaluation of features reads and measures; with made-up features in the place of a net's."""
+
+import numpy as np
+import pytest
+from feature_making import features_of
+
+from videossl.apis.studies import features as module
+from videossl.apis.studies.features import evaluate
+from videossl.evaluation import evaluate_features, protocol_of
+
+LABELS = [0, 1, 2] * 4
+
+
+@pytest.fixture
+def evaluated(tmp_path, monkeypatch):
+    """A function that evaluates made-up features; returns the results and what was evaluated: the videos and which
+    evaluations."""
+    draws = np.random.RandomState(5)
+    features = {split: features_of(draws.randn(12, 2, 4) + np.array(LABELS)[:, None, None], LABELS) for split in 'ab'}
+    calls = []
+
+    def extract(model, videos, data_root, *, out, **settings):
+        assert (model, data_root, settings['size']) == ('net of net.pth', 'videos', 56)
+        assert out == {'a': f'{tmp_path}/features_train.npz', 'b': f'{tmp_path}/features_test.npz'}[videos]
+        return features[videos]
+
+    def measure(train, test, *settings):
+        assert test is features['b']
+        calls.append((train.paths, train.labels.tolist(), train.features[:, 0, 0].tolist(), *settings[1:]))
+        return evaluate_features(train, test, *settings)
+
+    monkeypatch.setattr(module, 'load_backbone', lambda checkpoint, device: f'net of {checkpoint}')
+    monkeypatch.setattr(module, 'extract_features', extract)
+    monkeypatch.setattr(module, 'evaluate_features', measure)
+
+    def evaluated(counts, seed):
+        calls.clear()
+        job = dict(checkpoint='net.pth', data_root='videos', train='a', test='b', protocol='auxskd', counts=counts)
+        job |= dict(views=dict(size=56), seed=seed, features=f'{tmp_path}/features')
+        return evaluate(job), list(calls), features
+
+    return evaluated
+
+
+def test_all_videos_are_evaluated_in_every_way_and_few_labels_by_the_probe(evaluated):
+    results, calls, features = evaluated([1, 2], 3)
+    assert list(results) == ['all', '1', '2']
+    assert results['all'] == evaluate_features(features['a'], features['b'], protocol_of('auxskd', size=56))
+    assert calls[0][0] == features['a'].paths and len(calls[0]) == 3
+    assert [call[3] for call in calls[1:]] == [['linear_probe'], ['linear_probe']]
+    assert set(results['1']) == set(results['2']) == {'linear_probe'}
+
+
+@pytest.mark.parametrize('seed', [3, 4])
+def test_few_labels_are_the_first_of_each_class_in_an_order_that_the_seed_draws(evaluated, seed):
+    _, calls, features = evaluated([2, 1], seed)
+    draws = np.random.RandomState(seed)
+    orders = [draws.permutation([place for place in range(12) if LABELS[place] == label]) for label in (0, 1, 2)]
+    for count, call in zip((1, 2), calls[1:], strict=True):
+        places = sorted(place for order in orders for place in order[:count])
+        assert call[0] == [f'{place}.mp4' for place in places]
+        assert call[1] == [LABELS[place] for place in places]
+        assert call[2] == features['a'].features[places, 0, 0].tolist()
+
+
+def test_without_counts_no_labels_are_left_out(evaluated):
+    results, calls, _ = evaluated([], 0)
+    assert list(results) == ['all'] and len(calls) == 1
