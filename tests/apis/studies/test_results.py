@@ -46,6 +46,13 @@ def test_every_step_runs_once_and_after_what_it_needs(stand_in, run):
     assert run('--seeds', '0', '1', '--columns', 'probe', 'finetune')[0] == 0 and len(stand_in()) == len(calls)
 
 
+def test_the_probe_with_few_labels_is_asked_for_with_the_seed_and_the_counts(stand_in, run, tmp_path):
+    assert run('--seeds', '3', '4', '--rows', 'vspp', '--columns', 'probe')[0] == 0
+    for seed in (3, 4):
+        job = json.loads((tmp_path / 'work' / f'seed_{seed}' / 'vspp' / 'features_job.json').read_text())
+        assert (job['seed'], job['counts']) == (seed, [1, 2])
+
+
 def test_seeds_and_rows_may_be_added_later(stand_in, run, cell):
     run('--seeds', '0', '--rows', 'random', '--columns', 'probe')
     assert cell(row='random', column='probe')['low'] is None
