@@ -1,5 +1,7 @@
 """What a study's evaluation of features reads and measures; with made-up features in the place of a net's."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from feature_making import features_of
@@ -7,6 +9,7 @@ from feature_making import features_of
 from videossl.apis.studies import features as module
 from videossl.apis.studies.features import evaluate
 from videossl.evaluation import evaluate_features, protocol_of
+from videossl.features.parts import OtherFeatures
 
 LABELS = [0, 1, 2] * 4
 
@@ -66,3 +69,24 @@ def test_few_labels_are_the_first_of_each_class_in_an_order_that_the_seed_draws(
 def test_without_counts_no_labels_are_left_out(evaluated):
     results, calls, _ = evaluated([], 0)
     assert list(results) == ['all'] and len(calls) == 1
+
+
+def test_features_of_a_changed_protocol_are_replaced_and_those_of_the_same_one_are_not(tmp_path, monkeypatch):
+    out, part = tmp_path / 'features_train.npz', tmp_path / 'features_train.npz.part'
+    extracted = []
+
+    def extract_features(videos, *, out, size):
+        if Path(out).exists() and Path(out).read_text() == str(size):
+            return 'found'
+        if Path(out).exists() or part.exists():
+            raise OtherFeatures('with other features. Choose another file (--out)')
+        extracted.append(size)
+        Path(out).write_text(str(size))
+        return 'extracted'
+
+    monkeypatch.setattr(module, 'extract_features', extract_features)
+    assert module.extract('a', out=str(out), size=56) == 'extracted'
+    assert module.extract('a', out=str(out), size=56) == 'found'
+    part.mkdir()  # what was cut off
+    assert module.extract('a', out=str(out), size=64) == 'extracted'
+    assert extracted == [56, 64] and not part.exists()
