@@ -12,7 +12,6 @@ import pytest
 
 from videossl.apis.studies.report import answer_lines, drawn_bar, number
 from videossl.apis.studies.results import verdict_of
-from videossl.cores import available_cores
 from videossl.evaluation.statistics import Interval, t_interval
 from videossl.folder_lock import folder_lock
 
@@ -285,13 +284,14 @@ def test_fine_tuned_nets_are_removed_and_pretrained_ones_kept(stand_in, run, tmp
     assert run('--seeds', '0')[0] == 0, 'what is done needs none'
 
 
-def test_jobs_share_the_cores(stand_in, run, monkeypatch):
-    run('--seeds', '0', '--rows', 'scratch', '--jobs', '64')
-    assert {call['cores'] for call in stand_in()} == {1}
-    assert available_cores() >= 1
+def test_commands_run_on_the_cores_of_their_job(stand_in, run):
+    every = sorted(os.sched_getaffinity(0))
+    run('--seeds', '0', '--rows', 'scratch', '--jobs', str(len(every)))
+    assert {len(call['cores']) for call in stand_in()} == {1}
     before = len(stand_in())
     run('--seeds', '1', '--rows', 'scratch', '--jobs', '1')
-    assert {call['cores'] for call in stand_in()[before:]} == {available_cores()}
+    assert {tuple(call['cores']) for call in stand_in()[before:]} == {tuple(every)}
+    assert sorted(os.sched_getaffinity(0)) == every, 'of this process'
 
 
 def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
