@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import cv2
 import pytest
 
-from videossl.apis.studies.report import answer_lines, drawn_bar, number
-from videossl.apis.studies.results import verdict_of
+from videossl.apis.studies import study
+from videossl.apis.studies.report import answer_lines, drawn_bar, number, write_report
+from videossl.apis.studies.results import minutes, verdict_of
 from videossl.evaluation.statistics import Interval, t_interval
 from videossl.folder_lock import folder_lock
 
@@ -50,6 +52,38 @@ def test_the_probe_with_few_labels_is_asked_for_with_the_seed_and_the_counts(sta
     for seed in (3, 4):
         job = json.loads((tmp_path / 'work' / f'seed_{seed}' / 'vspp' / 'features_job.json').read_text())
         assert (job['seed'], job['counts']) == (seed, [1, 2])
+
+
+def test_the_report_is_written_after_each_step(stand_in, run, monkeypatch):
+    steps = []
+
+    def write(results, work_dir, console):
+        write_report(results, work_dir, None)
+        text = (work_dir / 'results.md').read_text()
+        unfinished = 'Unfinished: {done} of {all} steps are done.'.format_map(results['steps'])
+        steps.append((results['steps']['done'], console is not None, unfinished in text))
+
+    monkeypatch.setattr(study, 'write_report', write)
+    run('--seeds', '0', '--rows', 'vspp', '--columns', 'probe', '--jobs', '1')
+    assert steps == [(1, False, True), (2, False, False), (2, True, False)]
+
+
+def test_the_minutes_of_a_row_are_those_of_its_stages_each_once():
+    def stage(name, seconds, init_from=None, trained=True):
+        state = dict(seconds=seconds, trained=trained)
+        return SimpleNamespace(name=name, init_from=init_from, read_state=lambda: state)
+
+    runs = []
+    for first, second, third in ((60, 600, 30), (120, 600, 90)):  # two seeds
+        aux = stage('aux', first)
+        after = stage('after', second, aux)
+        tuned = {('aux', 'all'): stage('tuned', third, after), ('scratch', 'all'): stage('scratch', third)}
+        runs.append(SimpleNamespace(point={}, features=dict(aux=after), finetuned=tuned))
+    begun = dict(scratch=stage('begun', 6000, trained=False))
+    runs.append(SimpleNamespace(point={}, features=begun, finetuned={}))
+    found = minutes(SimpleNamespace(points=[{}, dict(lr=1)], rows=['aux', 'scratch', 'nothing'], runs=runs))
+    # Features and fine-tuning share the two stages of pretraining: the mean of 690 and 810 seconds, and of 30 and 90.
+    assert found == [dict(row='aux', point=0, minutes=12.5), dict(row='scratch', point=0, minutes=1.0)]
 
 
 def test_seeds_and_rows_may_be_added_later(stand_in, run, cell):
