@@ -5,8 +5,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from videossl.checkpoints.hand_off import backbone_mapping, load_mapped
-from videossl.checkpoints.reading import read_weights
+from videossl.checkpoints.hand_off import backbone_mapping, load_mapped, read_backbone
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -21,9 +20,9 @@ class HandOffHook(Hook):
     Args:
         checkpoint: path of the checkpoint.
         mapping: from a prefix of names in the checkpoint to the prefix, or prefixes, in the model that it feeds. The
-            default is the backbone alone: convolutions and batch norms with their statistics, as in the released code of
-            auxSKD. Projection, predictor and heads start anew. A plain net's last stages feed every branch of a
-            :class:`~videossl.models.BranchedBackbone`.
+            default is the backbone alone, also of an exported or a bare file: convolutions and batch norms with their
+            statistics, as in the released code of auxSKD. Projection, predictor and heads start anew. A plain net's
+            last stages feed every branch of a :class:`~videossl.models.BranchedBackbone`.
     """
 
     # Before MomentumTeacherHook, which copies the result to the teacher.
@@ -37,7 +36,8 @@ class HandOffHook(Hook):
         if runner.iter > 0:
             return
         model: Any = unwrap(runner.model)
-        mapping, weights = self.mapping, read_weights(self.checkpoint)
+        weights, prefix = read_backbone(self.checkpoint)
+        mapping = self.mapping
         if mapping is None:
-            mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix='backbone.')
+            mapping = backbone_mapping(model.backbone, weights, prefix='backbone.', source_prefix=prefix)
         load_mapped(model, self.checkpoint, mapping, weights)
