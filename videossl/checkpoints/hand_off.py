@@ -82,7 +82,7 @@ def _why_nothing(source: Iterable[str], source_prefix: str, target_prefix: str, 
     )
 
 
-def load_backbone(
+def fill_backbone(
     backbone: nn.Module, checkpoint: str, prefix: str | None = None, weights: dict[str, Tensor] | None = None
 ) -> KeyReport:
     """Fill a bare backbone from a checkpoint.

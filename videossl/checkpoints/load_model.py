@@ -115,7 +115,7 @@ def load_backbone(
         with DefaultScope.overwrite_default_scope('videossl'):
             net = MODELS.build(without_initialisation(backbone))
     source_prefix = hand_off.backbone_prefix(content, weights)
-    report = hand_off.load_backbone(net, checkpoint, source_prefix, weights)
+    report = hand_off.fill_backbone(net, checkpoint, source_prefix, weights)
     _check_whole(report, net, checkpoint, '', source_prefix, weights)
     net.cfg = config
     net.checkpoint = checkpoint
