@@ -174,7 +174,7 @@ def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_
     for words in (
         'largest binomial standard error | 20.1', 'nothing was selected on them', 'Epoch: the last of every stage',
         'paired by seed', 'nested subsets', 'These videos are small.', 'linear probe: probe as ever', 'seeds: 0, 1, 2',
-        'tools/run_study.py', 'torch ', 'scipy '
+        'tools/run_study.py', 'torch ', 'scipy ', 'decord '
     ):  # fmt: skip
         assert words in text, words
     for line in (line for line in text.splitlines() if line.startswith('| VSPP |')):
