@@ -1,5 +1,6 @@
 """What a study's evaluation of features reads and measures; with made-up features in the place of a net's."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,16 @@ def test_features_of_a_changed_protocol_are_replaced_and_those_of_the_same_one_a
     part.mkdir()  # what was cut off
     assert module.extract('a', out=str(out), size=64) == 'extracted'
     assert extracted == [56, 64] and not part.exists()
+
+
+def test_the_process_of_an_evaluation_ends_with_its_study_and_writes_what_it_found(tmp_path, monkeypatch):
+    parents = []
+    monkeypatch.setattr(module, 'end_with_parent', lambda parent: parents.append(parent))
+    monkeypatch.setattr(module, 'keep_freed_memory', lambda: None)
+    monkeypatch.setattr(module, 'evaluate', lambda job: dict(all=len(parents)))
+    job = dict(out=str(tmp_path / 'features.json'), fingerprint='0123')
+    (tmp_path / 'job.json').write_text(json.dumps(dict(job, parent=4711)))
+    module.main(str(tmp_path / 'job.json'))
+    written = json.loads((tmp_path / 'features.json').read_text())
+    assert parents == [4711] and written['results'] == dict(all=1), 'before the work begins'
+    assert written['job'] == job and written['seconds'] >= 0

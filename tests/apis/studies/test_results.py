@@ -14,6 +14,7 @@ import pytest
 from videossl.apis.studies import study
 from videossl.apis.studies.report import answer_lines, drawn_bar, number, write_report
 from videossl.apis.studies.results import minutes, verdict_of
+from videossl.errors import ConfigError
 from videossl.evaluation.statistics import Interval, t_interval
 from videossl.folder_lock import folder_lock
 
@@ -370,6 +371,13 @@ def test_a_wrong_setting_of_a_late_stage_is_refused_before_the_first_begins(stan
 def test_a_dry_run_lists_the_steps_and_starts_none(stand_in, run):
     status, output, _ = run('--dry-run', '--seeds', '0')
     assert status == 0 and not stand_in() and 'seed 0, vspp: features' in output
+
+
+def test_a_developer_sees_where_an_error_was_raised(stand_in, run, monkeypatch):
+    assert run('--rows', 'nothing')[0] == 1
+    monkeypatch.setenv('VIDEOSSL_DEBUG', '1')
+    with pytest.raises(ConfigError, match='there is no nothing'):
+        run('--rows', 'nothing')
 
 
 def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):

@@ -1,10 +1,8 @@
 """Evaluation of a checkpoint's features for a study, in a separate process: probe, kNN, retrieval, few-label probe."""
 
 import json
-import os
 import shutil
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from videossl.evaluation import ClipFeatures, evaluate_features, protocol_of
 from videossl.evaluation.statistics import nested_subsets
 from videossl.features.parts import OtherFeatures
 from videossl.files import whole_file
+from videossl.processes import end_with_parent
 
 from .. import extract_features, load_backbone
 from ..running.launch import keep_freed_memory
@@ -70,17 +69,10 @@ def evaluate(job: dict) -> dict[str, dict]:
     return results
 
 
-def end_without(parent: int) -> None:
-    """End this process when the process that started it has ended, so that two never write to one folder."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
 def main(path: str) -> None:
     """Evaluate the job in a file, and write the results to the path that it names."""
     job = json.loads(Path(path).read_text())
-    threading.Thread(target=end_without, args=(job.pop('parent'),), daemon=True).start()
+    end_with_parent(parent=job.pop('parent'))  # so that two never write to one folder
     keep_freed_memory()
     started = time.monotonic()
     results = evaluate(job)
