@@ -49,16 +49,11 @@ def stage(tmp_path):
         (dict(save_best=None), 'epoch_3'),
         (dict(validation=None), 'epoch_3'),
         (dict(validation=dict(ann_file='test.txt')), 'epoch_3'),
+        (dict(validation=dict(data_root='.', ann_file='./test.txt')), 'epoch_3'),
     ],
     ids=[
-        'held out',
-        'two metrics',
-        'one in a list',
-        'own list',
-        'nothing chosen',
-        'not asked for',
-        'none',
-        'test split',
+        *('held out', 'two metrics', 'one in a list', 'own list', 'nothing chosen', 'not asked for', 'none'),
+        *('test split', 'test split by another name'),
     ],
 )
 def test_the_best_checkpoint_on_validation_videos_counts_where_the_config_chooses_one(stage, tmp_path, changes, name):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -208,7 +209,8 @@ def _videos_of(loader: ConfigDict | None) -> tuple | None:
     if loader is None:
         return None
     dataset = innermost_dataset(loader.dataset)
-    return tuple(dataset.get(key) for key in ('data_root', 'ann_file', 'hold_out'))
+    path = os.path.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+    return os.path.abspath(path), dataset.get('hold_out')
 
 
 def write_whole(path: Path, text: str) -> None:
