@@ -25,6 +25,34 @@ def test_the_backbone_alone_is_handed_over_before_the_first_iteration(build_vspp
     assert not torch.equal(first['heads.speed.classifier.weight'], source['heads.speed.classifier.weight'])
 
 
+@pytest.mark.parametrize(
+    ('prefix', 'meta'),
+    [
+        ('', {}),
+        ('', dict(backbone=dict(type='R3D'), prefix='')),
+        ('encoder.', dict(backbone=dict(type='R3D'), prefix='encoder.')),
+        ('module.', {}),
+    ],
+    ids=['bare', 'exported', 'exported with a prefix', 'of data parallelism'],
+)
+def test_a_backbone_in_a_file_of_its_own_is_handed_over(build_vspp, build_runner, recorder, tmp_path, prefix, meta):
+    source = build_vspp(seed=5).backbone.state_dict()
+    checkpoint = str(tmp_path / 'exported.pth')
+    torch.save(dict(state_dict={f'{prefix}{name}': value for name, value in source.items()}, meta=meta), checkpoint)
+    build_runner(build_vspp(seed=0), hooks=[dict(type='HandOffHook', checkpoint=checkpoint), recorder]).train()
+    assert torch.equal(recorder.states[0]['backbone.conv.weight'], source['conv.weight'])
+
+
+def test_a_file_whose_names_begin_otherwise_is_not_said_to_be_of_another_net(build_vspp, build_runner, tmp_path):
+    path = str(tmp_path / 'other.pth')
+    torch.save({f'encoder.{name}': value for name, value in build_vspp().backbone.state_dict().items()}, path)
+    mapping = {'backbone.': 'backbone.'}
+    hooks = [dict(type='HandOffHook', checkpoint=path, mapping=mapping)]
+    with pytest.raises(CheckpointError, match=r'begins with "backbone.". The checkpoint has \[.encoder.\]') as error:
+        build_runner(build_vspp(), hooks=hooks).train()
+    assert 'another backbone' not in str(error.value)
+
+
 def test_the_optimiser_trains_what_was_handed_over(build_vspp, build_runner, recorder, checkpoint):
     build_runner(build_vspp(), hooks=[dict(type='HandOffHook', checkpoint=checkpoint), recorder]).train()
     first, last = recorder.states[0], recorder.states[-1]
