@@ -1,6 +1,7 @@
 """The Python tools of tools/analysis, on the smallest nets and videos."""
 
 import importlib.util
+import json
 import sys
 import time
 from argparse import Namespace
@@ -121,3 +122,26 @@ def test_regressed_labels_are_compared_with_their_means(tool, monkeypatch):
     assert result['pretext/explained_motion_statistics'] == pytest.approx(3 / 4)
     # Weighed by a tenth, the error is 1.25, as that of the mean of 0, 1, 2 and 3.
     assert result['pretext/explained_appearance_statistics'] == pytest.approx(0)
+
+
+def test_the_net_of_a_check_is_tested_and_probed_from_a_folder_that_was_moved(tool, monkeypatch, tmp_path):
+    module = tool('check_pretext_tasks')
+    calls = []
+
+    def call(name, *arguments, log):
+        calls.append((name, *arguments))
+        for option, content in (('--metrics-file', {'pretext/acc': 1}), ('--out', dict(linear_probe=dict(top1=0.5)))):
+            if option in arguments:
+                Path(arguments[arguments.index(option) + 1]).write_text(json.dumps(content))
+
+    monkeypatch.setattr(module, 'call', call)
+    for folder in (tmp_path, tmp_path / 'random'):
+        folder.mkdir(exist_ok=True)
+        (folder / 'epoch_1.pth').touch()
+        (folder / 'last_checkpoint').write_text('/a/folder/of/before/epoch_1.pth\n')
+    task = module.TASKS['vcop']
+    assert module.run(task, tmp_path / 'videos', tmp_path)['pretext/acc'] == 1
+    assert module.probed(task, tmp_path / 'videos', tmp_path, 1.0)['value'] == 0.5
+    assert [name for name, *_ in calls] == ['train', 'test', 'evaluate_features', 'evaluate_features']
+    assert calls[1][2] == calls[2][1] == str(tmp_path / 'epoch_1.pth')
+    assert calls[3][1] == str(tmp_path / 'random' / 'epoch_1.pth')

@@ -1,6 +1,8 @@
 """The drawing of imports that docs/architecture.md shows: downwards only, and no circle."""
 
 import ast
+import importlib
+import pkgutil
 from pathlib import Path
 
 import videossl
@@ -80,3 +82,13 @@ def test_no_module_imports_itself_by_way_of_others():
 
     for name in edges:
         visit(name, [])
+
+
+def test_a_public_name_means_one_thing():
+    packages = [module.name for module in pkgutil.walk_packages(videossl.__path__, 'videossl.') if module.ispkg]
+    meanings: dict[str, dict[int, str]] = {}
+    for package in map(importlib.import_module, packages):
+        for name in getattr(package, '__all__', ()):
+            meanings.setdefault(name, {})[id(getattr(package, name))] = package.__name__
+    assert len(meanings) > 100
+    assert {name: list(places.values()) for name, places in meanings.items() if len(places) > 1} == {}

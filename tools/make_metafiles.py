@@ -209,11 +209,11 @@ def read_chains() -> tuple[dict[str, list[str]], dict[str, list[dict]]]:
             if row.get('cited')
         ]
         by_name = {stage.name: stage for stage in stages}
-        for study, last, figure in measured.get(path.stem, []):
+        for last, figure, kind in measured.get(path.stem, []):
             chain = [by_name[last]]
             while (source := chain[0].init_from) is not None:
                 chain.insert(0, source)
-            kind = dict(Measured=True, Study=f'configs/studies/{study}.py')
+            study = Path(kind['Study']).stem
             entries.append(([stage.name for stage in chain], STUDIES.get(study, study), [f'{figure:.1f}'], kind))
         for names, data, figures, kind in entries:
             used = [configs[name] for name in names]
@@ -240,10 +240,11 @@ def cited_kind(row: dict) -> dict:
     return kind
 
 
-def read_measured() -> dict[str, list[tuple[str, str, float]]]:
-    """The fine-tunings that studies have measured, by the name of their recipe: the study's name, the stage that is tested,
-    and the mean top-1 in per cent. Results of several settings, and on held-out training videos, are none of a config."""
-    measured: dict[str, list[tuple[str, str, float]]] = {}
+def read_measured() -> dict[str, list[tuple[str, float, dict]]]:
+    """The fine-tunings that studies have measured with three seeds or more, by the name of their recipe: the stage that is
+    tested, the mean top-1 in per cent, and how it was measured. Results of several settings, and on held-out training
+    videos, are none of a config."""
+    measured: dict[str, list[tuple[str, float, dict]]] = {}
     for path in sorted((ROOT / 'docs' / 'data').glob('study_*.json')):
         results = json.loads(path.read_text(encoding='utf-8'))
         if results['split'] != 'test' or len(results['points']) > 1:
@@ -251,8 +252,16 @@ def read_measured() -> dict[str, list[tuple[str, str, float]]]:
         config = ROOT / 'configs' / 'studies' / f'{results["name"]}.py'
         study = Config.fromfile(config)
         for cell in results['cells']:
-            if (cell['column'], cell['labels']) == ('finetune', 'all'):
-                entry = results['name'], study.rows[cell['row']].finetune, 100 * cell['mean']
+            if (cell['column'], cell['labels']) == ('finetune', 'all') and cell['number'] >= 3:
+                kind = dict(
+                    Measured=True,
+                    Study=f'configs/studies/{results["name"]}.py',
+                    Seeds=cell['number'],
+                    Note=f'± {100 * (cell["high"] - cell["mean"]):.1f}, half of the 95 % t-interval over the seeds; net, '
+                    'frames, length and data of all stages are those of the command, not of the configs alone',
+                    Command=results['commands'][-1],
+                )
+                entry = study.rows[cell['row']].finetune, 100 * cell['mean'], kind
                 measured.setdefault(Path(study.recipe).stem, []).append(entry)
     return measured
 

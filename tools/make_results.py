@@ -53,7 +53,7 @@ TITLES = dict(
     lsa64_motion_from_weizmann='LSA64 as motion, from Weizmann',
     ut_interaction='UT-Interaction',
 )
-SUMMARY = (('probe', '1'), ('probe', ALL), ('R@1', ALL), ('finetune', 'few'), ('finetune', ALL))
+SUMMARY = (('probe', '1'), ('probe', ALL), ('finetune', 'few'), ('finetune', ALL))
 
 
 # ---------------------------------------------------------------------------------------------------------- the results
@@ -168,7 +168,7 @@ def study_block(results: dict, picture: str | None) -> list[list[str]]:
 
 def summary_block(studies: dict[str, dict]) -> list[list[str]]:
     """Paragraphs: the studies side by side, and the seeds and test videos of each. Cells with fewer seeds than three, or than
-    the study has, are left out; rows without another are named."""
+    the study has, say so; rows without another are named."""
     header, columns = [''], []
     for name, results in studies.items():
         few = next((c['labels'] for c in results['cells'] if c['column'] == 'finetune' and c['labels'] != ALL), None)
@@ -190,7 +190,7 @@ def summary_block(studies: dict[str, dict]) -> list[list[str]]:
 
     def text(row: str, results: dict, column: str, labels: str) -> str:
         cell, seeds = cell_of(results, row, 0, column, labels), len(results['seeds'])
-        return number(cell if cell and has_enough_seeds(cell, seeds) else None, seeds)
+        return 'too few seeds' if cell and not has_enough_seeds(cell, seeds) else number(cell, seeds)
 
     rows = [[title, *(text(row, *column) for column in columns)] for row, title in titles.items()]
     notes = [

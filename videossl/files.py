@@ -13,9 +13,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 @contextmanager
-def whole_file(
-    path: str | os.PathLike, flush: bool = False, safe: str | None = None, ending: str = ''
-) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike, flush: bool = False, safe: str | None = None) -> Iterator[Path]:
     """A temporary name beside ``path`` to write under. The file gets its own name when the block ends without an error;
     after an error nothing is left, and a file that was there before is unchanged.
 
@@ -24,14 +22,13 @@ def whole_file(
         flush: flush the bytes and the name to the disk, so that a power cut does not lose them.
         safe: what the message of a :class:`~videossl.errors.WriteError` says is safe; default: that the file from before is
             unchanged.
-        ending: ending of the temporary name, for readers that go by it.
 
     Raises:
         videossl.errors.WriteError: the disk is full, a quota or a size limit is reached, or the folder is not writable.
     """
     path = Path(path)
     # Hidden, and with an ending that no search looks for; unique, since several processes may write the same file.
-    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp{ending}')
+    temporary = path.with_name(f'.{path.name}.{uuid4().hex[:8]}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -1,4 +1,5 @@
-# "The same [...] training strategy as the pretraining stage except for the initial learning rate".
+# "The same [...] training strategy as the pretraining stage except for the initial learning rate". The ten draws of each video
+# are read as pretraining's alone; train_dataloader.sampler.repeats=10 is the other reading.
 _base_ = [
     '../_base_/models/recognizer.py',
     '../_base_/datasets/classification.py',

@@ -5,5 +5,6 @@ _base_ = [
     '../_base_/schedules/adamw_100e_cosine.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(backbone=dict(_delete_=True, type='C3D'))
+__head = dict(init_cfg=dict(type='Xavier', layer='Linear', distribution='uniform'))  # [code]
+model = dict(backbone=dict(_delete_=True, type='C3D'), heads=dict(transform=__head, rate=__head))
 train_dataloader = dict(dataset=_base_.ucf101.train)

@@ -1,8 +1,8 @@
-# The paper's net is 2D in its first two stages. Saturation [code]; brightness, added there, is a factor [guess].
-_base_ = './rtt_c3d_16x1x1-100e_ucf101-rgb.py'
-model = dict(backbone=dict(_delete_=True, type='R3D', depth=18))
+_base_ = './rtt_c3d_16x1x1-100e_ucf101-rgb.py'  # the paper's net is 2D in its first two stages
+__head = dict(init_cfg=dict(_delete_=True, type='Normal', layer='Linear', std=1e-3))  # [code]
+model = dict(backbone=dict(_delete_=True, type='R3D', depth=18), heads=dict(transform=__head, rate=__head))
 __color = dict(type='VideoColorJitter', brightness=0.4, contrast=0, saturation=0.5, hue=0, probability=1.0)
-__transforms = dict(
+__transforms = dict(  # saturation [code]; brightness, which is added there, is a factor [guess]
     resize=dict(scale=(256, 256)),
     rescale=dict(type='RandomRescale', scale_range=(128, 256), _after_='resize'),
     crop=dict(size=128),

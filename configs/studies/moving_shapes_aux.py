@@ -1,5 +1,5 @@
-# Is auxSKD in front of VSPP better than VSPP alone? Fifteen seeds, a number that was set beforehand: the probes of single seeds
-# differ by tens of points. The first five seeds are those of moving_shapes.py, too.
+# Is auxSKD in front of VSPP better than VSPP alone? Fifteen seeds, as the probes of single seeds differ by tens of points.
+# Their number was set when the first five had run, which are those of moving_shapes.py, too.
 _base_ = './moving_shapes.py'
 seeds = list(range(15))
 columns = ['probe', 'knn', 'R@1', 'R@5']

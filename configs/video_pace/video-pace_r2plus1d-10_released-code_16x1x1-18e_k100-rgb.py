@@ -5,4 +5,4 @@ model = dict(
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=_base_.released_code.weight_decay))
 __sampling = dict(lookahead=1, overrun=_base_.released_code.sampling.overrun)
-train_dataloader = dict(dataset=dict(pipeline=dict(sample=__sampling)))
+train_dataloader = dict(sampler=dict(repeats=10), dataset=dict(pipeline=dict(sample=__sampling)))  # of any list

@@ -7,7 +7,7 @@ import pytest
 import torch
 from author_names import NETS, VITS, as_authors, build_vit, features, lively
 
-from videossl.checkpoints import FAMILIES, import_backbone, load_backbone, load_mapped, weights_sha256, write_weights
+from videossl.checkpoints import FAMILIES, fill_backbone, import_backbone, load_mapped, weights_sha256, write_weights
 from videossl.checkpoints.import_backbone import backbone_name
 from videossl.checkpoints.layouts import LAYOUTS
 from videossl.errors import CheckpointError
@@ -73,7 +73,7 @@ def test_features_are_the_same_bit_by_bit(family, name, prefix, wrapper, tmp_pat
     write_weights(tmp_path / 'ours.pth', imported.tensors, imported.meta)
     built = MODELS.build(imported.meta['backbone'])
     assert type(built) is type(net)
-    report = load_backbone(built, str(tmp_path / 'ours.pth'))
+    report = fill_backbone(built, str(tmp_path / 'ours.pth'))
     assert not report.missing and not report.dropped and not report.mismatched
     assert torch.equal(features(built), features(net))
     assert features(net).std() > 0.01  # else equality would mean little
@@ -539,7 +539,7 @@ def test_vits_of_videomae_have_the_features_they_had_bit_by_bit(kind, prefix, wr
     assert imported.meta['backbone'] == dict(type='videossl.ViT', **settings)
     write_weights(tmp_path / 'ours.pth', imported.tensors, imported.meta)
     built = MODELS.build(imported.meta['backbone'])
-    report = load_backbone(built, str(tmp_path / 'ours.pth'))
+    report = fill_backbone(built, str(tmp_path / 'ours.pth'))
     assert not report.missing and not report.dropped and not report.mismatched
     assert torch.equal(features(built), features(net))
     assert features(net).std() > 0.01

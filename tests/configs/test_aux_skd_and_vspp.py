@@ -150,7 +150,13 @@ EXPECTED = {
         for net in ('r2plus1d-10', 'r3d-10')
     },
     **{
-        f'vspp/vspp_{net}_released-code_16x1x1-20e_k100-rgb.py': {**VSPP, **NETS[net], **DATA['k100'], **RELEASED}
+        f'vspp/vspp_{net}_released-code_16x1x1-20e_k100-rgb.py': {
+            **VSPP,
+            **NETS[net],
+            **DATA['k100'],
+            **RELEASED,
+            'times': 10,
+        }
         for net in ('r2plus1d-10', 'r3d-10')
     },
     **{
@@ -261,9 +267,10 @@ def test_the_papers_numbers_stand_in_the_merged_config(name):
     assert facts(read(name)) == EXPECTED[name]
 
 
-def test_only_pretraining_on_ucf101_repeats_its_videos():
+def test_only_pretraining_on_ucf101_repeats_its_videos_and_the_released_code_of_vspp_any():
     repeating = {name for name in EXPECTED if read(name).train_dataloader.sampler.get('repeats', 1) == 10}
-    assert repeating == {name for name in EXPECTED if 'ucf101' in name and not name.startswith('downstream')}
+    released = {name for name in EXPECTED if name.startswith('vspp') and 'released-code' in name}
+    assert repeating == released | {name for name in EXPECTED if 'ucf101' in name and not name.startswith('downstream')}
 
 
 SAMPLER = 'train_dataloader.dataset.pipeline.sample'
@@ -303,6 +310,7 @@ RELEASED_BY_PATH = {
                     'model.heads.speed.init_cfg': None,
                     'model.heads.segment.init_cfg': None,
                     f'{SAMPLER}.lookahead': 1,
+                    'train_dataloader.sampler.repeats': 10,
                     **RELEASED_BY_PATH,
                 },
             )

@@ -271,12 +271,12 @@ def test_a_leaf_config_states_only_what_differs():
 
 def fits(source: dict, net: dict) -> bool:
     """Whether a backbone takes another's weights: it is the same net, whatever it puts out, or has branches of it. Fully
-    connected layers may differ: those of another shape begin anew. So may what is skipped in training."""
+    connected layers may differ: those of another shape begin anew. So may what is skipped in training, and first weights."""
     source, net = (
         {
             key: value
             for key, value in flat(dict(part)).items()
-            if key not in ('output', 'drop_path') and not key.startswith('fc_')
+            if key not in ('output', 'drop_path') and not key.startswith(('fc_', 'init_cfg'))
         }
         for part in (source, net)
     )

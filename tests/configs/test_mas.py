@@ -11,8 +11,9 @@ def clip_kinds(config) -> list[str]:
     return [step.type for step in steps(config.train_dataloader.dataset.pipeline.clips.transforms)]
 
 
-def check_task(config):
+def check_task(config, init_cfg):
     motion = dict(type='RegressionHead', in_channels=512, num_targets=14, label='gt_motion_statistics', loss_weight=1.0)
+    motion['init_cfg'] = init_cfg
     appearance = dict(motion, num_targets=13, label='gt_appearance_statistics', loss_weight=0.1)
     assert config.model.type == 'Pretrainer' and config.model.heads == dict(motion=motion, appearance=appearance)
     assert {key: config.model.data_preprocessor[key] for key in PIXELS} == PIXELS
@@ -30,21 +31,25 @@ def check_task(config):
 @pytest.mark.parametrize('net', NETS)
 def test_sts_pretrains_as_the_released_code(net):
     config = read(f'mas/sts_{net}_16x1x1-18e_ucf101-rgb.py')
-    assert check_task(config) == 5e-4 and config.model.backbone == NETS[net]
+    assert check_task(config, None) == 5e-4 and config.model.backbone == NETS[net]
     assert clip_kinds(config) == ['Resize', 'RandomCrop', 'Flip']
     (schedule,) = config.param_scheduler
     assert (schedule.type, schedule.step_size, schedule.gamma, schedule.by_epoch) == ('StepLR', 6, 0.1, True)
-    assert config.train_cfg.max_epochs == 18
+    assert config.train_cfg.max_epochs == 18 and config.train_dataloader.sampler.repeats == 10
     assert config.optim_wrapper.paramwise_cfg == dict(custom_keys={'.bias': dict(lr_mult=2)})
 
 
 @pytest.mark.parametrize(('name', 'videos'), [('252e_ucf101', 9537), ('10e_k400', 240_000)])
 def test_mas_pretrains_for_eighty_thousand_iterations_as_the_released_code(name, videos):
     config = read(f'mas/mas_c3d_16x1x1-{name}-rgb.py')
-    assert check_task(config) == 1e-3 and config.model.backbone == NETS['c3d']
+    assert (
+        check_task(config, dict(type='Normal', layer='Linear', std=0.01)) == 1e-3
+        and config.model.backbone == NETS['c3d']
+    )
     assert clip_kinds(config) == ['Resize', 'RandomCrop']
     (schedule,) = config.param_scheduler
     assert (schedule.type, schedule.step_size, schedule.gamma, schedule.by_epoch) == ('StepLR', 20000, 0.1, False)
+    assert config.train_dataloader.sampler.get('repeats', 1) == 1
     assert -(-videos // 30) * config.train_cfg.max_epochs == pytest.approx(80_000, rel=5e-3)
 
 

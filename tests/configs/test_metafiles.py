@@ -135,9 +135,13 @@ def test_where_sources_disagree_a_note_stands_beside_the_cited_figure():
 
 
 def fine_tuned(name: str) -> list[float]:
-    """The mean top-1 of each fine-tuning with all labels in the committed results of a study."""
+    """The mean top-1 of each fine-tuning with all labels and three seeds or more in the committed results of a study."""
     study = json.loads((REPOSITORY / 'docs' / 'data' / f'study_{name}.json').read_text(encoding='utf-8'))
-    tested = [cell['mean'] for cell in study['cells'] if (cell['column'], cell['labels']) == ('finetune', 'all')]
+    tested = [
+        cell['mean']
+        for cell in study['cells']
+        if (cell['column'], cell['labels']) == ('finetune', 'all') and len(cell['values']) >= 3
+    ]
     return tested if study['split'] == 'test' and len(study['points']) == 1 else []
 
 
@@ -155,17 +159,18 @@ def test_a_study_belongs_to_the_chain_of_stages_that_its_row_tests(tmp_path):
     for name in ('_base_', 'laptop', 'studies', 'recipes/demo.py', 'recipes/laptop.py'):
         (tmp_path / 'configs' / name).symlink_to(ROOT / name)
     cells = [
-        dict(row=row, column=column, labels=labels, mean=mean)
-        for row, column, labels, mean in (
-            ('aux_vspp', 'finetune', 'all', 0.625), ('aux_vspp', 'probe', 'all', 0.5), ('vspp', 'finetune', '5', 0.25)
+        dict(row=row, column=column, labels=labels, mean=mean, high=mean + 0.04, number=number)
+        for row, column, labels, mean, number in (
+            ('aux_vspp', 'finetune', 'all', 0.625, 3), ('aux_vspp', 'probe', 'all', 0.5, 3),
+            ('vspp', 'finetune', '5', 0.25, 3), ('vspp', 'finetune', 'all', 0.75, 2),
         )
     ]  # fmt: skip
     for name, split in (('demo', 'test'), ('weizmann', 'select')):
-        study = dict(name=name, split=split, points=[{}], cells=cells)
+        study = dict(name=name, split=split, points=[{}], cells=cells, commands=['a', 'b'])
         (tmp_path / 'docs' / 'data' / f'study_{name}.json').write_text(json.dumps(study))
     tool = load()
     tool.ROOT = tmp_path
-    assert tool.read_measured() == {'demo': [('demo', 'finetune_after_aux', 62.5)]}
+    assert [entry[:2] for entry in tool.read_measured()['demo']] == [('finetune_after_aux', 62.5)]
     _, found = tool.read_chains()
     ((pretraining, measured),) = [
         (name, entry) for name, entries in found.items() for entry in entries if entry.get('Measured')
@@ -173,3 +178,4 @@ def test_a_study_belongs_to_the_chain_of_stages_that_its_row_tests(tmp_path):
     assert pretraining == 'vspp_r3d-10_16x1x1-64px-20e_videos-rgb' and len(measured['Stages']) == 3
     assert measured['Metrics'] == {'Top 1 Accuracy': 62.5} and measured['Dataset'] == 'MovingShapes'
     assert (measured['Study'], measured['Recipe']) == ('configs/studies/demo.py', 'configs/recipes/demo.py')
+    assert (measured['Seeds'], measured['Command']) == (3, 'b') and measured['Note'].startswith('± 4.0,')

@@ -1,7 +1,10 @@
 """The numbers of Shuffle & Learn and OPN in the merged configs."""
 
 import pytest
+import torch
 from config_reading import read, read_recipe, steps
+
+from videossl.registry import MODELS
 
 METHODS = {
     'shuffle-and-learn_caffenet': 'shuffle_and_learn/shuffle-and-learn_caffenet_1x1x1-227px-134e_ucf101-rgb.py',
@@ -24,8 +27,7 @@ def test_the_released_codes_iterations_are_reached_in_whole_epochs(method, batch
     assert abs(step.milestones[0] * iterations - drop) <= iterations and step.gamma == 0.1
     optimizer = config.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == ('SGD', lr, 0.9, 5e-4)
-    biases = config.optim_wrapper.get('paramwise_cfg')
-    assert biases == (dict(bias_lr_mult=2, bias_decay_mult=0) if method.startswith('shuffle') else None)
+    assert config.optim_wrapper.paramwise_cfg == dict(bias_lr_mult=2, bias_decay_mult=0)
 
 
 def test_shuffle_and_learn_is_the_released_codes():
@@ -77,3 +79,23 @@ def test_the_test_averages_ten_crops_of_25_frames(method):
         assert (test['SampleFrames'].num_clips, test['SampleFrames'].clip_len) == (25, 1)
         assert test['TenCrop'].crop_size == size and config.test_dataloader.batch_size == 1
         assert config.model.cls_head.average_clips == 'prob' and config.model.cls_head.dropout_ratio == 0.5
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_the_first_weights_are_those_of_the_released_code(method):
+    config = read(METHODS[method])
+    torch.manual_seed(0)
+    net = MODELS.build({**config.model.backbone, 'base_channels': 16})
+    net.init_weights()
+    for name, std, bias in (('stem', 0.01, 0), ('stage1', 0.01, 1), ('stage2', 0.01, 0), ('fc6', 0.005, 1)):
+        conv = net.get_submodule(name).conv
+        if method.startswith('opn') and bias:  # conv2 has none there; fc6's are the same behind its batch norm
+            std, bias = 0.01, 0
+        assert conv.weight.std().item() == pytest.approx(std, rel=0.1), name
+        assert (conv.bias == bias).all(), name
+    if method.startswith('opn'):
+        assert (net.fc6.bn.weight == 1).all()
+        head = MODELS.build(config.model.heads.order)
+        head.init_weights()
+        assert head.classifier.weight.std().item() == pytest.approx(0.005, rel=0.1)
+        assert (head.classifier.bias == 1).all()

@@ -48,7 +48,7 @@ S3DG = dict(
     features=1024,
     batch=32,
     clip_len=64,
-    resize=((-1, 256), True),
+    resize=((256, 256), False),
     crop=224,
 )
 
@@ -66,6 +66,7 @@ EXPECTED = {
             **R2PLUS1D,
             **DATA[data],
             **RELEASED,
+            'times': 10,
         }
         for data in ('k100', 'ucf101')
     },
@@ -173,7 +174,9 @@ def test_the_released_codes_variant_differs_from_the_papers_by_the_listed_values
         )
     )
     sampler = 'train_dataloader.dataset.pipeline.sample'
+    repeats = {} if data == 'ucf101' else {'train_dataloader.sampler.repeats': 10}
     assert {path: leaf for path, leaf in released.items() if path not in paper or paper[path] != leaf} == {
+        **repeats,
         'model.data_preprocessor.mean': (0, 0, 0),
         'model.data_preprocessor.std': (1, 1, 1),
         'model.data_preprocessor.to_bgr': True,
@@ -212,7 +215,7 @@ def test_the_s3dg_sees_as_many_and_as_large_frames_downstream_as_in_the_pretext_
     assert (train[1].clip_len, train[1].num_clips, train[1].frame_interval) == (64, 1, 1)
     assert (test[1].clip_len, test[1].num_clips, test[1].frame_interval) == (64, 10, 1)
     for resize, crop in ((train_resize, train_crop['size']), (test[3], test[4].crop_size)):
-        assert tuple(resize.scale) == (-1, 256) and resize.get('keep_ratio', True) and crop == 224
+        assert tuple(resize.scale) == (256, 256) and not resize.keep_ratio and crop == 224
 
 
 def test_the_laptops_pace_prediction_is_the_laptops_vspp_but_for_sampler_and_head():

@@ -4,15 +4,17 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 from tiny_checkpoints import BACKBONE, SMALL, build, save, save_pretrained, write_videos
 
-from videossl.apis import load_backbone
+from videossl.apis import extract_features, load_backbone
 from videossl.apis.running import test as testing
 from videossl.errors import CheckpointError
 from videossl.evaluation import evaluate_model, protocol_of
+from videossl.features.clip_features import ClipFeatures
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LAPTOP = str(CONFIGS / 'laptop' / 'features_r3d-10_16x1x1-64px_videos-rgb.py')
@@ -117,6 +119,24 @@ def test_tools_test_gives_the_same_for_a_pretraining_and_a_recogniser_of_one_bac
         for key, value in result.items()
         if isinstance(value, float)
     } == pytest.approx(metrics)
+
+
+@pytest.mark.parametrize('says', [True, False], ids=['its config says which', 'it has no config'])
+def test_the_net_gets_the_pixels_that_it_was_trained_on(pretrained, videos, tmp_path, says):
+    blue_first = dict(type='ClipDataPreprocessor', mean=(0, 0, 0), std=(255, 255, 255), to_bgr=True)
+    content = torch.load(pretrained, weights_only=True)
+    text = f'model = dict(type="Pretrainer", backbone={BACKBONE}, data_preprocessor={blue_first})'
+    content['meta'] = dict(cfg=text) if says else {}
+    torch.save(content, pretrained)
+    features = tmp_path / 'features'
+    run_test(pretrained, videos, tmp_path, options=[f'test_cfg.features_dir={features}'])
+    (saved,) = features.glob('test_*.npz')
+    found = ClipFeatures.load(saved).features
+    by_hand = load_backbone(pretrained, backbone=BACKBONE, data_preprocessor=blue_first if says else {})
+    expected = extract_features(
+        by_hand, videos / 'test.txt', videos, **protocol_of('auxskd', **SMALL).views(), precision='fp32', progress=False
+    ).features
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_checkpoint_of_another_net_is_refused(videos, tmp_path):

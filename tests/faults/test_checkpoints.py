@@ -22,7 +22,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner, load_checkpoint
 
-from videossl.checkpoints import load_backbone
+from videossl.checkpoints import fill_backbone
 from videossl.checkpoints.checkpoint_files import iterations_in, newest_whole
 from videossl.engine import PlainCheckpointHook
 from videossl.errors import CheckpointError, ConfigError, WriteError
@@ -436,7 +436,7 @@ def evil(request, tmp_path) -> str:
         lambda build, path: build(2, resume=True, load_from=path).train(),
         lambda build, path: build(2, load_from=path).train(),
         lambda build, path: load_checkpoint(Counter(), path),
-        lambda build, path: load_backbone(Counter(), path),
+        lambda build, path: fill_backbone(Counter(), path),
     ],
     ids=['resume', 'test', 'by mmengine', 'init-from'],
 )

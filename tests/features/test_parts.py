@@ -10,6 +10,7 @@ import torch
 from extraction_making import NAMES, press_ctrl_c, stop_encoder
 
 from videossl.errors import ConfigError
+from videossl.features.parts import OtherFeatures
 
 
 # ---------------------------------------------------------------------------------------------------------- resumption
@@ -85,7 +86,7 @@ def half_done(run, interrupt, tmp_path):
     ],
 )
 def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, settings, message):
-    with pytest.raises(ConfigError, match=f'features.npz.part .*{message}.*--out'):
+    with pytest.raises(OtherFeatures, match=f'features.npz.part .*{message}.*--out'):
         run(save_every=1, out=half_done, **settings)
     assert len(decoded) == 4, 'something was decoded before the refusal'
     assert list(half_done.with_name('features.npz.part').glob('*.npz'))
@@ -93,12 +94,12 @@ def test_other_settings_are_refused_with_what_to_do(run, decoded, half_done, set
 
 def test_another_list_and_other_weights_are_refused(run, videos, model, half_done, tmp_path):
     (tmp_path / 'other.txt').write_text(''.join(f'{name} {10 + number}\n' for number, name in enumerate(NAMES[::-1])))
-    with pytest.raises(ConfigError, match='the list of videos'):
+    with pytest.raises(OtherFeatures, match='the list of videos'):
         run(videos=tmp_path / 'other.txt', data_root=videos, save_every=1, out=half_done)
     with torch.no_grad():
         model.backbone.stem.conv.weight[0, 0, 0, 0, 0] += 1
     try:
-        with pytest.raises(ConfigError, match='the weights'):
+        with pytest.raises(OtherFeatures, match='the weights'):
             run(save_every=1, out=half_done)
     finally:
         with torch.no_grad():
@@ -118,18 +119,18 @@ def test_a_finished_file_is_neither_made_again_nor_overwritten(run, decoded, tmp
     again = run(out=out)
     assert not decoded
     np.testing.assert_array_equal(again.features, first.features)
-    with pytest.raises(ConfigError, match='features.npz .*size: 32 there, 16 wanted'):
+    with pytest.raises(OtherFeatures, match='features.npz .*size: 32 there, 16 wanted'):
         run(out=out, size=16)
     out.write_text('my diary')
-    with pytest.raises(ConfigError, match='no whole file of features'):
+    with pytest.raises(ConfigError, match='no whole file of features') as refusal:
         run(out=out)
-    assert out.read_text() == 'my diary'
+    assert out.read_text() == 'my diary' and refusal.type is ConfigError
 
 
 def test_a_folder_of_somebody_else_is_not_touched(run, tmp_path):
     folder = tmp_path / 'features.npz.part'
     folder.mkdir()
     (folder / 'diary.txt').write_text('dear')
-    with pytest.raises(ConfigError, match='no unfinished extraction'):
+    with pytest.raises(ConfigError, match='no unfinished extraction') as refusal:
         run(out=tmp_path / 'features.npz')
-    assert os.listdir(folder) == ['diary.txt']
+    assert os.listdir(folder) == ['diary.txt'] and refusal.type is ConfigError

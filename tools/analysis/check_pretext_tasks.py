@@ -25,6 +25,7 @@ from mmengine.registry import DefaultScope
 from torch.nn import functional
 
 from videossl.apis.studies.reader import UNTRAINED
+from videossl.checkpoints.checkpoint_files import POINTER, read_pointer
 from videossl.config_files import load_config
 from videossl.datasets.moving_shapes import write_moving_shapes
 from videossl.datasets.transforms.clip_sampler import IGNORED_LABEL
@@ -264,7 +265,7 @@ def main() -> None:
     learned = True
     for name in args.tasks:
         folder = args.work_dir / name
-        entries = describe(TASKS[name], run(name, TASKS[name], videos, folder))
+        entries = describe(TASKS[name], run(TASKS[name], videos, folder))
         if collapse := watched(TASKS[name], folder):
             entries[0]['collapse'] = collapse
         if args.probe:
@@ -324,7 +325,7 @@ def write(path: Path, name: str, entries: list[dict]) -> None:
     path.write_text(json.dumps(ordered, indent=1) + '\n', encoding='utf-8')
 
 
-def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
+def run(task: Task, videos: Path, folder: Path) -> dict[str, float]:
     """Train and test a task, or read what that gave before."""
     done = folder / 'result.json'
     if done.exists():
@@ -335,11 +336,10 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     start = time.monotonic()
     call('train', *common, '--ann-file', 'train.txt', '--cfg-options', *options, log=folder / 'train.log')
     seconds = time.monotonic() - start
-    checkpoint = (folder / 'last_checkpoint').read_text().strip()
     call(
         'test',
         common[0],
-        checkpoint,
+        last_checkpoint(folder),
         *common[1:],
         '--ann-file',
         'test.txt',
@@ -358,6 +358,11 @@ def run(name: str, task: Task, videos: Path, folder: Path) -> dict[str, float]:
     return result
 
 
+def last_checkpoint(folder: Path) -> str:
+    """Path of the last checkpoint of a finished training, whose folder may have been moved."""
+    return read_pointer(str(folder)) or str(folder / POINTER)
+
+
 def config_of(task: Task) -> str:
     return f'configs/laptop/{task.config}_{task.net}-64px-20e_{task.data}-rgb.py'
 
@@ -372,7 +377,7 @@ def probed(task: Task, videos: Path, folder: Path, minutes: float) -> dict:
     """The entry of a linear probe of the trained net; in the place of chance that of the net before training, whose batch
     norm has measured the videos (an epoch at learning rate 0)."""
     before = folder / 'random'
-    if not (before / 'last_checkpoint').exists():
+    if not (before / POINTER).exists():
         options = options_of(task, **UNTRAINED, **{'train_dataloader.sampler.repeats': 1})
         data = ['--data-root', str(videos), '--ann-file', 'train.txt', '--work-dir', str(before)]
         call('train', str(ROOT / config_of(task)), *data, '--cfg-options', *options, log=before / 'train.log')
@@ -382,7 +387,7 @@ def probed(task: Task, videos: Path, folder: Path, minutes: float) -> dict:
         if not out.exists():
             lists = ['--data-root', str(videos), '--train-list', 'train.txt', '--test-list', 'test.txt']
             views = ['--size', '64', '--resize', '72', '--num-clips', '4', '--evaluations', 'linear_probe']
-            checkpoint = (place / 'last_checkpoint').read_text().strip()
+            checkpoint = last_checkpoint(place)
             call('evaluate_features', checkpoint, *lists, *views, '--out', str(out), log=place / 'probe.log')
         values.append(json.loads(out.read_text())['linear_probe']['top1'])
     what = 'linear probe of the frozen net; beside it the net before training'

@@ -2,7 +2,7 @@
 
 from .export_backbone import export_backbone
 from .families import FAMILIES
-from .hand_off import load_backbone, load_mapped
+from .hand_off import fill_backbone, load_mapped
 from .import_backbone import ImportedWeights, import_backbone
 from .publish import publish_model
 from .reading import read_checkpoint, read_weights
@@ -14,8 +14,8 @@ __all__ = [
     'ImportedWeights',
     'KeyReport',
     'export_backbone',
+    'fill_backbone',
     'import_backbone',
-    'load_backbone',
     'load_mapped',
     'publish_model',
     'read_checkpoint',

@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from videossl.errors import CheckpointError
 from videossl.files import whole_file
@@ -76,6 +76,29 @@ def newest_whole(work_dir: str, out_dir: str | None = None) -> tuple[str | None,
             'good one there, or start anew in another folder or without --resume'
         )
     return None, reasons
+
+
+def best_recorded(checkpoint: str, save_best: str | Sequence[str]) -> str | None:
+    """The path of the best checkpoint by validation, as a checkpoint of the same training records it.
+
+    A killed run may leave a ``best_*`` file that is not recorded; the resumed run validates that epoch again.
+
+    Args:
+        checkpoint: path of the last checkpoint.
+        save_best: the hook's metric. Of several metrics, the first chooses.
+
+    Returns:
+        A path in the folder of ``checkpoint``, which may have been moved; None: no best checkpoint is recorded.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+    """
+    content = read_checkpoint(checkpoint)
+    hub = content.get('message_hub') if isinstance(content, dict) else None
+    info = (hub or {}).get('runtime_info', {})
+    is_only = isinstance(save_best, str) or len(save_best) == 1
+    best = info.get('best_ckpt' if is_only else f'best_ckpt_{save_best[0]}')
+    return osp.join(osp.dirname(checkpoint), osp.basename(best)) if best else None
 
 
 def numbered_checkpoints(folder: str) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from videossl.errors import CheckpointError
 
 from .embedded_config import PRETRAINERS, build_part, check_parts, read_config_text, scope_of
+from .hand_off import backbone_prefix
 from .publish import notes_on_paths, without_local_paths
 from .reading import meta_of, read_checkpoint, split_weights
 from .report import KeyReport
@@ -45,7 +46,7 @@ def export_backbone(
             the whole.
         teacher: the averaged teacher's backbone instead of the student's.
         prefix: what the names in the new file begin with. Nothing suits ``load_state_dict`` and
-            ``init_cfg=dict(type='Pretrained')``; ``backbone.`` also ``tools/train.py --init-from``.
+            ``init_cfg=dict(type='Pretrained')``; ``tools/train.py --init-from`` takes any.
         config: the config's file, where the checkpoint does not hold it. It is run, as any config.
         licence: the note on the weights' terms; None: a general one, or that of the imported file.
 
@@ -58,9 +59,9 @@ def export_backbone(
         raise CheckpointError(f'--out {out} is the checkpoint itself')
     meta = meta_of(beside)
     described = isinstance(meta.get('backbone'), dict) and config is None  # imported, or exported before
-    root = 'teacher.backbone.' if teacher else 'backbone.'
-    if described and not teacher and not any(name.startswith(root) for name in weights):
-        root = str(meta.get('prefix', ''))
+    root = 'teacher.backbone.' if teacher else backbone_prefix(beside, weights)
+    if not root and not described:
+        root = 'backbone.'  # what a training writes; the message below names it
     tensors = {name[len(root) :]: value for name, value in weights.items() if name.startswith(root)}
     if not tensors:
         raise CheckpointError(

@@ -1,6 +1,6 @@
 """Hand-off: a stage starts from the weights of the stage before it, and reports what it took."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from videossl.errors import CheckpointError
 from videossl.wrappers import unwrap
 
-from .reading import read_weights, split_weights, without_module
+from .reading import meta_of, read_checkpoint, read_weights, split_weights, without_module
 from .report import KeyReport, differing
 
 
@@ -56,12 +56,9 @@ def load_mapped(
                 report.taken.append(place)
                 count += value.ndim >= needed
             if count == 0:
-                found = sorted({name.split('.')[0] for name in source})
                 raise CheckpointError(
-                    f'nothing in {checkpoint} matches: no parameter under "{source_prefix}" of the checkpoint has the '
-                    f'name and shape of one under "{target_prefix}" of the model. The checkpoint has {found}; is it of '
-                    'another backbone, depth or width?'
-                    + (f' Differing shapes: {report.mismatched[:3]}' if report.mismatched else '')
+                    f'nothing in {checkpoint} matches: '
+                    + _why_nothing(source, source_prefix, target_prefix, report.mismatched)
                 )
     found_names = {*report.taken, *(entry.partition(' ')[0] for entry in report.mismatched)}
     report.missing = [name for name in target if name not in found_names]
@@ -70,7 +67,22 @@ def load_mapped(
     return report
 
 
-def load_backbone(
+def _why_nothing(source: Iterable[str], source_prefix: str, target_prefix: str, mismatched: list[str]) -> str:
+    """Why an entry of a mapping found nothing to fill."""
+    found = sorted({name.split('.')[0] for name in source})
+    if not any(name.startswith(source_prefix) for name in source):
+        return (
+            f'no parameter of the checkpoint has a name that begins with "{source_prefix}". The checkpoint has {found}'
+        )
+    where = [f'under "{prefix}" of' if prefix else 'of' for prefix in (source_prefix, target_prefix)]
+    return (
+        f'no parameter {where[0]} the checkpoint has the name and shape of one {where[1]} the model. The checkpoint has '
+        f'{found}; is it of another backbone, depth or width?'
+        + (f' Differing shapes: {mismatched[:3]}' if mismatched else '')
+    )
+
+
+def fill_backbone(
     backbone: nn.Module, checkpoint: str, prefix: str | None = None, weights: dict[str, Tensor] | None = None
 ) -> KeyReport:
     """Fill a bare backbone from a checkpoint.
@@ -79,24 +91,47 @@ def load_backbone(
         backbone: the backbone to fill, in place. A :class:`~videossl.models.BranchedBackbone` is filled from one divided
             like it, or from a plain net, whose last stages go to every branch.
         checkpoint: path of the checkpoint.
-        prefix: what the backbone's parameters begin with in the checkpoint. None: ``'backbone.'`` where the checkpoint
-            has such names, else nothing.
+        prefix: what the backbone's parameters begin with in the checkpoint. None: :func:`backbone_prefix`.
         weights: what :func:`~videossl.checkpoints.read_weights` gave, where the file has been read already.
 
     Raises:
         CheckpointError: no parameter matched.
     """
-    weights = read_weights(checkpoint) if weights is None else weights
+    if weights is None:
+        weights, found = read_backbone(checkpoint)
+    else:
+        found = backbone_prefix(None, weights)
     if prefix is None:
-        prefix = backbone_prefix(weights)
+        prefix = found
     elif prefix and not prefix.endswith('.'):
         prefix += '.'
     return load_mapped(backbone, checkpoint, backbone_mapping(backbone, weights, '', prefix), weights)
 
 
-def backbone_prefix(names: Iterable[str]) -> str:
-    """What a backbone's names begin with in a checkpoint: ``backbone.``, or nothing where it is saved bare."""
-    return 'backbone.' if any(name.startswith('backbone.') for name in names) else ''
+def backbone_prefix(content: Any, names: Collection[str]) -> str:
+    """What a backbone's names begin with in a checkpoint: what an exported or imported file says; else ``backbone.``, or
+    nothing where the backbone is saved bare.
+
+    Args:
+        content: of the checkpoint, for its ``meta``.
+        names: of its weights.
+    """
+    meta = meta_of(content)
+    for prefix in (meta.get('prefix') if isinstance(meta.get('backbone'), dict) else None, 'backbone.'):
+        if isinstance(prefix, str) and any(name.startswith(prefix) for name in names):
+            return prefix
+    return ''
+
+
+def read_backbone(checkpoint: str) -> tuple[dict[str, Tensor], str]:
+    """The weights in a checkpoint, and what the names of its backbone begin with.
+
+    Raises:
+        CheckpointError: the file cannot be read, or has no weights in it.
+    """
+    content = read_checkpoint(checkpoint)
+    weights = without_module(split_weights(content, checkpoint)[0])
+    return weights, backbone_prefix(content, weights)
 
 
 def backbone_mapping(

@@ -19,7 +19,7 @@ from videossl.registry import MODELS
 
 from . import hand_off
 from .embedded_config import build_part, read_embedded, scope_of, with_model, without_initialisation
-from .reading import meta_of, read_checkpoint, read_weights, split_weights, without_module
+from .reading import read_checkpoint, split_weights, without_module
 from .report import KeyReport, few
 
 
@@ -114,8 +114,8 @@ def load_backbone(
     elif isinstance(backbone, dict):  # the caller's own words
         with DefaultScope.overwrite_default_scope('videossl'):
             net = MODELS.build(without_initialisation(backbone))
-    source_prefix = _described_prefix(content, weights) or hand_off.backbone_prefix(weights)
-    report = hand_off.load_backbone(net, checkpoint, source_prefix, weights)
+    source_prefix = hand_off.backbone_prefix(content, weights)
+    report = hand_off.fill_backbone(net, checkpoint, source_prefix, weights)
     _check_whole(report, net, checkpoint, '', source_prefix, weights)
     net.cfg = config
     net.checkpoint = checkpoint
@@ -154,8 +154,8 @@ def _read_config(config: str | os.PathLike | Config) -> Config:
 
 
 def _fill_model(model: Any, checkpoint: str) -> None:
-    weights, target = read_weights(checkpoint), model.state_dict()
-    source_prefix = hand_off.backbone_prefix(weights)
+    weights, source_prefix = hand_off.read_backbone(checkpoint)
+    target = model.state_dict()
     mapping = hand_off.backbone_mapping(model.backbone, weights, 'backbone.', source_prefix)
     fitting = {
         name.partition('.')[0]
@@ -200,13 +200,6 @@ def _check_whole(
             + '. Its features would mean nothing. Take the config that the checkpoint was trained '
             'with; depth, width and branches have to agree'
         )
-
-
-def _described_prefix(content: dict, weights: dict[str, Tensor]) -> str:
-    """What the names of an exported backbone begin with, as its file says."""
-    meta = meta_of(content)
-    prefix = meta.get('prefix') if isinstance(meta.get('backbone'), dict) else None
-    return prefix if isinstance(prefix, str) and any(name.startswith(prefix) for name in weights) else ''
 
 
 def _try_preprocessor(config: dict) -> None:

@@ -1,7 +1,6 @@
 """Files of weights: plain tensors and types only, written whole or not at all."""
 
 import hashlib
-import importlib.metadata
 import io
 import json
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from videossl.errors import CheckpointError
 from videossl.files import whole_file
-from videossl.version import __version__
+from videossl.version import __version__, installed_version
 
 FORMATS = ('.pth', '.pt', '.safetensors')
 
@@ -78,10 +77,5 @@ def weights_sha256(tensors: dict[str, Tensor]) -> str:
 
 def versions() -> dict[str, str]:
     """The releases a file was made with."""
-    found = dict(videossl=__version__)
-    for package in ('torch', 'mmengine', 'mmaction2'):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = 'unknown'
-    return found
+    packages = ('torch', 'mmengine', 'mmaction2')
+    return dict(videossl=__version__, **{name: installed_version(name) or 'unknown' for name in packages})

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from videossl.checkpoints.load_model import load_backbone
 from videossl.evaluation.model_evaluation import evaluate_model
 from videossl.evaluation.report import EVALUATIONS, check_evaluations, flat_metrics, report_markdown, report_table
+from videossl.features.clip_encoder import says_pixels
 from videossl.features.protocols import protocol_of
 from videossl.registry import LOOPS
 from videossl.wrappers import unwrap
@@ -24,7 +25,8 @@ class FeatureTestLoop(BaseLoop):
     """Clip retrieval, kNN and a linear probe of a checkpoint's backbone, from one extraction of both splits.
 
     The checkpoint may be of any pretraining method, or of a recogniser. Its backbone has to be complete; its other
-    weights are not used. The first process does the work, the others wait.
+    weights are not used. It gets the pixels that the checkpoint's config says it was trained on, and those of the model
+    where the checkpoint does not say. The first process does the work, the others wait.
 
     Args:
         runner: mmengine's runner.
@@ -87,15 +89,17 @@ class FeatureTestLoop(BaseLoop):
         """All metrics, e.g. ``retrieval/R@1``, ``knn/top1``, ``linear_probe/top1``. ``results`` holds their protocols."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
-        model = unwrap(self.runner.model)
+        model: Any = unwrap(self.runner.model)
+        model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
+        evaluated = model
         if self.checkpoint is not None:
-            backbone = model.get_submodule('backbone')
-            load_backbone(self.checkpoint, backbone, device=next(backbone.parameters()).device)
+            load_backbone(self.checkpoint, model.backbone, device=next(model.backbone.parameters()).device)
+            if says_pixels(model.backbone):
+                evaluated = model.backbone
         shared: list[Any] = [None]
         if is_main_process():
-            model.checkpoint, model.cfg = self.checkpoint, self.runner.cfg
             settings = dict(self.settings, precision=getattr(model, 'autocast_precision', None))
-            shared = [evaluate_model(model, self.train_split, self.test_split, protocol=self.protocol, **settings)]
+            shared = [evaluate_model(evaluated, self.train_split, self.test_split, protocol=self.protocol, **settings)]
         broadcast_object_list(shared)
         self.results = shared[0]
         if is_main_process():

@@ -122,28 +122,62 @@ def backbone_of(model: nn.Module) -> nn.Module:
     return model.get_submodule('backbone') if is_whole else model
 
 
-def says_pixels(backbone: nn.Module) -> bool:
-    """Whether a bare backbone's config says how its pixels are normalised. Pretrainers use ClipDataPreprocessor by default,
-    so the config of a pretrainer says it without naming a preprocessor."""
-    model = (getattr(backbone, 'cfg', None) or {}).get('model') or {}
+def pixels_in(config: dict | None) -> dict | None:
+    """The data preprocessor that a config has for its model; None where it does not say. Pretrainers use
+    ClipDataPreprocessor by default, so the config of a pretrainer says it without naming a preprocessor."""
+    model = (config or {}).get('model') or {}
     is_ours = str(model.get('type', '')).rpartition('.')[2] in PRETRAINERS
-    return model.get('data_preprocessor') is not None or is_ours
+    return model.get('data_preprocessor') or (dict(type='ClipDataPreprocessor') if is_ours else None)
+
+
+def says_pixels(backbone: nn.Module) -> bool:
+    """Whether a bare backbone's config says how its pixels are normalised."""
+    return pixels_in(getattr(backbone, 'cfg', None)) is not None
 
 
 def build_preprocessor(backbone: nn.Module) -> nn.Module:
     """The data preprocessor of a bare backbone's config. Without one, ClipDataPreprocessor; a warning says so."""
-    preprocessor = ((getattr(backbone, 'cfg', None) or {}).get('model') or {}).get('data_preprocessor')
+    preprocessor = pixels_in(getattr(backbone, 'cfg', None))
     if preprocessor is None:
-        if not says_pixels(backbone):
-            print_log(
-                'nothing says which pixels the backbone expects: they are taken to be RGB, normalised with the mean '
-                'and standard deviation of ImageNet; else load_backbone(..., data_preprocessor=dict(mean=..., '
-                'std=..., to_bgr=...))',
-                logger='current',
-                level=logging.WARNING,
-            )
+        print_log(
+            'nothing says which pixels the backbone expects: they are taken to be RGB, normalised with the mean '
+            'and standard deviation of ImageNet; else load_backbone(..., data_preprocessor=dict(mean=..., '
+            'std=..., to_bgr=...))',
+            logger='current',
+            level=logging.WARNING,
+        )
         preprocessor = dict(type='ClipDataPreprocessor')
     return build_part(preprocessor, f'the config in {getattr(backbone, "checkpoint", None) or "the checkpoint"}')
+
+
+def note_on_pixels(preprocessor: nn.Module, config: dict | None) -> str | None:
+    """What to say where a model gives a backbone other pixels than those that it was trained on; None where they are the
+    same, or nobody knows.
+
+    Args:
+        preprocessor: the model's.
+        config: that of the backbone's checkpoint.
+    """
+    trained = pixels_in(config)
+    if trained is None:
+        return None
+    built = build_part(trained, 'the config in the checkpoint')
+    then, now = (_pixels_in_words(part) for part in (built, preprocessor))
+    if then == now:
+        return None
+    options = {name: value for name, value in trained.items() if name in ('mean', 'std', 'to_bgr', 'motion')}
+    return (
+        f'the backbone was trained on pixels {then}, and this model gives it pixels {now}; '
+        f'model.data_preprocessor=dict(type={type(built).__name__!r}, '
+        f'{", ".join(f"{name}={value!r}" for name, value in options.items())}) gives it the former'
+    )
+
+
+def _pixels_in_words(preprocessor: nn.Module) -> str:
+    pixels = describe_pixels(preprocessor)
+    order = 'BGR' if pixels.get('to_bgr') else 'RGB'
+    normalised = f'{order}, mean {pixels["mean"] or [0.0] * 3}, std {pixels["std"] or [1.0] * 3}'
+    return normalised + (f', motion {pixels["motion"]}' if pixels.get('motion') else '')
 
 
 def describe_pixels(preprocessor: nn.Module) -> dict:
@@ -155,6 +189,8 @@ def describe_pixels(preprocessor: nn.Module) -> dict:
     for name in ('to_bgr', 'to_rgb'):
         if hasattr(preprocessor, name):
             pixels[name] = bool(getattr(preprocessor, name))
+    if getattr(preprocessor, 'motion', None) is not None:
+        pixels['motion'] = preprocessor.motion
     return pixels
 
 

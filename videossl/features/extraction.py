@@ -23,7 +23,7 @@ from videossl.wrappers import unwrap
 
 from .clip_encoder import ClipEncoder, describe_pixels, digest_of
 from .clip_features import ClipFeatures, file_format
-from .parts import NAMES_ONLY, PartialFeatures, differences
+from .parts import NAMES_ONLY, OtherFeatures, PartialFeatures, differences
 from .protocols import Protocol
 from .video_list import ListedVideos, list_videos
 
@@ -110,6 +110,8 @@ def extract_features(
                 return finished
             settings = {key: value for key, value in record.items() if key not in NAMES_ONLY}
             parts = PartialFeatures(out, settings, count, save_every)
+        except OtherFeatures:
+            raise
         except ValueError as error:
             raise ConfigError(str(error)) from error
         missing, done = parts.missing, parts.num_found
@@ -179,7 +181,8 @@ def finished_features(out: str | os.PathLike, record: dict) -> ClipFeatures | No
     """The features in ``out``, or None where there is no such file.
 
     Raises:
-        ValueError: they have other settings, the file has another content, or its format is unknown.
+        OtherFeatures: they have other settings.
+        ValueError: the file has another content, or its format is unknown.
         ImportError: it needs a package that is not installed.
     """
     file_format(out)
@@ -188,7 +191,7 @@ def finished_features(out: str | os.PathLike, record: dict) -> ClipFeatures | No
     features = ClipFeatures.load(out)
     differing = differences(features.protocol, record)
     if differing:
-        raise ValueError(
+        raise OtherFeatures(
             f'{out} is there already, with other features ({differing}). Choose another file (--out), or '
             'move this one away'
         )

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from videossl.errors import ConfigError
 from videossl.files import whole_file
 
 SETTINGS = 'settings.json'
 # Names in a record. Files of other names may hold the same content, so an extraction goes on although these differ.
 NAMES_ONLY = ('config', 'checkpoint')
+
+
+class OtherFeatures(ConfigError):
+    """Features of other settings, videos or weights have the name of the file that an extraction is to write."""
 
 
 class PartialFeatures:
@@ -25,7 +30,8 @@ class PartialFeatures:
         save_every: videos of a part.
 
     Raises:
-        ValueError: the folder belongs to another extraction, or to something else.
+        OtherFeatures: the folder belongs to another extraction.
+        ValueError: the folder belongs to something else.
     """
 
     def __init__(self, out: str | os.PathLike, record: dict, num_videos: int, save_every: int) -> None:
@@ -74,7 +80,7 @@ class PartialFeatures:
                 found = {}
             differing = differences(found, settings)
             if differing:
-                raise ValueError(
+                raise OtherFeatures(
                     f'{self.folder} holds an unfinished extraction of other settings ({differing}). Go on '
                     'with those, choose another file (--out), or remove that folder'
                 )

@@ -1,5 +1,5 @@
-# TransRank's clips: three temporal transformations and a rotation [code]; which ones [secondary]; each clip has a place, a crop,
-# a flip and colours of its own, 16 videos a batch [guess].
+# TransRank's clips: three temporal transformations and a rotation [code]; which ones [secondary]; each clip has a place, a crop
+# and a flip of its own, each frame auxSKD's colours, 16 videos a batch [guess].
 _base_ = './clips.py'
 train_dataloader = dict(
     batch_size=16,

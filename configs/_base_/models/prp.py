@@ -11,6 +11,7 @@ model = dict(
             num_classes=4,
             label='gt_rate',
             embedding_name='rate',
+            init_cfg=None,  # PyTorch's own, as in the released code
             loss_weight=0.1,  # the released code's
         ),
         reconstruction=dict(type='ReconstructionHead', in_channels=512, rates=(1, 2, 4, 8)),

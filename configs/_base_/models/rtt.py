@@ -1,4 +1,4 @@
-# Two linear layers on one embedding; pixels from -1 to 1 [code]. Their initialisation is not known.
+# Two linear layers on one embedding; pixels from -1 to 1 [code]. The layers begin as mmaction2's do; the leaves have the code's.
 model = dict(
     type='Pretrainer',
     data_preprocessor=dict(type='ClipDataPreprocessor', mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5)),

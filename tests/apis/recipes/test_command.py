@@ -15,6 +15,7 @@ import pytest
 from videossl.apis.recipes import command as recipes
 from videossl.apis.recipes.stage import Stage
 from videossl.datasets.moving_shapes import write_moving_shapes
+from videossl.errors import ConfigError
 from videossl.folder_lock import folder_lock
 from videossl.visualization import read_scalars
 
@@ -29,6 +30,13 @@ def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):
     assert status == 1 and not stand_in()
     assert f'another run works in {tmp_path / "work"}' in output
     assert run()[0] == 0
+
+
+def test_a_developer_sees_where_an_error_was_raised(stand_in, run, monkeypatch):
+    assert run('--ann-file', 'x.txt')[0] == 1
+    monkeypatch.setenv('VIDEOSSL_DEBUG', '1')
+    with pytest.raises(ConfigError, match='expected NAME=LIST'):
+        run('--ann-file', 'x.txt')
 
 
 def test_a_full_disk_ends_a_recipe_with_the_name_of_the_file_and_what_is_safe(stand_in, run, tmp_path, mount_disk):

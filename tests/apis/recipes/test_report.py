@@ -47,6 +47,17 @@ def test_pretext_accuracies_are_means_over_the_last_epoch(stage):
     assert pretext_accuracies(stage) == pytest.approx(dict(acc_speed=(0.2 + 0.3 + 0.34) / 3, acc_segment=0.7))
 
 
+@pytest.mark.parametrize(('entries', 'last'), [(25, 3), (4, 1)])
+def test_without_epochs_pretext_accuracies_are_means_over_the_last_tenth_of_the_log(tmp_path, entries, last):
+    path = tmp_path / 'vspp' / '20250101_120000' / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    lines = [dict(loss=1.0, iter=step, step=step, acc_speed=step / entries) for step in range(1, entries + 1)]
+    lines += [{'eval/knn': 0.5, 'epoch': 1, 'step': entries}]  # of an evaluation in between
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    expected = sum(step / entries for step in range(entries - last + 1, entries + 1)) / last
+    assert pretext_accuracies(Stage('vspp', VSPP, tmp_path / 'vspp')) == pytest.approx(dict(acc_speed=expected))
+
+
 def test_a_stage_that_logged_nothing_has_no_pretext_accuracies(tmp_path):
     assert pretext_accuracies(Stage('a', VSPP, tmp_path / 'a')) == {}
 

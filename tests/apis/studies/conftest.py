@@ -30,7 +30,7 @@ else:
     stage = os.path.basename(folder)
 seed = int(os.path.basename(os.path.dirname(folder)).removeprefix('seed_'))
 with open(os.environ['CALLS'], 'a') as calls:
-    call = dict(tool=module, stage=stage, seed=seed, pid=os.getpid(), cores=len(os.sched_getaffinity(0)))
+    call = dict(tool=module, stage=stage, seed=seed, pid=os.getpid(), cores=sorted(os.sched_getaffinity(0)))
     calls.write(json.dumps(call) + chr(10))
 if os.environ.get('FAIL') == f'{module} {stage} {seed}':
     sys.exit('ValueError: made to fail')

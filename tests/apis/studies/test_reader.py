@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from videossl.apis.studies.reader import read_study
-from videossl.apis.studies.study import parse_args
+from videossl.apis.studies.study import parse_args, plan
 from videossl.compat import config_directory
 from videossl.datasets.annotations import read_annotations
 from videossl.errors import ConfigError
+from videossl.evaluation.statistics import nested_subsets
 
 STUDIES = sorted(path.name for path in (Path(config_directory()) / 'studies').glob('*.py'))
 
@@ -100,6 +101,22 @@ def test_few_labels_are_nested_and_take_as_many_iterations(read):
     assert len(read_annotations(few.ann_file)) == 2 and len(read_annotations(everything.ann_file)) == 18
     repeats = [stage.resolved_config.train_dataloader.sampler.repeats for stage in (few, everything)]
     assert repeats[0] == 9 * repeats[1]
+
+
+def test_each_seed_draws_few_labels_anew_and_fine_tuning_has_those_of_the_probe(read, videos):
+    study = read('--seeds', '3', '4', '--rows', 'vspp', more='few_labels = dict(counts=[1, 2], finetune=[1, 2])')
+    everything = read_annotations(str(videos / 'train.txt'))
+    lists = {}
+    for run in study.runs:
+        probe = nested_subsets([label for _, label in everything], [1, 2], run.seed)  # as the evaluation calls it
+        for count in (1, 2):
+            stage = run.finetuned['vspp', str(count)]
+            lists[run.seed, count] = read_annotations(stage.ann_file)
+            assert lists[run.seed, count] == [everything[place] for place in probe[count]]
+            assert Path(stage.resolved_config.train_dataloader.dataset.ann_file) == Path(stage.ann_file)
+        assert set(lists[run.seed, 1]) < set(lists[run.seed, 2])
+    assert lists[3, 1] != lists[4, 1] and lists[3, 2] != lists[4, 2]
+    assert {(task.seed, task.stage.options['randomness.seed']) for task in plan(study)} == {(3, 3), (4, 4)}
 
 
 def test_columns_that_are_not_asked_for_cost_nothing(read):

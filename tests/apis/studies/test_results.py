@@ -6,13 +6,15 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import cv2
 import pytest
 
-from videossl.apis.studies.report import answer_lines, drawn_bar, number
-from videossl.apis.studies.results import verdict_of
-from videossl.cores import available_cores
+from videossl.apis.studies import study
+from videossl.apis.studies.report import answer_lines, drawn_bar, number, write_report
+from videossl.apis.studies.results import minutes, verdict_of
+from videossl.errors import ConfigError
 from videossl.evaluation.statistics import Interval, t_interval
 from videossl.folder_lock import folder_lock
 
@@ -44,6 +46,45 @@ def test_every_step_runs_once_and_after_what_it_needs(stand_in, run):
         assert calls.index((seed, 'vspp', 'train')) < calls.index((seed, 'vspp', 'features'))
     assert results['steps'] == dict(done=26, all=26)
     assert run('--seeds', '0', '1', '--columns', 'probe', 'finetune')[0] == 0 and len(stand_in()) == len(calls)
+
+
+def test_the_probe_with_few_labels_is_asked_for_with_the_seed_and_the_counts(stand_in, run, tmp_path):
+    assert run('--seeds', '3', '4', '--rows', 'vspp', '--columns', 'probe')[0] == 0
+    for seed in (3, 4):
+        job = json.loads((tmp_path / 'work' / f'seed_{seed}' / 'vspp' / 'features_job.json').read_text())
+        assert (job['seed'], job['counts']) == (seed, [1, 2])
+
+
+def test_the_report_is_written_after_each_step(stand_in, run, monkeypatch):
+    steps = []
+
+    def write(results, work_dir, console):
+        write_report(results, work_dir, None)
+        text = (work_dir / 'results.md').read_text()
+        unfinished = 'Unfinished: {done} of {all} steps are done.'.format_map(results['steps'])
+        steps.append((results['steps']['done'], console is not None, unfinished in text))
+
+    monkeypatch.setattr(study, 'write_report', write)
+    run('--seeds', '0', '--rows', 'vspp', '--columns', 'probe', '--jobs', '1')
+    assert steps == [(1, False, True), (2, False, False), (2, True, False)]
+
+
+def test_the_minutes_of_a_row_are_those_of_its_stages_each_once():
+    def stage(name, seconds, init_from=None, trained=True):
+        state = dict(seconds=seconds, trained=trained)
+        return SimpleNamespace(name=name, init_from=init_from, read_state=lambda: state)
+
+    runs = []
+    for first, second, third in ((60, 600, 30), (120, 600, 90)):  # two seeds
+        aux = stage('aux', first)
+        after = stage('after', second, aux)
+        tuned = {('aux', 'all'): stage('tuned', third, after), ('scratch', 'all'): stage('scratch', third)}
+        runs.append(SimpleNamespace(point={}, features=dict(aux=after), finetuned=tuned))
+    begun = dict(scratch=stage('begun', 6000, trained=False))
+    runs.append(SimpleNamespace(point={}, features=begun, finetuned={}))
+    found = minutes(SimpleNamespace(points=[{}, dict(lr=1)], rows=['aux', 'scratch', 'nothing'], runs=runs))
+    # Features and fine-tuning share the two stages of pretraining: the mean of 690 and 810 seconds, and of 30 and 90.
+    assert found == [dict(row='aux', point=0, minutes=12.5), dict(row='scratch', point=0, minutes=1.0)]
 
 
 def test_seeds_and_rows_may_be_added_later(stand_in, run, cell):
@@ -134,7 +175,7 @@ def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_
     for words in (
         'largest binomial standard error | 20.1', 'nothing was selected on them', 'Epoch: the last of every stage',
         'paired by seed', 'nested subsets', 'These videos are small.', 'linear probe: probe as ever', 'seeds: 0, 1, 2',
-        'tools/run_study.py', 'torch ', 'scipy '
+        'tools/run_study.py', 'torch ', 'scipy ', 'decord '
     ):  # fmt: skip
         assert words in text, words
     for line in (line for line in text.splitlines() if line.startswith('| VSPP |')):
@@ -278,13 +319,14 @@ def test_fine_tuned_nets_are_removed_and_pretrained_ones_kept(stand_in, run, tmp
     assert run('--seeds', '0')[0] == 0, 'what is done needs none'
 
 
-def test_jobs_share_the_cores(stand_in, run, monkeypatch):
-    run('--seeds', '0', '--rows', 'scratch', '--jobs', '64')
-    assert {call['cores'] for call in stand_in()} == {1}
-    assert available_cores() >= 1
+def test_commands_run_on_the_cores_of_their_job(stand_in, run):
+    every = sorted(os.sched_getaffinity(0))
+    run('--seeds', '0', '--rows', 'scratch', '--jobs', str(len(every)))
+    assert {len(call['cores']) for call in stand_in()} == {1}
     before = len(stand_in())
     run('--seeds', '1', '--rows', 'scratch', '--jobs', '1')
-    assert {call['cores'] for call in stand_in()[before:]} == {available_cores()}
+    assert {tuple(call['cores']) for call in stand_in()[before:]} == {tuple(every)}
+    assert sorted(os.sched_getaffinity(0)) == every, 'of this process'
 
 
 def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
@@ -329,6 +371,13 @@ def test_a_wrong_setting_of_a_late_stage_is_refused_before_the_first_begins(stan
 def test_a_dry_run_lists_the_steps_and_starts_none(stand_in, run):
     status, output, _ = run('--dry-run', '--seeds', '0')
     assert status == 0 and not stand_in() and 'seed 0, vspp: features' in output
+
+
+def test_a_developer_sees_where_an_error_was_raised(stand_in, run, monkeypatch):
+    assert run('--rows', 'nothing')[0] == 1
+    monkeypatch.setenv('VIDEOSSL_DEBUG', '1')
+    with pytest.raises(ConfigError, match='there is no nothing'):
+        run('--rows', 'nothing')
 
 
 def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):

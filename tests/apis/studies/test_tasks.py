@@ -1,5 +1,6 @@
 """What a study shows while its steps run."""
 
+import itertools
 import json
 import re
 import time
@@ -114,3 +115,23 @@ def test_samples_of_a_training_are_counted_from_its_config(tmp_path):
     assert module.StageTask(0, stage).samples == 3 * 10 * 5
     config.train_cfg = dict(max_iters=20)
     assert module.StageTask(0, stage).samples == 160
+
+
+@pytest.mark.parametrize(
+    ('cores', 'jobs', 'shares'),
+    [
+        ({0, 1, 2, 3, 6, 7}, 2, [{0, 2, 6}, {1, 3, 7}]),
+        ({0, 1, 2, 3, 4}, 2, [{0, 2, 4}, {1, 3}]),
+        ({4, 5}, 3, [{4}, {5}, {4}]),
+        ({4, 5}, 1, [None]),
+    ],
+)
+def test_the_shares_of_the_jobs_are_disjoint_and_together_all_cores(monkeypatch, cores, jobs, shares):
+    taken = []
+    monkeypatch.setattr(module.os, 'sched_getaffinity', lambda thread: cores, raising=False)
+    monkeypatch.setattr(module.os, 'sched_setaffinity', lambda thread, share: taken.append(set(share)), raising=False)
+    numbers = itertools.count()
+    for _ in range(jobs):
+        module.take_cores(jobs, numbers)
+    assert taken == [share for share in shares if share is not None]
+    assert jobs == 1 or set().union(*taken) == cores

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import videossl.engine.hooks.plain_checkpoint_hook as plain_checkpoint_hook
+from videossl.checkpoints.checkpoint_files import best_recorded
 from videossl.engine.hooks.plain_checkpoint_hook import is_plain
 
 AUX_SKD_HOOKS = [dict(type='MomentumTeacherHook', momentum=0.7), dict(type='MemoryBankHook')]
@@ -246,6 +247,9 @@ def test_the_best_score_is_remembered_after_a_resume(build_vspp, build_runner, t
     assert 'best_accuracy_epoch_1.pth' in files_in(tmp_path / 'run')
     assert 'best_accuracy_epoch_2.pth' not in files_in(tmp_path / 'run')
     torch.load(tmp_path / 'run' / 'best_accuracy_epoch_1.pth', weights_only=True)
+    assert best_recorded(str(tmp_path / 'run' / 'epoch_2.pth'), 'accuracy') == str(
+        tmp_path / 'run' / 'best_accuracy_epoch_1.pth'
+    )
 
 
 class Spoil(Hook):

@@ -8,7 +8,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from videossl.checkpoints.hand_off import load_backbone, load_mapped
+from videossl.checkpoints.hand_off import fill_backbone, load_mapped
 from videossl.errors import CheckpointError
 from videossl.models.backbones import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from videossl.registry import MODELS
@@ -232,12 +232,12 @@ def test_a_checkpoint_that_lacks_a_branch_or_is_divided_elsewhere_is_refused(sav
     target = BranchedBackbone(SMALL)
     one_branch = copy.deepcopy(target).keep_branches(['contrast'])
     with pytest.raises(CheckpointError, match='branches.human.stage3'):
-        load_backbone(target, save(one_branch.state_dict()))
+        fill_backbone(target, save(one_branch.state_dict()))
     with pytest.raises(CheckpointError, match='shared.stage2'):
-        load_backbone(target, save(BranchedBackbone(SMALL, num_shared_stages=2).state_dict()))
+        fill_backbone(target, save(BranchedBackbone(SMALL, num_shared_stages=2).state_dict()))
     with pytest.raises(CheckpointError, match='is it of another backbone, depth or width'):
-        load_backbone(target, save(C3D(base_channels=2).state_dict()))
-    report = load_backbone(one_branch, save(target.state_dict()))
+        fill_backbone(target, save(C3D(base_channels=2).state_dict()))
+    report = fill_backbone(one_branch, save(target.state_dict()))
     assert report.missing == [] and all('human' in name for name in report.dropped) and report.dropped
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from videossl.checkpoints.hand_off import load_backbone
+from videossl.checkpoints.hand_off import fill_backbone
 from videossl.models import C3D, R3D, S3DG, BranchedBackbone, R2Plus1D, ResNet3D
 from videossl.models.backbones import TemporalGroupNorm, group_batch_norms
 from videossl.models.folding import folded
@@ -136,7 +136,7 @@ def test_a_plain_nets_checkpoint_fills_every_group_and_a_converted_ones_its_own(
     source = drawn(R3D(base_channels=4, temporal_groups=source_groups))
     torch.save(dict(state_dict={f'backbone.{k}': v for k, v in source.state_dict().items()}), tmp_path / 'net.pth')
     net = R3D(base_channels=4, temporal_groups=GROUPS)
-    report = load_backbone(net, str(tmp_path / 'net.pth'))
+    report = fill_backbone(net, str(tmp_path / 'net.pth'))
     assert report.missing == report.dropped == report.mismatched == []
     clips = torch.rand(1, 3, 16, 32, 32)
     torch.testing.assert_close(net.eval()(clips), source.eval()(clips), rtol=1e-4, atol=1e-4)

@@ -15,11 +15,8 @@ from videossl import compat
 from videossl.cores import available_cores
 from videossl.memory import machine_memory, read
 from videossl.precision import cpu_has_bf16
-from videossl.version import __version__
+from videossl.version import OPENCV, all_versions, installed_version
 
-OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless')
-PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmaction2', 'decord', 'numpy', 'opencv-python', 'av')
-OPTIONAL = ('torchvision', 'mmcv', 'decord2', *OPENCV[1:])
 GIB = 2**30
 SIZES = ('memory', 'memory_available', 'disk_free', 'shared_memory')  # facts in bytes
 SMALL_SHARED_MEMORY = GIB  # Docker's default is 64 MiB
@@ -35,18 +32,8 @@ class Trap:
     remedy: str = ''
 
 
-def installed_version(package: str) -> str | None:
-    """The version of a distribution; None: not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def list_versions() -> dict[str, str | None]:
-    """Version of Python, videossl and the packages that matter; None: not installed."""
-    found: dict[str, str | None] = dict(python=platform.python_version(), videossl=__version__)
-    found |= {name: installed_version(name) for name in (*PACKAGES, *OPTIONAL)}
+    """:func:`~videossl.version.all_versions`, with the build of torch."""
     build = (
         f'CUDA {torch.version.cuda}'
         if torch.version.cuda
@@ -54,8 +41,7 @@ def list_versions() -> dict[str, str | None]:
         if torch.version.hip
         else 'CPU'
     )
-    found['torch'] = f'{torch.__version__} ({build} build)'
-    return {name: version for name, version in found.items() if version is not None or name not in OPTIONAL}
+    return dict(all_versions(), torch=f'{torch.__version__} ({build} build)')
 
 
 def repairs() -> dict[str, str]:

@@ -81,7 +81,7 @@ def report(paths: Sequence[str], unreadable: dict[str, str], file: str) -> str:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Try to read every video, in processes of their own, so that a decoder that crashes or hangs costs one '
-        'video. The same command goes on with what was cut off, and reads again only what has changed. Ends with status 1 if '
+        'video. The same command continues an interrupted run, and reads again only what has changed. Ends with status 1 if '
         'a video cannot be read.'
     )
     parser.add_argument('--data-root', help='folder of videos; alone, it is scanned recursively')

@@ -319,7 +319,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write the videos of a data set anew, once, so that training reads them several times faster: small '
         'frames, key frames close together, H.264 that is quick to decode, no sound, in MP4 files. The number of frames and '
-        'their times stay. Lists are written with the new names. The same command goes on with what was cut off; nothing is '
+        'their times stay. Lists are written with the new names. The same command continues an interrupted run; nothing is '
         'done to the source.'
     )
     add_folders(parser, out='folder for the new videos and lists, beside the other one')

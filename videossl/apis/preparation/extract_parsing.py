@@ -278,7 +278,7 @@ def build_teacher(args: argparse.Namespace) -> tuple[nn.Module, str]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Run a human parsing network over the videos of a data set and store its maps, for LoadParsingMap. '
-        'The same command continues what was cut off.'
+        'The same command continues an interrupted run.'
     )
     parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')

@@ -65,7 +65,7 @@ def measure_motion(
 ) -> MotionReport:
     """Measure the motion of every video that the file does not have yet.
 
-    Each result is kept at once, so that the same call continues what was cut off. Videos are read in other processes: one
+    Each result is kept at once, so that the same call continues an interrupted run. Videos are read in other processes: one
     that crashes or blocks the decoder is named and left out, as is one that cannot be read.
 
     Args:
@@ -146,7 +146,7 @@ def motion_of(filename: str, every: int, grid: tuple[int, int] = GRID) -> Motion
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Measure the motion of every video of a data set by optical flow, for LoadMotion. The same command '
-        'continues what was cut off.'
+        'continues an interrupted run.'
     )
     parser.add_argument('--data-root', required=True, help='folder of videos; alone, it is scanned recursively')
     parser.add_argument('--ann-file', help='list of videos, relative to --data-root')

@@ -137,7 +137,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Put the videos of a data set into a few large tar archives. Training reads them there, by lists that '
         'name each video by its place. For file systems and object stores that are slow with millions of small files. The '
-        'videos are not changed; make them small with compact.py before. The same command goes on with what was cut off.'
+        'videos are not changed; make them small with compact.py before. The same command continues an interrupted run.'
     )
     add_folders(parser, out='folder for archives and lists, beside the other one')
     parser.add_argument(

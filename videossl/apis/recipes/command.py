@@ -11,6 +11,7 @@ from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
 from ..commands import remember_command
+from ..user_errors import debugging
 from .reader import read_recipe
 from .report import pretext_accuracies, report, warn_at_chance, write_record
 from .runner import Display, run_stage
@@ -76,6 +77,8 @@ def main(argv: list[str] | None = None) -> None:
             write_record(args.recipe, recipe, stages, work_dir)
             report(recipe, stages, work_dir, display)
     except (UserError, RuntimeError, OSError) as error:  # also a full disk
+        if debugging():
+            raise
         display.say(str(error), style='red')
         raise SystemExit(1) from None
     except KeyboardInterrupt:

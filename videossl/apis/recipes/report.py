@@ -1,6 +1,7 @@
 """The results of a recipe: accuracies, a warning where they are at chance, the table and the curves."""
 
 import json
+import math
 import shlex
 from pathlib import Path
 
@@ -17,14 +18,20 @@ NEAR_CHANCE = 0.05
 
 
 def pretext_accuracies(stage: Stage) -> dict[str, float]:
-    """Mean of each training accuracy over the last epoch, by name. Every clip of training is a fresh draw."""
-    scalars = read_scalars(stage.folder)
+    """Mean of each training accuracy over the last epoch, by name. Every clip of training is a fresh draw.
+
+    The log of a training that counts iterations has no epochs: there the mean is over the last tenth of the logged entries.
+    """
+    entries = [entry for entry in read_scalars(stage.folder) if any(name.startswith('acc_') for name in entry)]
+    if all('epoch' in entry for entry in entries):
+        last = [entry for entry in entries if entry['epoch'] == entries[-1]['epoch']]
+    else:
+        last = entries[-math.ceil(len(entries) / 10) :]
     values: dict[str, list[float]] = {}
-    for entry in scalars:
-        if entry.get('epoch') == scalars[-1].get('epoch'):
-            for name in entry:
-                if name.startswith('acc_'):
-                    values.setdefault(name, []).append(entry[name])
+    for entry in last:
+        for name in entry:
+            if name.startswith('acc_'):
+                values.setdefault(name, []).append(entry[name])
     return {name: sum(values[name]) / len(values[name]) for name in sorted(values)}
 
 

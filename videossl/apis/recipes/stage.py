@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from videossl.apis.running.check_config import check_config
 from videossl.apis.running.launch import point_at_data, point_at_validation
-from videossl.checkpoints.checkpoint_files import numbered_checkpoints
+from videossl.checkpoints.checkpoint_files import POINTER, best_recorded, numbered_checkpoints, read_pointer
 from videossl.checkpoints.reading import damage
 from videossl.config_files import load_config
 from videossl.datasets import scan_videos
@@ -71,21 +72,24 @@ class Stage:
         write_whole(self.state_file, json.dumps(state, indent=2))
 
     def has_checkpoint(self) -> bool:
-        return (self.folder / 'last_checkpoint').exists() or any(numbered_checkpoints(str(self.folder)))
+        return (self.folder / POINTER).exists() or any(numbered_checkpoints(str(self.folder)))
 
     def checkpoint(self, epoch: int | None = None) -> str:
-        """Path of the checkpoint after an epoch, or of the last checkpoint.
+        """Path of the checkpoint after an epoch; without an epoch, of the best one by validation where the config chooses so
+        (:attr:`chosen_by`), else of the last.
 
         Raises:
             ConfigError: the checkpoint does not exist, or is damaged.
+            CheckpointError: the last checkpoint, which names the best one, cannot be read.
         """
         if epoch is not None:
-            name = f'epoch_{epoch}.pth'
-        else:
-            # Only the name counts: the folder may have been moved since.
-            pointer = self.folder / 'last_checkpoint'
-            name = Path(pointer.read_text().strip()).name if pointer.exists() else 'last_checkpoint'
-        path = self.folder / name
+            return self._intact(self.folder / f'epoch_{epoch}.pth')
+        last = self._intact(Path(read_pointer(str(self.folder)) or self.folder / POINTER))
+        best = None if self.chosen_by is None else best_recorded(last, self.chosen_by)
+        return last if best is None else self._intact(Path(best))
+
+    def _intact(self, path: Path) -> str:
+        """The path of a checkpoint, after a look at the file."""
         if not path.exists():
             raise ConfigError(
                 f'stage {self.name}: there is no checkpoint {path}. Either it was deleted; then delete '
@@ -126,10 +130,21 @@ class Stage:
     def has_test(self) -> bool:
         return self.resolved_config.get('test_dataloader') is not None
 
+    @property
+    def chosen_by(self) -> str | list[str] | None:
+        """The validation metric that chooses the checkpoint, ``save_best`` of the config; None: the last checkpoint counts.
+
+        Validation on the videos of the test chooses nothing, since the tested accuracy would be too high.
+        """
+        config = self.resolved_config
+        metric = ((config.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
+        validation, test = (_videos_of(config.get(name)) for name in ('val_dataloader', 'test_dataloader'))
+        return metric if metric and validation is not None and validation != test else None
+
     def lists(self) -> list[Path]:
         """The lists of videos that the stage reads."""
         paths = []
-        for name in ('train_dataloader', 'test_dataloader'):
+        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             loader = self.resolved_config.get(name)
             if loader is None:
                 continue
@@ -187,6 +202,15 @@ class Stage:
                 f'(for training and test; by the names of the recipe, or {self.name}=LIST '
                 f'{self.name}.test=LIST), or choose stages without labels with --stage'
             )
+
+
+def _videos_of(loader: ConfigDict | None) -> tuple | None:
+    """What tells the videos of one loader from those of another; None: there is no loader."""
+    if loader is None:
+        return None
+    dataset = innermost_dataset(loader.dataset)
+    path = os.path.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+    return os.path.abspath(path), dataset.get('hold_out')
 
 
 def write_whole(path: Path, text: str) -> None:

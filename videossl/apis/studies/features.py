@@ -1,18 +1,20 @@
 """Evaluation of a checkpoint's features for a study, in a separate process: probe, kNN, retrieval, few-label probe."""
 
 import json
-import os
+import shutil
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmengine.device import get_device
 
 from videossl.evaluation import ClipFeatures, evaluate_features, protocol_of
 from videossl.evaluation.statistics import nested_subsets
+from videossl.features.parts import OtherFeatures
 from videossl.files import whole_file
+from videossl.processes import end_with_parent
 
 from .. import extract_features, load_backbone
 from ..running.launch import keep_freed_memory
@@ -31,6 +33,17 @@ def subset(features: ClipFeatures, places: list[int]) -> ClipFeatures:
     )
 
 
+def extract(*videos: Any, out: str, **settings: Any) -> ClipFeatures:
+    """:func:`~videossl.apis.extract_features`. Features that the study extracted with other settings are replaced."""
+    try:
+        return extract_features(*videos, out=out, **settings)
+    except OtherFeatures as error:
+        print(f'extracted anew: {error}', flush=True)
+        Path(out).unlink(missing_ok=True)
+        shutil.rmtree(f'{out}.part', ignore_errors=True)
+        return extract_features(*videos, out=out, **settings)
+
+
 def evaluate(job: dict) -> dict[str, dict]:
     """Extract the features of both splits, or find them in the job's folder, and evaluate them.
 
@@ -46,9 +59,7 @@ def evaluate(job: dict) -> dict[str, dict]:
     views = protocol.views()
     model = load_backbone(job['checkpoint'], device=get_device())
     train, test = (
-        extract_features(
-            model, job[split], job['data_root'], **views, out=f'{job["features"]}_{split}.npz', progress=False
-        )
+        extract(model, job[split], job['data_root'], **views, out=f'{job["features"]}_{split}.npz', progress=False)
         for split in ('train', 'test')
     )
     results = {ALL: evaluate_features(train, test, protocol)}
@@ -58,17 +69,10 @@ def evaluate(job: dict) -> dict[str, dict]:
     return results
 
 
-def end_without(parent: int) -> None:
-    """End this process when the process that started it has ended, so that two never write to one folder."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
 def main(path: str) -> None:
     """Evaluate the job in a file, and write the results to the path that it names."""
     job = json.loads(Path(path).read_text())
-    threading.Thread(target=end_without, args=(job.pop('parent'),), daemon=True).start()
+    end_with_parent(parent=job.pop('parent'))  # so that two never write to one folder
     keep_freed_memory()
     started = time.monotonic()
     results = evaluate(job)

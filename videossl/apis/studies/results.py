@@ -5,7 +5,6 @@ import os
 import platform
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -20,14 +19,13 @@ from videossl.evaluation.statistics import (
     paired_difference,
     t_interval,
 )
-from videossl.version import __version__
+from videossl.version import all_versions
 
 from ..recipes.report import NEAR_CHANCE, warnings_at_chance
 from ..recipes.stage import Stage
 from .reader import COLUMNS, Run, Study, short
 from .tasks import METRICS, FeatureTask, StageTask, Task
 
-PACKAGES = ('torch', 'mmengine', 'mmcv-lite', 'mmcv', 'mmaction2', 'numpy', 'scikit-learn', 'scipy')
 ALL = 'all'
 
 
@@ -76,12 +74,7 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         protocols=protocols(evaluated),
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
-            {
-                stage.name
-                for run in study.runs
-                for stage in run.stages.values()
-                if (stage.resolved_config.get('default_hooks') or {}).get('checkpoint', {}).get('save_best')
-            }
+            {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
         ),
         notes=study.notes,
         failed=failed,
@@ -333,11 +326,6 @@ def point_title(point: dict) -> str:
 
 def versions() -> dict[str, str]:
     """Of the packages that the numbers depend on, and of the machine."""
-    found = dict(videossl=__version__, python=platform.python_version())
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    installed = {name: version for name, version in all_versions().items() if version is not None}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{platform.machine()} CPU'
-    return dict(found, device=f'{device}, {os.cpu_count()} cores')
+    return dict(installed, device=f'{device}, {os.cpu_count()} cores')

@@ -13,6 +13,7 @@ from videossl.folder_lock import folder_lock
 
 from ..commands import remember_command
 from ..recipes.runner import Display
+from ..user_errors import debugging
 from .reader import COLUMNS, SPLITS, Study, read_study, with_earlier
 from .report import read_results, reason, write_report
 from .results import collect
@@ -144,6 +145,8 @@ def main(argv: list[str] | None = None) -> None:
                 say(f'  {title}: {reason(message)}')
             raise SystemExit(1)
     except (UserError, RuntimeError) as error:
+        if debugging():
+            raise
         say(str(error))
         raise SystemExit(1) from None
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ class VideoBackbone(BaseModule):
         temporal_groups: ``dict(clip_len=16, group_len=4)``, or with ``num_groups`` in its place, divides the batch norms along
             time (:func:`~.temporal_group_norm.group_batch_norms`); None leaves them as they are.
         init_cfg: mmengine's initialisation config. ``dict(type='Pretrained', checkpoint=..., prefix=...)`` goes through
-            :func:`videossl.checkpoints.hand_off.load_backbone`, which stops when nothing in the checkpoint matches;
+            :func:`videossl.checkpoints.hand_off.fill_backbone`, which stops when nothing in the checkpoint matches;
             mmengine handles all other types.
 
     Attributes:
@@ -130,7 +130,7 @@ class VideoBackbone(BaseModule):
             super().init_weights()
             return
 
-        from videossl.checkpoints.hand_off import load_backbone  # here, so that a backbone can be used without it
+        from videossl.checkpoints.hand_off import fill_backbone  # here, so that a backbone can be used without it
 
         # BaseModule would load with strict=False and not report that no key matches. It runs the other initialisers first,
         # because pretrained weights overwrite them.
@@ -142,7 +142,7 @@ class VideoBackbone(BaseModule):
             self.init_cfg = init_cfg
         self.is_init = False  # until the checkpoint is loaded: a failed hand-off must not count as an initialised net
         for pretrained_cfg in pretrained_cfgs:
-            load_backbone(self, pretrained_cfg['checkpoint'], prefix=pretrained_cfg.get('prefix'))
+            fill_backbone(self, pretrained_cfg['checkpoint'], prefix=pretrained_cfg.get('prefix'))
         self.is_init = True
 
     def _pretrained_cfgs(self) -> list[dict]:
