@@ -24,7 +24,8 @@ class FeatureTestLoop(BaseLoop):
     """Clip retrieval, kNN and a linear probe of a checkpoint's backbone, from one extraction of both splits.
 
     The checkpoint may be of any pretraining method, or of a recogniser. Its backbone has to be complete; its other
-    weights are not used. The first process does the work, the others wait.
+    weights are not used. The first process does the work, the others wait, at most ``env_cfg.dist_cfg.timeout`` seconds,
+    with the tools by default two hours.
 
     Args:
         runner: mmengine's runner.

@@ -26,7 +26,8 @@ class FeatureEvaluationHook(Hook):
 
     The numbers go to the log, the message hub and the visualiser. Training does not change: each module goes back to its
     mode, batch norms keep their statistics, and all random generators go back to their states. The first process does the
-    work, the others wait. The hook counts epochs, so it does nothing under an iteration-based loop.
+    work, the others wait, at most ``env_cfg.dist_cfg.timeout`` seconds, with the tools by default two hours. The hook counts
+    epochs.
 
     Args:
         train_list: list of labelled videos, the gallery.
