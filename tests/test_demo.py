@@ -63,7 +63,7 @@ def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels
 
 def test_a_folder_of_another_versions_videos_is_refused(demo, monkeypatch):
     monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(demo[0])])
-    with pytest.raises(SystemExit, match='moving_shapes'):
+    with pytest.raises(FileExistsError, match='moving_shapes'):
         load().main()
 
 

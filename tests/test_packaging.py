@@ -191,8 +191,8 @@ def test_wheel_asks_for_ranges_and_offers_commands(installed):
         'videossl-train': 'videossl.apis.running.train:command',
         'videossl-test': 'videossl.apis.running.test:command',
         'videossl-recipe': 'videossl.apis.recipes.command:main',
-        'videossl-features': 'videossl.apis.features:main',
-        'videossl-compact': 'videossl.apis.preparation.compact:main',
+        'videossl-features': 'videossl.apis.features:command',
+        'videossl-compact': 'videossl.apis.preparation.compact:command',
         'videossl-report': 'videossl.apis.report.command:command',
         'videossl-doctor': 'videossl.apis.doctor.command:command',
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from videossl.apis.report import write_html_report
 from videossl.apis.studies.study import main as run_study
 from videossl.apis.studies.study import parse_args as parse_study_args
+from videossl.apis.user_errors import run_command
 from videossl.cores import available_cores
 from videossl.datasets.moving_shapes import write_moving_shapes
 
@@ -30,12 +31,7 @@ def main() -> None:
     jobs = min(2, available_cores())
     where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
     parse_study_args([str(study), *where, *study_args])  # a misspelt option ends the demo before it renders
-    try:
-        write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST)
-    except FileExistsError as error:  # of another version of this demo
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST)
     # Labels go round the classes, so the first part of the list has each class equally often.
     lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
     for name, number in (('labelled', NUM_LABELLED), ('few', NUM_FEW)):
@@ -51,9 +47,7 @@ def main() -> None:
         print(f'report: {page}')
     except ImportError as error:  # the packages of the page are optional
         print(error)
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True, goes_on=True)

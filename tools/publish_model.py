@@ -3,8 +3,8 @@ teacher, 8 digits of its SHA-256 in the name."""
 
 import argparse
 
+from videossl.apis.user_errors import run_command
 from videossl.checkpoints import publish_model
-from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -18,12 +18,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        _, report = publish_model(args.checkpoint, args.out)
-    except (UserError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    _, report = publish_model(args.checkpoint, args.out)
     print(report)
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

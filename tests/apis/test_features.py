@@ -11,7 +11,9 @@ from extraction_making import CONFIG, make_model, press_ctrl_c, stop_encoder, wr
 from mmengine.config import Config
 
 from videossl.apis import extract_features
-from videossl.apis.features import main
+from videossl.apis.features import command, main
+from videossl.apis.user_errors import OWN_ERRORS
+from videossl.errors import UserError
 from videossl.features.clip_features import ClipFeatures
 
 ROOT = Path(__file__).parents[2]
@@ -103,15 +105,15 @@ def test_the_tool_takes_a_folder_a_list_or_both(trained, run, videos, tmp_path, 
 )
 def test_the_tool_ends_with_a_sentence(trained, videos, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(videos)
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises((UserError, *OWN_ERRORS), match=message):
         main([*trained, *arguments])
 
 
 def test_the_tool_can_be_interrupted(trained, videos, tmp_path, interrupt):
     interrupt(after=0, how=press_ctrl_c)
-    with pytest.raises(SystemExit, match='run the same command again'):
+    with pytest.raises(KeyboardInterrupt):
         main([*trained, '--data-root', str(videos), '--out', str(tmp_path / 'out.npz')])
 
 
 def test_the_script_is_this_tool():
-    assert runpy.run_path(str(ROOT / 'tools' / 'extract_features.py'), run_name='script')['main'] is main
+    assert runpy.run_path(str(ROOT / 'tools' / 'extract_features.py'), run_name='script')['command'] is command

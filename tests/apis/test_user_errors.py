@@ -1,15 +1,20 @@
 """What is a user's to mend comes as a message with the place in the config; a bug keeps its traceback."""
 
+import ast
 import errno
 import json
 import os
 from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 from torch import distributed
 
+from videossl.apis.front_door import TOOLS, script_of
+from videossl.apis.front_door import main as front_door
 from videossl.apis.running.check_config import check_config
 from videossl.apis.running.config_parts import parameters_of
 from videossl.apis.user_errors import building, run_command
@@ -323,9 +328,45 @@ def test_ctrl_c_ends_a_tool_without_a_traceback(capsys, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as stop:
-        run_command(interrupted)
-    assert stop.value.code == 130 and capsys.readouterr().err == 'stopped\n'
+    for goes_on, told in ((False, 'stopped\n'), (True, 'stopped; run the same command again to go on\n')):
+        with pytest.raises(SystemExit) as stop:
+            run_command(interrupted, goes_on=goes_on)
+        assert stop.value.code == 130 and capsys.readouterr().err == told
+
+
+# Their blocks print through the bars of the progress.
+WITH_BARS = {'recipe', 'study'}
+
+
+@pytest.mark.parametrize('name', [name for name in TOOLS if name not in WITH_BARS])
+def test_each_command_shows_its_errors_in_one_way(name, capsys, monkeypatch):
+    def refuse(*_) -> None:
+        raise ConfigError('no such key')
+
+    monkeypatch.setattr('argparse.ArgumentParser.parse_known_args', refuse)
+    monkeypatch.delenv('VIDEOSSL_DEBUG', raising=False)
+    with pytest.raises(SystemExit, match='1'):
+        front_door([name])
+    assert capsys.readouterr().err == 'error: no such key\n(VIDEOSSL_DEBUG=1 shows where it was raised)\n'
+    monkeypatch.setenv('VIDEOSSL_DEBUG', '1')
+    with pytest.raises(ConfigError):
+        front_door([name])
+    for path in sources(name):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef) and function.name == 'main':
+                handlers = [node for node in ast.walk(function) if isinstance(node, ast.ExceptHandler)]
+                assert not [handler for handler in handlers if 'raise SystemExit' in ast.unparse(handler)], path
+
+
+def sources(name: str) -> list[Path]:
+    """A command's script, and the modules of the package that it imports a function ``command`` from."""
+    script = Path(script_of(name))
+    imported = [
+        node.module
+        for node in ast.walk(ast.parse(script.read_text()))
+        if isinstance(node, ast.ImportFrom) and 'command' in [alias.name for alias in node.names]
+    ]
+    return [script, *(Path(import_module(module).__file__) for module in imported)]
 
 
 @pytest.mark.parametrize('error', [None, SystemExit(143), ConfigError('wrong')], ids=['end', 'signal', 'error'])

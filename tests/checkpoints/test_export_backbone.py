@@ -361,11 +361,11 @@ def test_the_tools_print_what_they_did_or_one_sentence(run, tmp_path, capsys):
     tool('publish_model.py')([checkpoint])
     assert '0 missing' in capsys.readouterr().out
     assert len(list(tmp_path.glob('epoch_20_*-*.pth'))) == 1
-    with pytest.raises(SystemExit, match='no net of a known layout'):  # our own names are nobody else's
+    with pytest.raises(CheckpointError, match='no net of a known layout'):  # our own names are nobody else's
         tool('converters/import_backbone.py')([out, '--out', str(tmp_path / 'b.pth')])
-    with pytest.raises(SystemExit, match='there is no checkpoint'):
+    with pytest.raises(CheckpointError, match='there is no checkpoint'):
         tool('publish_model.py')(['none.pth'])
-    with pytest.raises(SystemExit, match='there is no checkpoint'):
+    with pytest.raises(CheckpointError, match='there is no checkpoint'):
         tool('converters/export_backbone.py')(['none.pth', '--out', out])
 
 

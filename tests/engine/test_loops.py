@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from videossl.engine import PretextTestLoop
+from videossl.errors import ConfigError
 
 
 def test_a_pretext_task_is_tested_in_eval_mode_on_every_sample_alike_and_changes_nothing(build_runner, build_vspp):
@@ -40,6 +41,19 @@ def test_a_pretext_task_is_tested_in_eval_mode_on_every_sample_alike_and_changes
             accuracies.append((logits.argmax(1) == speeds).float().mean())
     assert metrics['pretext/loss_speed'] == pytest.approx(float(torch.stack(losses).mean()), rel=1e-5)
     assert metrics['pretext/acc_speed'] == pytest.approx(float(torch.stack(accuracies).mean()))
+
+
+@pytest.mark.parametrize('sampler', [dict(type='InfiniteSampler'), dict(type='DrawSampler', endless=True)])
+def test_a_test_that_would_not_end_is_refused(build_runner, build_vspp, sampler):
+    runner = build_runner(
+        build_vspp(),
+        hooks=[],
+        test_dataloader=dict(batch_size=3, num_workers=0, sampler=sampler, dataset=range(8)),
+        test_cfg=dict(type='PretextTestLoop'),
+        test_evaluator=[],
+    )
+    with pytest.raises(ConfigError, match='Sampler never ends'):
+        runner.test()
 
 
 def test_a_contrastive_task_is_tested_against_the_bank_as_it_is(build_runner, build_aux_skd):

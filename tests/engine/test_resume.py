@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from torch import nn
 from torch.utils.data import BatchSampler, DataLoader
 
 from videossl.apis.running.train import make_resumable
-from videossl.engine import DrawSampler
+from videossl.engine import DrawSampler, SaveAndStopHook
 from videossl.engine.resumable_loops import ResumableLoop
 from videossl.errors import CheckpointError
 from videossl.models import MemoryBank
@@ -354,6 +355,56 @@ def test_a_validation_that_was_done_is_not_done_again(build, tmp_path):
     resumed = with_validation(build, 'broken', resume=True)
     resumed.train()
     assert len(resumed.message_hub.get_scalar('val/score').data[0]) == 3
+
+
+# ------------------------------------------------------------------------------------------------------------- signals
+class SignalAt(Hook):
+    """Sends this process a signal just before an iteration."""
+
+    def __init__(self, iteration: int, number: signal.Signals) -> None:
+        self.iteration, self.number = iteration, number
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.iter == self.iteration:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.fixture
+def handlers_as_before():
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a script's background
+    yield
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)
+
+
+def test_signals_amid_an_epoch_save_and_end_the_run_and_resumed_it_ends_bit_by_bit_as_one_without(
+    build, tmp_path, handlers_as_before
+):
+    straight = build('straight', checkpoint=EVERY_EPOCH)
+    straight.train()
+    losses: list[dict] = []
+    # In the first and in the second iteration of the second epoch.
+    for at, number, status in ((3, signal.SIGTERM, 143), (4, signal.SIGINT, 130)):
+        hooks, handler = (SaveAndStopHook(), SignalAt(at, number)), signal.getsignal(number)
+        run = build('run', hooks=hooks, resume=at > 3, checkpoint=EVERY_EPOCH)
+        with pytest.raises(SystemExit) as stop:
+            run.train()
+        assert stop.value.code == status and signal.getsignal(number) == handler
+        losses += logs(run)
+        assert files_of(tmp_path / 'run') == ['epoch_1.pth', f'iter_{at + 1}.pth'], (
+            'one of an earlier signal is removed'
+        )
+    resumed = build('run', hooks=(SaveAndStopHook(),), resume=True, checkpoint=EVERY_EPOCH)
+    resumed.train()
+    assert losses + logs(resumed) == logs(straight)
+    assert files_of(tmp_path / 'run') == files_of(tmp_path / 'straight') == ['epoch_3.pth']
+    assert_identical(*(content(tmp_path / folder / 'epoch_3.pth') for folder in ('run', 'straight')))
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob('*.pth'))
 
 
 # ---------------------------------------------------------------------------------------- the schedule, another run

@@ -16,7 +16,6 @@ import torch
 from mmengine.registry import DefaultScope
 
 from videossl.apis.running.train import main
-from videossl.engine import SaveAndStopHook
 
 # Whole runs of tools/train.py; tests/engine/test_resume.py has the same in one process.
 pytestmark = pytest.mark.slow
@@ -269,93 +268,3 @@ def test_of_two_processes_one_gets_the_signal_and_both_stop_after_the_same_itera
     iterations = checkpoint['meta']['iter']
     assert saved.name == f'iter_{iterations}.pth' and iterations % 2 == 0, output[-3000:]
     assert len(checkpoint['exact_resume']['processes']) == 2
-
-
-# ------------------------------------------------------------------------------------------------------- the handler
-HANDLER = """
-import signal, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in the background ignores it
-from types import SimpleNamespace
-from videossl.engine import SaveAndStopHook
-hook = SaveAndStopHook()
-hook.before_train(SimpleNamespace())
-print('ready', flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_the_process_at_once_but_not_one_that_a_launcher_only_passes_on(number):
-    process = subprocess.Popen(
-        [sys.executable, '-c', HANDLER],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ, PYTHONPATH=str(ROOT)),
-    )
-    assert process.stdout.readline() == 'ready\n'
-    for _ in range(2):  # the second within a second
-        process.send_signal(number)
-        time.sleep(0.2)
-        assert process.poll() is None
-    time.sleep(SaveAndStopHook.repeat_seconds + 0.1)
-    process.send_signal(number)
-    assert process.wait(5) == -number
-    errors = process.stderr.read()
-    assert errors.count(f'{number.name}: saving a checkpoint after this iteration') == 1 and 'Traceback' not in errors
-
-
-def test_a_signal_that_the_process_ignores_stays_ignored():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    hook = SaveAndStopHook()
-    try:
-        hook.before_train(None)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) == hook._handle
-    finally:
-        hook.after_train(None)
-        signal.signal(signal.SIGINT, before)
-
-
-def forked_sleeper() -> int:
-    child = os.fork()
-    if child == 0:
-        time.sleep(20)
-        os._exit(0)
-    time.sleep(0.05)
-    return child
-
-
-def test_a_forked_worker_outlives_one_signal_in_training_and_dies_of_a_second_or_of_one_afterwards():
-    before = signal.getsignal(signal.SIGTERM)
-    hook = SaveAndStopHook()
-    hook.before_train(None)
-    try:
-        twice, afterwards = forked_sleeper(), forked_sleeper()
-        for child in (twice, afterwards):
-            os.kill(child, signal.SIGTERM)
-        time.sleep(hook.repeat_seconds + 0.1)
-        assert os.waitpid(twice, os.WNOHANG) == os.waitpid(afterwards, os.WNOHANG) == (0, 0)
-        os.kill(twice, signal.SIGTERM)
-        assert os.WTERMSIG(os.waitpid(twice, 0)[1]) == signal.SIGTERM
-        another = forked_sleeper()
-        assert hook.received == 0
-    finally:
-        hook.after_train(None)
-    for child in (another, afterwards):
-        os.kill(child, signal.SIGTERM)  # as torch ends a worker that hangs
-        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (dict(signals=['SIGTREM']), "names such as 'SIGTERM', got \\['SIGTREM'\\]"),
-        (dict(signals='SIGTERM'), "must be a list of names such as 'SIGTERM'"),
-        (dict(agree_every=0), 'agree_every must be a whole number of at least 1, got 0'),
-    ],
-)
-def test_signals_that_do_not_exist_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        SaveAndStopHook(**arguments)

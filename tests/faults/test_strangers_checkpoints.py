@@ -177,9 +177,6 @@ def read(reader: Callable, path: Path, out: Path) -> str | None:
         reader(str(path), out)
     except UserError as error:
         return str(error)
-    except SystemExit as error:  # a tool's way to print a message and end
-        assert isinstance(error.code, str)
-        return error.code
     return None
 
 

@@ -3,8 +3,8 @@ arguments."""
 
 import argparse
 
+from videossl.apis.user_errors import run_command
 from videossl.checkpoints import export_backbone
-from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,15 +25,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        print(
-            export_backbone(
-                args.checkpoint, args.out, args.branch, args.teacher, args.prefix, args.config, args.licence
-            )
-        )
-    except (UserError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    print(export_backbone(args.checkpoint, args.out, args.branch, args.teacher, args.prefix, args.config, args.licence))
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

@@ -3,9 +3,9 @@ lists the arguments."""
 
 import argparse
 
+from videossl.apis.user_errors import run_command
 from videossl.checkpoints import FAMILIES, import_backbone, write_weights
 from videossl.checkpoints.writing import check_format
-from videossl.errors import UserError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,15 +35,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        check_format(args.out)
-        imported = import_backbone(args.source, args.family, args.backbone, args.encoder, args.prefix, args.heads)
-        digest = write_weights(args.out, imported.tensors, imported.meta)
-    except (UserError, OSError) as error:
-        raise SystemExit(str(error)) from None
+    check_format(args.out)
+    imported = import_backbone(args.source, args.family, args.backbone, args.encoder, args.prefix, args.heads)
+    digest = write_weights(args.out, imported.tensors, imported.meta)
     print(imported.report)
     print(f'  {args.out}: SHA-256 {digest}')
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from videossl.apis.user_errors import run_command
 from videossl.datasets.moving_shapes import LOOPS, write_moving_shapes
 
 
@@ -32,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, own_errors=True, goes_on=True)

@@ -7,8 +7,9 @@ import os.path as osp
 from mmengine.device import get_device
 from rich.console import Console
 
+from videossl.apis.user_errors import run_command
 from videossl.checkpoints.load_model import init_model, load_backbone
-from videossl.errors import ConfigError, UserError
+from videossl.errors import ConfigError
 from videossl.evaluation.linear_probe import PROBES, TRAIN_ON
 from videossl.evaluation.model_evaluation import evaluate_model
 from videossl.evaluation.report import EVALUATIONS, report_json, report_markdown, report_table
@@ -114,30 +115,30 @@ def protocol_from(args: argparse.Namespace) -> Protocol:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/evaluate_features.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        for path in args.out:
-            report_format(path)
-        protocol = protocol_from(args)
-        device = args.device or get_device()
-        keep_freed_memory()
-        model = (
-            load_backbone(args.checkpoint, device=device)
-            if args.config is None
-            else init_model(args.config, args.checkpoint, device)
-        )
-        train, test = (osp.join(args.data_root, name) for name in (args.train_list, args.test_list))
-        settings = {name: getattr(args, name) for name in SETTINGS}
-        results = evaluate_model(model, train, test, args.data_root, protocol=protocol, **settings)
-        Console().print(report_table(results, title=osp.basename(args.checkpoint)))
-        for path in args.out:
-            write_report(results, path)
-    except (UserError, ImportError, OSError, ValueError) as error:  # also a full disk
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped') from None
+    for path in args.out:
+        report_format(path)
+    protocol = protocol_from(args)
+    device = args.device or get_device()
+    keep_freed_memory()
+    model = (
+        load_backbone(args.checkpoint, device=device)
+        if args.config is None
+        else init_model(args.config, args.checkpoint, device)
+    )
+    train, test = (osp.join(args.data_root, name) for name in (args.train_list, args.test_list))
+    settings = {name: getattr(args, name) for name in SETTINGS}
+    results = evaluate_model(model, train, test, args.data_root, protocol=protocol, **settings)
+    Console().print(report_table(results, title=osp.basename(args.checkpoint)))
+    for path in args.out:
+        write_report(results, path)
+
+
+def command() -> None:
+    """Entry point of ``tools/evaluate_features.py``."""
+    run_command(main, own_errors=True)
 
 
 if __name__ == '__main__':
-    main()
+    command()

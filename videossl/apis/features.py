@@ -5,9 +5,10 @@ import os.path as osp
 
 from mmengine.config import DictAction
 
+from videossl.apis.user_errors import run_command
 from videossl.checkpoints.load_model import init_model
 from videossl.config_files import load_config
-from videossl.errors import ConfigError, UserError
+from videossl.errors import ConfigError
 from videossl.features.clip_features import ClipFeatures, file_format
 from videossl.features.config_views import CROPS
 from videossl.features.extraction import extract_features
@@ -85,27 +86,27 @@ def videos_of(args: argparse.Namespace) -> tuple[str, str | None]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/extract_features.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
     resize = args.resize[0] if args.resize is not None and len(args.resize) == 1 else args.resize
-    try:
-        keep_freed_memory()
-        config = load_config(args.config, args.cfg_options)
-        videos, data_root = videos_of(args)
-        file_format(args.out)  # an unknown format is refused before a model is built
-        features = extract_features(
-            init_model(config, args.checkpoint, args.device),
-            videos,
-            data_root,
-            resize=resize,
-            **{name: getattr(args, name) for name in SETTINGS},
-        )
-    except (UserError, ImportError, OSError) as error:  # also a full disk
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    keep_freed_memory()
+    config = load_config(args.config, args.cfg_options)
+    videos, data_root = videos_of(args)
+    file_format(args.out)  # an unknown format is refused before a model is built
+    features = extract_features(
+        init_model(config, args.checkpoint, args.device),
+        videos,
+        data_root,
+        resize=resize,
+        **{name: getattr(args, name) for name in SETTINGS},
+    )
     print(summary(features, args.out))
 
 
+def command() -> None:
+    """Entry point of ``tools/extract_features.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

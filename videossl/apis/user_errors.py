@@ -24,7 +24,7 @@ LOST_PROCESS = ('Connection closed by peer', 'Connection reset by peer', 'remote
 OWN_ERRORS = (OSError, ValueError, ImportError)
 
 
-def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
+def run_command(main: Callable[[], Any], own_errors: bool = False, goes_on: bool = False) -> None:
     """Call a tool's ``main()``. A :class:`~videossl.errors.UserError` ends the tool with its message alone and status 1.
 
     With ``VIDEOSSL_DEBUG=1`` in the environment or ``--debug`` every error keeps its traceback.
@@ -32,13 +32,14 @@ def run_command(main: Callable[[], Any], own_errors: bool = False) -> None:
     Args:
         main: the tool.
         own_errors: for tools that train nothing: treat every ``OSError``, ``ValueError`` and ``ImportError`` so.
+        goes_on: the same command, called again after Ctrl-C, goes on; it is said then.
     """
     try:
         run_and_end_process_group(main)
     except KeyboardInterrupt:  # before or after training, which SaveAndStopHook ends
         if debugging():
             raise
-        print('stopped', file=sys.stderr, flush=True)
+        print('stopped; run the same command again to go on' if goes_on else 'stopped', file=sys.stderr, flush=True)
         raise SystemExit(130) from None
     except Exception as error:
         rank = f'[rank {os.environ["RANK"]}] ' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''

@@ -26,7 +26,8 @@ class FeatureTestLoop(BaseLoop):
 
     The checkpoint may be of any pretraining method, or of a recogniser. Its backbone has to be complete; its other
     weights are not used. It gets the pixels that the checkpoint's config says it was trained on, and those of the model
-    where the checkpoint does not say. The first process does the work, the others wait.
+    where the checkpoint does not say. The first process does the work, the others wait, at most
+    ``env_cfg.dist_cfg.timeout`` seconds, with the tools by default two hours.
 
     Args:
         runner: mmengine's runner.

@@ -9,8 +9,11 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader
 
+from videossl.errors import ConfigError
 from videossl.registry import LOOPS
 from videossl.wrappers import unwrap
+
+from .resumable_loops import is_endless, sampler_of
 
 # Prefixes of the log's entries whose average over batches has a meaning.
 AVERAGED = ('loss', 'acc', 'miou_', 'kl_')
@@ -28,10 +31,18 @@ class PretextTestLoop(BaseLoop):
         runner: mmengine's runner.
         dataloader: of samples that the model's ``loss`` takes.
         evaluator: not used; mmengine requires one.
+
+    Raises:
+        ConfigError: the sampler is endless, so that the test would not end.
     """
 
     def __init__(self, runner, dataloader: DataLoader | dict, evaluator: Evaluator | dict | list | None = None) -> None:
         super().__init__(runner, dataloader)
+        sampler = sampler_of(self.dataloader)
+        if is_endless(sampler):
+            raise ConfigError(
+                f'test_dataloader.sampler: a pass over {type(sampler).__name__} never ends; use DrawSampler without endless=True'
+            )
 
     @torch.no_grad()
     def run(self) -> dict[str, float]:

@@ -243,7 +243,7 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
 
     def _endless_batches(self) -> Iterator[dict]:
         sampler = sampler_of(self.dataloader)
-        if getattr(sampler, 'endless', isinstance(sampler, InfiniteSampler)):
+        if is_endless(sampler):
             number, first = 0, self._iter
         else:
             number, first = divmod(self._iter, len(self.dataloader))
@@ -305,3 +305,8 @@ def end_workers(loader: DataLoader) -> None:
 def sampler_of(loader: DataLoader) -> Any:
     """The sampler of a loader's indices. With a batch sampler, the loader's own ``sampler`` is not used."""
     return getattr(loader.batch_sampler, 'sampler', loader.sampler)
+
+
+def is_endless(sampler: Any) -> bool:
+    """Whether a pass over a sampler never ends: mmengine's ``InfiniteSampler``, or ``endless=True``."""
+    return getattr(sampler, 'endless', isinstance(sampler, InfiniteSampler))

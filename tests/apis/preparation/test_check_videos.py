@@ -88,8 +88,10 @@ def test_every_frame_is_read_only_when_asked(tmp_path, videos, monkeypatch):
 )
 def test_what_is_not_there_is_said_in_one_line(tmp_path, videos, arguments, words):
     (videos / 'list.txt').write_text('0.mp4 3\n1.mp4 2\n')
-    status = run(*[argument.format(folder=videos) for argument in arguments], '--out', tmp_path / 'out')
-    assert all(word in status for word in words) and '\n' not in status, status
+    with pytest.raises((ValueError, OSError)) as error:
+        run(*[argument.format(folder=videos) for argument in arguments], '--out', tmp_path / 'out')
+    told = str(error.value)
+    assert all(word in told for word in words) and '\n' not in told, told
 
 
 @pytest.mark.parametrize('option', [['--workers', 0], ['--timeout', 0], ['--timeout', 'nan']])

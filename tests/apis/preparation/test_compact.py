@@ -533,7 +533,7 @@ def test_a_disk_without_room_is_noticed_before_the_work(source, tmp_path, monkey
     ],
 )
 def test_settings_out_of_range_end_with_a_sentence(source, tmp_path, argument, message):
-    with pytest.raises(SystemExit, match=message):
+    with pytest.raises(ValueError, match=message):
         api.main(['--data-root', str(source), '--out', str(tmp_path / 'out'), *argument])
 
 

@@ -155,7 +155,7 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(all_videos, tmp_path
     interrupted = SlopeTeacher()
     interrupted.stop_after = 3 + 3 + 2  # a frame of each for the estimate, the first video, most of the second
     monkeypatch.setattr(api, 'build_teacher', lambda args: (interrupted, 'SlopeTeacher'))
-    with pytest.raises(SystemExit, match='run the same command again'):
+    with pytest.raises(KeyboardInterrupt):
         api.main(arguments(all_videos, tmp_path))
     assert [path.name for path in tmp_path.rglob('*') if path.is_file()] == ['one.mp4.npz'], 'half a file was left'
     first = (tmp_path / 'a' / 'one.mp4.npz').stat().st_mtime_ns
@@ -257,7 +257,7 @@ def test_a_teacher_can_come_from_a_file(all_videos, tmp_path, capsys):
     ],
 )
 def test_arguments_that_cannot_be_meant_end_with_a_sentence(all_videos, tmp_path, more, message):
-    with pytest.raises(SystemExit, match=f'(?s){message}'):
+    with pytest.raises((ConfigError, OSError), match=f'(?s){message}'):
         api.main(arguments(all_videos, tmp_path, *more))
 
 

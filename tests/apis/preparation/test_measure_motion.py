@@ -58,7 +58,7 @@ def test_a_data_set_is_measured_once_and_what_is_missing_later(folder, tmp_path,
     assert f'{out}: ' in printed and 'kB' in printed
     assert MotionStore(out).paths() == {'a.mp4', 'b/c.mp4'}
     np.testing.assert_array_equal(MotionStore(out).read('a.mp4').maps, before.maps)
-    with pytest.raises(SystemExit, match='other settings'):
+    with pytest.raises(MotionStoreError, match='other settings'):
         api.main([*arguments, '--every', '3'])
 
 

@@ -99,7 +99,7 @@ def test_folders_that_cannot_be_meant_are_refused_before_anything_is_written(fol
     for out in (folder, folder / 'packed', tmp_path):
         with pytest.raises(ConfigError, match='--out must not be'):
             pack(str(folder), str(out))
-    with pytest.raises(SystemExit, match='there is no folder'):
+    with pytest.raises(ConfigError, match='there is no folder'):
         main(['--data-root', str(tmp_path / 'none'), '--out', str(tmp_path / 'out')])
     assert sorted(tmp_path.rglob('*')) == before
     (tmp_path / 'mine').mkdir()

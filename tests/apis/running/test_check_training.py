@@ -1,12 +1,14 @@
 """Faults that only show when model, hooks and data come together are found before any video is decoded."""
 
 import os
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler, RepeatDataset
+from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -113,6 +115,16 @@ def test_too_few_samples_for_a_batch_and_by_which_options_there_are_enough(video
         check_batches(enough)
     with pytest.raises(ConfigError):
         check_batches(runner(needed - 1))
+
+
+def test_an_endless_sampler_makes_batches_of_few_samples_and_epochs_without_an_end():
+    for endless in ENDLESS:
+        batches = loader(3, 8, drop_last=True, sampler=endless)
+        assert len(batches) == 0 and len(next(iter(batches))) == 8
+        check_batches(SimpleNamespace(train_loop=SimpleNamespace(dataloader=batches)))
+        by_epoch = EpochBasedTrainLoop(SimpleNamespace(visualizer=SimpleNamespace()), batches, max_epochs=1)
+        with pytest.raises(ConfigError, match='Sampler never ends'):
+            check_batches(SimpleNamespace(train_loop=by_epoch))
 
 
 def test_looking_at_a_sampler_leaves_the_random_numbers_alone():
@@ -367,6 +379,9 @@ def loader(samples: int, batch_size: int, drop_last: bool = False, sampler=DrawS
     return DataLoader(data, batch_size, drop_last=drop_last, sampler=sampler(data, seed=0))
 
 
+ENDLESS = [InfiniteSampler, partial(DrawSampler, endless=True)]
+
+
 def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
     model, found = aux_skd(small_backbone), []
     with pytest.raises(
@@ -377,7 +392,10 @@ def test_a_batch_of_one_that_a_batch_norm_refuses(small_backbone):
         check_batch_norm(warnings_to(found), model, loader(9, 4), num_clips=2)
     check_batch_norm(warnings_to(found), model, loader(9, 4, drop_last=True), num_clips=2)
     check_batch_norm(warnings_to(found), model, loader(8, 4), num_clips=2)
-    check_batch_norm(warnings_to(found), model, loader(9, 4, sampler=InfiniteSampler), num_clips=2)
+    for endless in ENDLESS:
+        batches = loader(9, 4, sampler=endless)
+        assert [len(batch) for batch, _ in zip(batches, range(7))] == [4] * 7
+        check_batch_norm(warnings_to(found), model, batches, num_clips=2)
     assert found == []
 
 

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from argparse import Namespace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -392,6 +393,24 @@ def test_several_processes_without_gpus_need_torchrun(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ConfigError, match='--launcher pytorch.*slurm'):
         finish_config(load_config(VSPP), arguments(launcher='slurm'))
+
+
+@pytest.mark.parametrize(
+    ('options', 'seconds'),
+    [({}, 7200), ({'env_cfg.dist_cfg.timeout': 10}, 10), ({'env_cfg': None}, 7200), ({'env_cfg.dist_cfg': None}, 7200)],
+)
+def test_several_processes_wait_long_for_each_other_unless_the_config_says_how_long(monkeypatch, options, seconds):
+    config = load_config(VSPP, options)
+    assert 'timeout' not in str(finish_config(load_config(VSPP), arguments()).env_cfg)
+    calls: list[dict] = []
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(torch.distributed, 'init_process_group', lambda backend, **arguments: calls.append(arguments))
+    finish_config(config, arguments(launcher='pytorch'))
+    assert calls == [dict(timeout=timedelta(seconds=seconds))]
+    assert config.env_cfg.dist_cfg.timeout == seconds
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    with_gpus = finish_config(load_config(VSPP, options), arguments(launcher='slurm'))
+    assert with_gpus.env_cfg.dist_cfg.timeout == seconds
 
 
 def test_a_hook_of_ours_is_taken_out_as_mmengines_are():

@@ -1,6 +1,7 @@
 """The arguments of tools/test.py."""
 
 import json
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from videossl.apis.running import test as test_api
 from videossl.errors import ConfigError
+from videossl.registry import DATA_SAMPLERS
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 VSPP = str(CONFIGS / 'vspp' / 'vspp_r3d-10_16x1x1-20e_k100-rgb.py')
@@ -41,6 +43,23 @@ def test_a_pretraining_config_tests_its_pretext_task_on_the_videos_named(checkpo
     assert loader.dataset.pipeline.sample.type == 'SampleSegmentPace'
     with pytest.raises(ConfigError, match='--dump.*predictions'):
         config_from(VSPP, checkpoint, '--data-root', 'mine', '--dump', 'scores.pkl')
+
+
+@pytest.mark.parametrize(
+    'sampler',
+    [
+        ['train_dataloader.sampler.endless=True'],
+        ['train_dataloader.sampler.type=InfiniteSampler', 'train_dataloader.sampler.seed=4'],
+        ['train_dataloader.sampler.type=mmengine.InfiniteSampler'],
+    ],
+    ids=lambda options: options[0].partition('sampler.')[2],
+)
+def test_an_endless_pretraining_is_tested_on_each_video_once(checkpoint, sampler):
+    config = config_from(VSPP, checkpoint, '--data-root', 'mine', '--cfg-options', *sampler)
+    built = DATA_SAMPLERS.build(config.test_dataloader.sampler, default_args=dict(dataset=range(3)))
+    draws = list(islice(built, 40))
+    assert draws == built.repeats * [0, 1, 2] and len(draws) < 40
+    assert len(sampler) == 1 or built.seed == 4
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

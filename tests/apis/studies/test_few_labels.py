@@ -31,5 +31,5 @@ def test_another_seed_is_another_choice_and_goes_where_it_is_told(labelled, tmp_
 
 def test_a_list_without_labels_is_refused(tmp_path):
     (tmp_path / 'bare.txt').write_text('a.mp4\nb.mp4\n')
-    with pytest.raises(SystemExit, match='has no labels'):
+    with pytest.raises(ValueError, match='has no labels'):
         main([str(tmp_path / 'bare.txt')])

@@ -127,6 +127,24 @@ def test_it_runs_every_so_many_epochs(build_runner, build_vspp, videos, monkeypa
     assert epochs == [2, 4]
 
 
+def test_after_a_run_by_iterations_it_evaluates_once_and_says_after_how_many(
+    build_runner, build_vspp, videos, monkeypatch
+):
+    runner = build_runner(
+        build_vspp(),
+        hooks=[hook(videos)],
+        train_cfg=dict(type='ResumableIterBasedTrainLoop', max_iters=4),  # of 3 an epoch
+    )
+    lines, scalars = [], []
+    monkeypatch.setattr(runner.logger, 'info', lines.append)
+    monkeypatch.setattr(runner.visualizer, 'add_scalars', lambda values, step, **_: scalars.append((step, values)))
+    runner.train()
+    ((step, values),) = [entry for entry in scalars if 'eval/R@1' in entry[1]]
+    assert step == values['iter'] == 4 and 'epoch' not in values
+    (line,) = [line for line in lines if 'eval/R@1' in line]
+    assert line.startswith('Iter [4]  ')
+
+
 def test_generators_and_modes_are_put_back_also_after_an_error(build_runner, build_vspp, videos, monkeypatch):
     def fail(*args, **kwargs):
         torch.rand(3), np.random.rand(3), random.random()

@@ -97,6 +97,8 @@ def warnings_of_start(runner, monkeypatch) -> list[str]:
         (0.95, 3, 1, None, None),  # 0.95 ** 12 = 54 %
         (0.98, 4, 1, '72%', 'momentum=0.75 '),
         (0.98, 4, 2, '85%', 'momentum=0.5 '),  # 8 steps
+        (0.95, 1, 3, '90%', 'momentum=0 '),  # 2 steps: the last iteration ends the second
+        (0.95, 1, 8, '95%', 'a run of 1 steps'),
         (1.0, 1, 1, None, None),  # it is meant to stay
     ],
 )

@@ -188,10 +188,7 @@ def main(argv: list[str] | None = None) -> None:
     """Describe the machine and measure a config. Errors are raised as they are."""
     args = parse_args(argv)
     check_args(args)
-    try:
-        report = diagnose(args, Console())
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped') from None
+    report = diagnose(args, Console())
     if args.json is not None:
         with open(args.json, 'w', encoding='utf-8') as file:
             json.dump(report, file, indent=2)

@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from videossl.checkpoints import read_checkpoint
 from videossl.compat import config_directory
 
 from .methods import WIDTH, Method, Place
@@ -95,4 +96,4 @@ def _checkpoints(folder: str) -> list[str]:
 
 
 def _weights(folder: str) -> dict[str, torch.Tensor]:
-    return torch.load(osp.join(folder, f'epoch_{EPOCHS}.pth'), map_location='cpu', weights_only=False)['state_dict']
+    return read_checkpoint(osp.join(folder, f'epoch_{EPOCHS}.pth'))['state_dict']

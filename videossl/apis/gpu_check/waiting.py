@@ -84,7 +84,7 @@ def waiting(method: Method, place: Place, iterations: int = 3) -> dict:
 
     Returns:
         How often an iteration waits at each place in the code, as ``waits``; ``in_the_step``: those of them that are
-        not of the log or of a hook after the step; ``ok``: there is none of those.
+        not of the log or of a hook after the step.
     """
     training = Training(method, place)
     batches = training.batches(2 + iterations)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videossl.apis.user_errors import run_command
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.broken_videos import line_of
 from videossl.datasets.preparation import check_videos
@@ -105,29 +106,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/check_videos.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
     results = 'every_frame.jsonl' if args.every_frame else 'three_frames.jsonl'
     file = osp.join(args.out, 'broken_videos.txt')
-    try:
-        paths = videos_to_check(args.data_root, args.ann_file)
-        make_store(args.data_root or osp.dirname(args.ann_file))  # of the frame indices that reading them makes
-        unreadable = check_videos(
-            paths,
-            osp.join(args.out, results),
-            args.workers,
-            args.timeout,
-            read_every_frame if args.every_frame else read_video,
-        )
-        write_broken(file, unreadable)
-    except (ValueError, OSError) as error:  # an invalid list, a full disk
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    paths = videos_to_check(args.data_root, args.ann_file)
+    make_store(args.data_root or osp.dirname(args.ann_file))  # of the frame indices that reading them makes
+    unreadable = check_videos(
+        paths,
+        osp.join(args.out, results),
+        args.workers,
+        args.timeout,
+        read_every_frame if args.every_frame else read_video,
+    )
+    write_broken(file, unreadable)
     print(report(paths, unreadable, file))
     if unreadable:
         raise SystemExit(1)
 
 
+def command() -> None:
+    """Entry point of ``tools/data/check_videos.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

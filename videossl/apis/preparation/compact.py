@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from videossl.apis.user_errors import run_command
 from videossl.cores import available_cores
 from videossl.datasets.preparation.checking import read_all
 from videossl.datasets.preparation.list_files import ListFile, joined, new_names
@@ -358,21 +359,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/compact.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        size = None if args.size is None else (args.size[0], args.size[1])
-        settings = Reencoding(args.short_side, args.keyframe_interval, args.crf, size)
-        report = compact(args.data_root, args.out, args.ann_file, settings, args.workers, args.timeout, args.dry_run)
-    except (ValueError, OSError) as error:  # ConfigError is a ValueError; also a full disk
-        raise SystemExit(printable(str(error))) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    size = None if args.size is None else (args.size[0], args.size[1])
+    settings = Reencoding(args.short_side, args.keyframe_interval, args.crf, size)
+    report = compact(args.data_root, args.out, args.ann_file, settings, args.workers, args.timeout, args.dry_run)
     if not args.dry_run:
         print(report)
     if report.failed:
         raise SystemExit(1)
 
 
+def command() -> None:
+    """Entry point of ``tools/data/compact.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

@@ -17,6 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from videossl.apis.user_errors import run_command
 from videossl.checks import check_integer
 from videossl.datasets.parsing_store import ParsingInfo, ParsingStoreError, map_path, quantise, verify, write_parsing
 from videossl.datasets.readers.opening import open_as_training_does
@@ -297,19 +298,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/extract_parsing.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        teacher, name = build_teacher(args)
-        report = extract_parsing(
-            teacher, args.data_root, args.out, args.ann_file, args.every, args.side, args.device, args.batch_size, name
-        )
-    except (ConfigError, OSError) as error:  # also a full disk
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    teacher, name = build_teacher(args)
+    report = extract_parsing(
+        teacher, args.data_root, args.out, args.ann_file, args.every, args.side, args.device, args.batch_size, name
+    )
     print(report)
 
 
+def command() -> None:
+    """Entry point of ``tools/data/extract_parsing.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

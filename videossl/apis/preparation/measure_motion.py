@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from videossl.apis.user_errors import run_command
 from videossl.checks import check_integer
 from videossl.cores import available_cores
 from videossl.datasets.motion_store import Motion, MotionStore, key_of
 from videossl.datasets.preparation.checking import TIMEOUT, read_all
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips
-from videossl.errors import ConfigError
 from videossl.features.video_list import list_videos
 
 from .extract_parsing import readable_size
@@ -161,17 +161,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/measure_motion.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        report = measure_motion(args.data_root, args.out, args.ann_file, args.every, args.workers, args.timeout)
-    except (ConfigError, ValueError, OSError) as error:  # also a full disk
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    report = measure_motion(args.data_root, args.out, args.ann_file, args.every, args.workers, args.timeout)
     print(report)
     print(f'{args.out}: {readable_size(os.path.getsize(args.out))}')
 
 
+def command() -> None:
+    """Entry point of ``tools/data/measure_motion.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

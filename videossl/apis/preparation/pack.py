@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from videossl.apis.user_errors import run_command
 from videossl.checks import check_positive
 from videossl.datasets.preparation.list_files import joined
 from videossl.datasets.preparation.writing import write_lines
@@ -147,19 +148,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/pack.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        places = pack(args.data_root, args.out, args.ann_file, args.shard_gib)
-    except (ValueError, OSError) as error:  # ConfigError is a ValueError
-        raise SystemExit(printable(str(error))) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    places = pack(args.data_root, args.out, args.ann_file, args.shard_gib)
     lists = sorted(
         path.name for path in Path(args.out).iterdir() if path.suffix != '.tar' and path.name not in NO_LISTS
     )
     print(f'{len(places)} videos; train with --data-root {args.out} --ann-file LIST, one of: {", ".join(lists)}')
 
 
+def command() -> None:
+    """Entry point of ``tools/data/pack.py``."""
+    run_command(main, own_errors=True, goes_on=True)
+
+
 if __name__ == '__main__':
-    main()
+    command()

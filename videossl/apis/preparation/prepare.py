@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import track
 
+from videossl.apis.user_errors import run_command
 from videossl.datasets.annotations import VIDEO_EXTENSIONS, scan_videos
 from videossl.datasets.preparation import (
     PreparationError,
@@ -29,9 +30,8 @@ from videossl.datasets.preparation import (
 )
 from videossl.datasets.preparation.folder_tree import group_keys
 from videossl.datasets.preparation.something_something import check_no_frame_folders
-from videossl.errors import UserError
 
-from .report import CHECK_FILE, Preparation, check, how_to_use, printable, report, write
+from .report import CHECK_FILE, Preparation, check, how_to_use, report, write
 
 SHOWN_CLASSES = 10  # in a remark
 KINETICS_SPLITS = ('train', 'val', 'test')
@@ -417,27 +417,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/prepare.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    try:
-        preparation = args.prepare(args)
-        print(report(preparation))
-        if not any(made.entries for made in preparation.lists):
-            raise PreparationError('none of the videos is there, so no list is written; check the folder of the videos')
-        for made in preparation.lists:
-            if not made.entries:
-                print(f'{made.name} is not written, as none of its videos is there')
-        if args.dry_run:
-            print(f'nothing was written to {args.out} (--dry-run)')
-            return
-        print(how_to_use(preparation, args.out, write(preparation, args.out, args.overwrite)))
-        if args.check:
-            print(check(preparation, args.out, args.workers))
-    except (UserError, OSError) as error:  # also a full disk
-        raise SystemExit(printable(str(error))) from None
-    except KeyboardInterrupt:
-        raise SystemExit('\nstopped; run the same command again to go on') from None
+    preparation = args.prepare(args)
+    print(report(preparation))
+    if not any(made.entries for made in preparation.lists):
+        raise PreparationError('none of the videos is there, so no list is written; check the folder of the videos')
+    for made in preparation.lists:
+        if not made.entries:
+            print(f'{made.name} is not written, as none of its videos is there')
+    if args.dry_run:
+        print(f'nothing was written to {args.out} (--dry-run)')
+        return
+    print(how_to_use(preparation, args.out, write(preparation, args.out, args.overwrite)))
+    if args.check:
+        print(check(preparation, args.out, args.workers))
+
+
+def command() -> None:
+    """Entry point of ``tools/data/prepare.py``."""
+    run_command(main, own_errors=True, goes_on=True)
 
 
 if __name__ == '__main__':
-    main()
+    command()

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from mmengine.dataset import InfiniteSampler
 from mmengine.dist import all_gather_object, get_world_size
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from videossl.datasets.transforms.formatting import META_KEYS
 from videossl.engine.hooks.momentum_hooks import check_hooks
+from videossl.engine.resumable_loops import is_endless, sampler_of
 from videossl.errors import ConfigError
 from videossl.memory import device_memory
 from videossl.random_states import kept_random_states
@@ -52,10 +52,10 @@ def check_training(runner: Runner) -> None:
     It warns of classes without a video, of long clips, and of batches of one sample.
 
     Raises:
-        ConfigError: training cannot work, or would end with an error: no whole batch, a hook or a label that the model
-            needs is missing, a head that has other classes than are drawn, too few clips, clips for which there is no memory,
-            clips shorter than a transform needs, a batch of one that a batch norm refuses, ranks with different numbers of
-            samples. The message names the key.
+        ConfigError: training cannot work, or would end with an error: no whole batch, an epoch without an end, a hook or a
+            label that the model needs is missing, a head that has other classes than are drawn, too few clips, clips for which
+            there is no memory, clips shorter than a transform needs, a batch of one that a batch norm refuses, ranks with
+            different numbers of samples. The message names the key.
     """
     model, loader = unwrap(runner.model), runner.train_loop.dataloader
     check_batches(runner)
@@ -77,9 +77,15 @@ def check_training(runner: Runner) -> None:
 
 
 def check_batches(runner: Runner) -> None:
-    """Refuse epochs without an iteration: fewer samples than a batch, with ``drop_last``."""
+    """Refuse epochs without an iteration, fewer samples than a batch with ``drop_last``, and epochs without an end."""
     loader = runner.train_loop.dataloader
-    if len(loader) > 0:
+    endless = is_endless(sampler_of(loader))
+    if endless and isinstance(runner.train_loop, EpochBasedTrainLoop):
+        raise ConfigError(
+            f'train_dataloader.sampler: a pass over {type(sampler_of(loader)).__name__} never ends, so the first epoch would '
+            "not end either; use DrawSampler without endless=True, or train_cfg=dict(type='IterBasedTrainLoop', max_iters=N)"
+        )
+    if len(loader) > 0 or endless and len(loader.dataset) > 0:  # batches extend over the ends of the passes
         return
     samples, count, size = len(loader.sampler), len(loader.dataset), loader.batch_size
     repeats = getattr(loader.sampler, 'repeats', None)
@@ -297,8 +303,7 @@ def check_batch_norm(runner: Runner, model: nn.Module, loader, num_clips: int) -
     size, samples = loader.batch_size, len(loader.sampler)
     if size is None:
         return
-    endless = isinstance(loader.sampler, InfiniteSampler)
-    rest = 0 if loader.drop_last or endless else samples % size
+    rest = 0 if loader.drop_last or is_endless(sampler_of(loader)) else samples % size
     if 1 not in (size, rest):
         return
     model.train()

@@ -22,6 +22,9 @@ from videossl.wrappers import innermost_dataset
 
 from .check_config import MMENGINE_HOOKS
 
+# Seconds that a process waits for another, which may evaluate features alone. torch's 10 minutes with NCCL are too short for
+# that, its 30 with gloo may be. Two hours are a guess.
+PATIENCE = 7200
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
@@ -99,8 +102,10 @@ def finish_config(config: Config, args: argparse.Namespace) -> Config:
         if name == 'train':
             share_threads(cores)
     keep_freed_memory()
-    if args.launcher != 'none' and not torch.cuda.is_available():
-        use_gloo(config, args.launcher)
+    if args.launcher != 'none':
+        wait_for_evaluations(config)
+        if not torch.cuda.is_available():
+            use_gloo(config, args.launcher)
     return config
 
 
@@ -219,11 +224,21 @@ def set_allocator(mmap_threshold: int, trim_threshold: int) -> None:
         mallopt(M_TRIM_THRESHOLD, trim_threshold)
 
 
+def wait_for_evaluations(config: Config) -> None:
+    """Set ``env_cfg.dist_cfg.timeout``, where the config does not.
+
+    It is not set in the configs: recipes and studies compare a stage's config with that of the stage that their folder holds.
+    """
+    environment = config.get('env_cfg') or ConfigDict()
+    environment.dist_cfg = ConfigDict(timeout=PATIENCE) | (environment.get('dist_cfg') or {})
+    config.env_cfg = environment
+
+
 def use_gloo(config: Config, launcher: str) -> None:
     """Set up several processes on CPUs.
 
     mmengine 0.10.7's own set-up calls torch.cuda, and its default wrapper names a device. A process that dies ends the run at
-    once; a process that hangs ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs, or torch's 30 minutes.
+    once; a process that hangs ends it after ``env_cfg.dist_cfg.timeout`` seconds, as with GPUs.
     """
     if launcher != 'pytorch':
         raise ConfigError(

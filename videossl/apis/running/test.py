@@ -5,7 +5,7 @@ import copy
 import json
 import os.path as osp
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from videossl.apis.user_errors import building, run_command
@@ -15,6 +15,7 @@ from videossl.files import whole_file
 
 from .check_config import check_config
 from .check_shapes import check_first_shapes
+from .config_parts import name_of
 from .launch import add_common_arguments, build_runner, finish_config, point_at_data, refuse_missing_list
 
 
@@ -53,7 +54,7 @@ def config_for_testing(args: argparse.Namespace) -> Config:
 
 
 def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
-    """Let a pretraining config test its pretext task, drawn as in training, on the videos of the arguments."""
+    """Let a pretraining config test its pretext task, drawn as in training, on the videos of the arguments, in one pass."""
     if config.get('train_dataloader') is None:
         raise ConfigError(f'{args.config} has neither test_dataloader nor train_dataloader: there is nothing to test')
     if args.data_root is None and args.ann_file is None:
@@ -66,7 +67,11 @@ def turn_into_pretext_test(config: Config, args: argparse.Namespace) -> None:
         raise ConfigError(f'--dump: {args.config} is a pretraining config, whose test makes no predictions')
     config.test_dataloader = copy.deepcopy(config.train_dataloader)
     config.test_dataloader.drop_last = False
-    config.test_dataloader.sampler.shuffle = False
+    sampler = config.test_dataloader.sampler
+    if name_of(sampler.type).rpartition('.')[2] == 'InfiniteSampler':
+        config.test_dataloader.sampler = sampler = ConfigDict(type='videossl.DrawSampler', seed=sampler.get('seed'))
+    sampler.pop('endless', None)
+    sampler.shuffle = False
     config.test_cfg = dict(type='videossl.PretextTestLoop')
     config.test_evaluator = []
 

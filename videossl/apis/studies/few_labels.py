@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from videossl.apis.user_errors import run_command
 from videossl.datasets.annotations import read_annotations
 from videossl.datasets.preparation.writing import write_list
 from videossl.evaluation.statistics import nested_subsets
@@ -38,7 +39,7 @@ def write_few_labels(path: str | Path, counts: Sequence[int], seed: int, folder:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/data/few_labels.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     parser = argparse.ArgumentParser(
         description='Choose few labelled videos of each class at random. The lists are nested: the videos of a small one '
         'are in every larger one of the same seed.'
@@ -54,9 +55,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--seed', type=int, default=0, help='of the choice; default: 0')
     parser.add_argument('--out', help="folder for the lists; default: the list's own")
     args = parser.parse_args(argv)
-    try:
-        lists = write_few_labels(args.list, args.per_class, args.seed, args.out or Path(args.list).parent)
-    except (OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
+    lists = write_few_labels(args.list, args.per_class, args.seed, args.out or Path(args.list).parent)
     for count, path in lists.items():
         print(f'{path}: {len(read_annotations(str(path)))} videos, up to {count} of each class')
+
+
+def command() -> None:
+    """Entry point of ``tools/data/few_labels.py``."""
+    run_command(main, own_errors=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 
 from videossl.checks import check_integer
 from videossl.errors import ConfigError
@@ -26,7 +27,8 @@ class FeatureEvaluationHook(Hook):
 
     The numbers go to the log, the message hub and the visualiser. Training does not change: each module goes back to its
     mode, batch norms keep their statistics, and all random generators go back to their states. The first process does the
-    work, the others wait. The hook counts epochs, so it does nothing under an iteration-based loop.
+    work, the others wait, at most ``env_cfg.dist_cfg.timeout`` seconds, with the tools by default two hours. The hook counts
+    epochs. An iteration-based loop is one epoch to it: it evaluates at its end, if ``every_n_epochs`` is 1.
 
     Args:
         train_list: list of labelled videos, the gallery.
@@ -104,9 +106,11 @@ class FeatureEvaluationHook(Hook):
         }
         for name, value in metrics.items():
             runner.message_hub.update_scalar(name, value)
-        runner.visualizer.add_scalars({'epoch': epoch, **metrics}, step=runner.iter)
+        by_iteration = isinstance(runner.train_loop, IterBasedTrainLoop)
+        unit, number = ('iter', runner.iter) if by_iteration else ('epoch', epoch)
+        runner.visualizer.add_scalars({unit: number, **metrics}, step=runner.iter)
         numbers = '  '.join(f'{name}: {value:.4f}' for name, value in metrics.items())
-        runner.logger.info(f'Epoch [{epoch}]  {numbers}  ({votes["protocol"]})')
+        runner.logger.info(f'{unit.capitalize()} [{number}]  {numbers}  ({votes["protocol"]})')
         if epoch == self.every_n_epochs or runner.epoch == 0:
             for note in all_notes(dict(retrieval=retrieval, knn=votes)):
                 runner.logger.info(note)

@@ -191,7 +191,8 @@ class MomentumTeacherHook(AfterStepHook):
         iterations = getattr(runner, 'max_iters', None)
         if iterations is None:  # a loop of one's own that does not know its end
             return
-        steps = iterations // runner.optim_wrapper._accumulative_counts
+        # The last iteration ends a step, however few were accumulated.
+        steps = max(1, -(-iterations // runner.optim_wrapper._accumulative_counts))
         left = self.momentum**steps
         if left <= 2 / 3 or self.momentum == 1:  # with 1 it is meant to stay
             return

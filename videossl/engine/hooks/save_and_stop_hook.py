@@ -25,10 +25,10 @@ class SaveAndStopHook(Hook):
     and ends the process with status 143 or 130, which is 128 + the signal's number. ``--resume`` goes on from the checkpoint.
 
     In the middle of an epoch the checkpoint is ``iter_N.pth``, beside the checkpoint hook's ``epoch_N.pth``. It is removed
-    when the resumed run has saved a checkpoint of its own. A signal during validation ends the run at once if the last epoch
-    or iteration is saved, otherwise when training goes on. A second signal ends the run at once, as without this hook.
-    Several processes stop after the same iteration, whichever of them received the signal. They have 30 seconds: torchrun
-    and Slurm then kill them.
+    when the resumed run has saved its next checkpoint, be it on another signal. A signal during validation ends the run at
+    once if the last epoch or iteration is saved, otherwise when training goes on. A second signal ends the run at once, as
+    without this hook. Several processes stop after the same iteration, whichever of them received the signal. They have
+    30 seconds: torchrun and Slurm then kill them.
 
     All processes of a job receive the signal. A forked loader worker ignores it until training has ended. A spawned worker
     dies of it; a single process then stops after the last batch that it has.
@@ -137,6 +137,7 @@ class SaveAndStopHook(Hook):
         number = int(received)
         if iterations:
             self._save(runner, iterations)
+            self._remove_outdated(runner)
         runner.logger.info(
             f'{signal.Signals(number).name}: training stops after {iterations or runner.iter} '
             'iterations; --resume goes on'
