@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ SYNC, PACKET, STEPS = 0x47, 188, (188, 192, 204)
 RECOGNISED = 5  # packets, by which a stream's step is found
 
 
-def check_container(path: str, format_name: str) -> None:
+def check_container(path: str, format_name: str, heartbeat: Callable[[], None]) -> None:
     """Check a file's container, as far as it has marks of being whole.
 
     Matroska and WebM: sizes and marks of the elements, and the checksums of clusters, which FFmpeg's muxer writes into Matroska.
@@ -29,6 +30,7 @@ def check_container(path: str, format_name: str) -> None:
     Args:
         path: a file's path, or that of a video in a shard (:mod:`.shards`).
         format_name: FFmpeg's name of the container.
+        heartbeat: called again and again, since large files take long.
 
     Raises:
         ValueError: the file is cut off or damaged.
@@ -39,9 +41,9 @@ def check_container(path: str, format_name: str) -> None:
     with open(name, 'rb') as file:
         end = os.fstat(file.fileno()).st_size if size is None else begin + size
         if 'matroska' in format_name:
-            _check_matroska(file, begin, end)
+            _check_matroska(file, begin, end, heartbeat)
         else:
-            _check_transport_stream(file, begin, end)
+            _check_transport_stream(file, begin, end, heartbeat)
 
 
 class _Element(NamedTuple):
@@ -58,7 +60,7 @@ class _Element(NamedTuple):
     end: int | None
 
 
-def _check_matroska(file: BinaryIO, begin: int, end: int) -> None:
+def _check_matroska(file: BinaryIO, begin: int, end: int, heartbeat: Callable[[], None]) -> None:
     """Go through the elements of a file's first segment, and into its clusters."""
     position, bounds = begin, [end]  # the innermost element last
     while position < bounds[-1]:
@@ -71,6 +73,7 @@ def _check_matroska(file: BinaryIO, begin: int, end: int) -> None:
             bounds = [end if element.end is None else element.end]  # what lies behind it is not looked at
             position = element.content
         elif element.identity == CLUSTER:
+            heartbeat()
             if element.end is not None:
                 if not _is_checksum_right(file, element.content, element.end):
                     raise ValueError(_damaged_at(position - begin))
@@ -110,7 +113,7 @@ def _is_checksum_right(file: BinaryIO, begin: int, end: int) -> bool:
     return found == int.from_bytes(head[2:], 'little')
 
 
-def _check_transport_stream(file: BinaryIO, begin: int, end: int) -> None:
+def _check_transport_stream(file: BinaryIO, begin: int, end: int, heartbeat: Callable[[], None]) -> None:
     """Look for the mark that each packet begins with. Anything may lie before the first and behind the last packet."""
     file.seek(begin)
     step, first = _step_of(file.read(min(end - begin, (RECOGNISED + 1) * STEPS[-1])))
@@ -121,6 +124,7 @@ def _check_transport_stream(file: BinaryIO, begin: int, end: int) -> None:
     while content := file.read(max(0, min(end - position, step * (CHUNK // step)))):
         marks.append(np.frombuffer(content, np.uint8)[::step] == SYNC)
         position += len(content)
+        heartbeat()
     is_marked = np.concatenate(marks)
     last = int(np.flatnonzero(is_marked)[-1])
     if not is_marked[:last].all():

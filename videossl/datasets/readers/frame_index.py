@@ -24,7 +24,7 @@ def _nobody_waits() -> None:
     pass
 
 
-# Called with each frame while an index is made. A process that reads for another one tells it by this that it is at work.
+# Called with each frame while an index is made, and while its container is checked. A process that reads for another one tells it by this that it is at work.
 heartbeat: Callable[[], None] = _nobody_waits
 
 
@@ -176,7 +176,7 @@ def build_index(path: str) -> FrameIndex:
     to four times where frames may be left out that no other frame refers to. One pass cannot do: the decoder of the first pass
     knows all that came before a key frame, and what another decoder makes of the rest only shows when it decodes it.
 
-    ``heartbeat`` is called with each frame.
+    ``heartbeat`` is called with each frame, and while the container is checked.
 
     Raises:
         ValueError: the file has no video, or is damaged.
@@ -221,7 +221,7 @@ def decode_whole(decoder: Decoder, packets: list[Packet]) -> Numbered:
         ValueError: the file is cut off or damaged, or has no frames.
     """
     name = decoder.container.format.name
-    check_container(decoder.path, name)
+    check_container(decoder.path, name, heartbeat)
     # Packets of a transport stream count as corrupt where a recording begins, and where two are joined.
     may_be_corrupt = 'mpegts' in name
     count = 0
