@@ -24,7 +24,8 @@ def _nobody_waits() -> None:
     pass
 
 
-# Called with each frame while an index is made, and while its container is checked. A process that reads for another one tells it by this that it is at work.
+# Called with each frame while an index is made, and while its container is checked. A process that reads for another one tells it
+# by this that it is at work.
 heartbeat: Callable[[], None] = _nobody_waits
 
 
