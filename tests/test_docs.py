@@ -8,6 +8,7 @@ Blocks have a language: ``python`` is run, or checked if it is a config; ``bash`
 import argparse
 import ast
 import importlib
+import inspect
 import itertools
 import pkgutil
 import re
@@ -36,7 +37,10 @@ from videossl.apis.studies.reader import STUDY_KEYS, read_study
 from videossl.apis.studies.study import parse_args as parse_study_args
 from videossl.checkpoints import export_backbone
 from videossl.config_files import RUNNER_KEYS, check_option, find_config, load_config
+from videossl.datasets import VideoDataset
+from videossl.datasets.broken_videos import LEAST_TRIED
 from videossl.datasets.moving_shapes import write_moving_shapes
+from videossl.engine import CollapseHook, LossGuardHook
 from videossl.errors import ConfigError
 from videossl.models import R3D
 
@@ -381,6 +385,28 @@ def test_the_names_and_arguments_that_a_page_mentions_exist(page):
             if kind is not None:
                 parameters, takes_any = parameters_of(kind)
                 assert argument in parameters or takes_any or hasattr(kind, argument), code
+
+
+def test_the_limits_on_the_pages_are_those_that_are_shipped():
+    reliability, data = (' '.join((ROOT / 'docs' / name).read_text().split()) for name in ('reliability.md', 'data.md'))
+    hooks = load_config('configs/_base_/default_runtime.py').default_hooks
+
+    def defaults_of(function):
+        return {name: one.default for name, one in inspect.signature(function).parameters.items()}
+
+    videos, guard, collapse = map(defaults_of, (VideoDataset, LossGuardHook, CollapseHook))
+    assert {**guard, **hooks.loss_guard} == {**guard, 'type': 'LossGuardHook'}
+    collapse.update(hooks.collapse)
+    for page, sentence in (
+        (reliability, f'after {guard["max_in_a_row"]} such steps in a row or {guard["max_total"]} in all'),
+        (reliability, f'`std_student` below {collapse["threshold"]} for {collapse["patience"]} iterations'),
+        (reliability, f'The share is judged after {LEAST_TRIED} videos'),
+        (reliability, f'(`decoder_timeout`, {videos["decoder_timeout"]:g} s)'),
+        (data, f'`decoder_timeout` ({videos["decoder_timeout"]:g} s)'),
+        (data, f'{videos["max_replacements"]} unreadable videos in a row end the run'),
+    ):
+        assert sentence in page, sentence
+    assert videos['max_broken_share'] == 0.5 and 'more than half of the videos' in reliability
 
 
 def test_a_misspelt_option_is_noticed(folder, monkeypatch, stop_when_parsed):

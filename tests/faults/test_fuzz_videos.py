@@ -25,7 +25,7 @@ def test_a_short_run_loses_nothing(tool, tmp_path, monkeypatch, capsys):
     assert '48 files, 96 of 96 samples delivered, 2 of 2 workers until the end, 0 files lost' in printed
     total = next(line for line in printed.splitlines() if line.startswith('| all |'))
     files, *outcomes = [int(cell) for cell in total.split('|')[2:-1]]
-    assert files == sum(outcomes) == 48 and outcomes[0] > 5 and outcomes[1] > 5
+    assert files == sum(outcomes) == 48 and outcomes[0] > 0 and outcomes[1] > 5
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class Decoder:
 
     def __init__(self, path: str, num_threads: int = 1, stream: int | None = None, quick: bool = False) -> None:
         self.container: Any = None  # for __del__
+        self.path = path
         self.source, self.protocols = source_for_ffmpeg(path)
         self.num_threads = num_threads
         self.stream_index = stream

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 
+from .containers import check_container
 from .decoder import Decoder, Numbered, Orientation, Picture
 
 SKIPPING = ('h264', 'hevc', 'mpeg4')  # codecs whose frames say whether another one refers to them
@@ -22,7 +24,8 @@ def _nobody_waits() -> None:
     pass
 
 
-# Called with each frame while an index is made. A process that reads for another one tells it by this that it is at work.
+# Called with each frame while an index is made, and while its container is checked. A process that reads for another one tells it
+# by this that it is at work.
 heartbeat: Callable[[], None] = _nobody_waits
 
 
@@ -174,7 +177,7 @@ def build_index(path: str) -> FrameIndex:
     to four times where frames may be left out that no other frame refers to. One pass cannot do: the decoder of the first pass
     knows all that came before a key frame, and what another decoder makes of the rest only shows when it decodes it.
 
-    ``heartbeat`` is called with each frame.
+    ``heartbeat`` is called with each frame, and while the container is checked.
 
     Raises:
         ValueError: the file has no video, or is damaged.
@@ -218,22 +221,34 @@ def decode_whole(decoder: Decoder, packets: list[Packet]) -> Numbered:
     Raises:
         ValueError: the file is cut off or damaged, or has no frames.
     """
-    # Packets of a transport stream count as corrupt where a recording begins.
-    may_be_corrupt = 'mpegts' in decoder.container.format.name
+    name = decoder.container.format.name
+    check_container(decoder.path, name, heartbeat)
+    # Packets of a transport stream count as corrupt where a recording begins, and where two are joined.
+    may_be_corrupt = 'mpegts' in name
     count = 0
+
+    def damaged() -> ValueError:
+        return ValueError(f'it is cut off or damaged: its first {count} frames are whole')
 
     def watch(packet: Any) -> None:
         if packet.is_corrupt and not may_be_corrupt:
-            raise ValueError(f'it is cut off or damaged: {count} frames are whole')
+            raise damaged()
         packets.append(Packet(packet.is_keyframe, -1 if packet.pos is None else packet.pos, packet.dts, packet.pts))
 
     with closing(decoder.decode_start(watch=watch)) as delivered:
-        for numbered in delivered:
-            count += 1
-            yield numbered
-    expected = len(decoder.stream.index_entries) if 'mov' in decoder.container.format.name else 0
+        try:
+            for number, frame in delivered:
+                if frame.is_corrupt:
+                    raise damaged()
+                count += 1
+                yield number, frame
+        except av.error.InvalidDataError as error:
+            raise damaged() from error
+    # Tables of all packets: those of MP4 and MOV, and the index at the end of an AVI file.
+    entries = decoder.stream.index_entries if 'mov' in name or 'avi' in name else ()
+    expected = sum(entry.size > 0 for entry in entries)
     if expected > len(packets):
-        raise ValueError(f'it is cut off: {len(packets)} of {expected} packets are there')
+        raise ValueError(f'it is cut off or damaged: {len(packets)} of {expected} packets are there')
     if count == 0:
         raise ValueError('it has no frames')
 

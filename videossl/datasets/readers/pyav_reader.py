@@ -130,6 +130,9 @@ class PyAVReader:
         # The first pass from a seek point shows whether file and index still belong together.
         proof = start if start is not None and self._is_unproven else None
         for number, frame in delivered:
+            # All other files were decoded as a whole when their index was made.
+            if self.index.continues and frame.is_corrupt:
+                raise ValueError(f'frame {number} is damaged')
             if proof is not None and number == proof.frame:
                 if checksum(frame) != proof.checksum:
                     raise ValueError(f'frame {number} is not the one that its index knows')
