@@ -11,6 +11,7 @@ from conformance import MATRICES, encode, reference
 
 from videossl.datasets import DecodeClips, VideoDataset, VideoReaderInit, VideoReadError
 from videossl.datasets.readers import opening
+from videossl.datasets.readers.decoder import Decoder
 from videossl.datasets.readers.opening import checked_path, is_cut_avi, opens_video
 from videossl.datasets.readers.other_readers import how_to_install_torchcodec, warn_once
 from videossl.errors import UserError
@@ -193,3 +194,23 @@ def test_an_ordinary_file_is_read_as_before(tmp_path):
     path = Path(tmp_path, 'text.mp4')
     path.write_bytes(b'0123456789abcdef')
     assert opening.read_head(str(path), str(path)) == b'0123456789ab'
+
+
+@pytest.mark.parametrize('ending', ['mp4', 'mov', 'ts'])
+def test_a_file_that_ends_before_its_first_picture_is_damaged_and_not_at_its_end(tmp_path, ending):
+    path = tmp_path / f'video.{ending}'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, 'yuv420p'
+        for number in range(4):
+            grey = np.full((64, 64, 3), 50 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format='rgb24')))
+        container.mux(stream.encode())
+    content, ended = path.read_bytes(), 0
+    for length in range(0, len(content), len(content) // 60):
+        path.write_bytes(content[:length])
+        try:
+            Decoder(str(path)).close()
+        except (ValueError, OSError) as error:
+            ended += 'it ends before its first picture' in str(error)
+    assert ended > 0

@@ -64,9 +64,14 @@ class Decoder:
         if self.quick:
             options['codec_whitelist'] = 'none'
         # XviD's titles are not UTF-8.
-        self.container = av.open(self.source, options=options, metadata_errors='ignore')
+        try:
+            self.container = av.open(self.source, options=options, metadata_errors='ignore')
+        except av.error.EOFError as error:  # the one of PyAV's that is neither a ValueError nor an OSError
+            raise ValueError('it is cut off: it ends before its first picture') from error
         self.stream = _best(self.container) if self.stream_index is None else self.container.streams[self.stream_index]
         self.stream_index = self.stream.index
+        if self.stream.codec_context is None:
+            raise ValueError('it is damaged, or of a codec that FFmpeg cannot decode')
         self.codec = self.stream.codec_context.codec.canonical_name
         self._is_fresh = True
 
