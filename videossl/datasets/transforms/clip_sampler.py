@@ -57,8 +57,13 @@ class ClipSampler(Transform):
     Args:
         clip_len: Frames per clip T.
         num_views: Clips per sample V.
+
+    Attributes:
+        clips_move_together: whether the task rests on where the clips of a sample lie relative to one another, frame by frame,
+            so that :class:`~.temporal_jitter.TemporalJitter` moves them all by one shift.
     """
 
+    clips_move_together = False
     num_views: Any  # an integer; None in samplers that set the number themselves
     labels: Mapping[str, ClipLabel] = {}
 

@@ -70,7 +70,7 @@ class SamplePace(PaceSampler):
         self.overrun = overrun
         self.lookahead = lookahead
         self.distinct_views = distinct_views
-        self.shared_start = shared_start
+        self.shared_start = self.clips_move_together = shared_start
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)

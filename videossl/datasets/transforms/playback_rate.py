@@ -30,7 +30,7 @@ class SamplePlaybackRate(ClipSampler):
     another video, so its high rates come from long videos alone.
 
     With ``EachClip(groups=[[0, 1, 2]])`` input and target have one crop and flip; :class:`KeepTargetFrames` then takes the
-    target out of the clips. No ``TemporalJitter`` may stand between: it would move input and target apart.
+    target out of the clips. ``TemporalJitter`` moves input and target by one shift.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is 3, or K. The label is ``gt_rate``, int64
     [1], or [K]: the index into ``rates``, or -100 in videos that are too short for the rate
@@ -66,6 +66,7 @@ class SamplePlaybackRate(ClipSampler):
         self.rates = tuple(rates)
         self.short_videos = short_videos
         self.num_views = num_views
+        self.clips_move_together = num_views is None
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         choices = len(self.rates)

@@ -57,7 +57,7 @@ class SampleTransformations(ClipSampler):
         super().__init__(clip_len, len(self.transformations) if num_views is None else num_views)
         self.num_views = num_views
         self.with_rotation = with_rotation
-        self.shared_start = shared_start
+        self.shared_start = self.clips_move_together = shared_start
         labels = dict(gt_transformation=ClipLabel(self._in_words, of_spacing=True))
         if with_rotation:
             labels['gt_rotation'] = ClipLabel(rotation_in_words)
