@@ -13,8 +13,8 @@ from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
-from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words
-from .pace_indices import hides_speed, place_offsets
+from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words, visible_labels
+from .pace_indices import place_offsets
 
 
 @TRANSFORMS.register_module()
@@ -78,8 +78,7 @@ class SamplePlaybackRate(ClipSampler):
             clips = list(place_offsets(np.stack([target[::2], *np.split(target, 2)]), total_frames))
         else:
             clips = [place_offsets(self.rates[c] * np.arange(self.clip_len), total_frames) for c in classes]
-        too_short = [hides_speed(total_frames, self.rates[c]) for c in classes]
-        return clips, dict(gt_rate=np.where(too_short, IGNORED_LABEL, classes))
+        return clips, dict(gt_rate=visible_labels(classes, total_frames, [self.rates[c] for c in classes]))
 
     def describe_label(self, name: str, label: int) -> str:
         return super().describe_label(name, label) if label == IGNORED_LABEL else speed_in_words(self.rates[label])
