@@ -493,6 +493,12 @@ def test_if_no_video_can_be_read_training_stops_and_names_the_last(tmp_path, bad
     assert str(bad_videos / 'text.mp4') in message or str(bad_videos / 'zero_bytes.mp4') in message
 
 
+@pytest.mark.parametrize('number', [0, 1.5, True])
+def test_a_number_of_replacements_that_tries_no_video_is_refused(good_videos, number):
+    with pytest.raises(ValueError, match='max_replacements must be an integer of at least 1'):
+        VideoDataset(data_root=str(good_videos), pipeline=TRAIN_PIPELINE, max_replacements=number)
+
+
 def test_a_missing_decoder_is_not_blamed_on_the_videos(good_videos):
 
     class BrokenInit:

@@ -95,6 +95,7 @@ class VideoDataset(MMActionVideoDataset):
         decoder_timeout: float = 120.0,
         **kwargs,
     ) -> None:
+        check_integer('max_replacements', max_replacements)
         check_share('max_broken_share', max_broken_share)
         check_choice('guard', guard, GUARDS)
         check_positive('decoder_timeout', decoder_timeout)
