@@ -28,11 +28,33 @@ def test_classes_that_the_gallery_lacks_are_named_and_their_queries_cannot_hit()
     assert any('2 classes' in note and '3 of 4' in note and '3, 5' in note for note in result['notes'])
 
 
-def test_sets_that_were_extracted_in_two_ways_are_told_apart():
-    result = clip_retrieval(
-        features_of(np.ones((2, 3)), [0, 1], pooling='avg'), features_of(np.ones((2, 3)), [0, 1], pooling='max')
-    )
-    assert any('pooling' in note for note in result['notes'])
+@pytest.mark.parametrize(
+    'name, values',
+    [
+        ('clip_len', (16, 8)),
+        ('frame_interval', (1, 2)),
+        ('size', (112, 224)),
+        ('resize', ([171, 128], 128)),
+        ('pooling', ('avg', 'max')),
+        ('precision', ('fp32', 'bf16')),
+        ('pixels', (dict(mean=[0.0], std=[1.0]), dict(mean=[0.0], std=[255.0]))),
+        ('weights', ('a', 'b')),
+        ('checkpoint', ('a.pth', 'b.pth')),
+    ],
+)
+def test_sets_that_were_extracted_in_two_ways_are_told_apart(name, values):
+    key = 'weights_sha256' if name == 'weights' else name
+    first, second = (features_of(np.ones((2, 3)), [0, 1], **{key: value}) for value in values)
+    assert not clip_retrieval(first, first, ks=[1])['notes']
+    assert clip_retrieval(first, second, ks=[1])['notes'] == [
+        f'gallery and queries were not extracted alike; they differ in {name}'
+    ]
+
+
+def test_the_same_weights_under_two_names_and_other_numbers_of_views_are_no_difference():
+    first = features_of(np.ones((2, 2, 3)), [0, 1], weights_sha256='a', checkpoint='a.pth', num_clips=2, crops=1)
+    second = features_of(np.ones((2, 3, 3)), [0, 1], weights_sha256='a', checkpoint='b.pth', num_clips=1, crops=3)
+    assert not clip_retrieval(first, second, ks=[1])['notes']
 
 
 def good(**changes):

@@ -160,6 +160,11 @@ def test_a_probe_that_was_cut_short_says_so():
         (dict(normalise='l1'), ['normalise must', 'l2+bn']),
         (dict(epoch=3), ['no setting epoch', 'epochs']),
         (dict(lr=0), ['lr must be positive']),
+        (dict(epochs=2.5), ['epochs must be an integer', '2.5']),
+        (dict(batch_size=16.0), ['batch_size must be an integer']),
+        (dict(max_iterations=0), ['max_iterations must be an integer of at least 1']),
+        (dict(seed=-1), ['seed must be an integer of at least 0']),
+        (dict(milestones=(0.6,)), ['each of milestones must be an integer']),
     ],
 )
 def test_unusable_arguments_are_refused_by_name(arguments, words):

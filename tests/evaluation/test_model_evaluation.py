@@ -87,9 +87,8 @@ def test_an_unreadable_test_video_counts_as_wrong_and_is_named(pretrained, video
 def test_features_that_are_kept_are_found_again_and_those_of_other_weights_are_not_taken_for_them(
     pretrained, videos, tmp_path, monkeypatch
 ):
-    settings = dict(
-        protocol=protocol_of('auxskd', **SMALL), features_dir=tmp_path / 'kept', num_workers=0, progress=False
-    )
+    kept = dict(features_dir=tmp_path / 'kept', precision='fp32')
+    settings = dict(protocol=protocol_of('auxskd', **SMALL), num_workers=0, progress=False, **kept)
     splits = videos / 'train.txt', videos / 'test.txt', videos
     first = evaluate_model(load_backbone(pretrained), *splits, **settings)
     assert len(list((tmp_path / 'kept').glob('*.npz'))) == 2
@@ -98,6 +97,12 @@ def test_features_that_are_kept_are_found_again_and_those_of_other_weights_are_n
         next(other.parameters()).mul_(-1)
     evaluate_model(other, *splits, **settings)
     assert len(list((tmp_path / 'kept').glob('*.npz'))) == 4
+    # All that an extraction compares with what is there, or the folder would refuse its own call.
+    evaluate_model(load_backbone(pretrained), *splits, **{**settings, 'precision': 'bf16'})
+    assert len(list((tmp_path / 'kept').glob('*.npz'))) == 6
+    (videos / 'renamed.txt').write_text((videos / 'test.txt').read_text())
+    evaluate_model(load_backbone(pretrained), splits[0], videos / 'renamed.txt', videos, **settings)
+    assert len(list((tmp_path / 'kept').glob('*.npz'))) == 7
 
     monkeypatch.setattr('videossl.features.extraction.encode_videos', lambda *args: pytest.fail('extracted again'))
     assert evaluate_model(load_backbone(pretrained), *splits, **settings) == first

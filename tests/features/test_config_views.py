@@ -18,7 +18,7 @@ READ = {
     'laptop/finetune_r3d-10_16x1x1-64px-20e_videos-rgb.py': (10, 1, 16, 1, 64, 72),
     # Pretrained on random parts of the frame: features are taken from the largest centred square.
     'rspnet/rspnet_s3dg_16x1x1-224px-200e_k400-rgb.py': (10, 1, 16, 1, 224, 224),
-    'video_pace/video-pace_s3dg_64x1x1-18e_ucf101-rgb.py': (10, 1, 64, 1, 224, 256),
+    'video_pace/video-pace_s3dg_64x1x1-18e_ucf101-rgb.py': (10, 1, 64, 1, 224, (256, 256)),
     # Still images: whole frames, warped to a square; crops of crops; 25 frames of 10 crops.
     'shuffle_and_learn/shuffle-and-learn_caffenet_1x1x1-227px-134e_ucf101-rgb.py': (10, 1, 1, 1, 227, (227, 227)),
     'opn/opn_caffenet_1x1x1-80px-114e_ucf101-rgb.py': (10, 1, 1, 1, 80, 240),

@@ -7,6 +7,8 @@ import pytest
 
 from videossl.compat import config_directory
 from videossl.datasets import SamplePace, SampleSegmentPace, VideoDataset
+from videossl.models import MomentumPretrainer
+from videossl.registry import MODELS
 from videossl.visualization import ClipSample, Sampling, draw_clip_sheet, sampling_of, write_clip_sheets
 from videossl.visualization.clip_sheet import ALTERED_COLOR, index_page, thumbnail_row
 
@@ -120,6 +122,17 @@ def test_views_have_the_roles_that_the_model_gives_them():
     assert list(sampling_of([], model).roles) == ['student', 'not used', 'teacher']
     assert list(sampling_of([], dict(type='videossl.MomentumPretrainer')).roles) == ['student', 'teacher']
     assert list(sampling_of([], dict(type='Pretrainer')).roles) == []
+    assert list(sampling_of([], dict(type='UnheardMomentumPretrainer')).roles) == []
+
+    class OwnMethod(MomentumPretrainer):
+        pass
+
+    assert list(sampling_of([], dict(model, type=OwnMethod)).roles) == ['student', 'not used', 'teacher']
+    try:
+        MODELS.register_module(module=OwnMethod)
+        assert list(sampling_of([], dict(model, type='OwnMethod')).roles) == ['student', 'not used', 'teacher']
+    finally:
+        MODELS.module_dict.pop('OwnMethod')
 
 
 def test_the_sampler_is_found_in_a_pipeline_of_configs_and_of_transforms():

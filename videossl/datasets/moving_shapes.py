@@ -25,6 +25,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import cv2
 import numpy as np
 from rich.progress import track
@@ -197,10 +198,6 @@ class MovingShapes:
         """Class of a video. Classes alternate, so that any number of videos is balanced to within one."""
         return index % self.num_classes
 
-    def trajectory(self, index: int, split: str = 'train') -> Trajectory:
-        """Path of the moving shape of one video, without drawing it."""
-        return self._trajectory(self._generator(index, split), self.label(index))
-
     def render(self, index: int, split: str = 'train') -> tuple[np.ndarray, np.ndarray, int]:
         """Draw one video.
 
@@ -355,7 +352,6 @@ def write_moving_shapes(
 
     Raises:
         FileExistsError: The folder holds a set with other parameters, or something else of the same names.
-        ImportError: PyAV is not installed.
     """
     check_integer('num_train', num_train, 0)
     check_integer('num_test', num_test, 0)
@@ -372,7 +368,6 @@ def write_moving_shapes(
         if not all(path.exists() for path in _paths(root, shapes, split, index))
     ]
     if missing:
-        _import_av()  # before any work is done
         print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
         # Threads suffice: NumPy and the encoder do much of their work outside of Python's lock, and threads do not import
         # everything again.
@@ -460,7 +455,6 @@ def _write_video(root: Path, shapes: MovingShapes, split: str, index: int) -> No
 
 def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
     """Write frames (uint8 RGB [T, H, W, 3]) as H.264."""
-    av = _import_av()
     with av.open(str(path), 'w', format='mp4') as container:
         # A key frame every 12 and no B-frames make it cheap to jump to any frame, which is what sampling clips does.
         # One thread, as the videos are small and are written in parallel.
@@ -472,11 +466,3 @@ def _encode(path: Path, frames: np.ndarray, fps: int) -> None:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format='rgb24')))
         container.mux(stream.encode())
-
-
-def _import_av():
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError('Writing the MovingShapes videos needs PyAV: pip install av') from error
-    return av

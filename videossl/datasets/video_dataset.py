@@ -46,7 +46,8 @@ class VideoDataset(MMActionVideoDataset):
 
     A video that cannot be read is named once in the log and, if ``BrokenVideosHook`` is there, in the work folder's
     ``broken_videos.txt``. In training another video replaces it, chosen by seed and position. In test mode it becomes
-    black frames with a label that no prediction equals, so that it counts as wrong.
+    black frames with a label that no prediction equals, so that it counts as wrong. Its sample has ``is_blank`` then, by
+    which a transform knows not to look for anything that is stored of the video.
 
     Each of the loader's workers reads videos in a child process. A decoder that crashes or hangs then costs one video and
     not the run. Such a video is not opened again.
@@ -94,6 +95,7 @@ class VideoDataset(MMActionVideoDataset):
         decoder_timeout: float = 120.0,
         **kwargs,
     ) -> None:
+        check_integer('max_replacements', max_replacements)
         check_share('max_broken_share', max_broken_share)
         check_choice('guard', guard, GUARDS)
         check_positive('decoder_timeout', decoder_timeout)
@@ -256,7 +258,9 @@ class VideoDataset(MMActionVideoDataset):
                 return None
             if opens_video(transform):
                 if blank:
-                    results.update(video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0)
+                    results.update(
+                        is_blank=True, video_reader=BlankVideo(), total_frames=len(BlankVideo()), avg_fps=25.0
+                    )
                 else:
                     results = self._open_video(step, transform, results)
             elif decodes_video(transform):

@@ -7,7 +7,7 @@ import numpy as np
 
 from videossl.checks import check_choice
 from videossl.features.clip_features import ClipFeatures
-from videossl.features.protocols import views_text
+from videossl.features.protocols import VIEW_SETTINGS, views_text
 
 AVERAGES = ('features', 'normalised')
 NAMED_VIDEOS = 5
@@ -69,16 +69,20 @@ def pair_sets(
             f'{len(missing)} {noun} of the {names[1]} {verb} not in the {names[0]}, so that {count} of '
             f'{len(query_labels)} videos cannot be right: {noun} {first_few(missing)}'
         )
-    differing = [
-        key
-        for key in ('clip_len', 'frame_interval', 'size', 'pooling', 'checkpoint')
-        if gallery.protocol.get(key) != queries.protocol.get(key)
-    ]
+    differing = differing_settings(gallery.protocol, queries.protocol)
     if differing:
         notes.append(f'{names[0]} and {names[1]} were not extracted alike; they differ in {", ".join(differing)}')
     return FeatureSets(
         gallery.features[gallery.readable], gallery_labels, queries.features, query_labels, queries.readable, notes
     )
+
+
+def differing_settings(first: dict, second: dict) -> list[str]:
+    """The settings for which two extractions give one video other features. The number of views is none of them."""
+    keys = [key for key in VIEW_SETTINGS if key not in ('num_clips', 'crops')] + ['precision', 'pixels']
+    # One file's weights may have several names, and other weights the same.
+    keys.append('weights_sha256' if 'weights_sha256' in first and 'weights_sha256' in second else 'checkpoint')
+    return [key.removesuffix('_sha256') for key in keys if first.get(key) != second.get(key)]
 
 
 def _checked_labels(features: ClipFeatures, name: str) -> np.ndarray:

@@ -68,14 +68,10 @@ def knn(
 
 
 def top_k_accuracies(
-    scores: np.ndarray,
-    classes: np.ndarray,
-    labels: np.ndarray,
-    readable: np.ndarray,
-    voted: np.ndarray | None = None,
-    ks: tuple[int, ...] = (1, 5),
+    scores: np.ndarray, classes: np.ndarray, labels: np.ndarray, readable: np.ndarray, voted: np.ndarray | None = None
 ) -> dict[str, float]:
-    """The share of videos whose label is among the k classes with the highest scores. Of equal scores the first class wins.
+    """``top1`` and ``top5``: the share of videos whose label is among the k classes with the highest scores. Of equal scores
+    the first class wins.
 
     Args:
         scores: [M, C].
@@ -88,4 +84,4 @@ def top_k_accuracies(
     if voted is not None:
         hits &= np.take_along_axis(voted, order, axis=1)
     hits &= readable[:, None]
-    return {f'top{k}': float(hits[:, :k].any(axis=1).mean()) for k in ks}
+    return {f'top{k}': float(hits[:, :k].any(axis=1).mean()) for k in (1, 5)}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from videossl.checks import check_choice, check_positive
+from videossl.checks import check_choice, check_integer, check_positive
 from videossl.features.clip_features import ClipFeatures
 from videossl.features.protocols import CLIP_AVERAGES
 
@@ -59,8 +59,13 @@ class LinearProbe:
     def __post_init__(self) -> None:
         check_choice('solver', self.solver, SOLVERS)
         check_choice('normalise', self.normalise, NORMALISATIONS)
-        for name in ('penalty', 'max_iterations', 'lr', 'batch_size', 'epochs'):
+        for name in ('penalty', 'lr'):
             check_positive(name, getattr(self, name))
+        for name in ('max_iterations', 'batch_size', 'epochs'):
+            check_integer(name, getattr(self, name))
+        check_integer('seed', self.seed, 0)
+        for epoch in self.milestones:
+            check_integer('each of milestones', epoch)
 
     def __str__(self) -> str:
         if self.solver == 'logistic':

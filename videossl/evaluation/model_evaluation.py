@@ -5,16 +5,16 @@ import json
 import os
 import os.path as osp
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from videossl.errors import ConfigError
-from videossl.features.clip_encoder import backbone_of, digest_of
 from videossl.features.config_views import training_clips
 from videossl.features.extraction import extract_features
 from videossl.features.protocols import Protocol, protocol_of
-from videossl.features.video_list import VideoList, list_videos
+from videossl.features.video_list import list_videos
 from videossl.wrappers import unwrap
 
 from .report import EVALUATIONS, check_evaluations, evaluate_features
@@ -46,7 +46,7 @@ def evaluate_model(
         evaluations, ks, k, temperature, probe, train_on: see
             :func:`~videossl.evaluation.evaluate_features`.
         features_dir: folder to keep the features in. The same call goes on there after an interruption, and other
-            evaluations read the features again.
+            evaluations read the features again. Other settings, videos and weights get other files.
         extraction: ``batch_size``, ``num_workers``, ``precision``, ``device`` and ``progress`` of
             :func:`~videossl.apis.extract_features`.
 
@@ -61,14 +61,11 @@ def evaluate_model(
     check_evaluations(evaluations)
     views = protocol.views()
     splits = dict(train=train, test=test)
-    # Both lists are read before hours of extraction.
-    lists = {name: _labelled_list(name, videos, data_root) for name, videos in splits.items()}
+    for name, videos in splits.items():  # both, before hours of extraction
+        _check_labelled(name, videos, data_root)
     features = {}
     for name, videos in splits.items():
-        out = None
-        if features_dir is not None:
-            key = json.dumps([views, lists[name].digest(), digest_of(backbone_of(unwrap(model)))])
-            out = osp.join(features_dir, f'{name}_{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz')
+        out = None if features_dir is None else partial(_features_file, os.fspath(features_dir), name)
         features[name] = extract_features(model, videos, data_root, **views, out=out, **extraction)
     results = evaluate_features(
         features['train'], features['test'], protocol, evaluations, ks, k, temperature, probe, train_on
@@ -77,14 +74,19 @@ def evaluate_model(
     return {name: dict(result, notes=[*result['notes'], *notes]) for name, result in results.items()}
 
 
-def _labelled_list(name: str, videos: Any, data_root: str | os.PathLike | None) -> VideoList:
+def _features_file(folder: str, name: str, settings: dict) -> str:
+    """The file of a split's features. Each difference of settings for which an extraction refuses a file gives another."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return osp.join(folder, f'{name}_{digest[:12]}.npz')
+
+
+def _check_labelled(name: str, videos: Any, data_root: str | os.PathLike | None) -> None:
     try:
         listed = list_videos(videos, data_root)
     except ConfigError as error:
         raise ConfigError(f'{name}: {error}') from error
     if listed.labels is None:
         raise ConfigError(f'{name}: {listed.name} has no labels, and without them nothing can be right or wrong')
-    return listed
 
 
 def notes_on_training(model: nn.Module, protocol: Protocol) -> list[str]:

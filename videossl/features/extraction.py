@@ -45,7 +45,7 @@ def extract_features(
     precision: str | None = None,
     device: str | torch.device | None = None,
     split: str | None = None,
-    out: str | os.PathLike | None = None,
+    out: str | os.PathLike | Callable[[dict], str | os.PathLike] | None = None,
     save_every: int = 32,
     progress: bool = True,
 ) -> ClipFeatures:
@@ -71,7 +71,8 @@ def extract_features(
         device: device to move the model to. None: the model stays where it is.
         split: name of the list, for the record. None: the file's or folder's name.
         out: a ``.npz`` or ``.parquet`` file to write. Finished videos are kept in ``OUT.part`` until then, so that the
-            same call goes on after an interruption; other settings, videos or weights are refused there.
+            same call goes on after an interruption; other settings, videos or weights are refused there. Or a function
+            that gives the file by the settings: a dict of all that the features depend on, in JSON's types.
         save_every: with ``out``, the most videos that an interruption costs.
         progress: show a bar.
 
@@ -100,6 +101,9 @@ def extract_features(
         videos_sha256=listed.digest(),
         weights_sha256=digest_of(encoder.backbone),
     )
+    settings = {key: value for key, value in record.items() if key not in NAMES_ONLY}
+    if callable(out):
+        out = out(settings)
     count, done, parts = len(listed.paths), 0, None
     missing = [range(count)]
     if out is not None:
@@ -108,7 +112,6 @@ def extract_features(
             if finished is not None:
                 print_log(f'{out} is there already, of the same videos, settings and weights', logger='current')
                 return finished
-            settings = {key: value for key, value in record.items() if key not in NAMES_ONLY}
             parts = PartialFeatures(out, settings, count, save_every)
         except OtherFeatures:
             raise

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, Registry
 
 from videossl.datasets import ClipLabeller, ClipSampler
 from videossl.datasets.pipelines import Pipeline, build_pipeline, pipeline_steps
-from videossl.registry import TRANSFORMS
+from videossl.models import MomentumPretrainer
+from videossl.registry import MODELS, TRANSFORMS
 
 from .clip_labels import Sampling, frame_ranges
 from .figures import new_figure, show_frames
@@ -83,7 +84,8 @@ def sampling_of(pipeline: Pipeline, model: dict | None = None) -> Sampling:
     the sampler explain their labels, too.
     """
     roles: dict[int, str] = {}
-    if model and str(model.get('type', '')).endswith('MomentumPretrainer'):
+    kind = _class_of(MODELS, model) if model else None
+    if model and kind is not None and issubclass(kind, MomentumPretrainer):
         roles = {view: 'student' for view in model.get('student_views', (0,))}
         roles |= {view: 'teacher' for view in model.get('teacher_views', (1,)) if view not in roles}
     return Sampling(
@@ -97,13 +99,21 @@ def sampler_of(pipeline: Pipeline) -> ClipSampler | None:
     """The first clip sampler of a pipeline; of configs only the sampler is built."""
     for step in pipeline_steps(pipeline):
         if isinstance(step, dict):
-            with DefaultScope.overwrite_default_scope('videossl'):
-                kind = TRANSFORMS.get(step['type']) if isinstance(step.get('type'), str) else step.get('type')
-            if isinstance(kind, type) and issubclass(kind, ClipSampler):
+            kind = _class_of(TRANSFORMS, step)
+            if kind is not None and issubclass(kind, ClipSampler):
                 (step,) = build_pipeline([step])
         if isinstance(step, ClipSampler):
             return step
     return None
+
+
+def _class_of(registry: Registry, config: dict) -> type | None:
+    """The class that a config names; None: it names none that is registered."""
+    kind = config.get('type')
+    if isinstance(kind, str):
+        with DefaultScope.overwrite_default_scope('videossl'):
+            kind = registry.get(kind)
+    return kind if isinstance(kind, type) else None
 
 
 def draw_timeline(axes, sample: ClipSample, sampling: Sampling = Sampling()) -> None:

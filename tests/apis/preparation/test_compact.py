@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import tarfile
 import time
 from collections import namedtuple
 from fractions import Fraction
@@ -19,6 +20,7 @@ from videossl.datasets import read_annotations
 from videossl.datasets.preparation import reencoding
 from videossl.datasets.preparation.reencoding import Reencoding, reencode, target_size
 from videossl.datasets.readers import PyAVReader
+from videossl.datasets.readers.shards import path_in_shard
 from videossl.errors import ConfigError
 
 FRAMES = 30
@@ -232,7 +234,7 @@ def test_what_is_written_needs_no_index(tmp_path):
 
 
 @pytest.mark.parametrize('codec, b_frames', [('mpeg4', 0), ('libx264', 3)])
-def test_times_of_an_avi_with_empty_slots_are_kept(tmp_path, codec, b_frames):
+def test_times_of_an_avi_with_empty_slots_are_kept(tmp_path, monkeypatch, codec, b_frames):
     slots = np.arange(FRAMES) + 2 * (np.arange(FRAMES) > 10) + 5 * (np.arange(FRAMES) > 20)
     path = tmp_path / 'in' / 'video.avi'
     path.parent.mkdir()
@@ -245,6 +247,16 @@ def test_times_of_an_avi_with_empty_slots_are_kept(tmp_path, codec, b_frames):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     assert reencode(str(path), str(tmp_path / 'new.mp4'), Reencoding()) == FRAMES
+    # A path in an archive, and one that FFmpeg would take for a URL, are read by the readers' rules.
+    with tarfile.open(tmp_path / 'in' / 'videos.tar', 'w') as archive:
+        archive.add(path, 'a/video.avi')
+    with tarfile.open(tmp_path / 'in' / 'videos.tar') as archive:
+        start = archive.getmembers()[0].offset_data
+    path.with_name('data:b.avi').write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path / 'in')
+    for other in (path_in_shard('videos.tar', start, path.stat().st_size, 'a/video.avi'), 'data:b.avi'):
+        assert reencode(other, str(tmp_path / 'other.mp4'), Reencoding()) == FRAMES
+        assert times(tmp_path / 'other.mp4') == times(tmp_path / 'new.mp4')
     found = np.round(np.array(times(tmp_path / 'new.mp4'), float) * 25).astype(int)
     if b_frames:  # an AVI has the slots in which frames are decoded, not those in which they are shown
         with av.open(str(path)) as container:

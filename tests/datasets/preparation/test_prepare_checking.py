@@ -8,6 +8,7 @@ import time
 import pytest
 
 from videossl.datasets.preparation import check_videos
+from videossl.datasets.readers.shards import path_in_shard
 
 
 def read_by_name(path):
@@ -88,6 +89,20 @@ def test_results_outlive_a_move_of_the_whole_folder(tmp_path):
         str(new / 'bad')
     ]
     assert read_log(new) == []
+
+
+def length_of_name(path):
+    return len(os.path.basename(path))
+
+
+def test_a_video_in_an_archive_is_read_again_when_the_archive_has_changed(tmp_path):
+    archive, cache = tmp_path / 'videos.tar', tmp_path / 'checked.jsonl'
+    path = path_in_shard(str(archive), 512, 9, 'a/b.mp4')
+    for size, entries in ((1024, 1), (None, 1), (2048, 2)):
+        if size is not None:
+            archive.write_bytes(bytes(size))
+        assert check_videos([path], cache, workers=1, read=length_of_name) == {}
+        assert [json.loads(line)['frames'] for line in cache.open()] == [5] * entries
 
 
 def test_videos_are_really_read(good_videos, bad_videos, tmp_path):

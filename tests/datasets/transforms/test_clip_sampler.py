@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from drawn_labels import as_drawn
 
 from videossl.datasets import (
     ClipLabel,
@@ -12,6 +13,7 @@ from videossl.datasets import (
     SamplePace,
     SampleRelativeSpeed,
     SampleSegmentPace,
+    SampleTransformations,
 )
 from videossl.datasets.transforms import clip_sampler
 from videossl.datasets.transforms.clip_order import ordinal
@@ -156,3 +158,41 @@ def test_videos_without_any_label_are_warned_of_once(ignored, warnings, monkeypa
         TooShort(3, 2)(dict(total_frames=3))
     clip_sampler.warn_of_short_videos.cache_clear()
     assert len(said) == warnings and all('too short for TooShort with clips of 3 frames' in text for text in said)
+
+
+SAMPLERS_OF_SPEEDS = [
+    SamplePace(num_views=6),
+    SamplePace(num_views=6, overrun='loop'),
+    SamplePace(num_views=6, shared_start=True),
+    SampleSegmentPace(num_views=6),
+    SampleRelativeSpeed(speeds=(4, 2)),
+    SampleRelativeSpeed(num_views=2),
+    SampleTransformations(transformations=[(1, False), (2, True), (4, False)]),
+]
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS_OF_SPEEDS, ids=repr)
+def test_a_speed_is_labelled_in_videos_of_more_than_twice_as_many_frames_and_drawn_as_ever(sampler):
+    for total_frames in (1, 2, 3, 4, 5, 6, 7, 8, 9, 30):
+        np.random.seed(total_frames)
+        labelled = sampler(dict(total_frames=total_frames))
+        np.random.seed(total_frames)
+        with as_drawn():
+            drawn = sampler(dict(total_frames=total_frames))
+        assert (labelled['frame_inds'] == drawn['frame_inds']).all()
+        if 'gt_transformation' in drawn:
+            speeds = [(1, 2, 4)[label] for label in drawn['gt_transformation']]
+        else:
+            speeds = [label + 1 for label in drawn['gt_speed']]
+        for name in sampler.labels:
+            assert labelled[name].dtype == np.int64
+            for view, (speed, label) in enumerate(zip(speeds, drawn[name])):
+                assert labelled[name][view] == (-100 if total_frames / speed <= 2 else label)
+                if labelled[name][view] == -100:
+                    assert sampler.describe_clip(labelled, view).startswith('no ')
+                    assert not sampler.altered_positions(labelled, view).any()
+
+
+def test_clips_that_all_have_one_speed_keep_its_label_in_a_video_of_one_frame():
+    for sampler in (SamplePace(num_speeds=1), SampleSegmentPace(num_speeds=1)):
+        assert sampler(dict(total_frames=1))['gt_speed'].tolist() == [0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn_labels import as_drawn
 
 from videossl.datasets.transforms.pace import SamplePace
 from videossl.registry import TRANSFORMS
@@ -40,6 +41,7 @@ def clip_of_each_speed(sampler, last_frame):
 
 
 @pytest.mark.parametrize('clip_len', [8, 16, 64])
+@as_drawn()
 def test_pace_clips_fit_where_they_can_for_every_speed_and_video_length(clip_len):
     np.random.seed(0)
     sampler = SamplePace(clip_len, NUM_SPEEDS, num_views=NUM_SPEEDS, distinct_views=True)
@@ -55,6 +57,7 @@ def test_pace_clips_fit_where_they_can_for_every_speed_and_video_length(clip_len
 
 @pytest.mark.parametrize('lookahead', [1, 3])
 @pytest.mark.parametrize('clip_len', [8, 16, 64])
+@as_drawn()
 def test_looping_pace_clips_restart_at_the_first_frame_for_every_speed_and_video_length(clip_len, lookahead):
     np.random.seed(0)
     sampler = SamplePace(clip_len, NUM_SPEEDS, NUM_SPEEDS, overrun='loop', lookahead=lookahead, distinct_views=True)

@@ -237,3 +237,8 @@ def test_offsets_are_placed_at_every_start_that_fits_and_go_round_in_a_shorter_v
             assert chosen.ranges == [len(starts)]
             assert frames.shape == np.shape(offsets) and frames.dtype == np.int64
             assert frames.ravel().tolist() == [(start + offset - min(flat)) % total for offset in flat]
+
+
+def test_an_unknown_policy_of_offsets_is_refused():
+    with pytest.raises(ValueError, match="overrun must be one of 'fit', 'loop', got 'lop'"):
+        place_offsets(np.arange(3), 10, 'lop')

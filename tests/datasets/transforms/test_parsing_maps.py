@@ -183,6 +183,19 @@ def test_what_is_missing_or_of_another_video_is_named(store, tmp_path):
         LoadParsingMap(folder).transform(clip())
 
 
+def test_black_frames_have_no_class_that_is_likelier_whatever_is_stored_of_their_video(store, tmp_path):
+    folder = store()
+    for filename in ('/data/videos/a/video.mp4', '/data/videos/a/other.mp4'):
+        for size, expected in ((6, (6, 6)), (None, (H, W))):
+            blank = LoadParsingMap(folder, size=size).transform({**clip(filename, is_blank=True), 'total_frames': 64})
+            assert blank['parsing_logits'].dtype == np.float32
+            np.testing.assert_array_equal(blank['parsing_logits'], np.zeros((1, C, *expected)))
+    with pytest.raises(FileNotFoundError, match='no maps in .*videossl parsing'):
+        LoadParsingMap(str(tmp_path / 'nowhere')).transform(clip(is_blank=True))
+    mask = LoadShapeMask().transform(clip('gone.mp4', is_blank=True))['parsing_mask']
+    assert mask.dtype == np.uint8 and mask.shape == (1, H, W) and not mask.any()
+
+
 @pytest.mark.parametrize(
     'arguments, message',
     [

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from drawn_labels import as_drawn
 
 from videossl.datasets.transforms import SampleRelativeSpeed, TemporalJitter
 from videossl.registry import TRANSFORMS
@@ -32,6 +33,7 @@ def frames_of(start, speed, total_frames, window):
 
 
 @pytest.mark.parametrize('speeds', SPEEDS)
+@as_drawn()
 def test_each_clip_is_every_nth_frame_of_its_window_for_every_video_length(speeds):
     sampler = SampleRelativeSpeed(CLIP_LEN, speeds)
     window = CLIP_LEN * max(speeds)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn_labels import as_drawn
 from released_walk import CLIP_LEN, walk
 
 from videossl.datasets.transforms.pace_indices import segment_pace_steps
@@ -23,6 +24,7 @@ def test_real_draws_reach_the_first_and_the_last_start_and_stay_inside(overrun):
 
 @pytest.mark.parametrize('overrun', ['fit', 'loop'])
 @pytest.mark.parametrize('inclusive_end', [False, True])
+@as_drawn()
 def test_two_views_hold_two_independent_clips_with_their_own_labels(overrun, inclusive_end):
     np.random.seed(1)
     sampler = SampleSegmentPace(CLIP_LEN, num_views=2, overrun=overrun, inclusive_end=inclusive_end)

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from videossl.datasets.transforms.cycle import SampleCycle
+from videossl.datasets.transforms.frame_tuple import SampleFrameTuple
 from videossl.datasets.transforms.pace import SamplePace
+from videossl.datasets.transforms.playback_rate import SamplePlaybackRate
 from videossl.datasets.transforms.segment_pace import SampleSegmentPace
 from videossl.datasets.transforms.temporal_jitter import TemporalJitter
+from videossl.datasets.transforms.transformations import SampleTransformations
 from videossl.registry import TRANSFORMS
 
 CLIP_LEN = 16
@@ -83,6 +87,37 @@ def test_jitter_per_frame_is_refused_after_a_pace_sampler(sampler):
     results = sampler(dict(total_frames=60))
     with pytest.raises(ValueError, match='per_frame=False'):
         TemporalJitter(max_shift=1, per_frame=True)(results)
+
+
+TOGETHER = [
+    SamplePlaybackRate(),
+    SampleFrameTuple(),
+    SampleCycle(),
+    SampleTransformations(shared_start=True),
+    SamplePace(num_views=2, shared_start=True),
+]
+
+
+@pytest.mark.parametrize('sampler', TOGETHER, ids=lambda sampler: type(sampler).__name__)
+def test_clips_that_belong_together_move_by_one_shift_and_their_frames_not_at_all(sampler):
+    np.random.seed(0)
+    shifts = set()
+    for _ in range(40):
+        before = sampler(dict(total_frames=300))
+        moved = TemporalJitter(max_shift=2)(dict(before))['frame_inds'] - before['frame_inds']
+        assert (moved == moved[0]).all()
+        shifts.add(int(moved[0]))
+    assert shifts == {-2, -1, 0, 1, 2}
+    with pytest.raises(ValueError, match='per_frame=False'):
+        TemporalJitter(max_shift=1, per_frame=True)(before)
+
+
+def test_clips_of_their_own_move_on_their_own():
+    np.random.seed(0)
+    for sampler in (SamplePlaybackRate(num_views=2), SampleFrameTuple(num_views=2), SampleTransformations()):
+        before = [sampler(dict(total_frames=300)) for _ in range(20)]
+        moved = [TemporalJitter(max_shift=2)(dict(sample))['frame_inds'] - sample['frame_inds'] for sample in before]
+        assert any(len(set(shift.tolist())) > 1 for shift in moved)
 
 
 def test_jitter_refuses_frames_outside_the_video():

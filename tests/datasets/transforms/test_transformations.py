@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from drawn_labels import as_drawn
 
 from videossl.datasets import EachClip, PackClips, RotateClips, SampleTransformations, TemporalJitter
 from videossl.models.embeddings import Embeddings
@@ -21,6 +22,7 @@ def forward_clip(start, speed, total_frames):
 
 
 @pytest.mark.parametrize('shared_start', [False, True])
+@as_drawn()
 def test_clips_in_videos_of_every_length_have_the_frames_of_their_transformation(shared_start):
     np.random.seed(0)
     sampler = SampleTransformations(transformations=POOL, shared_start=shared_start)

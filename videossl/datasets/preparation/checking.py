@@ -16,6 +16,7 @@ import numpy as np
 from rich.progress import Progress
 
 from videossl.cores import available_cores
+from videossl.datasets.broken_videos import stamp_of
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms.decoding import DecodeClips
 
@@ -52,8 +53,8 @@ def check_videos(
 
     Args:
         paths: of the videos.
-        cache: a file of JSON lines, made when missing: path (relative to the file's folder), size in bytes, mtime in
-            nanoseconds, number of frames, error.
+        cache: a file of JSON lines, made when missing: path (relative to the file's folder), size in bytes and mtime in
+            nanoseconds (of the archive where a video lies in one), number of frames, error.
         workers: processes; None: one per processor.
         timeout: seconds after which a video counts as unreadable.
         read: what reads a video; raises whatever it likes, or returns the number of frames.
@@ -67,7 +68,7 @@ def check_videos(
     unreadable, states, todo = {}, {}, []
     for path in dict.fromkeys(paths):
         key = os.path.relpath(path, cache.parent)
-        states[path] = _state(path)
+        states[path] = stamp_of(path)
         found = known.get(key)
         if found is None or states[path] is None or (found['size'], found['mtime']) != states[path]:
             todo.append(path)
@@ -119,14 +120,6 @@ def _load(cache: Path) -> dict[str, dict]:
             except (ValueError, TypeError, KeyError):  # cut off in the middle of a line
                 continue
     return known
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
 
 
 def _ends_with_line(cache: Path) -> bool:

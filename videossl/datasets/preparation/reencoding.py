@@ -164,7 +164,7 @@ def _encode(source: str, target: str | io.BytesIO, settings: Reencoding, limit: 
 
 def _slots(source: str) -> list[int] | None:
     """The slot of each frame in an AVI file, in the order in which the frames are shown; None if no slot is empty."""
-    with av.open(source, metadata_errors='ignore') as container, closing(container.demux(video=0)) as packets:
+    with closing(Decoder(source)) as decoder, closing(decoder.container.demux(decoder.stream)) as packets:
         slots = [packet.dts for packet in packets if packet.size]
     if None in slots or slots == list(range(slots[0], slots[0] + len(slots))):
         return None

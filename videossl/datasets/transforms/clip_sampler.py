@@ -3,7 +3,7 @@
 import functools
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from videossl.checks import check_integer
 
 from .base import Transform
-from .pace_indices import place_offsets
+from .pace_indices import hides_speed, place_offsets
 
 # The label that torch.nn.functional.cross_entropy ignores unless told otherwise.
 IGNORED_LABEL = -100
@@ -57,8 +57,13 @@ class ClipSampler(Transform):
     Args:
         clip_len: Frames per clip T.
         num_views: Clips per sample V.
+
+    Attributes:
+        clips_move_together: whether the task rests on where the clips of a sample lie relative to one another, frame by frame,
+            so that :class:`~.temporal_jitter.TemporalJitter` moves them all by one shift.
     """
 
+    clips_move_together = False
     num_views: Any  # an integer; None in samplers that set the number themselves
     labels: Mapping[str, ClipLabel] = {}
 
@@ -151,8 +156,8 @@ def warn_of_short_videos(sampler: str, clip_len: int) -> None:
     """Warn of videos that have no label."""
     print_log(
         f'some videos are too short for {sampler} with clips of {clip_len} frames to show what it labels: they take no part in '
-        f'the loss (label {IGNORED_LABEL}). If no video is long enough, nothing is learnt. Leave these videos out of the list, '
-        'or set a smaller clip_len. Said once, whatever their number',
+        f'losses that read the label ({IGNORED_LABEL}). If no video is long enough, such a loss learns nothing. Leave these '
+        'videos out of the list, or set a smaller clip_len. Said once, whatever their number',
         logger='current',
         level=logging.WARNING,
     )
@@ -165,6 +170,16 @@ class PaceSampler(ClipSampler):
 
     def altered_positions(self, labels: Labels, view: int) -> np.ndarray:
         return np.full(self.clip_len, 'gt_speed' in labels and int(labels['gt_speed'][view]) > 0)
+
+
+def visible_labels(labels: np.ndarray, total_frames: int, speeds: Iterable[float]) -> np.ndarray:
+    """Labels of clips, -100 where the video is too short for the clip's speed (:func:`~.pace_indices.hides_speed`).
+
+    Examples:
+        >>> visible_labels(np.array([0, 1, 2]), total_frames=4, speeds=[1, 2, 3]).tolist()
+        [0, -100, -100]
+    """
+    return np.where([hides_speed(total_frames, speed) for speed in speeds], IGNORED_LABEL, labels)
 
 
 def speed_in_words(speed: int) -> str:

@@ -61,6 +61,7 @@ class SampleCycle(ClipSampler):
             check_positive('SampleCycle: fps', fps)
         super().__init__(clip_len, NUM_SEGMENTS + 1 if num_views is None else num_views)
         self.fps = fps
+        self.clips_move_together = num_views is None  # the key has frames of the same window
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict]:
         window = self._draw_window(total_frames, results.get('avg_fps'))

@@ -84,6 +84,7 @@ class SampleFrameTuple(ClipSampler):
         self.margin = margin
         self.wrong_share = wrong_share
         self.num_views = num_views
+        self.clips_move_together = num_views is None
 
     def sample(self, total_frames: int, results: dict) -> tuple[np.ndarray, dict[str, np.int64]]:
         num_starts, motion = total_frames - self.clip_len + 1, results.get('motion')

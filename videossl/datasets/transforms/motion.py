@@ -22,7 +22,7 @@ class LoadMotion(Transform):
     Motion is optional: without the file, without the video in it, or with a video of another length there, nothing is
     written, draws are uniform, and the log says so once.
 
-    Reads: ``filename``, ``total_frames``.
+    Reads: ``filename``, ``total_frames``, and ``is_blank`` if there.
     Writes: ``motion``, a :class:`~videossl.datasets.motion_store.Motion`.
 
     Args:
@@ -36,7 +36,8 @@ class LoadMotion(Transform):
             say_that_draws_are_uniform(f'there is no file {file}; to make it: {HOW_TO_MAKE}')
 
     def transform(self, results: dict) -> dict:
-        if not os.path.isfile(self.file) or 'filename' not in results:  # checks before a run have no file
+        # Checks before a run have no file, and black frames in the place of a video do not move.
+        if not os.path.isfile(self.file) or 'filename' not in results or results.get('is_blank'):
             return results
         motion = self.store.read(results['filename'])
         if motion is None:

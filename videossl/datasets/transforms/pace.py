@@ -6,7 +6,7 @@ from videossl.checks import check_integer
 from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
-from .clip_sampler import PaceSampler
+from .clip_sampler import PaceSampler, visible_labels
 from .pace_indices import (
     check_distinct_views,
     check_overrun,
@@ -31,7 +31,8 @@ class SamplePace(PaceSampler):
     This restart is a visible cut, and likelier at higher speeds.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; the label is ``gt_speed``, int64 [V], the
-    speed minus 1.
+    speed minus 1, or -100 in videos that are too short for the speed (:func:`~.pace_indices.hides_speed`: at most twice
+    its frames). With ``num_speeds=1`` it is 0 in every video.
 
     Args:
         clip_len: Frames per clip T.
@@ -70,17 +71,22 @@ class SamplePace(PaceSampler):
         self.overrun = overrun
         self.lookahead = lookahead
         self.distinct_views = distinct_views
-        self.shared_start = shared_start
+        self.shared_start = self.clips_move_together = shared_start
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         speed_classes = draw_classes(self.num_speeds, self.num_views, self.distinct_views)
         if self.shared_start:
             offsets = np.arange(self.clip_len) * (speed_classes[:, None] + 1)
-            return list(place_offsets(offsets, total_frames)), dict(gt_speed=speed_classes)
+            return list(place_offsets(offsets, total_frames)), self._labels(speed_classes, total_frames)
         clips = []
         for speed_class in speed_classes.tolist():
             steps = segment_pace_steps(
                 self.clip_len, num_segments=1, segment=0, speed=speed_class + 1, inclusive_end=True
             )
             clips.append(draw_clip_indices(steps, total_frames, self.overrun, total_frames, self.lookahead))
-        return clips, dict(gt_speed=speed_classes)
+        return clips, self._labels(speed_classes, total_frames)
+
+    def _labels(self, speed_classes: np.ndarray, total_frames: int) -> dict[str, np.ndarray]:
+        if self.num_speeds > 1:
+            speed_classes = visible_labels(speed_classes, total_frames, speed_classes + 1)
+        return dict(gt_speed=speed_classes)

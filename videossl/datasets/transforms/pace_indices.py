@@ -183,12 +183,16 @@ def place_offsets(offsets: np.ndarray, total_frames: int, overrun: str = 'fit') 
     Returns:
         int64, the shape of ``offsets``, each within ``0 .. total_frames - 1``.
 
+    Raises:
+        ConfigError: ``overrun`` is unknown.
+
     Examples:
         >>> place_offsets(np.array([6, 4, 2, 4]), total_frames=5).tolist()
         [4, 2, 0, 2]
         >>> place_offsets(np.array([6, 4, 2, 4]), total_frames=3).tolist()
         [1, 2, 0, 2]
     """
+    check_choice('overrun', overrun, OVERRUN_POLICIES)
     offsets = np.asarray(offsets, dtype=np.int64) - np.min(offsets)
     num_starts = total_frames if overrun == 'loop' else max(total_frames - int(offsets.max()), 1)
     return (np.random.randint(num_starts) + offsets) % total_frames

@@ -26,7 +26,10 @@ class LoadParsingMap(Transform):
     and flipped like the clip. In a mirror image a left arm looks like a right one, so the classes of ``left_right_pairs``
     are swapped there, as if the network saw the flipped frame.
 
-    Reads: ``filename``, ``frame_inds``, ``clip_len``, ``clip_geometry``, ``total_frames`` and ``start_index`` if there.
+    Black frames in the place of a video that cannot be read (``is_blank``) have logits of 0: no class is likelier than another.
+
+    Reads: ``filename``, ``frame_inds``, ``clip_len``, ``clip_geometry``, ``total_frames``, ``start_index`` and ``is_blank`` if
+    there.
     Writes: ``parsing_logits``, float32 [1, C, h, w]: logarithms of probabilities, which are logits.
 
     Args:
@@ -71,6 +74,10 @@ class LoadParsingMap(Transform):
 
     def transform(self, results: dict) -> dict:
         geometry = _geometry(results, self.view, type(self).__name__)
+        if results.get('is_blank'):
+            shape = (1, self._num_classes(), *(self.size or geometry['size']))
+            results['parsing_logits'] = np.zeros(shape, dtype=np.float32)
+            return results
         path = self._path(str(results['filename']))
         maps, info = read_map(path, _middle_frame(results, self.view))
         if results.get('total_frames', info.total_frames) != info.total_frames:
@@ -85,6 +92,15 @@ class LoadParsingMap(Transform):
             maps = swap_classes(maps, pairs)
         results['parsing_logits'] = np.ascontiguousarray(maps[None], dtype=np.float32)
         return results
+
+    def _num_classes(self) -> int:
+        """Classes of the stored maps, by any of them."""
+        stored = next(Path(self.folder).rglob('*.npz'), None)
+        if stored is None:
+            raise FileNotFoundError(
+                f'LoadParsingMap: there are no maps in {self.folder}. Make them with: {HOW_TO_MAKE}'
+            )
+        return len(read_map(stored, 0)[1].class_names)
 
     def _path(self, filename: str) -> Path:
         parts = Path(filename).parts
@@ -114,9 +130,10 @@ class LoadShapeMask(Transform):
     """Reads MovingShapes' mask of a clip's middle frame. It runs after ``EachClip``.
 
     Stands in for human parsing where there are no humans: class 1 is the moving shape, class 0 the background. The mask
-    is cut, resized (to the nearest pixel) and flipped as the clip was.
+    is cut, resized (to the nearest pixel) and flipped as the clip was. Black frames in the place of a video that cannot be read
+    (``is_blank``) are background.
 
-    Reads: ``filename``, ``frame_inds``, ``clip_len``, ``clip_geometry``, and ``start_index`` if there.
+    Reads: ``filename``, ``frame_inds``, ``clip_len``, ``clip_geometry``, ``start_index`` and ``is_blank`` if there.
     Writes: ``parsing_mask``, uint8 [1, h, w].
 
     Args:
@@ -137,6 +154,9 @@ class LoadShapeMask(Transform):
 
     def transform(self, results: dict) -> dict:
         geometry = _geometry(results, self.view, type(self).__name__)
+        if results.get('is_blank'):
+            results['parsing_mask'] = np.zeros((1, *(self.size or geometry['size'])), dtype=np.uint8)
+            return results
         try:
             masks = load_masks(results['filename'])
         except (FileNotFoundError, IndexError):  # a short path has no folder where the masks could be

@@ -13,8 +13,8 @@ from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
-from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words
-from .pace_indices import hides_speed, place_offsets
+from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words, visible_labels
+from .pace_indices import place_offsets
 
 
 @TRANSFORMS.register_module()
@@ -30,7 +30,7 @@ class SamplePlaybackRate(ClipSampler):
     another video, so its high rates come from long videos alone.
 
     With ``EachClip(groups=[[0, 1, 2]])`` input and target have one crop and flip; :class:`KeepTargetFrames` then takes the
-    target out of the clips. No ``TemporalJitter`` may stand between: it would move input and target apart.
+    target out of the clips. ``TemporalJitter`` moves input and target by one shift.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`; V is 3, or K. The label is ``gt_rate``, int64
     [1], or [K]: the index into ``rates``, or -100 in videos that are too short for the rate
@@ -66,6 +66,7 @@ class SamplePlaybackRate(ClipSampler):
         self.rates = tuple(rates)
         self.short_videos = short_videos
         self.num_views = num_views
+        self.clips_move_together = num_views is None
 
     def sample(self, total_frames: int, results: dict) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
         choices = len(self.rates)
@@ -77,8 +78,7 @@ class SamplePlaybackRate(ClipSampler):
             clips = list(place_offsets(np.stack([target[::2], *np.split(target, 2)]), total_frames))
         else:
             clips = [place_offsets(self.rates[c] * np.arange(self.clip_len), total_frames) for c in classes]
-        too_short = [hides_speed(total_frames, self.rates[c]) for c in classes]
-        return clips, dict(gt_rate=np.where(too_short, IGNORED_LABEL, classes))
+        return clips, dict(gt_rate=visible_labels(classes, total_frames, [self.rates[c] for c in classes]))
 
     def describe_label(self, name: str, label: int) -> str:
         return super().describe_label(name, label) if label == IGNORED_LABEL else speed_in_words(self.rates[label])

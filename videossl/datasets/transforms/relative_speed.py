@@ -7,7 +7,7 @@ import numpy as np
 from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
-from .clip_sampler import PaceSampler, draw_consecutive
+from .clip_sampler import PaceSampler, draw_consecutive, visible_labels
 
 # The views of RSPNet: the query, the key at its speed, the key at the other speed.
 NUM_VIEWS = 3
@@ -44,7 +44,9 @@ class SampleRelativeSpeed(PaceSampler):
     of 32 frames; here a clip has ``clip_len`` frames at any speed.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`, and ``rank_position`` is required if ``balanced``.
-    The label is ``gt_speed``, int64 [V], the speed minus 1.
+    The label is ``gt_speed``, int64 [V], the speed minus 1, or -100 in videos that are too short for the speed
+    (:func:`~.pace_indices.hides_speed`: at most twice its frames). :class:`~videossl.models.RelativeSpeedHead` does not read
+    it.
 
     Args:
         clip_len: Frames per clip T.
@@ -91,7 +93,7 @@ class SampleRelativeSpeed(PaceSampler):
             anchor, other = (1, other) if self._anchor_is_natural(results) else (other, 1)
             windows, speeds = [first, second, second], [anchor, anchor, other]
         clips = [window[::speed][: self.clip_len] for window, speed in zip(windows, speeds)]
-        return clips, dict(gt_speed=np.array(speeds, dtype=np.int64) - 1)
+        return clips, dict(gt_speed=visible_labels(np.array(speeds, dtype=np.int64) - 1, total_frames, speeds))
 
     def _draw_speed(self) -> int:
         return int(np.random.choice(self.speeds)) if np.random.randint(2) else 1

@@ -5,7 +5,7 @@ import numpy as np
 from videossl.checks import check_integer
 from videossl.registry import TRANSFORMS
 
-from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words
+from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words, visible_labels
 from .pace_indices import check_distinct_views, check_overrun, draw_classes, draw_clip_indices, segment_pace_steps
 
 
@@ -37,6 +37,9 @@ class SampleSegmentPace(ClipSampler):
 
     * ``gt_speed``: int64 [V], the speed minus 1
     * ``gt_segment``: int64 [V], from 0; -100 where it is ignored
+
+    Both are -100 in videos that are too short for the speed (:func:`~.pace_indices.hides_speed`: at most twice its frames),
+    unless ``num_speeds=1``.
 
     Args:
         clip_len: Frames per clip T, the paper's K.
@@ -94,6 +97,11 @@ class SampleSegmentPace(ClipSampler):
         ]
         if self.ignore_segment_at_speed_one:
             segments[speed_classes == 0] = IGNORED_LABEL
+        if self.num_speeds > 1:
+            speeds = speed_classes + 1
+            speed_classes, segments = (
+                visible_labels(drawn, total_frames, speeds) for drawn in (speed_classes, segments)
+            )
         return clips, dict(gt_speed=speed_classes, gt_segment=segments)
 
     def _steps(self, segment: int, speed_class: int) -> np.ndarray:
@@ -103,6 +111,8 @@ class SampleSegmentPace(ClipSampler):
         if 'gt_speed' not in labels or 'gt_segment' not in labels:
             return super().describe_clip(labels, view)
         speed, segment = int(labels['gt_speed'][view]) + 1, int(labels['gt_segment'][view])
+        if speed < 1:
+            return super().describe_clip(labels, view)
         if segment == IGNORED_LABEL:
             return f'{speed_in_words(speed)} throughout, no segment asked for'
         words = f'segment {segment + 1} of {self.num_segments}'
@@ -111,7 +121,7 @@ class SampleSegmentPace(ClipSampler):
         return f'{words} at {speed_in_words(speed)}'
 
     def altered_positions(self, labels: Labels, view: int) -> np.ndarray:
-        if 'gt_speed' not in labels or 'gt_segment' not in labels or int(labels['gt_speed'][view]) == 0:
+        if 'gt_speed' not in labels or 'gt_segment' not in labels or int(labels['gt_speed'][view]) <= 0:
             return super().altered_positions(labels, view)
         return self._steps(int(labels['gt_segment'][view]), int(labels['gt_speed'][view])) > 1
 

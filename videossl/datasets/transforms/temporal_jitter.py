@@ -3,6 +3,7 @@
 import numpy as np
 
 from videossl.checks import check_integer
+from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
@@ -18,7 +19,7 @@ class TemporalJitter(Transform):
 
     Clips of one sample move independently, by up to ``2 * max_shift`` relative to each other. Where their positions
     relative to each other matter (the order of a tuple of clips, keys cut from one window), keep ``2 * max_shift`` below
-    the gap between them.
+    the gap between them. All clips of a sampler with :attr:`~.clip_sampler.ClipSampler.clips_move_together` get one shift.
 
     The auxSKD paper's "temporal jittering" is not this: there it means ten fresh draws per video and epoch, which is
     ``DrawSampler(repeats=10)``.
@@ -32,7 +33,8 @@ class TemporalJitter(Transform):
         max_shift: Largest shift in frames, in either direction; 0 moves nothing.
         per_frame: Whether every frame gets its own shift instead. This would make a label of the frames' spacing wrong
             (:class:`~.clip_sampler.ClipLabel`, ``of_spacing``), such as ``gt_speed``, so samplers that declare such a
-            label are refused. Frames can change their order when ``2 * max_shift`` exceeds their interval.
+            label are refused, and so are those whose clips move together. Frames can change their order when
+            ``2 * max_shift`` exceeds their interval.
 
     Raises:
         ValueError: at build time if ``max_shift`` is not an integer of at least 0.
@@ -48,8 +50,10 @@ class TemporalJitter(Transform):
 
         Raises:
             ValueError: if a frame index lies outside the video, or for ``per_frame`` after a pace sampler.
+            ConfigError: for ``per_frame`` after a sampler whose clips move together.
         """
         sampler = results.get('clip_sampler')
+        together = sampler is not None and sampler.clips_move_together
         labels = sampler.labels if self.per_frame and sampler is not None else {}
         broken_labels = [name for name, label in labels.items() if label.of_spacing]
         if broken_labels:
@@ -58,9 +62,16 @@ class TemporalJitter(Transform):
                 'which describe the spacing of the frames; set per_frame=False to move each clip as a '
                 'whole'
             )
+        if self.per_frame and together:
+            raise ConfigError(
+                f'TemporalJitter(per_frame=True) would move apart what {type(sampler).__name__} has drawn at fixed distances; '
+                'set per_frame=False to move all clips of a sample as a whole'
+            )
         first_frame = results.get('start_index', 0)
         last_frame = first_frame + results['total_frames'] - 1
-        clips = np.asarray(results['frame_inds']).reshape(-1, results['clip_len'])
+        clips = np.asarray(results['frame_inds']).reshape(
+            1 if together else -1, -1 if together else results['clip_len']
+        )
         if clips.min() < first_frame or clips.max() > last_frame:
             raise ValueError(
                 f'frame_inds run from {clips.min()} to {clips.max()}, but the video from {first_frame} to '

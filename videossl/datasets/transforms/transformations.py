@@ -9,7 +9,7 @@ from videossl.errors import ConfigError
 from videossl.registry import TRANSFORMS
 
 from .base import Transform
-from .clip_sampler import ClipLabel, ClipSampler, Labels, speed_in_words
+from .clip_sampler import IGNORED_LABEL, ClipLabel, ClipSampler, Labels, speed_in_words, visible_labels
 from .pace_indices import place_offsets
 
 NUM_ROTATIONS = 4
@@ -28,7 +28,8 @@ class SampleTransformations(ClipSampler):
     all starts where they fit; in a shorter video they start at frame 0 and wrap around.
 
     Required and added keys are those of :class:`~.clip_sampler.ClipSampler`. The labels are int64 [V]:
-    ``gt_transformation``, the index into ``transformations``, and with ``with_rotation`` ``gt_rotation``, the number of
+    ``gt_transformation``, the index into ``transformations``, or -100 in videos that are too short for its speed
+    (:func:`~.pace_indices.hides_speed`: at most twice its frames), and with ``with_rotation`` ``gt_rotation``, the number of
     quarter turns, 0 to 3. One rotation is drawn for a sample, so that it tells nothing about the order of its clips.
     :class:`RotateClips` then does it.
 
@@ -57,7 +58,7 @@ class SampleTransformations(ClipSampler):
         super().__init__(clip_len, len(self.transformations) if num_views is None else num_views)
         self.num_views = num_views
         self.with_rotation = with_rotation
-        self.shared_start = shared_start
+        self.shared_start = self.clips_move_together = shared_start
         labels = dict(gt_transformation=ClipLabel(self._in_words, of_spacing=True))
         if with_rotation:
             labels['gt_rotation'] = ClipLabel(rotation_in_words)
@@ -67,7 +68,8 @@ class SampleTransformations(ClipSampler):
         classes = np.arange(len(self.transformations))
         if self.num_views is not None:
             classes = np.random.randint(len(classes), size=self.num_views)
-        labels = dict(gt_transformation=classes)
+        speeds = [self.transformations[number][0] for number in classes.tolist()]
+        labels = dict(gt_transformation=visible_labels(classes, total_frames, speeds))
         if self.with_rotation:
             labels['gt_rotation'] = np.full(len(classes), np.random.randint(NUM_ROTATIONS))
         offsets = np.stack([self._offsets(*self.transformations[number]) for number in classes.tolist()])
@@ -84,9 +86,8 @@ class SampleTransformations(ClipSampler):
         return speed_in_words(speed) + (', backwards' if backwards else '')
 
     def altered_positions(self, labels: Labels, view: int) -> np.ndarray:
-        known = 'gt_transformation' in labels
-        altered = known and self.transformations[int(labels['gt_transformation'][view])] != (1, False)
-        return np.full(self.clip_len, altered)
+        label = int(labels['gt_transformation'][view]) if 'gt_transformation' in labels else IGNORED_LABEL
+        return np.full(self.clip_len, label != IGNORED_LABEL and self.transformations[label] != (1, False))
 
 
 def checked_transformations(transformations: Sequence[Sequence]) -> tuple[tuple[int, bool], ...]:

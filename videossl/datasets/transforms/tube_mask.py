@@ -76,6 +76,3 @@ class DrawTubeMask(ClipLabeller):
         pixels = masked.reshape(rows, columns).repeat(self.patch_size, axis=0).repeat(self.patch_size, axis=1)
         pale = 255 - (255 - frames) // 5
         return np.where(pixels[:, :, None], pale, frames)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(patch_size={self.patch_size}, ratio={self.ratio})'
