@@ -125,14 +125,17 @@ def test_a_summary_leaves_out_cells_of_two_seeds_where_there_are_more():
     assert not enough(2, 5) and not enough(1, 2)
 
 
-def test_the_last_command_is_shown_where_it_asks_for_all_that_is_shown():
+def test_commands_that_ask_for_nothing_more_than_later_ones_are_left_out():
     script = 'python tools/run_study.py configs/studies/moving_shapes.py'
     first, last = f'{script} --rows vspp --seeds 0', f'{script} --rows random vspp --seeds 0 1 --jobs 2'
-    results = dict(cells=[dict(row='vspp', column='probe')], seeds=[0, 1], commands=[first, last])
+    results = dict(cells=[dict(row='vspp', column='probe', values={'0': 0.5, '1': 0.25})], commands=[first, last])
     assert make_results.shown_commands(results) == [last]
-    assert make_results.shown_commands(dict(results, commands=[first, script])) == [script]
-    assert make_results.shown_commands(dict(results, commands=[last, first])) == [last, first], 'a seed is missing'
-    assert make_results.shown_commands(dict(results, seeds=[0, 1, 2])) == [first, last]
+    assert make_results.shown_commands(dict(results, commands=[last, script])) == [script], 'all rows and seeds'
+    assert make_results.shown_commands(dict(results, commands=[last, first])) == [last, first]
+    other = dict(row='rtt', column='probe', values={'0': 0.5})
+    earlier = f'{script} --rows rtt vspp --seeds 0'
+    found = make_results.shown_commands(dict(cells=[*results['cells'], other], commands=[earlier, first, last]))
+    assert found == [earlier, last]
 
 
 def test_a_study_without_results_is_said_to_have_none(write):

@@ -137,14 +137,22 @@ def how_lines(results: dict) -> list[str]:
 
 
 def shown_commands(results: dict) -> list[str]:
-    """The last command where it asks for all that is shown; otherwise all commands."""
-    args = parse_args(shlex.split(results['commands'][-1])[2:])  # after python tools/run_study.py
-    rows, columns = ({cell[name] for cell in results['cells']} for name in ('row', 'column'))
-    whole = all(
-        asked is None or shown <= set(asked)
-        for asked, shown in ((args.rows, rows), (args.columns, columns), (args.seeds, set(results['seeds'])))
-    )
-    return results['commands'][-1:] if whole else results['commands']
+    """The commands, but those that ask for nothing more than later ones."""
+    missing = {(cell['row'], cell['column'], int(seed)) for cell in results['cells'] for seed in cell['values']}
+    shown: list[str] = []
+    for command in reversed(results['commands']):
+        args = parse_args(shlex.split(command)[2:])  # after python tools/run_study.py
+        asked = {
+            value
+            for value in missing
+            if all(
+                wanted is None or part in wanted for part, wanted in zip(value, (args.rows, args.columns, args.seeds))
+            )
+        }
+        if asked:
+            shown.insert(0, command)
+        missing -= asked
+    return shown
 
 
 def table_block(results: dict, picture: str | None) -> list[list[str]]:
