@@ -219,19 +219,3 @@ def test_two_processes_have_the_loss_and_gradient_of_one_with_the_joint_batch(tm
             assert parameter.grad.abs().max() > 1e-5 or name == 'necks.projection.layers.0.bias'
             for process in found:
                 torch.testing.assert_close(process[positives]['gradients'][name], parameter.grad, rtol=1e-4, atol=1e-7)
-
-
-def test_clips_of_unknown_speed_are_positives_of_none():
-    samples = [ActionDataSample() for _ in range(3)]
-    for sample, speeds in zip(samples, [[0, -100], [0, -100], [-100, 1]]):
-        sample.set_field(torch.tensor(speeds), 'gt_speed')
-    clips = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0))
-    head = NTXentHead(positives='same_pace', temperature=TEMPERATURE, loss_weight=1.0)
-    rows = torch.nn.functional.normalize(clips.flatten(0, 1), dim=1)
-    similarity = rows @ rows.t() / TEMPERATURE
-    expected = []
-    for anchor, positive in ((0, 2), (2, 0)):  # the two of speed 0; all others have none
-        others = [clip for clip in range(6) if clip != anchor]
-        expected.append(torch.logsumexp(similarity[anchor, others], 0) - similarity[anchor, positive])
-    found = head.loss(Embeddings(clips), samples)['loss_contrast']
-    torch.testing.assert_close(found, torch.stack(expected).mean())

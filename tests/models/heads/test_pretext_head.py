@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from videossl.errors import ConfigError
 from videossl.models import Embeddings, PretextHead
 from videossl.models.heads.pretext_head import cross_entropy_and_accuracy
-from videossl.models.heads.ranking_head import transformation_ranking
 
 
 def test_by_default_a_head_needs_the_student_alone():
@@ -48,32 +47,3 @@ def test_rows_that_are_ignored_count_neither_in_the_loss_nor_in_the_accuracy():
     assert accuracy.item() == pytest.approx(2 / 3)
     loss, accuracy = cross_entropy_and_accuracy(logits, torch.full((4,), 7), ignore_index=7)
     assert loss.item() == accuracy.item() == 0
-
-
-LOGITS = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(7))
-# One row counts in the first process, five in the second.
-LABELS = torch.tensor([[1, -100, -100, -100, -100, -100], [0, 2, 1, 1, -100, 0]])
-
-
-def losses(logits: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
-    """Cross-entropy, and the ranking of two videos of three clips."""
-    ranking = transformation_ranking(logits.view(-1, 3, 3), labels.view(-1, 3), margin=0.5)
-    return [cross_entropy_and_accuracy(logits, labels)[0], ranking]
-
-
-def one_of_two(rank: int, folder: str) -> None:
-    logits = LOGITS[rank].clone().requires_grad_()
-    found = losses(logits, LABELS[rank])
-    gradients = [torch.autograd.grad(loss, logits)[0] for loss in found]
-    torch.save(([loss.detach() for loss in found], gradients), f'{folder}/{rank}.pth')
-
-
-def test_two_processes_weigh_labels_that_count_as_one_with_the_joint_batch(tmp_path, run_two_processes):
-    run_two_processes(one_of_two, str(tmp_path))
-    found = [torch.load(tmp_path / f'{rank}.pth') for rank in (0, 1)]
-    logits = LOGITS.flatten(0, 1).clone().requires_grad_()
-    for number, expected in enumerate(losses(logits, LABELS.flatten())):
-        torch.testing.assert_close((found[0][0][number] + found[1][0][number]) / 2, expected.detach())
-        (gradient,) = torch.autograd.grad(expected, logits, retain_graph=True)
-        # Gradients are averaged over the processes.
-        torch.testing.assert_close(torch.cat([process[1][number] for process in found]) / 2, gradient)

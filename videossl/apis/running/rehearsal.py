@@ -11,7 +11,6 @@ from mmengine.runner import Runner
 from torch import nn
 
 from videossl.errors import ConfigError
-from videossl.models.heads.parsing_distill_head import Unregistered
 from videossl.models.pretrainers import Pretrainer
 from videossl.random_states import kept_random_states
 from videossl.wrappers import innermost_datasets, unwrap
@@ -98,16 +97,11 @@ def pass_shapes(model: Pretrainer, samples: list[dict], config: Config) -> None:
 
 
 def copy_without_memory(model: nn.Module) -> Any:
-    """A copy of a model whose tensors are on the ``meta`` device; the model's are not copied. What copies otherwise share, such
-    as a parsing network, is such a copy, too: on its way to ``meta`` the model's own would lose its weights."""
+    """A copy of a model whose tensors are on the ``meta`` device; the model's are not copied."""
     tensors = [*model.parameters(), *model.buffers()]
     memo: dict[int, Any] = {}
     for tensor in tensors:
         bare = tensor.detach().to('meta')
         memo[id(tensor)] = nn.Parameter(bare, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else bare
-    for module in model.modules():
-        for shared in vars(module).values():
-            if isinstance(shared, Unregistered):
-                memo[id(shared)] = Unregistered(copy_without_memory(shared.module))
     with torch.no_grad():
         return copy.deepcopy(model, memo).to('meta')

@@ -14,7 +14,7 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import IGNORE_INDEX, PretextHead
+from .pretext_head import PretextHead
 
 POSITIVES = ('same_context', 'same_pace')
 
@@ -121,7 +121,7 @@ class NTXentHead(PretextHead):
                 clips, groups = AllProcesses.apply(anchors), torch.cat(all_gather(groups))
             everyone = torch.arange(len(clips), device=clips.device)
             own = everyone[first : first + len(anchors)]
-            same_group = (groups[:, None] == groups) & (groups != IGNORE_INDEX)
+            same_group = groups[:, None] == groups
             positives = same_group & (everyone[:, None] != everyone)
             # Over the anchors of all processes: a mean over the own ones would weigh them differently from the joint
             # batch, where one process has more anchors without a positive than another.
@@ -140,8 +140,7 @@ class NTXentHead(PretextHead):
         return dict(loss_contrast=self.loss_weight * loss, acc_contrast=accuracy)
 
     def _groups(self, embeddings: Embeddings, data_samples: Sequence | None) -> Tensor:
-        """What each clip shares with its positives, int64 [B * Vs]: the number of the video, or the speed (-100: unknown, and
-        no positive of any)."""
+        """What each clip shares with its positives, int64 [B * Vs]: the number of the video, or the speed."""
         if self.positives == 'same_pace':
             return self.gather_of_views(data_samples, 'gt_speed', embeddings).flatten()
         num_videos, num_views = embeddings.student.shape[:2]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
@@ -34,7 +33,6 @@ class PretextHead(BaseModule):
         teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
         query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
         bank_embeddings, bank_labels: columns of the bank that the loss reads.
-        classifies_clips: calling the head on clips' embeddings gives scores of classes, for class activation maps.
         views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
     """
 
@@ -45,7 +43,6 @@ class PretextHead(BaseModule):
     query_name: str | None = None
     bank_embeddings: tuple[str, ...] = ()
     bank_labels: tuple[str, ...] = ()
-    classifies_clips: bool = False
     views_one_by_one: bool = False
 
     def __init__(
@@ -145,17 +142,6 @@ def gather_labels(data_samples: Sequence | None, label: str, reader: str) -> Ten
     return torch.stack(labels)
 
 
-def joint_count(counted: Tensor) -> Tensor:
-    """What a sum over the counted entries of a bool tensor is divided by, for a mean over them; not 0 where there are none.
-
-    With several processes it is the number in all of them, divided by that of the processes: two processes then have the loss
-    (its mean over them) and the gradients of one with the joint batch, however the entries are divided among them.
-    """
-    count = counted.sum().float()
-    all_reduce(count)
-    return count.clamp(min=1) / get_world_size()
-
-
 def cross_entropy_and_accuracy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
 ) -> tuple[Tensor, Tensor]:
@@ -166,7 +152,8 @@ def cross_entropy_and_accuracy(
         labels: int64 [N].
     """
     counted = labels != ignore_index
-    count = joint_count(counted)
+    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0.
+    count = counted.sum().clamp(min=1)
     loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
     with torch.no_grad():
         accuracy = ((logits.argmax(1) == labels) & counted).sum() / count

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from videossl.checks import check_positive
-from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
@@ -120,15 +119,6 @@ class SimilarityDistillHead(PretextHead):
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
 
-    def check_views(self, num_student: int, num_teacher: int) -> None:
-        """Refuse other numbers of views than one."""
-        super().check_views(num_student, num_teacher)
-        for owner, number in (('student', num_student), ('teacher', num_teacher)):
-            if number != 1:
-                raise ConfigError(
-                    f'SimilarityDistillHead takes one {owner} view, got {number}; name one in {owner}_views'
-                )
-
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and how often student and teacher find the same anchor nearest.
 
@@ -136,8 +126,8 @@ class SimilarityDistillHead(PretextHead):
             embeddings: student [B, 1, D]; teacher [B, 1, D]; bank of H rows, the anchors.
         """
         assert embeddings.teacher is not None and embeddings.bank is not None
-        self.check_views(embeddings.student.shape[1], embeddings.teacher.shape[1])
-        student, teacher = embeddings.student[:, 0], embeddings.teacher[:, 0]
+        student = self.single_view(embeddings.student, 'student')
+        teacher = self.single_view(embeddings.teacher, 'teacher')
         loss, agreement = divergence_and_agreement(
             student, teacher, embeddings.bank.rows, self.student_temperature, self.teacher_temperature
         )

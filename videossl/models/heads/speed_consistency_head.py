@@ -11,7 +11,7 @@ from videossl.registry import MODELS
 from ..autocast import in_float32
 from ..embeddings import Embeddings
 from ..memory_bank import NOT_WRITTEN
-from .pretext_head import IGNORE_INDEX, PretextHead
+from .pretext_head import PretextHead
 
 
 def retrieve(query: Tensor, rows: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,8 +77,7 @@ class SpeedConsistencyHead(PretextHead):
                 f'"{self.embedding_name}", {student.shape[-1]}; set it to that'
             )
         of_others = ((bank_videos != videos[:, None]) & (bank_videos != NOT_WRITTEN))[:, None]  # [B, 1, H]
-        is_known = speeds[..., None] != IGNORE_INDEX
-        same_speed = (speeds[..., None] == bank.column('gt_speed')) & is_known  # [B, Vs, H]
+        same_speed = speeds[..., None] == bank.column('gt_speed')  # [B, Vs, H]
         with in_float32(student):
             found, is_found = retrieve(embeddings.query, bank.rows, of_others & same_speed)
             distance = 2 - 2 * (student.float() * targets[found]).sum(dim=-1)
