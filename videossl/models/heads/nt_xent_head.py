@@ -14,7 +14,7 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import IGNORE_INDEX, PretextHead
+from .pretext_head import IGNORE_INDEX, PretextHead, joint_count
 
 POSITIVES = ('same_context', 'same_pace')
 
@@ -23,9 +23,9 @@ def nt_xent(similarity: Tensor, left_out: Tensor, positives: Tensor, temperature
     """The normalised, temperature-scaled cross-entropy of each anchor.
 
     It is the mean over the anchor's positives p of -log(exp(s_p / temperature) / sum exp(s_k / temperature)), where k
-    runs over all clips but those that are left out, such as the anchor itself. The mean stands outside of the logarithm, and
-    the other positives are in the sum, as in L_out of "Supervised Contrastive Learning", Khosla et al., 2020. With one positive it is the loss of
-    SimCLR.
+    runs over all clips but those that are left out, such as the anchor itself. The mean stands outside of the
+    logarithm, and the other positives are in the sum, as in L_out of "Supervised Contrastive Learning", Khosla et
+    al., 2020. With one positive it is the loss of SimCLR.
 
     Args:
         similarity: fp32 [A, N], cosines of A anchors to N clips; the anchors are among them.
@@ -124,12 +124,10 @@ class NTXentHead(PretextHead):
             same_group = groups[:, None] == groups
             known = groups != IGNORE_INDEX
             positives = same_group & known & known[:, None] & (everyone[:, None] != everyone)
-            # Over the anchors of all processes: a mean over the own ones would weigh them differently from the joint
-            # batch, where one process has more anchors without a positive than another.
-            count = positives.any(1).sum().clamp(min=1) / processes
             left_out = (own[:, None] == everyone) | ~known
             no_negative, positives = (same_group | ~known)[own], positives[own]
             has_positive = positives.any(1)
+            count = joint_count(has_positive)
 
             similarity = anchors @ clips.t()
             losses = nt_xent(similarity, left_out, positives, self.temperature)

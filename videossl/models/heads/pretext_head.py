@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
@@ -142,18 +143,39 @@ def gather_labels(data_samples: Sequence | None, label: str, reader: str) -> Ten
     return torch.stack(labels)
 
 
+def joint_count(counted: Tensor) -> Tensor:
+    """Number of true values, as the divisor of a mean over them; at least 1, so that a mean over none is 0 instead of 0/0.
+
+    With several processes it is their joint number divided by the number of processes. DDP averages the gradients of the
+    processes. A mean over the own values would weigh them more where a process has fewer of them; with this divisor two
+    processes have the loss (its mean over them) and the gradients of one with the joint batch.
+
+    Args:
+        counted: bool, of any shape; all processes must call this equally often.
+
+    Returns:
+        A scalar.
+    """
+    count, processes = counted.sum(), get_world_size()
+    if processes == 1:
+        return count.clamp(min=1)
+    count = count.float()
+    all_reduce(count)
+    return count.clamp(min=1) / processes
+
+
 def cross_entropy_and_accuracy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``; both 0 without such a row.
+    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index`` (:func:`joint_count`); both 0 without
+    such a row.
 
     Args:
         logits: [N, classes].
         labels: int64 [N].
     """
     counted = labels != ignore_index
-    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0.
-    count = counted.sum().clamp(min=1)
+    count = joint_count(counted)
     loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
     with torch.no_grad():
         accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
