@@ -30,6 +30,8 @@ class PretextHead(BaseModule):
     Attributes:
         needs_teacher: the loss compares with the averaged teacher's embedding.
         needs_bank: the loss compares with the rows of the memory bank.
+        needs_mask: the loss predicts what a :class:`~videossl.models.MaskedPretrainer` masks.
+        views_read: indices of the clips of a sample that the loss reads, which the student must see; None: those that it sees.
         labels_read: fields of the data samples that the loss reads. A tuple within the tuple lists alternatives.
         teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
         query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
@@ -39,6 +41,8 @@ class PretextHead(BaseModule):
 
     needs_teacher: bool = False
     needs_bank: bool = False
+    needs_mask: bool = False
+    views_read: Sequence[int] | None = None
     labels_read: tuple[str | tuple[str, ...], ...] = ()
     teacher_views: Sequence[int] | None = None
     query_name: str | None = None
@@ -82,11 +86,13 @@ class PretextHead(BaseModule):
 
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; refuse more than one view."""
-        if embedding.shape[1] != 1:
-            raise ConfigError(
-                f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
-            )
+        self.check_single_view(embedding.shape[1], owner)
         return embedding[:, 0]
+
+    def check_single_view(self, number: int, owner: str) -> None:
+        """Refuse more than one view of the ``'student'`` or the ``'teacher'``."""
+        if number != 1:
+            raise ConfigError(f'{type(self).__name__} takes one {owner} view, got {number}; name one in {owner}_views')
 
     def gather(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
         """One label field of B data samples, on the embeddings' device: int64 [B, ...].
