@@ -36,6 +36,7 @@ class PretextHead(BaseModule):
         teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
         query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
         bank_embeddings, bank_labels: columns of the bank that the loss reads.
+        classifies_clips: ``forward`` gives the class scores [..., num_classes] of one clip's embedding [..., D].
         views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
     """
 
@@ -48,6 +49,7 @@ class PretextHead(BaseModule):
     query_name: str | None = None
     bank_embeddings: tuple[str, ...] = ()
     bank_labels: tuple[str, ...] = ()
+    classifies_clips: bool = False
     views_one_by_one: bool = False
 
     def __init__(
