@@ -9,7 +9,7 @@ from torch import nn
 
 from videossl.compat import config_directory
 from videossl.datasets import SamplePace, SampleSegmentPace
-from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
+from videossl.models import C3D, R3D, OrderHead, ParsingDistillHead, Pretrainer, R2Plus1D, SpeedHead, TupleHead
 from videossl.visualization import cam_maps, means_on_masks
 from videossl.visualization.cam import ClassScores, component_colours, layer_output, spread_out, unit_positions
 
@@ -210,6 +210,15 @@ def test_what_cannot_be_shown_is_refused(small_pretrainer, arguments, message):
     needs_package(arguments.get('method'))
     with pytest.raises(ValueError, match=message):
         cam_maps(small_pretrainer, torch.zeros(1, 3, 8, 32, 32, dtype=torch.uint8), **arguments)
+
+
+@pytest.mark.parametrize(
+    'head', [ParsingDistillHead(32, 3), TupleHead(32, 2, 3, 'gt_order'), OrderHead(32, tuple_len=3)]
+)
+def test_heads_that_give_no_class_of_a_clip_are_no_classifiers(head):
+    necks = {head.embedding_name: dict(type='PoolNeck')}
+    with pytest.raises(ValueError, match='none of its heads gives a clip a class, so use method="activation"'):
+        ClassScores(Pretrainer(backbone=nn.Conv3d(3, 32, 1), necks=necks, heads=dict(only=head)))
 
 
 def test_without_captum_the_error_says_what_to_install(small_pretrainer, monkeypatch):

@@ -266,12 +266,7 @@ class ClassScores(nn.Module):
                 raise ValueError(f'head="{head}": the model is a recogniser, with no head but cls_head; leave it out')
             return
         heads = getattr(model, 'heads', {})
-        classifiers = [
-            name
-            for name, child in heads.items()
-            # What classifies a tuple of clips says nothing of one.
-            if hasattr(child, 'classifier') and hasattr(child, 'num_classes') and not hasattr(child, 'tuple_len')
-        ]
+        classifiers = [name for name, child in heads.items() if getattr(child, 'classifies_clips', False)]
         if head is None and len(classifiers) == 1:
             self.head_name = classifiers[0]
         elif head not in classifiers:

@@ -12,6 +12,7 @@ from videossl.compat import config_directory
 from videossl.config_files import load_config
 from videossl.datasets import PackClips, SamplePace, VideoDataset
 from videossl.errors import ConfigError
+from videossl.models import Embeddings
 from videossl.registry import MODELS
 
 LAPTOP = config_directory() + '/laptop/{}_16x1x1-64px-20e_videos-rgb.py'
@@ -116,6 +117,26 @@ def test_a_rehearsal_leaves_no_trace(folder, name):
     assert not getattr(runner.model, 'pending_keys', None) and not any(
         module._forward_pre_hooks for module in runner.model.modules()
     )
+
+
+def test_a_rehearsal_leaves_the_parsing_teacher_its_weights(folder):
+    """The teacher is in no state dict, and copies of its head share it."""
+    parsing = dict(in_channels=32, decoder_channels=(4, 4, 4))
+    teacher = dict(checkpoint=None, allow_random=True, layers=(1, 1, 1, 1), width=0.125, input_size=65)
+    options = {'model.backbone.backbone.base_channels': 4}
+    options |= {f'model.necks.{name}.in_channels': 32 for name in ('appearance', 'motion')}
+    options |= {f'model.heads.parsing.{key}': value for key, value in parsing.items()}
+    options |= {f'model.heads.parsing.teacher.{key}': value for key, value in teacher.items()}
+    config = load_config(LAPTOP.format('human-prior_r3d-10'), options)
+    runner = runner_of(config, folder)
+    head = runner.model.heads['parsing']
+    network, before = head.teacher, {key: value.clone() for key, value in head.teacher.state_dict().items()}
+    rehearse(runner, config)
+    assert head.teacher is network and not any(tensor.is_meta for tensor in network.state_dict().values())
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
+    sample = made_up_sample(runner.train_loop.dataloader.dataset, (64, 64))[0]
+    embeddings = Embeddings(torch.rand(1, 1, 32, 2, 4, 4))
+    assert head.loss(embeddings, [sample['data_samples']])['loss_parsing'].isfinite()
 
 
 def test_the_copy_has_no_memory_and_keeps_what_shares_weights():

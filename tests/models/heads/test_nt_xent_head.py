@@ -90,7 +90,18 @@ def test_anchors_without_a_positive_take_no_part_in_the_mean_and_accuracy(sample
     assert results['acc_contrast'].item() == 0.5, 'the second is as near to its positive as to its negative'
 
 
-@pytest.mark.parametrize('speeds', [[[0], [1], [2]], [[3]]])
+def test_clips_of_an_ignored_speed_change_nothing(samples_with):
+    embedding = torch.randn(6, 1, 4)
+    speeds = [[0], [-100], [0], [1], [-100], [1]]
+    counted = [0, 2, 3, 5]
+    head = NTXentHead('same_pace')
+    found = head.loss(Embeddings(embedding), samples_with(gt_speed=speeds))
+    expected = head.loss(Embeddings(embedding[counted]), samples_with(gt_speed=[speeds[clip] for clip in counted]))
+    assert found['loss_contrast'] > 0
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize('speeds', [[[0], [1], [2]], [[3]], [[-100], [-100]]])
 def test_a_batch_without_any_positive_gives_a_loss_of_zero_that_still_has_a_gradient(samples_with, speeds):
     embedding = torch.randn(len(speeds), 1, 4, requires_grad=True)
     results = NTXentHead('same_pace').loss(Embeddings(embedding), samples_with(gt_speed=speeds))

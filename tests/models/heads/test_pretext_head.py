@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from videossl.errors import ConfigError
 from videossl.models import Embeddings, PretextHead
+from videossl.models.heads import pretext_head, transformation_ranking
 from videossl.models.heads.pretext_head import cross_entropy_and_accuracy
 
 
@@ -47,3 +48,28 @@ def test_rows_that_are_ignored_count_neither_in_the_loss_nor_in_the_accuracy():
     assert accuracy.item() == pytest.approx(2 / 3)
     loss, accuracy = cross_entropy_and_accuracy(logits, torch.full((4,), 7), ignore_index=7)
     assert loss.item() == accuracy.item() == 0
+
+
+@pytest.mark.parametrize(
+    'loss',
+    [
+        lambda *rows: cross_entropy_and_accuracy(*rows),
+        lambda scores, labels: [transformation_ranking(scores.view(-1, 2, 3), labels.view(-1, 2), 0.5)],
+    ],
+)
+def test_processes_that_ignore_different_numbers_of_rows_have_the_loss_of_the_joint_batch(loss, monkeypatch):
+    """The other process is faked: its counts are those that it would add."""
+    logits, labels = torch.randn(8, 3), torch.tensor([0, 1, -100, -100, 1, 2, 0, 2])
+    expected = loss(logits, labels)
+    halves = [(logits[:4], labels[:4]), (logits[4:], labels[4:])]
+    counts: list[list] = [[], []]
+    monkeypatch.setattr(pretext_head, 'get_world_size', lambda: 2)
+    for half, own in zip(halves, counts):
+        monkeypatch.setattr(pretext_head, 'all_reduce', lambda count, own=own: own.append(count.clone()))
+        loss(*half)
+    found = []
+    for half, others in zip(halves, counts[::-1]):
+        monkeypatch.setattr(pretext_head, 'all_reduce', lambda count, others=others: count.add_(others.pop(0)))
+        found.append(loss(*half))
+    for value, of_processes in zip(expected, zip(*found)):
+        torch.testing.assert_close(sum(of_processes) / 2, value)

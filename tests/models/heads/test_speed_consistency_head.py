@@ -61,6 +61,13 @@ def test_the_own_video_is_never_taken_even_if_it_fills_the_bank(unit_rows, sampl
     assert results['loss_speed_consistency'].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_clips_of_an_ignored_speed_find_no_row(unit_rows, samples_with):
+    bank = bank_of(unit_rows(4, 8), [-100] * 4, [1, 2, 3, 4])
+    samples = samples_with(gt_speed=[[-100], [-100]], sample_idx=[8, 9])
+    embeddings = Embeddings(unit_rows(2, DIM).view(2, 1, DIM), bank=bank, query=unit_rows(2, 8).view(2, 1, 8))
+    assert all(value == 0 for value in SpeedConsistencyHead().loss(embeddings, samples).values())
+
+
 @pytest.mark.parametrize('num_written', [0, 2])
 def test_rows_that_no_key_has_replaced_yet_take_no_part(num_written, unit_rows, samples_with):
     bank = MemoryBank(6, 8, embeddings=dict(speed=DIM), labels=('gt_speed', 'sample_idx'))

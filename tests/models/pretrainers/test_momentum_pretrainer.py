@@ -11,9 +11,11 @@ from videossl.models import (
     InfoNCEHead,
     MemoryBank,
     MomentumPretrainer,
+    ParsingDistillHead,
     PredictorNeck,
     Pretrainer,
     ProjectionNeck,
+    RelativeSpeedHead,
     SimilarityDistillHead,
     SpeedHead,
 )
@@ -191,6 +193,19 @@ def test_too_few_clips_are_refused_with_what_to_set(build):
         (dict(student_views=0), 'model.student_views must be a list'),
         (dict(student_views=[-1]), 'each of model.student_views must be an integer of at least 0, got -1'),
         (dict(teacher_views=['x']), "each of model.teacher_views must be an integer of at least 0, got 'x'"),
+        (dict(student_views=(0, 1)), 'model.heads.distill: SimilarityDistillHead takes one student view, got 2'),
+        (dict(teacher_views=(0, 1)), 'model.heads.distill: SimilarityDistillHead takes one teacher view, got 2'),
+        (
+            dict(heads=dict(motion=RelativeSpeedHead(embedding_name='projection'))),
+            'model.heads.motion: .* are not both among the 1 teacher_views',
+        ),
+        (
+            dict(
+                heads=dict(distill=SimilarityDistillHead(), parsing=ParsingDistillHead(4, view=1)),
+                necks=dict(projection=ProjectionNeck(4, 6), human_map=dict(type='MapNeck')),
+            ),
+            r'model.heads.parsing: ParsingDistillHead reads the clips \[1\] .* model.student_views=\[0\]',
+        ),
         (dict(predictors=dict(projektion=PredictorNeck(6, 8, 6))), 'predictors.projektion follows no neck'),
     ],
 )

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from videossl.errors import ConfigError
+from videossl.models.heads.parsing_distill_head import Unregistered
 from videossl.models.pretrainers import Pretrainer
 from videossl.random_states import kept_random_states
 from videossl.wrappers import innermost_datasets, unwrap
@@ -97,11 +98,19 @@ def pass_shapes(model: Pretrainer, samples: list[dict], config: Config) -> None:
 
 
 def copy_without_memory(model: nn.Module) -> Any:
-    """A copy of a model whose tensors are on the ``meta`` device; the model's are not copied."""
+    """A copy of a model whose tensors are on the ``meta`` device; the model's are not copied.
+
+    An :class:`~videossl.models.heads.parsing_distill_head.Unregistered` module gets such a copy, too. Other copies of its owner
+    share it, and would take its weights along to the device.
+    """
     tensors = [*model.parameters(), *model.buffers()]
     memo: dict[int, Any] = {}
     for tensor in tensors:
         bare = tensor.detach().to('meta')
         memo[id(tensor)] = nn.Parameter(bare, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else bare
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Unregistered):
+                memo[id(value)] = Unregistered(copy_without_memory(value.module))
     with torch.no_grad():
         return copy.deepcopy(model, memo).to('meta')

@@ -46,6 +46,8 @@ class ClipClassificationHead(PretextHead):
         ['acc_quarter', 'loss_quarter']
     """
 
+    classifies_clips = True
+
     def __init__(
         self,
         in_channels: int,
@@ -106,6 +108,8 @@ class TupleHead(ClipClassificationHead):
         label: the field of the data samples that holds the label, an int64 scalar, 0-based.
         kwargs: :class:`ClipClassificationHead`.
     """
+
+    classifies_clips = False
 
     def __init__(self, in_channels: int, tuple_len: int, num_classes: int, label: str, **kwargs: Any) -> None:
         check_integer('TupleHead: tuple_len', tuple_len)

@@ -67,6 +67,7 @@ class MaskedPixelHead(PretextHead):
         loss_weight: factor on the loss.
     """
 
+    needs_mask = True
     labels_read = ('gt_visible_cells', 'gt_masked_cells')
     positions: Tensor
 

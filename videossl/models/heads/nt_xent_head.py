@@ -14,22 +14,22 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import PretextHead
+from .pretext_head import IGNORE_INDEX, PretextHead, joint_count
 
 POSITIVES = ('same_context', 'same_pace')
 
 
-def nt_xent(similarity: Tensor, itself: Tensor, positives: Tensor, temperature: float) -> Tensor:
+def nt_xent(similarity: Tensor, left_out: Tensor, positives: Tensor, temperature: float) -> Tensor:
     """The normalised, temperature-scaled cross-entropy of each anchor.
 
     It is the mean over the anchor's positives p of -log(exp(s_p / temperature) / sum exp(s_k / temperature)), where k
-    runs over all clips but the anchor itself. The mean stands outside of the logarithm, and the other positives are in
-    the sum, as in L_out of "Supervised Contrastive Learning", Khosla et al., 2020. With one positive it is the loss of
-    SimCLR.
+    runs over all clips but those that are left out, such as the anchor itself. The mean stands outside of the
+    logarithm, and the other positives are in the sum, as in L_out of "Supervised Contrastive Learning", Khosla et
+    al., 2020. With one positive it is the loss of SimCLR.
 
     Args:
         similarity: fp32 [A, N], cosines of A anchors to N clips; the anchors are among them.
-        itself: bool [A, N], true where the clip is the anchor.
+        left_out: bool [A, N], true where the clip is the anchor or takes no part.
         positives: bool [A, N], false where the clip is the anchor.
         temperature: divides the similarities.
 
@@ -38,7 +38,7 @@ def nt_xent(similarity: Tensor, itself: Tensor, positives: Tensor, temperature: 
     """
     logits = similarity / temperature
     # The lowest number instead of minus infinity, so that the result is finite even for a clip alone in its batch.
-    others = logits.masked_fill(itself, torch.finfo(logits.dtype).min)
+    others = logits.masked_fill(left_out, torch.finfo(logits.dtype).min)
     mean_positive = (logits * positives).sum(1) / positives.sum(1).clamp(min=1)
     return others.logsumexp(1) - mean_positive
 
@@ -84,7 +84,7 @@ class NTXentHead(PretextHead):
     Args:
         positives: ``'same_context'``: the other clips of the same video; a sample must have two clips or more.
             ``'same_pace'``: all other clips of the batch with the same ``gt_speed``, of whatever video; an anchor
-            whose speed no other clip has is a negative only.
+            whose speed no other clip has is a negative only. Clips of speed -100 (ignored) take no part.
         temperature: divides the cosine similarities.
         embedding_name: see :class:`PretextHead`. The head L2-normalises this embedding.
         loss_weight: factor on the loss.
@@ -122,20 +122,20 @@ class NTXentHead(PretextHead):
             everyone = torch.arange(len(clips), device=clips.device)
             own = everyone[first : first + len(anchors)]
             same_group = groups[:, None] == groups
-            positives = same_group & (everyone[:, None] != everyone)
-            # Over the anchors of all processes: a mean over the own ones would weigh them differently from the joint
-            # batch, where one process has more anchors without a positive than another.
-            count = positives.any(1).sum().clamp(min=1) / processes
-            itself, same_group, positives = own[:, None] == everyone, same_group[own], positives[own]
+            known = groups != IGNORE_INDEX
+            positives = same_group & known & known[:, None] & (everyone[:, None] != everyone)
+            left_out = (own[:, None] == everyone) | ~known
+            no_negative, positives = (same_group | ~known)[own], positives[own]
             has_positive = positives.any(1)
+            count = joint_count(has_positive)
 
             similarity = anchors @ clips.t()
-            losses = nt_xent(similarity, itself, positives, self.temperature)
+            losses = nt_xent(similarity, left_out, positives, self.temperature)
             loss = torch.where(has_positive, losses, 0).sum() / count
             with torch.no_grad():
                 lowest = torch.finfo(similarity.dtype).min
                 nearest_positive = similarity.masked_fill(~positives, lowest).amax(1)
-                nearest_negative = similarity.masked_fill(same_group, lowest).amax(1)
+                nearest_negative = similarity.masked_fill(no_negative, lowest).amax(1)
                 accuracy = (nearest_positive > nearest_negative).sum() / count
         return dict(loss_contrast=self.loss_weight * loss, acc_contrast=accuracy)
 

@@ -141,6 +141,7 @@ class ParsingDistillHead(PretextHead):
         self.size = checked_size('ParsingDistillHead: size', size)
         self.num_classes = num_classes
         self.view = view
+        self.views_read = (view,)
         self.decoder = _decoder(in_channels, decoder_channels)
         self.classifier = nn.Conv2d([in_channels, *decoder_channels][-1], num_classes, kernel_size=1)
         self._teacher = None if teacher is None else Unregistered(_frozen_teacher(teacher, num_classes))

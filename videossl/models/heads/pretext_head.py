@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,20 +30,26 @@ class PretextHead(BaseModule):
     Attributes:
         needs_teacher: the loss compares with the averaged teacher's embedding.
         needs_bank: the loss compares with the rows of the memory bank.
+        needs_mask: the loss predicts what a :class:`~videossl.models.MaskedPretrainer` masks.
+        views_read: indices of the clips of a sample that the loss reads, which the student must see; None: those that it sees.
         labels_read: fields of the data samples that the loss reads. A tuple within the tuple lists alternatives.
         teacher_views: positions, among the teacher's views, of those that the loss compares with; None: all.
         query_name: name of the embedding by which the head finds rows of the bank; see :class:`~videossl.models.Embeddings`.
         bank_embeddings, bank_labels: columns of the bank that the loss reads.
+        classifies_clips: ``forward`` gives the class scores [..., num_classes] of one clip's embedding [..., D].
         views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
     """
 
     needs_teacher: bool = False
     needs_bank: bool = False
+    needs_mask: bool = False
+    views_read: Sequence[int] | None = None
     labels_read: tuple[str | tuple[str, ...], ...] = ()
     teacher_views: Sequence[int] | None = None
     query_name: str | None = None
     bank_embeddings: tuple[str, ...] = ()
     bank_labels: tuple[str, ...] = ()
+    classifies_clips: bool = False
     views_one_by_one: bool = False
 
     def __init__(
@@ -81,11 +88,13 @@ class PretextHead(BaseModule):
 
     def single_view(self, embedding: Tensor, owner: str) -> Tensor:
         """[B, 1, D] to [B, D]; refuse more than one view."""
-        if embedding.shape[1] != 1:
-            raise ConfigError(
-                f'{type(self).__name__} takes one {owner} view, got {embedding.shape[1]}; name one in {owner}_views'
-            )
+        self.check_single_view(embedding.shape[1], owner)
         return embedding[:, 0]
+
+    def check_single_view(self, number: int, owner: str) -> None:
+        """Refuse more than one view of the ``'student'`` or the ``'teacher'``."""
+        if number != 1:
+            raise ConfigError(f'{type(self).__name__} takes one {owner} view, got {number}; name one in {owner}_views')
 
     def gather(self, data_samples: Sequence | None, label: str, embeddings: Embeddings) -> Tensor:
         """One label field of B data samples, on the embeddings' device: int64 [B, ...].
@@ -142,18 +151,39 @@ def gather_labels(data_samples: Sequence | None, label: str, reader: str) -> Ten
     return torch.stack(labels)
 
 
+def joint_count(counted: Tensor) -> Tensor:
+    """Number of true values, as the divisor of a mean over them; at least 1, so that a mean over none is 0 instead of 0/0.
+
+    With several processes it is their joint number divided by the number of processes. DDP averages the gradients of the
+    processes. A mean over the own values would weigh them more where a process has fewer of them; with this divisor two
+    processes have the loss (its mean over them) and the gradients of one with the joint batch.
+
+    Args:
+        counted: bool, of any shape; all processes must call this equally often.
+
+    Returns:
+        A scalar.
+    """
+    count, processes = counted.sum(), get_world_size()
+    if processes == 1:
+        return count.clamp(min=1)
+    count = count.float()
+    all_reduce(count)
+    return count.clamp(min=1) / processes
+
+
 def cross_entropy_and_accuracy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``; both 0 without such a row.
+    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index`` (:func:`joint_count`); both 0 without
+    such a row.
 
     Args:
         logits: [N, classes].
         labels: int64 [N].
     """
     counted = labels != ignore_index
-    # A mean over no row would be 0/0; the sum over the counted rows divided by at least one is 0.
-    count = counted.sum().clamp(min=1)
+    count = joint_count(counted)
     loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
     with torch.no_grad():
         accuracy = ((logits.argmax(1) == labels) & counted).sum() / count

@@ -13,7 +13,7 @@ from videossl.registry import MODELS
 
 from ..embeddings import Embeddings
 from .classification_heads import ClipClassificationHead
-from .pretext_head import IGNORE_INDEX
+from .pretext_head import IGNORE_INDEX, joint_count
 
 
 def score_differences(scores: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> tuple[Tensor, Tensor]:
@@ -49,7 +49,7 @@ def transformation_ranking(scores: Tensor, labels: Tensor, margin: float, ignore
         A scalar, the margin where all scores are the same; 0 without a pair.
     """
     differences, compared = score_differences(scores, labels, ignore_index)
-    return torch.where(compared, F.relu(margin - differences), 0).sum() / compared.sum().clamp(min=1)
+    return torch.where(compared, F.relu(margin - differences), 0).sum() / joint_count(compared)
 
 
 @MODELS.register_module()
@@ -104,5 +104,5 @@ class RankingHead(ClipClassificationHead):
             differences, compared = score_differences(scores, labels, self.ignore_index)
             counted = compared.any(2)
             wins = ((differences > 0) | ~compared).all(2) & counted
-            accuracy = wins.sum() / counted.sum().clamp(min=1)
+            accuracy = wins.sum() / joint_count(counted)
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}

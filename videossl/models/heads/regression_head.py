@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from videossl.checks import check_integer, check_positive
@@ -12,7 +11,7 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import IGNORE_INDEX, PretextHead
+from .pretext_head import IGNORE_INDEX, PretextHead, joint_count
 
 
 @MODELS.register_module()
@@ -91,9 +90,7 @@ class RegressionHead(PretextHead):
             )
         targets = targets[:, views]
         counted = targets != self.ignore_index
-        count = counted.sum().float()
-        all_reduce(count)
-        count = count.clamp(min=1) / get_world_size()
+        count = joint_count(counted)
         errors = torch.where(counted, (predictions - targets) / self.scales, 0)
         with torch.no_grad():
             hits = (predictions.round() == targets) & counted

@@ -87,19 +87,26 @@ class RelativeSpeedHead(PretextHead):
         self.same_speed_view = same_speed_view
         self.other_speed_view = other_speed_view
 
+    def check_views(self, num_student: int, num_teacher: int) -> None:
+        """Refuse several views of the student, and a teacher that lacks one of the two views."""
+        super().check_views(num_student, num_teacher)
+        self.check_single_view(num_student, 'student')
+        if max(self.same_speed_view, self.other_speed_view) >= num_teacher:
+            raise ConfigError(
+                f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
+                f'{self.other_speed_view} are not both among the {num_teacher} teacher_views'
+            )
+
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and how often the clip at the same speed is the nearer one (guessing: one half).
 
         Args:
             embeddings: student [B, 1, D]; teacher [B, Vt, D].
         """
-        student, teacher = self.single_view(embeddings.student, 'student'), embeddings.teacher
+        student, teacher = embeddings.student, embeddings.teacher
         assert teacher is not None
-        if max(self.same_speed_view, self.other_speed_view) >= teacher.shape[1]:
-            raise ConfigError(
-                f'RelativeSpeedHead: same_speed_view={self.same_speed_view} and other_speed_view='
-                f'{self.other_speed_view} are not both among the {teacher.shape[1]} teacher_views'
-            )
+        self.check_views(student.shape[1], teacher.shape[1])
+        student = student[:, 0]
         views = student, teacher[:, self.same_speed_view], teacher[:, self.other_speed_view]
         loss = relative_speed_loss(*views, self.margin, self.temperature)
         with torch.no_grad(), in_float32(student):

@@ -119,6 +119,12 @@ class SimilarityDistillHead(PretextHead):
         self.student_temperature = student_temperature
         self.teacher_temperature = teacher_temperature
 
+    def check_views(self, num_student: int, num_teacher: int) -> None:
+        """Refuse several views."""
+        super().check_views(num_student, num_teacher)
+        self.check_single_view(num_student, 'student')
+        self.check_single_view(num_teacher, 'teacher')
+
     def loss(self, embeddings: Embeddings, data_samples: Sequence | None = None) -> dict[str, Tensor]:
         """The loss, and how often student and teacher find the same anchor nearest.
 

@@ -11,7 +11,7 @@ from videossl.registry import MODELS
 from ..autocast import in_float32
 from ..embeddings import Embeddings
 from ..memory_bank import NOT_WRITTEN
-from .pretext_head import PretextHead
+from .pretext_head import IGNORE_INDEX, PretextHead
 
 
 def retrieve(query: Tensor, rows: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,8 +37,8 @@ class SpeedConsistencyHead(PretextHead):
     Liu, He, Wu, Wu, Tan, Ding, 2021. **Unverified**: there is no released code, and the paper's constants are not known here.
 
     The other clip is the bank's row of the same speed and another video whose appearance is most like that of the student's clip,
-    by the averaged teacher's embedding, so that appearance is of no use. The loss is ``2 - 2 cos``. A view for which the bank has
-    no such row costs 0, and counts in the mean.
+    by the averaged teacher's embedding, so that appearance is of no use. The loss is ``2 - 2 cos``. A view whose speed is
+    unknown (-100), or for which the bank has no such row, costs 0, and counts in the mean.
 
     The bank's rows are the embeddings of ``query_name``, of clips at any speed. Its columns are
     ``embeddings={embedding_name: D}`` and ``labels=('gt_speed', 'sample_idx')``.
@@ -77,7 +77,8 @@ class SpeedConsistencyHead(PretextHead):
                 f'"{self.embedding_name}", {student.shape[-1]}; set it to that'
             )
         of_others = ((bank_videos != videos[:, None]) & (bank_videos != NOT_WRITTEN))[:, None]  # [B, 1, H]
-        same_speed = speeds[..., None] == bank.column('gt_speed')  # [B, Vs, H]
+        known = speeds[..., None] != IGNORE_INDEX
+        same_speed = (speeds[..., None] == bank.column('gt_speed')) & known  # [B, Vs, H]
         with in_float32(student):
             found, is_found = retrieve(embeddings.query, bank.rows, of_others & same_speed)
             distance = 2 - 2 * (student.float() * targets[found]).sum(dim=-1)

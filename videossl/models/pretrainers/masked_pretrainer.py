@@ -31,6 +31,8 @@ class MaskedPretrainer(Pretrainer):
         ConfigError: the backbone cannot leave tokens out, or a head has cubes of another size.
     """
 
+    has_mask = True
+
     def __init__(
         self,
         backbone: nn.Module | dict,

@@ -153,6 +153,12 @@ class MomentumPretrainer(Pretrainer):
                     head.check_views(len(self.student_views), len(self.teacher_views))
                 except ConfigError as error:
                     raise ConfigError(f'{key}: {error}') from None
+            unread = set(getattr(head, 'views_read', None) or ()) - set(self.student_views)
+            if unread:
+                raise ConfigError(
+                    f'{key}: {type(head).__name__} reads the clips {sorted(unread)} of a sample, which are not among '
+                    f'model.student_views={list(self.student_views)}'
+                )
             for kind in ('embeddings', 'labels'):
                 missing = set(getattr(head, f'bank_{kind}', ())) - set(getattr(bank, kind, ()))
                 if missing:

@@ -50,6 +50,7 @@ class Pretrainer(BaseModel):
     """
 
     has_teacher = False
+    has_mask = False
 
     def __init__(
         self,
@@ -84,6 +85,11 @@ class Pretrainer(BaseModel):
                 raise ConfigError(
                     f'model.heads.{name}: {type(head).__name__} compares with an averaged teacher or a memory bank, which '
                     f'{type(self).__name__} does not have; use model.type="MomentumPretrainer"'
+                )
+            if needs(head, 'mask') and not self.has_mask:
+                raise ConfigError(
+                    f'model.heads.{name}: {type(head).__name__} predicts what is masked, and {type(self).__name__} masks '
+                    'nothing; use model.type="MaskedPretrainer"'
                 )
 
     @property
@@ -127,7 +133,7 @@ class Pretrainer(BaseModel):
 
 
 def needs(head: nn.Module, part: str) -> bool:
-    """Whether a head declares that it needs the ``'teacher'`` or the ``'bank'``."""
+    """Whether a head declares that it needs the ``'teacher'``, the ``'bank'`` or the ``'mask'``."""
     return getattr(head, f'needs_{part}', False)
 
 
