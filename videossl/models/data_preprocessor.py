@@ -13,6 +13,8 @@ from videossl.checks import check_choice
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
+from .building import build
+
 MOTIONS = ('clip_mean', 'difference')
 
 
@@ -72,7 +74,7 @@ class ClipDataPreprocessor(BaseDataPreprocessor):
         self.random_size = random_size
         self.motion = motion
         with torch.device('cpu'):  # also where a net is built without memory: its distributions need their numbers
-            self.blending: Any = None if blending is None else MODELS.build(blending)
+            self.blending: Any = None if blending is None else build(blending)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise a batch; see the class for the shapes."""

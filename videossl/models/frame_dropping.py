@@ -12,6 +12,7 @@ from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
 from .autocast import in_float32
+from .building import build
 
 
 @MODELS.register_module()
@@ -136,9 +137,7 @@ class FrameDropAdversary(BaseModule):
         check_positive('FrameDropAdversary: loss_weight', loss_weight)
         if not 0 < ratio < 1:
             raise ConfigError(f'FrameDropAdversary: ratio must lie between 0 and 1, got {ratio!r}')
-        generator = dict(type='FrameDropGenerator') if generator is None else generator
-        built = MODELS.build({'_scope_': 'videossl', **generator}) if isinstance(generator, dict) else generator
-        self.generator: nn.Module = built
+        self.generator: nn.Module = build(dict(type='FrameDropGenerator') if generator is None else generator)
         self.ratio = ratio
         self.smallest = drop == 'smallest'
         self.loss_weight = loss_weight

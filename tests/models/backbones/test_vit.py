@@ -79,6 +79,14 @@ def test_masked_pixels_do_not_change_the_map_of_the_visible_ones():
     assert not torch.equal(net(clips), net(changed))
 
 
+def test_visible_tokens_give_the_maps_of_out_indices():
+    net, clips = small(out_indices=(0, 2)), torch.randn(1, 3, 4, 16, 16)
+    stem, middle = net(clips, torch.arange(4)[None])
+    whole = net(clips)
+    for found, expected in zip((stem, middle), whole, strict=True):
+        torch.testing.assert_close(found.flatten(3), expected.flatten(3))
+
+
 def test_all_cells_visible_give_the_whole_map():
     net, clips = small(), torch.randn(1, 3, 4, 16, 24)
     torch.testing.assert_close(net(clips, torch.arange(6)[None]).view(1, 12, 2, 2, 3), net(clips))

@@ -1,6 +1,6 @@
 """The base of all video backbones: stages run in order, freezing, and an initialisation that never fails silently."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mmengine.model import BaseModule
@@ -99,10 +99,18 @@ class VideoBackbone(BaseModule):
         Returns:
             The map [N, out_channels, t, h, w]; with several ``out_indices`` the tuple of their maps.
         """
+        return self.run_stages(clips)
+
+    def run_stages(
+        self, clips: Tensor, after_stem: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
+        """:meth:`forward`, with a function that changes the stem's map."""
         feature_maps = []
         feature_map = clips
         for index, (_, stage) in enumerate(self.stages()[: self.out_indices[-1] + 1]):
             feature_map = stage(feature_map)
+            if index == 0 and after_stem is not None:
+                feature_map = after_stem(feature_map)
             if index in self.out_indices:
                 feature_maps.append(feature_map)
         return feature_maps[0] if len(feature_maps) == 1 else tuple(feature_maps)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from videossl.checks import check_choice
 from videossl.models.backbones.base import Stage, VideoBackbone, as_list
+from videossl.models.building import build
 from videossl.registry import MODELS
 
 
@@ -202,8 +203,7 @@ def count_shared_stages(net: VideoBackbone) -> int:
 
 def _one_net_per_branch(backbone: dict | VideoBackbone, num_branches: int) -> list[VideoBackbone]:
     if isinstance(backbone, dict):
-        # In videossl's scope: under mmaction2's default scope a bare "C3D" would be mmaction2's.
-        nets = [MODELS.build({'_scope_': 'videossl', **backbone}) for _ in range(num_branches)]
+        nets = [build(backbone) for _ in range(num_branches)]
     else:
         nets = [backbone] + [copy.deepcopy(backbone) for _ in range(num_branches - 1)]
     plain = nets[0]

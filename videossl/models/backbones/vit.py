@@ -109,15 +109,11 @@ class ViT(VideoBackbone):
 
         Returns:
             [N, width, T / tubelet_size, H / patch_size, W / patch_size], or, with ``visible_cells``, [N, width,
-            T / tubelet_size, 1, K]; with several ``out_indices``, and all cells, the tuple of their maps.
+            T / tubelet_size, 1, K]; with several ``out_indices`` the tuple of their maps.
         """
         if visible_cells is None:
             return super().forward(clips)
-        (_, stem), *stages = self.stages()
-        feature_map = take_cells(stem(clips), visible_cells)
-        for _, stage in stages:
-            feature_map = stage(feature_map)
-        return feature_map
+        return self.run_stages(clips, lambda feature_map: take_cells(feature_map, visible_cells))
 
 
 class CubeEmbedding(nn.Module):

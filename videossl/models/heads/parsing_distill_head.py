@@ -12,6 +12,7 @@ from videossl.checks import check_integer, checked_size
 from videossl.registry import MODELS
 
 from ..autocast import in_float32
+from ..building import build
 from ..embeddings import Embeddings
 from .pretext_head import PretextHead
 
@@ -294,7 +295,7 @@ def _decoder(in_channels: int, widths: Sequence[int]) -> nn.Sequential:
 
 
 def _frozen_teacher(teacher: nn.Module | dict, num_classes: int) -> nn.Module:
-    net: Any = MODELS.build({'_scope_': 'videossl', **teacher}) if isinstance(teacher, dict) else teacher
+    net = build(teacher)
     if isinstance(teacher, dict) and hasattr(net, 'init_weights'):
         net.init_weights()  # the model does not call it, since the network is not registered as its part
     name = type(net).__name__

@@ -17,11 +17,12 @@ from videossl.registry import MODELS
 
 from ..backbones import BranchedBackbone
 from ..backbones.base import as_list, is_pretrained
+from ..building import build
 from ..embeddings import Embeddings
 from ..frame_dropping import FrameDropAdversary
 from ..heads.pretext_head import gather_labels
 from ..memory_bank import MemoryBank
-from .pretrainer import Pretrainer, add_results, branch_of, build, build_all, needs, run_neck
+from .pretrainer import Pretrainer, add_results, branch_of, build_all, needs, run_neck
 from .shuffle import check_equal_batches, with_shuffled_batch
 
 

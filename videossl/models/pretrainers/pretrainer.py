@@ -10,16 +10,8 @@ from torch import Tensor, nn
 from videossl.errors import ConfigError
 from videossl.registry import MODELS
 
+from ..building import build
 from ..embeddings import Embeddings
-
-
-def build(part: nn.Module | dict) -> Any:
-    """A part, built in videossl's scope where it is a dict.
-
-    The scope matters in configs of other packages: under mmaction2's default scope a bare ``type='C3D'`` inside a pretrainer
-    would silently build mmaction2's C3D.
-    """
-    return MODELS.build({'_scope_': 'videossl', **part}) if isinstance(part, dict) else part
 
 
 def build_all(parts: dict[str, nn.Module | dict] | None) -> ModuleDict:

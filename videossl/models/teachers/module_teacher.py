@@ -6,6 +6,7 @@ from torch import nn
 
 from videossl.registry import MODELS
 
+from ..building import build
 from .frozen_teacher import FrozenTeacher
 
 
@@ -40,11 +41,8 @@ class ModuleTeacher(FrozenTeacher):
         class_names: Sequence[str] | None = None,
         left_right_pairs: Sequence[tuple[int, int]] = (),
     ) -> None:
-        if isinstance(module, dict):
-            net: nn.Module = MODELS.build({'_scope_': 'videossl', **module})
-            # Here, since the model's initialisation skips a frozen teacher.
-            if callable(initialise := getattr(net, 'init_weights', None)):
-                initialise()
-        else:
-            net = module
+        net: nn.Module = build(module)
+        # Here, since the model's initialisation skips a frozen teacher.
+        if isinstance(module, dict) and callable(initialise := getattr(net, 'init_weights', None)):
+            initialise()
         super().__init__(net, num_classes, mean, std, to_bgr, input_size, class_names, left_right_pairs)
