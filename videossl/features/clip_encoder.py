@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from videossl.checkpoints.embedded_config import PRETRAINERS, build_part
 from videossl.checkpoints.writing import weights_sha256
 from videossl.checks import check_choice
-from videossl.errors import ConfigError
+from videossl.errors import CheckpointError, ConfigError
 from videossl.models.folding import folded
 from videossl.precision import PRECISIONS, resolve_precision
 
@@ -161,7 +161,10 @@ def note_on_pixels(preprocessor: nn.Module, config: dict | None) -> str | None:
     trained = pixels_in(config)
     if trained is None:
         return None
-    built = build_part(trained, 'the config in the checkpoint')
+    try:
+        built = build_part(trained, 'the config in the checkpoint')
+    except CheckpointError:  # of another project
+        return None
     then, now = (_pixels_in_words(part) for part in (built, preprocessor))
     if then == now:
         return None

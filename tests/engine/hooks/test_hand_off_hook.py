@@ -96,6 +96,7 @@ def test_a_checkpoint_of_another_net_stops_the_run(build_vspp, build_runner, rec
     [
         ('dict(type="Pretrainer")', None),
         ('dict(type="VideoSwin")', None),
+        ('dict(type="VideoSwin", data_preprocessor=dict(type="PreprocessorOfOthers"))', None),
         (
             'dict(type="Pretrainer", data_preprocessor=dict(type="ClipDataPreprocessor", mean=(0, 0, 0), std=(1, 1, 1), '
             'to_bgr=True, motion="clip_mean"))',
@@ -105,7 +106,7 @@ def test_a_checkpoint_of_another_net_stops_the_run(build_vspp, build_runner, rec
             "motion='clip_mean') gives it the former",
         ),
     ],
-    ids=['the same', 'nobody knows', 'others'],
+    ids=['the same', 'nobody knows', 'of another project', 'others'],
 )
 def test_pixels_other_than_those_of_the_checkpoint_are_warned_of(build_vspp, build_runner, tmp_path, config, words):
     path = str(tmp_path / 'stage.pth')
