@@ -1,7 +1,8 @@
 """A training run small enough to be computed again by hand: 8 samples, one convolution, mmengine's real runner."""
 
 import itertools
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -150,3 +151,14 @@ def build_runner(tmp_path) -> Callable[..., Runner]:
         )
 
     return build
+
+
+@pytest.fixture
+def handlers_as_before() -> Iterator[None]:
+    """The handlers of the signals that stop a run are put back after the test."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a script's background
+    yield
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)

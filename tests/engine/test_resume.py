@@ -369,16 +369,6 @@ class SignalAt(Hook):
             os.kill(os.getpid(), self.number)
 
 
-@pytest.fixture
-def handlers_as_before():
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-    before = [signal.getsignal(number) for number in numbers]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a script's background
-    yield
-    for number, handler in zip(numbers, before):
-        signal.signal(number, handler)
-
-
 def test_signals_amid_an_epoch_save_and_end_the_run_and_resumed_it_ends_bit_by_bit_as_one_without(
     build, tmp_path, handlers_as_before
 ):

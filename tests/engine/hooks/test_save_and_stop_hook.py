@@ -10,17 +10,8 @@ import pytest
 from videossl.engine import SaveAndStopHook
 from videossl.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures('handlers_as_before')
 WITHIN, LATER = 60.0, -1.0  # values of repeat_seconds with which a further signal is a repetition, or the second one
-
-
-@pytest.fixture(autouse=True)
-def handlers_as_before():
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-    before = [signal.getsignal(number) for number in numbers]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a script's background
-    yield
-    for number, handler in zip(numbers, before):
-        signal.signal(number, handler)
 
 
 def forked(prepare: Callable[[], object] = int) -> int:

@@ -1,4 +1,4 @@
-"""Damage that a container shows by itself, where FFmpeg reads on without a word."""
+"""Damage that a container shows by itself, and that FFmpeg does not report."""
 
 import os
 import zlib
