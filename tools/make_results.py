@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from videossl.apis.studies.reader import ALL
 from videossl.apis.studies.report import (
     answer_lines,
     cell_of,
@@ -34,7 +35,6 @@ from videossl.apis.studies.report import (
     markdown_table,
     number,
 )
-from videossl.apis.studies.results import ALL
 from videossl.apis.studies.study import parse_args
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -37,7 +37,7 @@ from videossl.visualization.page import Chart, Gallery, Picture, Section, Text, 
 from videossl.visualization.retrieval_sheet import class_name, thumbnail
 from videossl.wrappers import innermost_dataset
 
-from ..studies.results import ALL
+from ..studies.reader import ALL
 from .work_folder import RunFolder, WorkFolder
 
 MOST_ON_MAP = 300  # videos; each has a thumbnail of 2 kB

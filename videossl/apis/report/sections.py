@@ -23,7 +23,7 @@ from videossl.visualization.page import Chart, Code, Facts, Folded, Items, Probl
 
 from ..doctor.machine import list_versions, repairs
 from ..studies import report as study_report
-from ..studies.results import ALL
+from ..studies.reader import ALL
 from .levels import ceiling_levels, chance_levels
 from .work_folder import RunFolder, WorkFolder
 

@@ -18,8 +18,7 @@ from videossl.processes import end_with_parent
 
 from .. import extract_features, load_backbone
 from ..running.launch import keep_freed_memory
-
-ALL = 'all'
+from .reader import ALL
 
 
 def subset(features: ClipFeatures, places: list[int]) -> ClipFeatures:

@@ -34,6 +34,7 @@ COLUMNS = {'probe': 'linear probe', 'knn': 'kNN', 'R@1': 'R@1', 'R@5': 'R@5', 'f
 # Batch norm measures the videos, the weights stay as they are drawn.
 UNTRAINED = {'optim_wrapper.optimizer.lr': 0.0, 'train_cfg.max_epochs': 1}
 SPLITS = ('test', 'select')
+ALL = 'all'  # in the place of a number of labels per class
 
 
 @dataclass
@@ -166,16 +167,21 @@ def read_study(args: argparse.Namespace) -> Study:
     return study
 
 
-def with_earlier(study: Study, results: dict) -> Study:
-    """The study with the rows, columns and seeds of earlier calls besides.
+def with_earlier(study: Study, earlier: Sequence[dict]) -> Study:
+    """The study with the rows, columns and seeds of other results besides.
 
     Args:
         study: what this call asks for.
-        results: ``results.json`` of its folder; empty before the first call.
+        earlier: contents of ``results.json``, of its folder and of those that are joined to it; empty before the first call.
     """
-    if (results.get('name'), results.get('split')) != (study.name, study.split):
+    cells = [
+        cell
+        for results in earlier
+        if (results.get('name'), results.get('split')) == (study.name, study.split)
+        for cell in results.get('cells', [])
+    ]
+    if not cells:
         return study
-    cells = results.get('cells', [])
     available = [name for name, entry in study.config.rows.items() if entry is not None]
     names = {cell['row'] for cell in cells}.intersection(available).union(study.rows)
     columns = {cell['column'] for cell in cells}.union(study.columns)
@@ -289,7 +295,7 @@ def lay_out_run(
                 replace(trained, name=name, folder=folder / name, init_from=None, options=options)
             )
         if 'finetune' in study.columns and row.finetune is not None:
-            stage = run.finetuned[row.name, 'all'] = wanted(row.finetune, row)
+            stage = run.finetuned[row.name, ALL] = wanted(row.finetune, row)
             for few in few_label_stages(study, stage, run):
                 run.finetuned[row.name, few.name.rpartition('_')[2]] = add(few)
     return run

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..recipes.stage import write_whole
-from .results import ALL, point_title
+from .reader import ALL
+from .results import point_title
 
 VERDICTS = {
     'yes': 'Yes, it pays',

@@ -23,14 +23,22 @@ from videossl.version import all_versions
 
 from ..recipes.report import NEAR_CHANCE, warnings_at_chance
 from ..recipes.stage import Stage
-from .reader import COLUMNS, Run, Study, short
+from .joined import Values, joined_values, notes_on_joined
+from .reader import ALL, COLUMNS, Run, Study, short
 from .tasks import METRICS, FeatureTask, StageTask, Task
 
-ALL = 'all'
 
-
-def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed: dict[str, str]) -> dict:
+def collect(
+    study: Study, tasks: Sequence[Task], commands: Sequence[str], failed: dict[str, str], joined: Sequence[dict] = ()
+) -> dict:
     """All results so far, in JSON's types.
+
+    Args:
+        study: whose results.
+        tasks: its steps.
+        commands: that worked on it.
+        failed: the message of each step that failed, by its title.
+        joined: results of the same study from elsewhere. A value that this folder has, too, is this folder's.
 
     Returns:
         The cells as ``cells``, a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by
@@ -39,7 +47,11 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         says of data, protocols and versions.
     """
     evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
-    values = measured(study, tasks, evaluated)
+    own = measured(study, tasks, evaluated)
+    values = completed(study, own, joined_values(joined))
+    from_elsewhere = sum(map(len, values.values())) - sum(map(len, own.values()))
+    learnt = pretext(tasks, joined)
+    described = protocols(evaluated)
     cells = [
         dict(
             _names(key),
@@ -69,14 +81,15 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
         differences=differences(study, values),
         answers=answers(study, values),
         selected=selected(study, values),
-        warnings=warnings(study, tasks, values, evaluated),
-        minutes=minutes(study),
-        protocols=protocols(evaluated),
+        learnt=learnt,
+        warnings=warnings(study, tasks, values, evaluated, learnt),
+        minutes=completed_minutes(study, joined),
+        protocols=described,
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
             {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
         ),
-        notes=study.notes,
+        notes=[*study.notes, *notes_on_joined(joined, from_elsewhere, described, versions())],
         failed=failed,
         steps=dict(done=sum(task.done() for task in tasks), all=len(tasks)),
         commands=list(commands),
@@ -84,11 +97,11 @@ def collect(study: Study, tasks: Sequence[Task], commands: Sequence[str], failed
     )
 
 
-def measured(study: Study, tasks: Sequence[Task], evaluated: dict[int, dict | None]) -> dict[tuple, dict[int, float]]:
+def measured(study: Study, tasks: Sequence[Task], evaluated: dict[int, dict | None]) -> Values:
     """By (row, grid point, column, labels): the value of each finished seed. ``evaluated`` has the results of a stage's
     features by its id, None where there are none."""
     tested = {id(task.stage): task for task in tasks if isinstance(task, StageTask)}
-    values: dict[tuple, dict[int, float]] = {}
+    values: Values = {}
     for row in study.rows:
         for number, run in ((study.points.index(run.point), run) for run in study.runs):
             for column in study.columns:
@@ -97,6 +110,17 @@ def measured(study: Study, tasks: Sequence[Task], evaluated: dict[int, dict | No
                     if value is not None:
                         values.setdefault((row, number, column, labels), {})[run.seed] = value
     return values
+
+
+def completed(study: Study, own: Values, others: Values) -> Values:
+    """A study's own values, and those of others in the places where it has none; in the order of its table."""
+    keys = itertools.product(study.rows, range(len(study.points)), study.columns, (ALL, *map(str, study.counts)))
+    values = {key: {**others.get(key, {}), **own.get(key, {})} for key in keys}
+    return {
+        key: kept
+        for key in values
+        if (kept := {seed: values[key][seed] for seed in study.seeds if seed in values[key]})
+    }
 
 
 def _value(run: Run, row: str, column: str, labels: str, evaluated: dict, tested: dict) -> float | None:
@@ -226,18 +250,29 @@ def selected(study: Study, values: dict) -> list[dict]:
     return found
 
 
-def warnings(study: Study, tasks: Sequence[Task], values: dict, evaluated: dict[int, dict | None]) -> list[str]:
+def pretext(tasks: Sequence[Task], joined: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
+    """By stage and name, the accuracies of its pretext task at the end of each training."""
+    learnt: dict[str, dict[str, list[float]]] = {}
+    for part in joined:
+        for stage, accuracies in part.get('learnt', {}).items():
+            for name, found in accuracies.items():
+                learnt.setdefault(stage, {}).setdefault(name, []).extend(found)
+    for task in tasks:
+        if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
+            for name, accuracy in task.accuracies.items():
+                learnt.setdefault(task.stage.name, {}).setdefault(name, []).append(accuracy)
+    return learnt
+
+
+def warnings(
+    study: Study, tasks: Sequence[Task], values: Values, evaluated: dict[int, dict | None], learnt: dict
+) -> list[str]:
     """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
     beat guessing after fine-tuning."""
     found = []
     if len(study.seeds) == 2:
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
     found += notes_on_videos(study, tasks, evaluated)
-    learnt: dict[str, dict[str, list[float]]] = {}
-    for task in tasks:
-        if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
-            for name, accuracy in task.accuracies.items():
-                learnt.setdefault(task.stage.name, {}).setdefault(name, []).append(accuracy)
     for stage, accuracies in learnt.items():
         means = {name: sum(values) / len(values) for name, values in accuracies.items()}
         found += warnings_at_chance(stage, means, study.pretext_chance)
@@ -302,6 +337,13 @@ def minutes(study: Study) -> list[dict]:
             if spent:
                 found.append(dict(row=row, point=number, minutes=sum(spent) / len(spent)))
     return found
+
+
+def completed_minutes(study: Study, joined: Sequence[dict]) -> list[dict]:
+    """The minutes of this folder, and those of others for the rows that did not run here."""
+    found = {(entry['row'], entry['point']): entry for part in joined for entry in part['minutes']}
+    found.update({(entry['row'], entry['point']): entry for entry in minutes(study)})
+    return [entry for (row, _), entry in found.items() if row in study.rows]
 
 
 def _chain(stage: Stage | None) -> list[Stage]:

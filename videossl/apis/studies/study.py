@@ -14,6 +14,7 @@ from videossl.folder_lock import folder_lock
 from ..commands import remember_command
 from ..recipes.runner import Display
 from ..user_errors import debugging
+from .joined import join, joined_values, still_needed, write_joined
 from .reader import COLUMNS, SPLITS, Study, read_study, with_earlier
 from .report import read_results, reason, write_report
 from .results import collect
@@ -61,6 +62,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[],
         metavar='STAGE.KEY=VALUE',
         help='override settings of a stage, of several ("finetune*."), or with "all." of every stage that has them',
+    )
+    parser.add_argument(
+        '--join',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='results.json of the same study from elsewhere: its values are shown with those of this folder, now and in '
+        'later calls, and are not measured again',
     )
     parser.add_argument('--dry-run', action='store_true', help='check everything, list the steps, and run none')
     args = parser.parse_args(argv)
@@ -110,7 +119,9 @@ def main(argv: list[str] | None = None) -> None:
 
     try:
         study = read_study(args)
-        tasks = plan(study)
+        joined = join(study, args.join)
+        known = joined_values(joined)
+        tasks = still_needed(study, plan(study), known)
         grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
         rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
         say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
@@ -126,13 +137,14 @@ def main(argv: list[str] | None = None) -> None:
         with folder_lock(study.work_dir, 'study'):
             for task in tasks:
                 task.check()
+            write_joined(joined, study.work_dir)
             commands = remember_command(study.work_dir, 'study', argv)
             failed: dict[str, str] = {}
-            shown = with_earlier(study, read_results(study.work_dir))
-            shown_tasks = plan(shown)
+            shown = with_earlier(study, [*joined, read_results(study.work_dir)])
+            shown_tasks = still_needed(shown, plan(shown), known)
 
             def report(final: bool) -> None:
-                results = collect(shown, shown_tasks, commands, failed)
+                results = collect(shown, shown_tasks, commands, failed, joined)
                 write_report(results, study.work_dir, console if final else None)
 
             try:

@@ -22,6 +22,7 @@ from videossl.errors import ConfigError
 from ..recipes.report import pretext_accuracies
 from ..recipes.runner import Display, has_ended, run_stage, stop
 from ..recipes.stage import Stage, write_whole
+from .reader import ALL
 
 STATUS_SECONDS = 60  # between two lines that say how far the running tasks are, where the output goes to a file
 # By the column of a study, the evaluation of features and its figure.
@@ -198,7 +199,7 @@ class FeatureTask:
 
     def outcome(self) -> dict[str, float]:
         """What a line says of it when it is done."""
-        results = (self.results() or {}).get('all', {})
+        results = (self.results() or {}).get(ALL, {})
         found = {name: results.get(part, {}).get(metric) for name, (part, metric) in METRICS.items()}
         return {name: value for name, value in found.items() if value is not None}
 

@@ -1,0 +1,126 @@
+"""Results of the same study from elsewhere, shown with those of its own folder: seeds may run on several machines."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from videossl.errors import ConfigError
+
+from ..recipes.stage import write_whole
+from .reader import ALL, Study
+from .tasks import FeatureTask, Task
+
+FILE_NAME = 'joined.json'
+# What two results must agree in to be of one study. Lists and folders may have other names elsewhere.
+SAME = ('name', 'split', 'test_videos', 'classes', 'points', 'label_counts')
+KEPT = (*SAME, 'cells', 'learnt', 'minutes', 'protocols', 'commands', 'versions')
+
+Values = dict[tuple, dict[int, float]]
+"""By (row, number of the grid point, column, labels): the value of each seed."""
+
+
+def read_joined(folder: Path) -> list[dict]:
+    """The results that earlier calls have joined to the study of a folder."""
+    path = folder / FILE_NAME
+    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else []
+
+
+def join(study: Study, files: Iterable[str]) -> list[dict]:
+    """What earlier calls and this one join to a study, the newest last; nothing is written.
+
+    Raises:
+        ConfigError: a file is no ``results.json`` of this study with these videos.
+    """
+    parts = read_joined(study.work_dir)
+    expected = dict(
+        name=study.name,
+        split=study.split,
+        test_videos=study.videos.test,
+        classes=study.videos.classes,
+        points=json.loads(json.dumps(study.points)),
+        label_counts=study.counts,
+    )
+    for file in files:
+        try:
+            results = json.loads(Path(file).read_text(encoding='utf-8'))
+            part = {key: results[key] for key in KEPT if key in results or key != 'learnt'}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f'--join {file}: it cannot be read as results.json of a study ({error!r})') from None
+        for key in SAME:
+            if part[key] != expected[key]:
+                raise ConfigError(
+                    f'--join {file}: it is of another study: {key} is {part[key]} there, and {expected[key]} here'
+                )
+        parts = [*(other for other in parts if other != part), part]
+    return parts
+
+
+def write_joined(parts: Sequence[dict], folder: Path) -> None:
+    """Keep them for later calls."""
+    if parts:
+        write_whole(folder / FILE_NAME, json.dumps(parts) + '\n')
+
+
+def joined_values(parts: Sequence[dict]) -> Values:
+    """The values of joined results; where two have one, that of the newer."""
+    values: Values = {}
+    for part in parts:
+        for cell in part['cells']:
+            key = (cell['row'], cell['point'], cell['column'], cell['labels'])
+            values.setdefault(key, {}).update({int(seed): value for seed, value in cell['values'].items()})
+    return values
+
+
+def still_needed(study: Study, tasks: Sequence[Task], values: Values) -> list[Task]:
+    """The steps without those whose values are all known from elsewhere, unless they are done here, too."""
+
+    frozen = [(column, ALL) for column in study.columns if column != 'finetune']
+    frozen += [('probe', str(count)) for count in study.counts if 'probe' in study.columns]
+    to_evaluate: set[int] = set()
+    to_test: set[int] = set()
+    for run in study.runs:
+        number = study.points.index(run.point)
+        for row, stage in run.features.items():
+            if any(run.seed not in values.get((row, number, *cell), {}) for cell in frozen):
+                to_evaluate.add(id(stage))
+        for (row, labels), stage in run.finetuned.items():
+            if run.seed not in values.get((row, number, 'finetune', labels), {}):
+                to_test.add(id(stage))
+    kept: list[Task] = []
+    needed: set[int] = set()
+    for task in reversed(tasks):
+        asked = to_evaluate if isinstance(task, FeatureTask) else to_test
+        if id(task.stage) in asked or id(task) in needed or task.done():
+            kept.insert(0, task)
+            needed.update(map(id, task.needs))
+    return kept
+
+
+def notes_on_joined(
+    parts: Sequence[dict], number: int, protocols: dict[str, str], versions: dict[str, str]
+) -> list[str]:
+    """What a report says of joined results: how many values are theirs, and what was different where they were measured.
+
+    Args:
+        parts: the joined results.
+        number: of values that come from them.
+        protocols: of the evaluations of the study's own folder.
+        versions: of the packages here, and of the machine.
+    """
+    if not number:
+        return []
+    different = {
+        f'{name} {text}': None
+        for part in parts
+        for name, text in part['versions'].items()
+        if versions.get(name, text) != text
+    }
+    where = f' There: {", ".join(different)}.' if different else ''
+    notes = [f'{number} values were measured elsewhere and joined.{where}']
+    for name in protocols:
+        for other in dict.fromkeys(part['protocols'].get(name, protocols[name]) for part in parts):
+            if other != protocols[name]:
+                notes.append(
+                    f'Joined results have another {name}: "{other}", here "{protocols[name]}". Do not compare.'
+                )
+    return notes
