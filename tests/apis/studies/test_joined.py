@@ -72,7 +72,9 @@ def test_what_is_known_from_elsewhere_is_not_run_but_for_what_other_steps_need(s
     }, 'fine-tuning needs the pretrained net; its features are known'  # fmt: skip
 
 
-def test_a_value_of_the_own_folder_counts_before_a_joined_one_and_of_those_the_newer(stand_in, run, elsewhere, tmp_path):
+def test_a_value_of_the_own_folder_counts_before_a_joined_one_and_of_those_the_newer(
+    stand_in, run, elsewhere, tmp_path
+):
     other = elsewhere('--seeds', '0', '1', '--rows', 'vspp', *PROBE)
     content = json.loads(other.read_text())
 
