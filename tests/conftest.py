@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 # Many compare with values computed on the CPU, to the bit. Before torch looks for one: tools/check_gpu.py is for GPUs.
@@ -54,12 +55,14 @@ def current_logger():
 @pytest.fixture(scope='session')
 def run_two_processes(tmp_path_factory) -> Callable[..., None]:
     """A function that runs ``function(rank, *args)`` in a process group of two. A child that does not come to its end is killed,
-    so that the test fails instead of the whole suite standing still."""
+    so that the test fails instead of the whole suite standing still. Children are forked from a process that has imported
+    videossl and done nothing else."""
+    get_context('forkserver').set_forkserver_preload(['videossl'])
 
     def run(function: Callable, *args, seconds: float = 120) -> None:
         meeting_place = str(tmp_path_factory.mktemp('meeting') / 'place')
-        children = torch.multiprocessing.spawn(
-            work_together, args=(meeting_place, function, *args), nprocs=2, join=False
+        children = torch.multiprocessing.start_processes(
+            work_together, args=(meeting_place, function, *args), nprocs=2, join=False, start_method='forkserver'
         )
         end = time.monotonic() + seconds
         try:

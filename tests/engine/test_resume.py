@@ -571,8 +571,8 @@ def test_mmengines_loops_become_ours_in_training_and_others_stay():
         assert ('exact_resume' in config.default_hooks) == (expected != 'MyLoop')
 
 
-@pytest.mark.parametrize('fails', [False, True])
-def test_while_training_the_collector_leaves_alone_what_workers_share(build, fails):
+@pytest.mark.parametrize(('workers', 'fails'), [(1, False), (1, True), (0, False)])
+def test_while_training_the_collector_leaves_alone_what_workers_share(build, workers, fails):
     counts = []
 
     class Count(Hook):
@@ -581,11 +581,11 @@ def test_while_training_the_collector_leaves_alone_what_workers_share(build, fai
             if fails:
                 raise KeyError('stop')
 
-    runner = build('frozen', hooks=[Count()])
+    runner = build('frozen', workers=workers, hooks=[Count()])
     gc.unfreeze()
     with pytest.raises(KeyError) if fails else nullcontext():
         runner.train()
-    assert min(counts) > 10_000 and gc.get_freeze_count() == 0
+    assert (min(counts) > 10_000) == (max(counts) > 0) == (workers > 0) and gc.get_freeze_count() == 0
 
 
 def test_a_fraction_of_an_iteration_is_refused(build):

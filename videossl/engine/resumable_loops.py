@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,7 @@ class ResumableLoop(BaseLoop):
     def run(self):
         """Train; returns the model."""
         try:
-            with objects_shared_with_workers():
+            with objects_shared_with_workers() if self.dataloader.num_workers else nullcontext():
                 return self._run()
         except BaseException:
             self.runner.call_hook('after_failed_training')
