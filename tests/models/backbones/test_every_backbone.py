@@ -184,3 +184,26 @@ def test_init_cfg_overrides_how_the_net_draws_its_weights(case):
     backbone = case(base_channels=2, init_cfg=dict(type='Constant', val=0.25, layer='Conv3d'))
     backbone.init_weights()
     assert all((module.weight == 0.25).all() for module in backbone.modules() if isinstance(module, nn.Conv3d))
+
+
+@every_backbone
+@pytest.mark.parametrize(('frames', 'side'), [(16, 64), (8, 32)])
+def test_gradients_in_bf16_agree_with_fp32_and_hold_no_memory_that_nothing_has_written(case, frames, side):
+    torch.manual_seed(0)
+    backbone = case(base_channels=8).eval().to(memory_format=torch.channels_last_3d)
+    clips = torch.rand(2, 3, frames, side, side).contiguous(memory_format=torch.channels_last_3d)
+
+    weights = torch.rand_like(backbone(clips).detach())
+
+    def gradients(precision: torch.dtype) -> list[torch.Tensor]:
+        filled = [torch.full((size,), torch.nan) for size in (100, 1000, 10_000, 100_000, 1_000_000)]
+        del filled
+        with torch.autocast('cpu', precision, enabled=precision != torch.float32):
+            feature_map = backbone(clips).float()
+        loss = (feature_map * weights).sum() / feature_map.detach().norm()  # an untrained S3D-G's map is nearly zero
+        return list(torch.autograd.grad(loss, list(backbone.parameters())))
+
+    exact, rounded = gradients(torch.float32), gradients(torch.bfloat16)
+    least = 1e-3 * max(expected.norm() for expected in exact)
+    for (name, _), expected, found in zip(backbone.named_parameters(), exact, rounded):
+        assert (found - expected).norm() < 0.5 * expected.norm() + least, name
