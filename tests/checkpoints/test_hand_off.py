@@ -10,18 +10,6 @@ from videossl.models import C3D, R3D, Pretrainer, R2Plus1D, SpeedHead
 
 
 @pytest.fixture
-def save(tmp_path):
-    """A function that writes a checkpoint file and gives its path."""
-
-    def save(content) -> str:
-        path = str(tmp_path / 'stage.pth')
-        torch.save(content, path)
-        return path
-
-    return save
-
-
-@pytest.fixture
 def net():
     """A function that builds a tiny net of two parts with random weights."""
 

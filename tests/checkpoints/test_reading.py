@@ -16,18 +16,6 @@ from videossl.errors import CheckpointError
 
 
 @pytest.fixture
-def save(tmp_path):
-    """A function that writes a checkpoint file and gives its path."""
-
-    def save(content) -> str:
-        path = str(tmp_path / 'stage.pth')
-        torch.save(content, path)
-        return path
-
-    return save
-
-
-@pytest.fixture
 def net():
     """A function that builds a tiny net with random weights."""
     return lambda: nn.ModuleDict(dict(backbone=nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))))

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from videossl.features.clip_features import ClipFeatures
+
 ROOT = Path(__file__).parents[2]
 NUM_FRAMES = 60
 
@@ -64,3 +66,21 @@ def read_picture():
         return picture[..., ::-1]
 
     return read
+
+
+@pytest.fixture
+def features_file():
+    """A function that writes features of videos, each the one-hot code of its label, and gives their path. Those of a video that
+    could not be read are zeros."""
+
+    def write(path, labels, videos, readable=None):
+        count = len(labels)
+        features = np.zeros((count, 2, 4), dtype=np.float32)
+        features[np.arange(count), :, labels] = 1
+        readable = np.ones(count, bool) if readable is None else np.array(readable)
+        features[~readable] = 0
+        paths = [videos[number % len(videos)] for number in range(count)]
+        ClipFeatures(features, np.array(labels), paths, readable, dict(split='list.txt')).save(path)
+        return str(path)
+
+    return write

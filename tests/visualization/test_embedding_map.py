@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import draw_embedding_map, embed_in_plane
 
 
@@ -39,23 +38,9 @@ def test_the_legend_names_each_class_there_is_and_many_classes_have_none(pixels)
         draw_embedding_map(np.zeros((6, 2)), np.zeros(5))
 
 
-def features_file(path, labels, videos, readable=None):
-    count = len(labels)
-    features = np.zeros((count, 2, 4), dtype=np.float32)
-    features[np.arange(count), :, labels] = 1
-    readable = np.ones(count, bool) if readable is None else np.array(readable)
-    features[~readable] = 0
-    ClipFeatures(
-        features,
-        np.array(labels),
-        [videos[number % len(videos)] for number in range(count)],
-        readable,
-        dict(split='list.txt'),
-    ).save(path)
-    return str(path)
-
-
-def test_the_map_tool_leaves_unreadable_videos_out_and_says_so(analysis_tool, tmp_path, capsys, read_picture):
+def test_the_map_tool_leaves_unreadable_videos_out_and_says_so(
+    features_file, analysis_tool, tmp_path, capsys, read_picture
+):
     path = features_file(tmp_path / 'train.npz', [0, 1, 2, 3, 0, 1], ['b.mp4'], [True] * 5 + [False])
     analysis_tool('plot_embeddings').main([path, '--out', str(tmp_path / 'map.png')])
     assert 'map of 5 videos' in capsys.readouterr().out and read_picture(tmp_path / 'map.png').std() > 0

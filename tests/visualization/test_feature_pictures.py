@@ -5,27 +5,10 @@ import runpy
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import find_runs
-
-
-def features_file(path, labels, videos, readable=None):
-    count = len(labels)
-    features = np.zeros((count, 2, 4), dtype=np.float32)
-    features[np.arange(count), :, labels] = 1
-    readable = np.ones(count, bool) if readable is None else np.array(readable)
-    features[~readable] = 0
-    ClipFeatures(
-        features,
-        np.array(labels),
-        [videos[number % len(videos)] for number in range(count)],
-        readable,
-        dict(split='list.txt'),
-    ).save(path)
-    return str(path)
 
 
 @pytest.fixture
@@ -62,7 +45,7 @@ def test_the_curve_tool_draws_a_panel_for_each_quantity(analysis_tool, run_folde
         tool.main([str(run_folders / 'recipe'), '--out', out, '--chance', 'acc_speed'])
 
 
-def test_titles_name_checkpoint_and_pooling(analysis_tool, tmp_path, monkeypatch, videos):
+def test_titles_name_checkpoint_and_pooling(features_file, analysis_tool, tmp_path, monkeypatch, videos):
     path = features_file(tmp_path / 'set.npz', [0, 1, 2, 3, 0, 1], ['b.mp4'])
     features = ClipFeatures.load(path)
     features.protocol.update(checkpoint='/home/me/vspp/epoch_20.pth', pooling='max')

@@ -48,23 +48,9 @@ def test_a_thumbnail_keeps_the_shape_and_marks_a_video_that_cannot_be_read(tmp_p
     assert cross.shape == (64, 64, 3) and cross[2, 32, 0] == 190 and cross[32, 32, 0] == 90
 
 
-def features_file(path, labels, videos, readable=None):
-    count = len(labels)
-    features = np.zeros((count, 2, 4), dtype=np.float32)
-    features[np.arange(count), :, labels] = 1
-    readable = np.ones(count, bool) if readable is None else np.array(readable)
-    features[~readable] = 0
-    ClipFeatures(
-        features,
-        np.array(labels),
-        [videos[number % len(videos)] for number in range(count)],
-        readable,
-        dict(split='list.txt'),
-    ).save(path)
-    return str(path)
-
-
-def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(analysis_tool, videos, tmp_path, read_picture):
+def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(
+    features_file, analysis_tool, videos, tmp_path, read_picture
+):
     tool = analysis_tool('retrieval_sheet')
     train = features_file(tmp_path / 'train.npz', [0, 1, 0, 1], ['b.mp4'], [False, True, True, True])
     test = features_file(tmp_path / 'test.npz', [1, 0, 1], ['a.mp4'], [True, True, False])

@@ -1,7 +1,6 @@
 """What the tests of studies share: a small study, and stand-ins for training, test and evaluation."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -85,16 +84,9 @@ def write_study(tmp_path):
 
 
 @pytest.fixture
-def stand_in(tmp_path, monkeypatch):
+def stand_in(replace_python):
     """Replaces training, test and evaluation by a script that takes no time; returns a function that lists its calls."""
-    (tmp_path / 'stand_in.py').write_text(STAND_IN)
-    python = tmp_path / 'python'
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{tmp_path}/stand_in.py" "$@"\n')
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, 'executable', str(python))
-    monkeypatch.setenv('CALLS', str(tmp_path / 'calls'))
-    (tmp_path / 'calls').write_text('')
-    return lambda: [json.loads(line) for line in (tmp_path / 'calls').read_text().splitlines()]
+    return replace_python(STAND_IN)
 
 
 @pytest.fixture

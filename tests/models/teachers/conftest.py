@@ -1,11 +1,14 @@
-"""Checkpoints as SCHP's authors write them, made from a table of names and shapes of our own."""
+"""A small teacher; and checkpoints as SCHP's authors write them, made from a table of names and shapes of our own."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from small_teachers import SmallNet
+from torch import Tensor, nn
+
+from videossl.models import ModuleTeacher
 
 
 def table_of_shapes(num_classes: int, layers=(3, 4, 23, 3), width: float = 1.0) -> dict[str, tuple[int, ...]]:
@@ -111,3 +114,15 @@ def save_released(tmp_path) -> Callable[..., str]:
         return str(path)
 
     return save
+
+
+@pytest.fixture
+def teacher():
+    network = SmallNet()
+    nn.init.normal_(network.norm.running_mean)
+    return ModuleTeacher(network, num_classes=4)
+
+
+@pytest.fixture
+def frames():
+    return torch.randint(256, (2, 3, 16, 20), dtype=torch.uint8)

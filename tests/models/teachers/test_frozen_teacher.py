@@ -3,34 +3,11 @@
 import pytest
 import torch
 from mmengine.model import BaseModule
+from small_teachers import Identity, SmallNet
 from torch import nn
 from torch.nn import functional as F
 
 from videossl.models import ModuleTeacher
-
-
-class Identity(nn.Module):
-    """Returns the normalised image as if it were logits of three classes, in the container asked for."""
-
-    def __init__(self, wrap=lambda images: images):
-        super().__init__()
-        self.wrap = wrap
-
-    def forward(self, images):
-        return self.wrap(images)
-
-
-class SmallNet(nn.Module):
-    """A convolution, a batch norm and dropout: everything that would behave differently in training."""
-
-    def __init__(self, num_classes=4):
-        super().__init__()
-        self.conv = nn.Conv2d(3, num_classes, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(num_classes)
-        self.drop = nn.Dropout(0.5)
-
-    def forward(self, images):
-        return self.drop(self.norm(self.conv(images)))
 
 
 class Student(BaseModule):
@@ -40,18 +17,6 @@ class Student(BaseModule):
         super().__init__(init_cfg)
         self.teacher = teacher
         self.layer = nn.Conv2d(3, 3, 1)
-
-
-@pytest.fixture
-def teacher():
-    network = SmallNet()
-    nn.init.normal_(network.norm.running_mean)
-    return ModuleTeacher(network, num_classes=4)
-
-
-@pytest.fixture
-def frames():
-    return torch.randint(256, (2, 3, 16, 20), dtype=torch.uint8)
 
 
 def snapshot(module):

@@ -1,37 +1,12 @@
 """A module of your own as a teacher."""
 
-import pytest
 import torch
 from mmengine.model import BaseModule
+from small_teachers import Identity, SmallNet
 from torch import nn
 
 from videossl.models import ModuleTeacher
 from videossl.registry import MODELS
-
-
-class Identity(nn.Module):
-    """Returns the normalised image as if it were logits of three classes, in the container asked for."""
-
-    def __init__(self, wrap=lambda images: images):
-        super().__init__()
-        self.wrap = wrap
-
-    def forward(self, images):
-        return self.wrap(images)
-
-
-@MODELS.register_module(name='TeacherOfTheTests')
-class SmallNet(nn.Module):
-    """A convolution, a batch norm and dropout: everything that would behave differently in training."""
-
-    def __init__(self, num_classes=4):
-        super().__init__()
-        self.conv = nn.Conv2d(3, num_classes, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(num_classes)
-        self.drop = nn.Dropout(0.5)
-
-    def forward(self, images):
-        return self.drop(self.norm(self.conv(images)))
 
 
 @MODELS.register_module(name='InitialisedTeacherOfTheTests')
@@ -41,18 +16,6 @@ class InitialisedNet(BaseModule):
     def __init__(self, init_cfg=None):
         super().__init__(init_cfg)
         self.conv = nn.Conv2d(3, 2, 1)
-
-
-@pytest.fixture
-def teacher():
-    network = SmallNet()
-    nn.init.normal_(network.norm.running_mean)
-    return ModuleTeacher(network, num_classes=4)
-
-
-@pytest.fixture
-def frames():
-    return torch.randint(256, (2, 3, 16, 20), dtype=torch.uint8)
 
 
 def test_the_default_statistics_are_imagenets():
