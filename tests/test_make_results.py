@@ -136,6 +136,10 @@ def test_commands_that_ask_for_nothing_more_than_later_ones_are_left_out():
     earlier = f'{script} --rows rtt vspp --seeds 0'
     found = make_results.shown_commands(dict(cells=[*results['cells'], other], commands=[earlier, first, last]))
     assert found == [earlier, last]
+    joining = f"{first} --join a.json 'b c.json' --jobs 2"
+    assert make_results.shown_commands(dict(results, commands=[joining])) == [f'{first} --jobs 2'], (
+        'as if run in one place'
+    )
 
 
 def test_a_study_without_results_is_said_to_have_none(write):

@@ -137,7 +137,7 @@ def how_lines(results: dict) -> list[str]:
 
 
 def shown_commands(results: dict) -> list[str]:
-    """The commands, but those that ask for nothing more than later ones."""
+    """The commands, but those that ask for nothing more than later ones; as if all had run in one place."""
     missing = {(cell['row'], cell['column'], int(seed)) for cell in results['cells'] for seed in cell['values']}
     shown: list[str] = []
     for command in reversed(results['commands']):
@@ -150,9 +150,18 @@ def shown_commands(results: dict) -> list[str]:
             )
         }
         if asked:
-            shown.insert(0, command)
+            shown.insert(0, without_joining(command))
         missing -= asked
     return shown
+
+
+def without_joining(command: str) -> str:
+    """A command without the files of its ``--join``."""
+    words, joined = [], False
+    for word in shlex.split(command):
+        joined = word == '--join' or (joined and not word.startswith('--'))
+        words += [] if joined else [word]
+    return shlex.join(words)
 
 
 def table_block(results: dict, picture: str | None) -> list[list[str]]:

@@ -47,6 +47,7 @@ def test_seeds_of_another_machine_are_in_the_table_and_its_intervals(stand_in, r
         assert (cell['low'], cell['high']) == pytest.approx((interval.low, interval.high))
     assert all((entry['mean'], entry['number']) == (pytest.approx(0.1), 4) for entry in results['differences'])
     assert {entry['row'] for entry in results['minutes']} == {'random', 'vspp'}
+    assert len(results['commands']) == 2 and '--seeds 0 1' in results['commands'][0], 'that of the other machine, too'
     assert '12 values were measured elsewhere and joined.' in results['notes'], '2 rows, 2 seeds, 3 numbers of labels'
 
 
@@ -118,6 +119,14 @@ def test_a_file_that_holds_no_results_is_refused(run, tmp_path, text):
         path.write_text(text)
     status, output, _ = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(path))
     assert status == 1 and f'--join {path}: it cannot be read as results.json of a study' in output
+
+
+def test_a_damaged_file_of_joined_results_is_named(run, elsewhere, tmp_path):
+    other = elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE)
+    run('--seeds', '0', '--rows', 'vspp', *PROBE, '--join', str(other))
+    (tmp_path / 'work' / 'joined.json').write_text('[{')
+    status, output, _ = run('--seeds', '0', '--rows', 'vspp', *PROBE)
+    assert status == 1 and 'joined.json is damaged' in output
 
 
 def test_a_dry_run_counts_what_is_left_and_keeps_nothing(run, elsewhere, tmp_path):

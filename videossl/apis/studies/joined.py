@@ -20,9 +20,16 @@ Values = dict[tuple, dict[int, float]]
 
 
 def read_joined(folder: Path) -> list[dict]:
-    """The results that earlier calls have joined to the study of a folder."""
+    """The results that earlier calls have joined to the study of a folder.
+
+    Raises:
+        ConfigError: the file that keeps them is damaged.
+    """
     path = folder / FILE_NAME
-    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else []
+    try:
+        return json.loads(path.read_text(encoding='utf-8')) if path.exists() else []
+    except ValueError as error:
+        raise ConfigError(f'{path} is damaged ({error}): remove it, and --join its files again') from None
 
 
 def join(study: Study, files: Iterable[str]) -> list[dict]:

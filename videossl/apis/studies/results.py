@@ -92,7 +92,7 @@ def collect(
         notes=[*study.notes, *notes_on_joined(joined, from_elsewhere, described, versions())],
         failed=failed,
         steps=dict(done=sum(task.done() for task in tasks), all=len(tasks)),
-        commands=list(commands),
+        commands=list(dict.fromkeys([*(command for part in joined for command in part['commands']), *commands])),
         versions=versions(),
     )
 
