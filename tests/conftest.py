@@ -56,7 +56,7 @@ def current_logger():
 def run_two_processes(tmp_path_factory) -> Callable[..., None]:
     """A function that runs ``function(rank, *args)`` in a process group of two. A child that does not come to its end is killed,
     so that the test fails instead of the whole suite standing still. Children are forked from a process that has imported
-    videossl and done nothing else."""
+    videossl and done nothing else; their environment is that of the first call."""
     get_context('forkserver').set_forkserver_preload(['videossl'])
 
     def run(function: Callable, *args, seconds: float = 120) -> None:

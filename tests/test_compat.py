@@ -1,9 +1,7 @@
 """Every repair of :mod:`videossl.compat`: the fault, the effect, and that it keeps its hands off a mended release."""
 
-import copy
 import importlib.metadata
 import importlib.util
-import math
 import os
 import subprocess
 import sys
@@ -15,10 +13,7 @@ import mmengine.config.config
 import mmengine.hub.hub
 import mmengine.utils.package_utils
 import pytest
-import torch
-import torch.nn.functional as F
 from mmengine.config import Config
-from torch import Tensor, nn
 
 import videossl
 from videossl import compat
@@ -399,100 +394,3 @@ def test_a_forked_process_does_not_wait_for_threads_of_a_reader_that_its_parent_
     assert run_python(f'SECONDS = 1\n{FORK_AFTER_DECORD}').stdout == 'it waits\n', 'the repair is no longer needed'
     repaired = run_python(f'import videossl\nSECONDS = 60\n{FORK_AFTER_DECORD}')
     assert (repaired.returncode, repaired.stdout) == (0, ''), repaired.stderr
-
-
-# ------------------------------------------------------------------------------------------ gradients of short convolutions
-SHORT = (((3, 3, 3), (2, 4, 4)), ((3, 1, 1), (2, 3, 3)), ((5, 3, 3), (4, 4, 4)), ((1, 7, 7), (2, 2, 2)))
-HAS_FAULT = 'compute_short_convolutions_in_fp32' in compat.applied
-
-
-def error_of_weight_gradient(convolution: nn.Module, forward, clips: Tensor) -> float:
-    """Largest deviation of the gradient of the weights in bf16 from that in float64, as a share of the largest; infinite where
-    there is NaN. Freed memory is filled with NaN before."""
-    random = torch.Generator().manual_seed(1)
-    exact = copy.deepcopy(convolution).double()
-    outputs = exact(clips.double())
-    gradient = torch.randn(outputs.shape, generator=random)
-    (expected,) = torch.autograd.grad(outputs, exact.weight, gradient.double())
-    worst = 0.0
-    for _ in range(3):
-        filled = [torch.full((size,), torch.nan) for size in (1000, 3000, 10_000, 30_000, 100_000, 300_000)]
-        del filled
-        with torch.autocast('cpu', torch.bfloat16):
-            outputs = forward(convolution, clips, convolution.weight, convolution.bias)
-        assert outputs.dtype == torch.bfloat16
-        (found,) = torch.autograd.grad(outputs, convolution.weight, gradient.bfloat16())
-        error = ((found.double() - expected).abs().max() / expected.abs().max()).item()
-        worst = max(worst, error if math.isfinite(error) else math.inf)
-    return worst
-
-
-def convolution_and_clips(kernel, size):
-    torch.manual_seed(0)
-    convolution = nn.Conv3d(32, 32, kernel, padding=tuple(length // 2 for length in kernel))
-    return convolution, torch.randn(2, 32, *size)
-
-
-@pytest.mark.parametrize(('kernel', 'size'), SHORT)
-def test_gradients_of_short_convolutions_in_bf16(kernel, size):
-    convolution, clips = convolution_and_clips(kernel, size)
-    assert error_of_weight_gradient(convolution, nn.Conv3d._conv_forward, clips) < 0.02
-
-
-@pytest.mark.skipif(not HAS_FAULT, reason='AVX-512 without AMX has the fault, and this CPU is another')
-@pytest.mark.parametrize(('kernel', 'size'), SHORT)
-def test_without_the_repair_they_are_made_of_memory_that_nothing_has_written(kernel, size):
-    convolution, clips = convolution_and_clips(kernel, size)
-    unrepaired = nn.Conv3d._conv_forward.__wrapped__
-    assert error_of_weight_gradient(convolution, unrepaired, clips) > 0.02, 'the repair is no longer needed'
-
-
-@pytest.mark.parametrize(
-    ('amx', 'capability', 'repaired'), [(False, 'AVX512', True), (True, 'AVX512', False), (False, 'AVX2', False)]
-)
-def test_convolutions_are_repaired_on_the_cpus_that_have_the_fault(monkeypatch, amx, capability, repaired):
-    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: amx, raising=False)
-    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
-    before = {convolution: convolution._conv_forward for convolution in (nn.Conv2d, nn.Conv3d)}
-    for convolution, forward in before.items():
-        monkeypatch.setattr(convolution, '_conv_forward', forward)  # put back after the test
-    assert compat.compute_short_convolutions_in_fp32() is repaired
-    assert all((convolution._conv_forward is not forward) is repaired for convolution, forward in before.items())
-
-
-@pytest.mark.parametrize(
-    ('kernel', 'stride', 'size', 'computed'),
-    [
-        ((3, 3, 3), (1, 1, 1), (3, 3, 3), torch.bfloat16),
-        ((3, 3, 3), (1, 1, 1), (2, 3, 3), torch.float32),
-        ((3, 3, 3), (1, 1, 1), (3, 2, 3), torch.float32),
-        ((3, 3, 3), (2, 1, 1), (3, 3, 3), torch.float32),
-        ((3, 3, 3), (2, 1, 1), (4, 3, 3), torch.bfloat16),
-        ((1, 3, 3), (2, 1, 1), (1, 3, 3), torch.bfloat16),
-        ((1, 1, 1), (1, 1, 1), (1, 1, 1), torch.bfloat16),
-    ],
-)
-def test_short_is_what_a_step_of_the_kernel_leaves_on_both_sides(kernel, stride, size, computed):
-    seen = []
-
-    def plain(self, x, weight, bias):
-        seen.append((x.dtype, weight.dtype, torch.is_autocast_enabled('cpu')))
-        return F.conv3d(x, weight, bias, self.stride, self.padding)
-
-    convolution = nn.Conv3d(4, 4, kernel, stride, padding=tuple(length // 2 for length in kernel)).bfloat16()
-    clips = torch.randn(1, 4, *size).bfloat16()
-    forward = compat._in_fp32_where_short(plain)
-    assert forward(convolution, clips, convolution.weight, convolution.bias).dtype == torch.bfloat16
-    assert forward(convolution, clips[0], convolution.weight, convolution.bias).ndim == 4, 'one clip without a batch'
-    with torch.no_grad():
-        forward(convolution, clips, convolution.weight, convolution.bias)
-    assert seen == [(computed, computed, False)] * 2 + [(torch.bfloat16, torch.bfloat16, False)]
-    del seen[:]
-    convolution = convolution.float()
-    with torch.autocast('cpu', torch.bfloat16):
-        output = forward(convolution, clips.float(), convolution.weight, convolution.bias)
-    assert output.dtype == torch.bfloat16
-    assert seen == [(torch.float32, torch.float32, computed == torch.bfloat16)], 'autocast casts what it computes'
-    del seen[:]
-    assert forward(convolution, clips.float(), convolution.weight, convolution.bias).dtype == torch.float32
-    assert seen == [(torch.float32, torch.float32, False)], 'fp32 is let be'

@@ -159,7 +159,7 @@ def without_joining(command: str) -> str:
     """A command without the files of its ``--join``."""
     words, joined = [], False
     for word in shlex.split(command):
-        joined = word == '--join' or (joined and not word.startswith('--'))
+        joined = word.partition('=')[0] == '--join' or (joined and not word.startswith('--'))
         words += [] if joined else [word]
     return shlex.join(words)
 

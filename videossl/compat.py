@@ -34,7 +34,6 @@ def apply() -> None:
         refuse_objects_in_checkpoints,
         run_no_config_in_checkpoints,
         leave_inherited_objects_alone,
-        compute_short_convolutions_in_fp32,
     ):
         if repair():
             applied.append(repair.__name__)
@@ -243,40 +242,3 @@ def leave_inherited_objects_alone() -> bool:
         return False
     os.register_at_fork(after_in_child=gc.freeze)
     return True
-
-
-def compute_short_convolutions_in_fp32() -> bool:
-    """On CPUs with AVX-512 and without AMX, such as AMD's Zen 4 and 5, oneDNN 3.12 (in torch 2.13) computes wrong gradients of a
-    convolution's weights in bf16 where the input is shorter than the kernel: it adds what it finds in memory that nothing
-    has written, which may be NaN, a wrong number, or 0. The last stage of R3D-10 on 16 frames, two frames long, is such a
-    case. Compute these convolutions in fp32. Not needed once ``test_gradients_of_short_convolutions_in_bf16`` passes without
-    it on such a CPU."""
-    import torch
-    from torch import nn
-
-    has_amx = getattr(torch.cpu, '_is_amx_tile_supported', lambda: False)()
-    if torch.backends.cpu.get_cpu_capability() != 'AVX512' or has_amx:
-        return False
-    for convolution in (nn.Conv2d, nn.Conv3d):
-        setattr(convolution, '_conv_forward', _in_fp32_where_short(convolution._conv_forward))
-    return True
-
-
-def _in_fp32_where_short(conv_forward: Any) -> Any:
-    """``_conv_forward`` of a convolution which computes in fp32, and gives bf16, where in some axis a step of the kernel leaves
-    the input on both sides."""
-    import torch
-
-    @functools.wraps(conv_forward)
-    def forward(self: Any, x: Any, weight: Any, bias: Any) -> Any:
-        if x.device.type != 'cpu' or not torch.is_grad_enabled():
-            return conv_forward(self, x, weight, bias)
-        dtype = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else x.dtype
-        axes = zip(x.shape[-len(self.kernel_size) :], self.kernel_size, self.stride, self.dilation)
-        short = any(kernel > 1 and size < dilation * (kernel - 1) + stride for size, kernel, stride, dilation in axes)
-        if dtype != torch.bfloat16 or not short:
-            return conv_forward(self, x, weight, bias)
-        with torch.autocast('cpu', enabled=False):
-            return conv_forward(self, x.float(), weight.float(), bias if bias is None else bias.float()).to(dtype)
-
-    return forward

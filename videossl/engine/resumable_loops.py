@@ -284,7 +284,8 @@ def objects_shared_with_workers() -> Iterator[None]:
     """Take all existing objects out of Python's garbage collection for the duration of the block.
 
     Forked workers share the pages of this process's memory until one of them writes to a page. The collector writes to every
-    object that it visits, and its first full collection would copy all of them, some 80 MiB.
+    object that it visits, and its first full collection would copy all of them, some 80 MiB. Without workers it is not worth
+    the collection before it.
     """
     gc.collect()
     gc.freeze()

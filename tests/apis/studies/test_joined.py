@@ -1,10 +1,12 @@
 """Seeds of several machines in one report; with stand-ins for training, test and evaluation."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from videossl.apis.studies.results import pretext
+from videossl.apis.studies.tasks import StageTask
 from videossl.evaluation.statistics import t_interval
 
 ROWS = ('--rows', 'random', 'vspp')
@@ -98,27 +100,28 @@ def test_a_value_of_the_own_folder_counts_before_a_joined_one_and_of_those_the_n
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (dict(name='weizmann'), 'name is weizmann there, and small here'),
-        (dict(split='select'), 'split is select there, and test here'),
-        (dict(test_videos=7), 'test_videos is 7 there, and 6 here'),
-        (dict(points=[dict(lr=1)]), "points is [{'lr': 1}] there, and [{}] here"),
-        (dict(label_counts=[1]), 'label_counts is [1] there, and [1, 2] here'),
+        (dict(name='weizmann'), 'name is weizmann there, small here'),
+        (dict(split='select'), 'split is select there, test here'),
+        (dict(test_videos=7), 'test_videos is 7 there, 6 here'),
+        (dict(points=[dict(lr=1)]), "points is [{'lr': 1}] there, [{}] here"),
+        (dict(label_counts=[1]), 'label_counts is [1] there, [1, 2] here'),
+        (dict(list_digest='0'), 'its lists name other videos'),
     ],
 )
 def test_results_of_another_study_are_refused_and_nothing_is_kept_of_them(run, elsewhere, tmp_path, changes, message):
     other = change(elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE), **changes)
     status, output, _ = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(other))
-    assert status == 1 and f'--join {other}: it is of another study: {message}' in output
+    assert status == 1 and f'{other}: these results are of another study: {message}' in output
     assert not (tmp_path / 'work').exists()
 
 
-@pytest.mark.parametrize('text', [None, 'no JSON', '[]', '{}'])
+@pytest.mark.parametrize('text', [None, 'no JSON', '3', '[[]]', '{}'])
 def test_a_file_that_holds_no_results_is_refused(run, tmp_path, text):
     path = tmp_path / 'some.json'
     if text is not None:
         path.write_text(text)
     status, output, _ = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(path))
-    assert status == 1 and f'--join {path}: it cannot be read as results.json of a study' in output
+    assert status == 1 and f'{path}: it cannot be read as the results of a study' in output
 
 
 def test_a_damaged_file_of_joined_results_is_named(run, elsewhere, tmp_path):
@@ -126,7 +129,7 @@ def test_a_damaged_file_of_joined_results_is_named(run, elsewhere, tmp_path):
     run('--seeds', '0', '--rows', 'vspp', *PROBE, '--join', str(other))
     (tmp_path / 'work' / 'joined.json').write_text('[{')
     status, output, _ = run('--seeds', '0', '--rows', 'vspp', *PROBE)
-    assert status == 1 and 'joined.json is damaged' in output
+    assert status == 1 and 'joined.json: it cannot be read as the results of a study' in output
 
 
 def test_a_dry_run_counts_what_is_left_and_keeps_nothing(run, elsewhere, tmp_path):
@@ -148,6 +151,68 @@ def test_the_report_names_other_versions_and_other_evaluations(run, elsewhere):
     )
 
 
-def test_accuracies_of_the_pretext_tasks_are_those_of_all_trainings():
-    parts = [dict(learnt=dict(vspp=dict(acc_speed=[0.25, 0.27]))), {}, dict(learnt=dict(vspp=dict(acc_speed=[0.9])))]
-    assert pretext([], parts) == dict(vspp=dict(acc_speed=[0.25, 0.27, 0.9]))
+def test_evaluations_of_joined_results_are_named_and_compared_where_nothing_ran_here(run, elsewhere):
+    first = elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE)
+    second = change(
+        elsewhere('--seeds', '1', '--rows', 'vspp', *PROBE, folder='third'), protocols=dict(linear_probe='new')
+    )
+    status, output, results = run('--seeds', '0', '1', '--rows', 'vspp', *PROBE, '--join', str(first), str(second))
+    assert status == 0 and results['steps'] == dict(done=0, all=0) and results['protocols'] == dict(linear_probe='new')
+    assert 'Joined results have another linear_probe: "probe as ever", here "new". Do not compare.' in results['notes']
+
+
+def test_videos_that_could_not_be_read_elsewhere_are_named(run, elsewhere, monkeypatch):
+    monkeypatch.setenv('NOTES', 'train: 3 videos could not be read: a.mp4|')
+    other = elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE)
+    monkeypatch.delenv('NOTES')
+    _, _, results = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(other))
+    assert '3 videos could not be read: a.mp4' in results['warnings'] and results['unread'] == []
+
+
+def test_fine_tuning_is_joined_as_features_are(stand_in, run, elsewhere):
+    columns = ('--columns', 'probe', 'finetune')
+    other = elsewhere('--seeds', '0', '--rows', 'vspp', *columns)
+    status, output, results = run('--seeds', '0', '1', '--rows', 'vspp', *columns, '--join', str(other))
+    assert status == 0, output
+    (cell,) = cells(results, row='vspp', column='finetune', labels='all')
+    assert cell['values'] == {'0': pytest.approx(0.5), '1': pytest.approx(0.51)}
+    before = len(stand_in())
+    status, output, results = run('--seeds', '0', '--rows', 'vspp', *columns)
+    assert status == 0 and len(stand_in()) == before and cells(results, column='finetune')[0]['number'] == 2, output
+
+
+def test_results_of_the_test_videos_do_not_enter_the_choice_of_settings(run, elsewhere):
+    other = elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE)
+    run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(other))
+    status, output, _ = run('--seeds', '0', '--rows', 'vspp', *PROBE, '--split', 'select')
+    assert status == 1 and 'joined.json: these results are of another study: split is test there, select here' in output
+
+
+def test_a_list_of_other_videos_is_refused(run, elsewhere, videos):
+    other = elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE)
+    test = videos / 'test.txt'
+    test.write_text(test.read_text().replace('actor4', 'actor9'))
+    status, output, _ = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(other))
+    assert status == 1 and 'its lists name other videos' in output
+
+
+def test_a_row_is_shown_without_the_folder_that_it_needed_elsewhere(run, elsewhere, videos):
+    (videos / 'parsing_lip').mkdir()
+    other = elsewhere('--seeds', '0', '--rows', 'human_prior', *PROBE)
+    (videos / 'parsing_lip').rmdir()
+    status, output, results = run('--seeds', '0', '--rows', 'vspp', *PROBE, '--join', str(other))
+    assert status == 0, output
+    assert {cell['row'] for cell in results['cells']} == {'vspp', 'human_prior'}
+
+
+def test_accuracies_of_the_pretext_tasks_are_those_of_all_trainings_each_once(tmp_path):
+    parts = [
+        dict(learnt=dict(vspp=dict(acc_speed=dict(seed_0=0.25)))),
+        {},
+        dict(learnt=dict(vspp=dict(acc_speed=dict(seed_0=0.27, seed_1=0.9)))),
+    ]
+    here = tmp_path / 'seed_1' / 'vspp'
+    task = StageTask(1, SimpleNamespace(name='vspp', folder=here), [])
+    task.done, task.accuracies = lambda: True, dict(acc_speed=0.5)
+    found = pretext(SimpleNamespace(work_dir=tmp_path), [task], parts)
+    assert found == dict(vspp=dict(acc_speed=dict(seed_0=0.27, seed_1=0.5)))

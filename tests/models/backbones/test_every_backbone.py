@@ -9,8 +9,10 @@ from mmaction.structures import ActionDataSample
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from videossl.engine.hooks.precision_hook import use_precision
 from videossl.errors import CheckpointError
 from videossl.models.backbones import C3D, R3D, S3DG, VGGM, CaffeNet, R2Plus1D, ResNet3D, TorchvisionR2Plus1D, ViT
+from videossl.precision import compute_short_convolutions_in_fp32, has_wrong_bf16_gradients
 from videossl.registry import MODELS
 
 
@@ -121,10 +123,9 @@ def test_bf16_and_channels_last_agree_with_fp32(case):
 
 @every_backbone
 def test_training_works_in_bf16_and_channels_last(case):
-    backbone = case(base_channels=4).to(memory_format=torch.channels_last_3d)
-    clips = torch.rand(2, 3, 8, 32, 32).to(memory_format=torch.channels_last_3d)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        feature_map = backbone(clips)
+    backbone = case(base_channels=4)
+    use_precision(backbone, 'bf16', 'cpu', channels_last=True)
+    feature_map = backbone(torch.rand(2, 3, 8, 32, 32).to(memory_format=torch.channels_last_3d))
     feature_map.float().square().mean().backward()
     assert all(parameter.grad.isfinite().all() for parameter in backbone.parameters())
 
@@ -191,8 +192,9 @@ def test_init_cfg_overrides_how_the_net_draws_its_weights(case):
 def test_gradients_in_bf16_agree_with_fp32_and_hold_no_memory_that_nothing_has_written(case, frames, side):
     torch.manual_seed(0)
     backbone = case(base_channels=8).eval().to(memory_format=torch.channels_last_3d)
+    if has_wrong_bf16_gradients():
+        compute_short_convolutions_in_fp32(backbone)
     clips = torch.rand(2, 3, frames, side, side).contiguous(memory_format=torch.channels_last_3d)
-
     weights = torch.rand_like(backbone(clips).detach())
 
     def gradients(precision: torch.dtype) -> list[torch.Tensor]:

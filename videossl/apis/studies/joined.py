@@ -1,9 +1,11 @@
 """Results of the same study from elsewhere, shown with those of its own folder: seeds may run on several machines."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from videossl.datasets.annotations import read_annotations
 from videossl.errors import ConfigError
 
 from ..recipes.stage import write_whole
@@ -11,25 +13,25 @@ from .reader import ALL, Study
 from .tasks import FeatureTask, Task
 
 FILE_NAME = 'joined.json'
-# What two results must agree in to be of one study. Lists and folders may have other names elsewhere.
-SAME = ('name', 'split', 'test_videos', 'classes', 'points', 'label_counts')
-KEPT = (*SAME, 'cells', 'learnt', 'minutes', 'protocols', 'commands', 'versions')
+KEPT = ('cells', 'minutes', 'protocols', 'commands', 'versions')
+KEPT_IF_THERE = ('list_digest', 'learnt', 'unread')  # which older results have not
 
 Values = dict[tuple, dict[int, float]]
 """By (row, number of the grid point, column, labels): the value of each seed."""
 
 
-def read_joined(folder: Path) -> list[dict]:
-    """The results that earlier calls have joined to the study of a folder.
-
-    Raises:
-        ConfigError: the file that keeps them is damaged.
-    """
-    path = folder / FILE_NAME
-    try:
-        return json.loads(path.read_text(encoding='utf-8')) if path.exists() else []
-    except ValueError as error:
-        raise ConfigError(f'{path} is damaged ({error}): remove it, and --join its files again') from None
+def identity(study: Study) -> dict:
+    """What two results must agree in to be of one study. Lists and folders may have other names elsewhere."""
+    lists = {name: sorted(read_annotations(str(path))) for name, path in study.lists.items()}
+    return dict(
+        name=study.name,
+        split=study.split,
+        test_videos=study.videos.test,
+        classes=study.videos.classes,
+        points=json.loads(json.dumps(study.points)),
+        label_counts=study.counts,
+        list_digest=hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()[:16],
+    )
 
 
 def join(study: Study, files: Iterable[str]) -> list[dict]:
@@ -38,27 +40,39 @@ def join(study: Study, files: Iterable[str]) -> list[dict]:
     Raises:
         ConfigError: a file is no ``results.json`` of this study with these videos.
     """
-    parts = read_joined(study.work_dir)
-    expected = dict(
-        name=study.name,
-        split=study.split,
-        test_videos=study.videos.test,
-        classes=study.videos.classes,
-        points=json.loads(json.dumps(study.points)),
-        label_counts=study.counts,
-    )
+    expected = identity(study)
+    earlier = study.work_dir / FILE_NAME
+    parts = read_parts(earlier, expected) if earlier.exists() else []
     for file in files:
-        try:
-            results = json.loads(Path(file).read_text(encoding='utf-8'))
-            part = {key: results[key] for key in KEPT if key in results or key != 'learnt'}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f'--join {file}: it cannot be read as results.json of a study ({error!r})') from None
-        for key in SAME:
-            if part[key] != expected[key]:
-                raise ConfigError(
-                    f'--join {file}: it is of another study: {key} is {part[key]} there, and {expected[key]} here'
+        for part in read_parts(Path(file), expected):
+            parts = [*(other for other in parts if other != part), part]
+    return parts
+
+
+def read_parts(path: Path, expected: dict) -> list[dict]:
+    """The results in a ``results.json`` or ``joined.json``, which must be of the expected study."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        found = content if isinstance(content, list) else [content]
+        parts = [
+            {
+                **{key: results[key] for key in (*expected, *KEPT) if key not in KEPT_IF_THERE},
+                **{key: results[key] for key in KEPT_IF_THERE if key in results},
+            }
+            for results in found
+        ]
+        joined_values(parts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f'{path}: it cannot be read as the results of a study ({error!r})') from None
+    for part in parts:
+        for key, value in expected.items():
+            if part.get(key, value) != value:
+                there = (
+                    'its lists name other videos'
+                    if key == 'list_digest'
+                    else f'{key} is {part[key]} there, {value} here'
                 )
-        parts = [*(other for other in parts if other != part), part]
+                raise ConfigError(f'{path}: these results are of another study: {there}')
     return parts
 
 
@@ -80,7 +94,6 @@ def joined_values(parts: Sequence[dict]) -> Values:
 
 def still_needed(study: Study, tasks: Sequence[Task], values: Values) -> list[Task]:
     """The steps without those whose values are all known from elsewhere, unless they are done here, too."""
-
     frozen = [(column, ALL) for column in study.columns if column != 'finetune']
     frozen += [('probe', str(count)) for count in study.counts if 'probe' in study.columns]
     to_evaluate: set[int] = set()

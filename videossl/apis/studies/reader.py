@@ -188,7 +188,7 @@ def with_earlier(study: Study, earlier: Sequence[dict]) -> Study:
     seeds = {int(seed) for cell in cells for seed in cell['values']} - set(study.seeds)
     study = replace(
         study,
-        rows=read_rows(study.config, names, study.data_root, []),
+        rows=read_rows(study.config, names),  # what has values is shown without its folder, too
         columns=[name for name in study.config.columns if name in columns],
         seeds=sorted([*study.seeds, *seeds]) if seeds else study.seeds,
     )
@@ -217,8 +217,11 @@ def chosen(option: str, names: Collection[str] | None, default: Sequence[str], k
     return [name for name in default if names is None or name in names]
 
 
-def read_rows(config: Config, names: Collection[str] | None, data_root: str, notes: list[str]) -> dict[str, Row]:
-    """The rows to run; ``notes`` lists the rows that are left out, and why."""
+def read_rows(
+    config: Config, names: Collection[str] | None, data_root: str | None = None, notes: list[str] | None = None
+) -> dict[str, Row]:
+    """The rows, without those whose folder is not in the data root, if that is given; ``notes`` then lists what is left out, and
+    why."""
     rows = {}
     available = [name for name, entry in config.rows.items() if entry is not None]
     for name in chosen('--rows', names, available, available):
@@ -228,8 +231,9 @@ def read_rows(config: Config, names: Collection[str] | None, data_root: str, not
                 f'row {name}: a row has the keys {sorted(ROW_KEYS)}; unknown: {sorted(set(entry) - ROW_KEYS)}'
             )
         row = Row(**{'name': name, 'title': name, **entry.to_dict()})
-        if row.needs is not None and not (Path(data_root) / row.needs).is_dir():
-            notes.append(f'{row.title} was left out: there is no folder {Path(data_root) / row.needs}.')
+        if row.needs is not None and data_root is not None and not (Path(data_root) / row.needs).is_dir():
+            if notes is not None:
+                notes.append(f'{row.title} was left out: there is no folder {Path(data_root) / row.needs}.')
             continue
         rows[name] = row
     if not rows:

@@ -23,7 +23,7 @@ from videossl.version import all_versions
 
 from ..recipes.report import NEAR_CHANCE, warnings_at_chance
 from ..recipes.stage import Stage
-from .joined import Values, joined_values, notes_on_joined
+from .joined import Values, identity, joined_values, notes_on_joined
 from .reader import ALL, COLUMNS, Run, Study, short
 from .tasks import METRICS, FeatureTask, StageTask, Task
 
@@ -50,8 +50,9 @@ def collect(
     own = measured(study, tasks, evaluated)
     values = completed(study, own, joined_values(joined))
     from_elsewhere = sum(map(len, values.values())) - sum(map(len, own.values()))
-    learnt = pretext(tasks, joined)
-    described = protocols(evaluated)
+    learnt = pretext(study, tasks, joined)
+    unread = notes_on_videos(study, tasks, evaluated)
+    described = protocols(evaluated) or next((part['protocols'] for part in reversed(joined) if part['protocols']), {})
     cells = [
         dict(
             _names(key),
@@ -62,29 +63,28 @@ def collect(
         for key, by_seed in values.items()
     ]
     return dict(
-        name=study.name,
-        split=study.split,
+        identity(study),
         seeds=study.seeds,
         confidence=0.95,
         data_root=study.data_root,
         lists={name: str(path) for name, path in study.lists.items()},
-        test_videos=study.videos.test,
-        classes=study.videos.classes,
         chance=study.videos.chance,
         pretext_chance=study.pretext_chance,
         titles={name: row.title for name, row in study.rows.items()},
         columns={name: study.config.get('column_titles', {}).get(name, COLUMNS[name]) for name in study.columns},
-        label_counts=study.counts,
-        points=study.points,
         baseline={column: study.baseline(column) for column in study.columns},
         cells=cells,
         differences=differences(study, values),
         answers=answers(study, values),
         selected=selected(study, values),
         learnt=learnt,
-        warnings=warnings(study, tasks, values, evaluated, learnt),
+        unread=unread,
+        warnings=warnings(
+            study, values, learnt, [*(line for part in joined for line in part.get('unread', [])), *unread]
+        ),
         minutes=completed_minutes(study, joined),
-        protocols=described,
+        protocols=protocols(evaluated)
+        or next((part['protocols'] for part in reversed(joined) if part['protocols']), {}),
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
             {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
@@ -126,9 +126,10 @@ def completed(study: Study, own: Values, others: Values) -> Values:
 def _value(run: Run, row: str, column: str, labels: str, evaluated: dict, tested: dict) -> float | None:
     if column == 'finetune':
         stage = run.finetuned.get((row, labels))
-        if stage is None or not tested[id(stage)].done():
+        task = None if stage is None else tested.get(id(stage))
+        if task is None or not task.done():  # none is needed where the value is known from elsewhere
             return None
-        return stage.read_state()['metrics']['acc/top1']
+        return task.stage.read_state()['metrics']['acc/top1']
     results = evaluated.get(id(run.features.get(row))) or {}
     name, metric = METRICS[column]
     return results.get(labels, {}).get(name, {}).get(metric)
@@ -250,31 +251,30 @@ def selected(study: Study, values: dict) -> list[dict]:
     return found
 
 
-def pretext(tasks: Sequence[Task], joined: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
-    """By stage and name, the accuracies of its pretext task at the end of each training."""
-    learnt: dict[str, dict[str, list[float]]] = {}
+def pretext(study: Study, tasks: Sequence[Task], joined: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """By stage, name and folder of the run (``'seed_0'``), the accuracies of its pretext task at the end of training."""
+    learnt: dict[str, dict[str, dict[str, float]]] = {}
     for part in joined:
         for stage, accuracies in part.get('learnt', {}).items():
-            for name, found in accuracies.items():
-                learnt.setdefault(stage, {}).setdefault(name, []).extend(found)
+            for name, by_run in accuracies.items():
+                learnt.setdefault(stage, {}).setdefault(name, {}).update(by_run)
     for task in tasks:
         if isinstance(task, StageTask) and not task.stage.name.startswith('untrained_') and task.done():
+            run = task.stage.folder.parent.relative_to(study.work_dir).as_posix()
             for name, accuracy in task.accuracies.items():
-                learnt.setdefault(task.stage.name, {}).setdefault(name, []).append(accuracy)
+                learnt.setdefault(task.stage.name, {}).setdefault(name, {})[run] = accuracy
     return learnt
 
 
-def warnings(
-    study: Study, tasks: Sequence[Task], values: Values, evaluated: dict[int, dict | None], learnt: dict
-) -> list[str]:
+def warnings(study: Study, values: Values, learnt: dict, unread: Sequence[str]) -> list[str]:
     """What makes the numbers worth less than they seem: few seeds, pretext tasks that were not learnt, and nets that do not
     beat guessing after fine-tuning."""
     found = []
     if len(study.seeds) == 2:
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
-    found += notes_on_videos(study, tasks, evaluated)
+    found += list(dict.fromkeys(unread))
     for stage, accuracies in learnt.items():
-        means = {name: sum(values) / len(values) for name, values in accuracies.items()}
+        means = {name: sum(by_run.values()) / len(by_run) for name, by_run in accuracies.items()}
         found += warnings_at_chance(stage, means, study.pretext_chance)
     guessing, tested = [], 0
     for (row, number, column, labels), by_seed in values.items():

@@ -12,7 +12,12 @@ from torch import nn
 
 from videossl.checks import check_choice
 from videossl.errors import ConfigError
-from videossl.precision import PRECISIONS, resolve_precision
+from videossl.precision import (
+    PRECISIONS,
+    compute_short_convolutions_in_fp32,
+    has_wrong_bf16_gradients,
+    resolve_precision,
+)
 from videossl.registry import HOOKS
 from videossl.wrappers import unwrap
 
@@ -76,6 +81,8 @@ def use_precision(model: nn.Module, precision: str, device_type: str, channels_l
     setattr(model, 'autocast_precision', precision)
     if precision == 'fp32':
         return
+    if precision == 'bf16' and device_type == 'cpu' and has_wrong_bf16_gradients():
+        compute_short_convolutions_in_fp32(model)
     dtype = dict(bf16=torch.bfloat16, fp16=torch.float16)[precision]
     wrap_forward(model, lambda: torch.autocast(device_type=device_type, dtype=dtype))
     head = getattr(model, 'cls_head', None)
