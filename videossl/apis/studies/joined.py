@@ -17,7 +17,7 @@ KEPT = ('cells', 'minutes', 'protocols', 'commands', 'versions')
 KEPT_IF_THERE = ('list_digest', 'learnt', 'unread')  # which older results have not
 
 Values = dict[tuple, dict[int, float]]
-"""By (row, number of the grid point, column, labels): the value of each seed."""
+"""The value of each seed, by row, number of the grid point, column and number of labels."""
 
 
 def identity(study: Study) -> dict:
