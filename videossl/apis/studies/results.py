@@ -83,8 +83,7 @@ def collect(
             study, values, learnt, [*(line for part in joined for line in part.get('unread', [])), *unread]
         ),
         minutes=completed_minutes(study, joined),
-        protocols=protocols(evaluated)
-        or next((part['protocols'] for part in reversed(joined) if part['protocols']), {}),
+        protocols=described,
         chosen=study.config.get('chosen'),
         best_epochs=sorted(
             {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
