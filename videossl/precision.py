@@ -11,8 +11,11 @@ PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
 
 def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bf16 in hardware (AMX or AVX512-BF16). Other CPUs emulate bf16 slowly."""
-    checks = (getattr(torch.cpu, name, None) for name in ('_is_amx_tile_supported', '_is_avx512_bf16_supported'))
-    return any(check() for check in checks if check is not None)
+    return _cpu_has('amx_tile') or _cpu_has('avx512_bf16')
+
+
+def _cpu_has(unit: str) -> bool:
+    return getattr(torch.cpu, f'_is_{unit}_supported', lambda: False)()
 
 
 def resolve_precision(precision: str, device_type: str) -> str:
@@ -33,8 +36,7 @@ def has_wrong_bf16_gradients() -> bool:
     than the kernel: it adds what it finds in memory that nothing has written, NaN at times, and with other shapes it also
     writes where it must not. The last stage of R3D-10 on 16 frames, two frames long, is such a case.
     """
-    has_amx = getattr(torch.cpu, '_is_amx_tile_supported', lambda: False)()
-    return torch.backends.cpu.get_cpu_capability() == 'AVX512' and not has_amx
+    return torch.backends.cpu.get_cpu_capability() == 'AVX512' and not _cpu_has('amx_tile')
 
 
 def compute_short_convolutions_in_fp32(model: nn.Module) -> None:

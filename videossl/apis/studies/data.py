@@ -1,6 +1,8 @@
 """The videos and lists of a study: found, divided, held out and checked."""
 
 import argparse
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -25,12 +27,14 @@ class VideoCounts:
         test: number of videos that accuracies are measured on.
         classes: number of classes, the largest label plus one.
         chance: accuracy of guessing the most frequent class of the training videos.
+        digest: changes with the paths in the lists and their labels, not with their order or the folder of the videos.
     """
 
     train: int
     test: int
     classes: int
     chance: float
+    digest: str
 
 
 def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
@@ -204,7 +208,14 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
             )
     commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
     chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])
-    return VideoCounts(len(entries['train']), len(entries['test']), max(every) + 1, max(chance, 1 / len(every)))
+    text = json.dumps({name: sorted(listed) for name, listed in entries.items()}, sort_keys=True)
+    return VideoCounts(
+        train=len(entries['train']),
+        test=len(entries['test']),
+        classes=max(every) + 1,
+        chance=max(chance, 1 / len(every)),
+        digest=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )
 
 
 def useful_counts(counts: Sequence[int], train: Path) -> list[int]:

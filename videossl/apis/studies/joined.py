@@ -1,11 +1,9 @@
 """Results of the same study from elsewhere, shown with those of its own folder: seeds may run on several machines."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from videossl.datasets.annotations import read_annotations
 from videossl.errors import ConfigError
 
 from ..recipes.stage import write_whole
@@ -22,7 +20,6 @@ Values = dict[tuple, dict[int, float]]
 
 def identity(study: Study) -> dict:
     """What two results must agree in to be of one study. Lists and folders may have other names elsewhere."""
-    lists = {name: sorted(read_annotations(str(path))) for name, path in study.lists.items()}
     return dict(
         name=study.name,
         split=study.split,
@@ -30,7 +27,7 @@ def identity(study: Study) -> dict:
         classes=study.videos.classes,
         points=json.loads(json.dumps(study.points)),
         label_counts=study.counts,
-        list_digest=hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()[:16],
+        list_digest=study.videos.digest,
     )
 
 

@@ -134,7 +134,7 @@ def read_study(args: argparse.Namespace) -> Study:
     if split == 'select':
         lists = hold_out(lists, config, args.group, work_dir, notes)
     videos = check_lists(lists, notes)
-    rows = read_rows(config, args.rows, data_root, notes)
+    rows = rows_to_run(read_rows(config, args.rows), data_root, notes)
     columns = chosen('--columns', args.columns, list(config.columns), COLUMNS)
     few = config.get('few_labels') or {}
     seeds = list(dict.fromkeys(args.seeds or config.get('seeds', [0])))
@@ -217,11 +217,8 @@ def chosen(option: str, names: Collection[str] | None, default: Sequence[str], k
     return [name for name in default if names is None or name in names]
 
 
-def read_rows(
-    config: Config, names: Collection[str] | None, data_root: str | None = None, notes: list[str] | None = None
-) -> dict[str, Row]:
-    """The rows, without those whose folder is not in the data root, if that is given; ``notes`` then lists what is left out, and
-    why."""
+def read_rows(config: Config, names: Collection[str] | None) -> dict[str, Row]:
+    """The rows of a study; None: all of them."""
     rows = {}
     available = [name for name, entry in config.rows.items() if entry is not None]
     for name in chosen('--rows', names, available, available):
@@ -230,15 +227,21 @@ def read_rows(
             raise ConfigError(
                 f'row {name}: a row has the keys {sorted(ROW_KEYS)}; unknown: {sorted(set(entry) - ROW_KEYS)}'
             )
-        row = Row(**{'name': name, 'title': name, **entry.to_dict()})
-        if row.needs is not None and data_root is not None and not (Path(data_root) / row.needs).is_dir():
-            if notes is not None:
-                notes.append(f'{row.title} was left out: there is no folder {Path(data_root) / row.needs}.')
-            continue
-        rows[name] = row
-    if not rows:
-        raise ConfigError('no row is left to run')
+        rows[name] = Row(**{'name': name, 'title': name, **entry.to_dict()})
     return rows
+
+
+def rows_to_run(rows: dict[str, Row], data_root: str, notes: list[str]) -> dict[str, Row]:
+    """The rows whose folder is there; ``notes`` lists those that are left out, and why."""
+    found = {}
+    for name, row in rows.items():
+        if row.needs is not None and not (Path(data_root) / row.needs).is_dir():
+            notes.append(f'{row.title} was left out: there is no folder {Path(data_root) / row.needs}.')
+        else:
+            found[name] = row
+    if not found:
+        raise ConfigError('no row is left to run')
+    return found
 
 
 def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
