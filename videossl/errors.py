@@ -17,6 +17,10 @@ class WriteError(UserError, OSError):
         return str(self.args[-1])
 
 
+class CommandFailed(UserError, RuntimeError):
+    """A command that a recipe or a study started has ended with an error. The message has the end of what it printed."""
+
+
 class MissingFile(UserError, FileNotFoundError):
     """A file or folder that a config or an option names, and that does not exist."""
 

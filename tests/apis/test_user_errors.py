@@ -334,11 +334,7 @@ def test_ctrl_c_ends_a_tool_without_a_traceback(capsys, monkeypatch):
         assert stop.value.code == 130 and capsys.readouterr().err == told
 
 
-# Their blocks print through the bars of the progress.
-WITH_BARS = {'recipe', 'study'}
-
-
-@pytest.mark.parametrize('name', [name for name in TOOLS if name not in WITH_BARS])
+@pytest.mark.parametrize('name', TOOLS)
 def test_each_command_shows_its_errors_in_one_way(name, capsys, monkeypatch):
     def refuse(*_) -> None:
         raise ConfigError('no such key')

@@ -4,7 +4,9 @@ import errno
 import functools
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +84,13 @@ def run_and_end_process_group(main: Callable[[], Any]) -> None:
         distributed.destroy_process_group()
     if stopped is not None:
         raise stopped
+
+
+def take_sigterm_as_ctrl_c() -> None:
+    """SIGTERM of a scheduler, or of a user where Ctrl-C is ignored, as in the background of a script, acts as Ctrl-C from here
+    on. For commands that end processes of their own first. Only the main thread can be asked so; elsewhere nothing changes."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def debugging() -> bool:

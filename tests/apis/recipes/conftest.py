@@ -62,16 +62,17 @@ def stand_in(replace_python):
 
 
 @pytest.fixture
-def run(data, tmp_path, capsys):
+def run(data, tmp_path, capsys, monkeypatch):
     """A function that runs the laptop recipe's stages up to one; returns the exit status and what was printed."""
 
     def run(*arguments, stage='finetune_vspp'):
-        argv = ['--stage', stage, '--data-root', str(data), '--work-dir', str(tmp_path / 'work'), *arguments]
+        where = ['--stage', stage, '--data-root', str(data), '--work-dir', str(tmp_path / 'work')]
+        monkeypatch.setattr('sys.argv', ['run_recipe.py', str(LAPTOP), *where, *arguments])
         status = 0
         try:
-            recipes.main([str(LAPTOP), *argv])
+            recipes.command()
         except SystemExit as error:
             status = error.code
-        return status, capsys.readouterr().out
+        return status, ''.join(capsys.readouterr())
 
     return run

@@ -15,7 +15,7 @@ import pytest
 from videossl.apis.recipes import command as recipes
 from videossl.apis.recipes.stage import Stage
 from videossl.datasets.moving_shapes import write_moving_shapes
-from videossl.errors import ConfigError
+from videossl.errors import CommandFailed, ConfigError
 from videossl.folder_lock import folder_lock
 from videossl.visualization import read_scalars
 
@@ -170,12 +170,12 @@ def test_run_a_third_time_it_starts_nothing_and_prints_the_same_table(killed_and
     assert (killed_and_gone_on.work / 'table.md').read_text() == table
 
 
-def test_a_list_with_a_bad_label_ends_the_run_and_names_the_entry(killed_and_gone_on, tmp_path, capsys, monkeypatch):
+def test_a_list_with_a_bad_label_ends_the_run_and_names_the_entry(killed_and_gone_on, tmp_path, monkeypatch):
     videos = killed_and_gone_on.videos
     (videos / 'bad.txt').write_text((videos / 'train.txt').read_text().splitlines()[0].split()[0] + ' 11\n')
     for name, value in (('PYTHONPATH', str(ROOT)), ('OMP_NUM_THREADS', '1')):
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as error:
+    with pytest.raises(CommandFailed) as error:
         recipes.main(
             [
                 str(LAPTOP),
@@ -191,7 +191,6 @@ def test_a_list_with_a_bad_label_ends_the_run_and_names_the_entry(killed_and_gon
                 *TINY,
             ]
         )
-    output = capsys.readouterr().out
-    assert error.value.code == 1
-    assert 'bad.txt' in output and 'label 11 lies outside 0..7' in output
-    assert 'stage "finetune_scratch", training, failed' in output
+    message = str(error.value)
+    assert 'bad.txt' in message and 'label 11 lies outside 0..7' in message
+    assert 'stage "finetune_scratch", training, failed' in message

@@ -90,17 +90,18 @@ def stand_in(replace_python):
 
 
 @pytest.fixture
-def run(videos, write_study, tmp_path, capsys):
+def run(videos, write_study, tmp_path, capsys, monkeypatch):
     """A function that runs the small study; returns the exit status, what was printed, and the results."""
 
     def run(*arguments, more: str = ''):
+        where = ['--data-root', str(videos), '--work-dir', str(tmp_path / 'work'), '--jobs', '4']
+        monkeypatch.setattr('sys.argv', ['run_study.py', str(write_study(more)), *where, *arguments])
         status = 0
-        where = ['--data-root', str(videos), '--work-dir', str(tmp_path / 'work')]
         try:
-            studies.main([str(write_study(more)), *where, '--jobs', '4', *arguments])
+            studies.command()
         except SystemExit as error:
             status = error.code
         results = tmp_path / 'work' / 'results.json'
-        return status, capsys.readouterr().out, json.loads(results.read_text()) if results.exists() else None
+        return status, ''.join(capsys.readouterr()), json.loads(results.read_text()) if results.exists() else None
 
     return run

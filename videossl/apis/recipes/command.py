@@ -1,17 +1,14 @@
 """Runs a recipe: named stages, each a config, one after another. A stage may start from another's checkpoint."""
 
 import argparse
-import signal
 import sys
-import threading
 
 from rich.console import Console
 
-from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
 from ..commands import remember_command
-from ..user_errors import debugging
+from ..user_errors import run_command, take_sigterm_as_ctrl_c
 from .reader import read_recipe
 from .report import pretext_accuracies, report, warn_at_chance, write_record
 from .runner import Display, run_stage
@@ -49,42 +46,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
+    """Do what the arguments say; errors are raised as they are."""
     args = parse_args(argv)
-    if threading.current_thread() is threading.main_thread():
-        # SIGTERM of a scheduler, or of a user where Ctrl-C is ignored, as in the background of a script, acts as Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_sigterm_as_ctrl_c()
     display = Display(Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False))
-    try:
-        stages, recipe, work_dir = read_recipe(args)
-        chance = recipe.get('table', {}).get('chance', {})
-        with folder_lock(work_dir, 'recipe'):
+    stages, recipe, work_dir = read_recipe(args)
+    chance = recipe.get('table', {}).get('chance', {})
+    with folder_lock(work_dir, 'recipe'):
+        for stage in stages:
+            stage.check()
+        remember_command(work_dir, 'recipe', sys.argv[1:] if argv is None else argv)
+        write_record(args.recipe, recipe, stages, work_dir)
+        with display.bars:
             for stage in stages:
-                stage.check()
-            remember_command(work_dir, 'recipe', sys.argv[1:] if argv is None else argv)
-            write_record(args.recipe, recipe, stages, work_dir)
-            with display.bars:
-                for stage in stages:
-                    before = stage.read_state()
-                    run_stage(stage, display)
-                    after = stage.read_state()
-                    done = 'done before' if before == after else f'done in {after["seconds"] / 60:.1f} minutes'
-                    results = {**pretext_accuracies(stage), **after.get('metrics', {})}
-                    display.say(
-                        f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}' for name, value in results.items())
-                    )
-                    warn_at_chance(stage, chance, display)
-            write_record(args.recipe, recipe, stages, work_dir)
-            report(recipe, stages, work_dir, display)
-    except (UserError, RuntimeError, OSError) as error:  # also a full disk
-        if debugging():
-            raise
-        display.say(str(error), style='red')
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        display.say('\nstopped; run the same command again to go on')
-        raise SystemExit(130) from None
+                before = stage.read_state()
+                run_stage(stage, display)
+                after = stage.read_state()
+                done = 'done before' if before == after else f'done in {after["seconds"] / 60:.1f} minutes'
+                results = {**pretext_accuracies(stage), **after.get('metrics', {})}
+                display.say(
+                    f'{stage.name}: {done}  ' + '  '.join(f'{name} {value:.3f}' for name, value in results.items())
+                )
+                warn_at_chance(stage, chance, display)
+        write_record(args.recipe, recipe, stages, work_dir)
+        report(recipe, stages, work_dir, display)
+
+
+def command() -> None:
+    """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
+    run_command(main, own_errors=True, goes_on=True)
 
 
 if __name__ == '__main__':
-    main()
+    command()

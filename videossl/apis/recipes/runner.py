@@ -3,13 +3,17 @@
 import json
 import os
 import pprint
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from videossl.errors import CommandFailed
 
 from .stage import Stage, write_whole
 
@@ -133,48 +137,60 @@ def _run(tool: str, arguments: list[str], stage: Stage, state: dict, what: str, 
     )
     log = stage.folder / 'output.log'
     display.begin(f'{stage.name}: {what}', log)
+    before, started, written = state['seconds'], time.monotonic(), 0.0
+
+    def watch() -> None:
+        nonlocal written
+        spent = time.monotonic() - started
+        state['seconds'] = before + spent
+        if spent - written >= 1:
+            written = spent
+            stage.write_state(state)
+        display.update(progress_file)
+
+    run_logged(
+        [f'videossl.apis.running.{tool}', str(config_file), *arguments, '--work-dir', str(stage.folder)],
+        log,
+        f'stage "{stage.name}", {what},',
+        watch,
+    )
+
+
+def run_logged(command: Sequence[str], log: Path, title: str, watch: Callable[[], None]) -> None:
+    """Run a module to its end, in a process of its own. What interrupts this ends the process, too.
+
+    Args:
+        command: the module and its arguments.
+        log: what it prints is added to this file.
+        title: of the command, for the message of an error.
+        watch: called four times a second while it runs, and at its end.
+
+    Raises:
+        CommandFailed: it ended with another status than 0.
+    """
     with open(log, 'a') as output:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                '-m',
-                f'videossl.apis.running.{tool}',
-                str(config_file),
-                *arguments,
-                '--work-dir',
-                str(stage.folder),
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, '-m', *command], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         )
-        before, started = state['seconds'], time.monotonic()
-        written = 0.0
         try:
             while not has_ended(process, seconds=0.25):
-                spent = time.monotonic() - started
-                state['seconds'] = before + spent
-                if spent - written >= 1:
-                    written = spent
-                    stage.write_state(state)
-                display.update(progress_file)
+                watch()
         finally:
             stop(process)
-    display.update(progress_file)
-    if process.returncode != 0:
-        how = (
-            f'failed with status {process.returncode}'
-            if process.returncode > 0
-            else (
-                f'was ended by signal {-process.returncode}'
-                + (', as the system does when memory runs out' if process.returncode == -9 else '')
-            )
-        )
-        tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
-        raise RuntimeError(
-            f'the end of {log}:\n{tail}\n\nstage "{stage.name}", {what}, {how}; see above. When the '
-            'reason is removed, run the same command again to go on'
-        )
+    watch()
+    if process.returncode == 0:
+        return
+    if process.returncode > 0:
+        how = f'failed with status {process.returncode}'
+    else:
+        how = f'was ended by signal {-process.returncode}'
+        if process.returncode == -signal.SIGKILL:
+            how += ', as the system does when memory runs out'
+    tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
+    raise CommandFailed(
+        f'the end of {log}:\n{tail}\n\n{title} {how}; see above. When the reason is removed, run the same command again to '
+        'go on'
+    )
 
 
 def has_ended(process: subprocess.Popen, seconds: float) -> bool:

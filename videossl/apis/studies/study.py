@@ -2,18 +2,15 @@
 
 import argparse
 import json
-import signal
 import sys
-import threading
 
 from rich.console import Console
 
-from videossl.errors import UserError
 from videossl.folder_lock import folder_lock
 
 from ..commands import remember_command
 from ..recipes.runner import Display
-from ..user_errors import debugging
+from ..user_errors import run_command, take_sigterm_as_ctrl_c
 from .joined import join, joined_values, still_needed, write_joined
 from .reader import COLUMNS, SPLITS, Study, read_study, with_earlier
 from .report import read_results, reason, write_report
@@ -108,63 +105,58 @@ def plan(study: Study) -> list[Task]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point of ``tools/run_study.py``."""
+    """Do what the arguments say; errors are raised as they are."""
     argv = sys.argv[1:] if argv is None else argv
     args = parse_args(argv)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_sigterm_as_ctrl_c()
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False)
     display = Display(console)
     say = display.say
 
-    try:
-        study = read_study(args)
-        joined = join(study, args.join)
-        known = joined_values(joined)
-        tasks = still_needed(study, plan(study), known)
-        grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
-        rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
-        say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
-        videos = study.videos
-        say(f'{videos.train} training videos, {videos.test} test videos, {videos.classes} classes')
-        for note in study.notes:
-            say(note)
-        if args.dry_run:
-            for task in tasks:
-                task.check()
-                say(f'{task.title}{": done before" if task.done() else ""}')
-            return
-        with folder_lock(study.work_dir, 'study'):
-            for task in tasks:
-                task.check()
-            write_joined(joined, study.work_dir)
-            commands = remember_command(study.work_dir, 'study', argv)
-            failed: dict[str, str] = {}
-            shown = with_earlier(study, [*joined, read_results(study.work_dir)])
-            shown_tasks = still_needed(shown, plan(shown), known)
+    study = read_study(args)
+    joined = join(study, args.join)
+    known = joined_values(joined)
+    tasks = still_needed(study, plan(study), known)
+    grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
+    rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
+    say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
+    videos = study.videos
+    say(f'{videos.train} training videos, {videos.test} test videos, {videos.classes} classes')
+    for note in study.notes:
+        say(note)
+    if args.dry_run:
+        for task in tasks:
+            task.check()
+            say(f'{task.title}{": done before" if task.done() else ""}')
+        return
+    with folder_lock(study.work_dir, 'study'):
+        for task in tasks:
+            task.check()
+        write_joined(joined, study.work_dir)
+        commands = remember_command(study.work_dir, 'study', argv)
+        failed: dict[str, str] = {}
+        shown = with_earlier(study, [*joined, read_results(study.work_dir)])
+        shown_tasks = still_needed(shown, plan(shown), known)
 
-            def report(final: bool) -> None:
-                results = collect(shown, shown_tasks, commands, failed, joined)
-                write_report(results, study.work_dir, console if final else None)
+        def report(final: bool) -> None:
+            results = collect(shown, shown_tasks, commands, failed, joined)
+            write_report(results, study.work_dir, console if final else None)
 
-            try:
-                failed.update(run_tasks(tasks, args.jobs, display, lambda task: report(final=False)))
-            finally:
-                report(final=True)
-        if failed:
-            say('\nthese steps failed; when the reason is removed, run the same command again to go on')
-            for title, message in failed.items():
-                say(f'  {title}: {reason(message)}')
-            raise SystemExit(1)
-    except (UserError, RuntimeError) as error:
-        if debugging():
-            raise
-        say(str(error))
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        say('\nstopped; run the same command again to go on')
-        raise SystemExit(130) from None
+        try:
+            failed.update(run_tasks(tasks, args.jobs, display, lambda task: report(final=False)))
+        finally:
+            report(final=True)
+    if failed:
+        say('\nthese steps failed; when the reason is removed, run the same command again to go on')
+        for title, message in failed.items():
+            say(f'  {title}: {reason(message)}')
+        raise SystemExit(1)
+
+
+def command() -> None:
+    """Entry point of ``tools/run_study.py``."""
+    run_command(main, own_errors=True, goes_on=True)
 
 
 if __name__ == '__main__':
-    main()
+    command()

@@ -4,8 +4,6 @@ import hashlib
 import itertools
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +15,10 @@ from pathlib import Path
 from rich.progress import TaskID
 
 from videossl.datasets.annotations import read_annotations
-from videossl.errors import ConfigError
+from videossl.errors import UserError
 
 from ..recipes.report import pretext_accuracies
-from ..recipes.runner import Display, has_ended, run_stage, stop
+from ..recipes.runner import Display, run_logged, run_stage
 from ..recipes.stage import Stage, write_whole
 from .reader import ALL
 
@@ -222,21 +220,12 @@ class FeatureTask:
         write_whole(job_file, json.dumps(job, indent=2))
         log = folder / 'features.log'
         display.begin('features', log)
-        with open(log, 'a') as output:
-            process = subprocess.Popen(
-                [sys.executable, '-m', 'videossl.apis.studies.features', str(job_file)],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
-            try:
-                while not has_ended(process, seconds=0.25):
-                    display.update(folder / 'no progress is reported')
-            finally:
-                stop(process)
-        if process.returncode != 0 or not self.done():
-            tail = '\n'.join(log.read_text(errors='replace').splitlines()[-12:])
-            raise RuntimeError(f'the end of {log}:\n{tail}\n\n{self.title} failed with status {process.returncode}')
+        run_logged(
+            ['videossl.apis.studies.features', str(job_file)],
+            log,
+            self.title,
+            lambda: display.update(folder / 'no progress is reported'),
+        )
 
 
 Task = StageTask | FeatureTask
@@ -294,7 +283,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
                     task, shown = running.pop(future)
                     shown.end()
                     error = future.exception()
-                    if isinstance(error, (RuntimeError, ConfigError, OSError)):
+                    if isinstance(error, (UserError, OSError)):
                         failed[task] = str(error)
                         display.say(f'{task.title}: failed\n{error}')
                         continue
