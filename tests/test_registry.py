@@ -2,7 +2,7 @@ import mmaction.registry
 from mmengine.registry import Registry
 
 import videossl.registry
-from videossl.registry import HOOKS, MODELS, TRANSFORMS
+from videossl.registry import HOOKS, MODELS, TRANSFORMS, registered
 
 PARENTS = {
     name: registry
@@ -29,3 +29,12 @@ def test_mmaction2s_registry_finds_ours_with_the_prefix_and_its_own_without():
     assert mmaction.registry.MODELS.get('videossl.C3D') is videossl.models.C3D
     assert mmaction.registry.MODELS.get('C3D') is not videossl.models.C3D
     assert MODELS.get('C3D') is videossl.models.C3D
+
+
+def test_a_name_is_looked_up_without_an_import(tmp_path, monkeypatch):
+    (tmp_path / 'stranger.py').write_text(f'open({str(tmp_path / "touched")!r}, "w")\nclass Sampler: pass\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    assert registered(TRANSFORMS, 'stranger.Sampler') == registered(MODELS, 'os.system') == registered(MODELS, 7) == []
+    assert not (tmp_path / 'touched').exists()
+    assert registered(MODELS, 'C3D') == [videossl.models.C3D, MODELS.get('mmaction.C3D')]
+    assert registered(MODELS, 'mmaction.C3D') == [MODELS.get('mmaction.C3D')]

@@ -5,8 +5,12 @@ Being children, they find mmaction2's and mmengine's types without a prefix, and
 when a child asks; :mod:`videossl` imports those itself.
 """
 
+from typing import Any
+
 from mmaction import registry as mmaction_registry
 from mmengine.registry import Registry
+
+SCOPES = ('videossl', 'mmaction', 'mmengine')
 
 
 def _child(kind: str) -> Registry:
@@ -37,3 +41,21 @@ VISBACKENDS = _child('VISBACKENDS')
 INFERENCERS = _child('INFERENCERS')
 FUNCTION = _child('FUNCTION')
 TOKENIZER = _child('TOKENIZER')
+
+
+def registered(registry: Registry, name: Any) -> list[Any]:
+    """What a name stands for in a registry and its parents, the nearest first; empty: nothing.
+
+    Nothing is imported, unlike in ``Registry.get``, which takes a name with dots for the path of a module or a package.
+
+    Args:
+        registry: one of this module.
+        name: ``'R3D'`` or, with a scope, ``'mmaction.ResNet3d'``.
+    """
+    scope, _, bare = name.rpartition('.') if isinstance(name, str) else ('', '', '')
+    found = []
+    while registry is not None:
+        if bare in registry.module_dict and scope in ('', registry.scope) and registry.scope in SCOPES:
+            found.append(registry.module_dict[bare])
+        registry = registry.parent
+    return found

@@ -17,13 +17,12 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from videossl.errors import CheckpointError
-from videossl.registry import MODELS
+from videossl.registry import MODELS, SCOPES, registered
 
 from .reading import meta_of
 
 # Those of ours whose data preprocessor is ClipDataPreprocessor where the config is silent.
 PRETRAINERS = ('Pretrainer', 'MaskedPretrainer', 'MomentumPretrainer')
-SCOPES = ('videossl', 'mmaction', 'mmengine')
 # Of the packages whose parts come without the user's doing: backbones, preprocessors and layers. Not what reads other
 # files when it is built, as teachers and recognisers do.
 PACKAGES = ('videossl', 'mmaction', 'mmcv', 'mmengine', 'torch')
@@ -183,12 +182,7 @@ def _check_parts(config: Any, origin: str) -> None:
 
 
 def _check_type(name: Any, origin: str) -> None:
-    scope, _, bare = name.rpartition('.') if isinstance(name, str) else ('', '', '')
-    registry, found = MODELS, []
-    while registry is not None:
-        if bare in registry.module_dict and scope in ('', registry.scope) and registry.scope in SCOPES:
-            found.append(registry.module_dict[bare])
-        registry = registry.parent
+    found = registered(MODELS, name)
     if not found:
         raise CheckpointError(
             f'{origin} asks for type {name!r}, which no registry has. If it is a part of yours, import '

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from mmengine.registry import DefaultScope, Registry
+from mmengine.registry import Registry
 
 from videossl.datasets import ClipLabeller, ClipSampler
 from videossl.datasets.pipelines import Pipeline, build_pipeline, pipeline_steps
 from videossl.models import MomentumPretrainer
-from videossl.registry import MODELS, TRANSFORMS
+from videossl.registry import MODELS, TRANSFORMS, registered
 
 from .clip_labels import Sampling, frame_ranges
 from .figures import new_figure, show_frames
@@ -111,8 +111,7 @@ def _class_of(registry: Registry, config: dict) -> type | None:
     """The class that a config names; None: it names none that is registered."""
     kind = config.get('type')
     if isinstance(kind, str):
-        with DefaultScope.overwrite_default_scope('videossl'):
-            kind = registry.get(kind)
+        kind = next(iter(registered(registry, kind)), None)
     return kind if isinstance(kind, type) else None
 
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from mmengine.registry import DefaultScope
-
-from videossl.registry import MODELS
+from videossl.checkpoints.embedded_config import without_initialisation
+from videossl.registry import MODELS, SCOPES, registered
 from videossl.visualization import sampler_of
 
 from .work_folder import Notes, RunFolder
@@ -43,11 +42,27 @@ def of_sampler(run: RunFolder, notes: Notes, what: str) -> dict[str, float]:
 
 
 def built_heads(run: RunFolder, notes: Notes) -> list[Any]:
-    """The heads of a pretraining's config."""
+    """The heads of a pretraining's config, but for those with parts of their own.
+
+    A work folder may come from a stranger: a head is built if its type is registered and declares what a
+    :class:`~videossl.models.PretextHead` declares. A part within it could be of any type.
+    """
     heads = (run.config.get('model') or {}).get('heads') or {}
 
     def build() -> list[Any]:
-        with DefaultScope.overwrite_default_scope('videossl'):
-            return [MODELS.build(dict(head)) for head in heads.values()]
+        found = []
+        for head in heads.values():
+            settings = without_initialisation(head)
+            kinds = registered(MODELS, settings.get('type'))
+            if kinds and hasattr(kinds[0], 'labels_read') and not any(map(is_part, settings.values())):
+                found.append(MODELS.build({**settings, '_scope_': SCOPES[0]}))
+        return found
 
     return notes.attempt(f'{run.name}: the heads in its config', [], build) if isinstance(heads, dict) else []
+
+
+def is_part(value: Any) -> bool:
+    """Whether a value of a config describes a part, or holds one."""
+    if isinstance(value, dict):
+        return 'type' in value or is_part(list(value.values()))
+    return isinstance(value, (list, tuple)) and any(map(is_part, value))
