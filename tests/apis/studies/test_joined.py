@@ -112,7 +112,7 @@ def test_results_of_another_study_are_refused_and_nothing_is_kept_of_them(run, e
     other = change(elsewhere('--seeds', '0', '--rows', 'vspp', *PROBE), **changes)
     status, output, _ = run('--seeds', '1', '--rows', 'vspp', *PROBE, '--join', str(other))
     assert status == 1 and f'{other}: these results are of another study: {message}' in output
-    assert not (tmp_path / 'work').exists()
+    assert not (tmp_path / 'work' / 'joined.json').exists() and not (tmp_path / 'work' / 'results.json').exists()
 
 
 @pytest.mark.parametrize('text', [None, 'no JSON', '3', '[[]]', '{}'])

@@ -8,6 +8,7 @@ from videossl.apis.studies.reader import read_study
 from videossl.apis.studies.study import parse_args, plan
 from videossl.compat import config_directory
 from videossl.datasets.annotations import read_annotations
+from videossl.datasets.preparation.writing import PreparationError
 from videossl.errors import ConfigError
 from videossl.evaluation.statistics import nested_subsets
 
@@ -154,28 +155,37 @@ def test_a_row_without_its_maps_is_left_out_and_named(read, videos):
 
 # ------------------------------------------------------------------------------------------------------------- the data
 def test_the_select_split_holds_whole_actors_out_and_reads_no_test_label(read, videos):
-    (videos / 'longer.txt').write_text((videos / 'train.txt').read_text() + 'actor4/0_0.mp4 0\nactor5/9.mp4 0\n')
+    others = ''.join(f'actor{actor}/unlabelled.mp4 0\n' for actor in (1, 2, 3))
+    more = f'{others}actor4/0_0.mp4 0\nactor5/9.mp4 0\nno_group.mp4 0\n'
+    (videos / 'longer.txt').write_text((videos / 'train.txt').read_text() + more)
     (videos / 'test.txt').write_text('actor4/0_0.mp4 9\n')
     study = read('--split', 'select', '--ann-file', 'pretrain=longer.txt')
     train, test, pretrain = (paths(study.lists[name]) for name in ('train', 'test', 'pretrain'))
     assert train | test == paths(videos / 'train.txt') and not train & test
     actors = [{path.partition('/')[0] for path in part} for part in (train, test)]
     assert [len(part) for part in actors] == [2, 1] and not actors[0] & actors[1]
-    assert pretrain == train | {'actor5/9.mp4'}, 'neither the held-out actor nor test videos'
+    others = {f'{actor}/unlabelled.mp4' for actor in actors[0]} | {'actor5/9.mp4', 'no_group.mp4'}
+    assert pretrain == train | others, 'neither the held-out actor nor test videos'
     assert study.videos.classes == 2
 
 
-def test_a_folder_of_class_folders_is_divided(write_study, tmp_path):
+@pytest.mark.parametrize('of_study', [False, True], ids=['by the command', 'by the study'])
+def test_a_folder_of_class_folders_is_divided(write_study, tmp_path, of_study):
     folder = tmp_path / 'clips'
     for name in ('run', 'walk'):
         (folder / name).mkdir(parents=True)
         for take in range(10):
             (folder / name / f'p{take % 5}_{take}.mp4').touch()
-    arguments = [str(write_study()), '--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
-    study = read_study(parse_args(arguments))
+    where = ['--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
+    study = read_study(parse_args([str(write_study('group = None')), *where]))
     assert [len(read_annotations(str(study.lists[name]))) for name in ('train', 'test')] == [14, 6]
     assert any('--group PATTERN' in note for note in study.notes)
-    study = read_study(parse_args([*arguments, '--group', r'p(\d)']))
+    arguments = (
+        [str(write_study("group = r'p(\\d)'")), *where]
+        if of_study
+        else [str(write_study()), *where, '--group', r'p(\d)']
+    )
+    study = read_study(parse_args(arguments))
     people = [{Path(path).name[:2] for path in paths(study.lists[name])} for name in ('train', 'test')]
     assert not people[0] & people[1] and len(people[0] | people[1]) == 5
 
@@ -193,7 +203,8 @@ def test_classes_from_several_folders_and_groups_of_the_test_videos_are_named(wr
     study = read_study(parse_args([*arguments, '--group', r'p(\d)']))
     assert any('1 classes come from several folders, run from test/run, train/run' in note for note in study.notes)
     people = sorted({Path(path).name[1] for path in paths(study.lists['test'])})
-    assert any(f'show {len(people)} of 5 groups: {", ".join(people)}.' in note for note in study.notes)
+    shown = 'group: ' if len(people) == 1 else 'groups: '
+    assert any(f'show {len(people)} {shown}{", ".join(people)}.' in note for note in study.notes), study.notes
 
 
 def test_a_class_that_one_list_lacks_is_named(read, videos):
@@ -211,11 +222,56 @@ def test_pretraining_takes_the_training_list_that_is_named_where_its_own_is_abse
         read('--ann-file', 'train=my_train.txt', 'test=my_test.txt', more="ann_files = dict(pretrain='all.txt')")
 
 
-def test_a_test_video_that_is_trained_on_is_refused(read, videos):
+@pytest.mark.parametrize(
+    'name', ['actor4/1_1.mp4', './actor4/1_1.mp4', 'actor3/../actor4/1_1.mp4', '{videos}/actor4/1_1.mp4']
+)
+def test_a_test_video_that_is_trained_on_is_refused_however_it_is_named(read, videos, name):
+    name = name.format(videos=videos)
     with (videos / 'train.txt').open('a') as file:
-        file.write('actor4/1_1.mp4 1\n')
-    with pytest.raises(ConfigError, match=r'1 test videos are in .*train.txt too, the first being actor4/1_1.mp4'):
+        file.write(f'{name} 1\n')
+    with pytest.raises(ConfigError, match=rf'1 test videos are in .*train.txt too, the first being {name}'):
         read()
+
+
+def test_groups_of_the_test_videos_are_counted_and_those_that_are_trained_on_named(read, videos):
+    assert any('test videos show 1 group: 4. Standard errors count videos' in note for note in read().notes)
+    with (videos / 'train.txt').open('a') as file:
+        file.write('actor4/another.mp4 1\n')
+    notes = read().notes
+    assert sum(f'1 are in the {name} list, too: 4.' in note for note in notes for name in ('train', 'pretrain')) == 2
+    with pytest.raises(PreparationError, match='--group "person" is not found in 6 of 6 paths'):
+        read('--group', 'person')
+
+
+def test_a_stage_that_names_no_list_would_train_on_the_test_videos_and_is_refused(read, tmp_path):
+    recipe, laptop = tmp_path / 'recipe.py', f'{config_directory()}/laptop'
+    finetune, vspp = (f'{laptop}/{name}_r3d-10_16x1x1-64px-20e_videos-rgb.py' for name in ('finetune', 'vspp'))
+    recipe.write_text(
+        f"ann_files = dict(train='train.txt', test='test.txt')\nstages = dict(vspp=dict(config='{vspp}'), "
+        f"finetune_scratch=dict(config='{finetune}', ann_file='train', test_ann_file='test'))\n"
+    )
+    with pytest.raises(ConfigError, match='vspp names no list by ann_file'):
+        read('--rows', 'random', more=f"recipe = '{recipe}'")
+    more = f"recipe = '{recipe}'\nfew_labels = dict(counts=[])"
+    assert read('--rows', 'scratch', more=more).runs
+
+
+def test_an_option_of_the_command_overrides_those_of_the_study(read):
+    epochs = 'train_cfg.max_epochs'
+    more = f"options = {{'finetune*.{epochs}': 6, 'vspp.{epochs}': 7, 'all.train_dataloader.batch_size': 5}}"
+    for given, expected in ((f'all.{epochs}=1', [1, 1]), (f'finetune*.{epochs}=2', [2, 7])):
+        stages = read('--rows', 'scratch', 'vspp', '--cfg-options', given, more=more).runs[0].stages
+        found = [stages[name].resolved_config for name in ('finetune_vspp', 'vspp')]
+        assert [config.train_cfg.max_epochs for config in found] == expected
+        assert {config.train_dataloader.batch_size for config in found} == {5}
+
+
+@pytest.mark.parametrize('given', ['vspp', 'all', 'vsp*'])
+def test_an_option_that_the_grid_compares_is_refused(read, given):
+    more = "grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2]}"
+    with pytest.raises(ConfigError, match='compares values of this setting'):
+        read('--cfg-options', f'{given}.optim_wrapper.optimizer.lr=0.5', more=more)
+    assert read('--cfg-options', 'aux.optim_wrapper.optimizer.lr=0.5', more=more)
 
 
 def test_videos_of_one_class_are_refused(read, videos):
@@ -228,7 +284,7 @@ def test_videos_of_one_class_are_refused(read, videos):
 def test_a_folder_with_too_few_videos_to_divide_is_refused(write_study, tmp_path):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / '1.mp4').touch()
-    arguments = [str(write_study()), '--data-root', str(tmp_path), '--work-dir', str(tmp_path / 'work')]
+    arguments = [str(write_study('group = None')), '--data-root', str(tmp_path), '--work-dir', str(tmp_path / 'work')]
     with pytest.raises(ConfigError, match='has 1 videos, of which none is left for test'):
         read_study(parse_args(arguments))
     (tmp_path / 'run' / '12.mp4').touch()
@@ -239,7 +295,7 @@ def test_a_folder_with_too_few_videos_to_divide_is_refused(write_study, tmp_path
 def test_guessing_is_the_share_of_the_commonest_class(read, videos):
     (videos / 'test.txt').write_text('a.mp4 0\nb.mp4 0\nc.mp4 0\nd.mp4 1\n')
     (videos / 'train.txt').write_text('e.mp4 0\nf.mp4 0\ng.mp4 1\n')
-    assert read().videos.chance == 0.75
+    assert read(more='group = None').videos.chance == 0.75
 
 
 @pytest.mark.parametrize(
@@ -247,6 +303,7 @@ def test_guessing_is_the_share_of_the_commonest_class(read, videos):
     [
         (['--rows', 'nothing'], '', 'there is no nothing'),
         (['--rows', 'scratch', '--columns', 'probe'], '', 'nothing to run'),
+        (['--columns', 'probe', 'finetune'], "columns = ['probe']", 'there is no finetune'),
         (['--seeds', '-1'], '', 'a seed is a number from 0'),
         ([], 'colums = 1', 'unknown'),
         ([], "rows = dict(vspp=dict(feature='vspp'))", 'unknown'),

@@ -269,8 +269,17 @@ def test_bars_end_where_accuracies_do():
 
 def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, cell):
     monkeypatch.setenv('FAIL', 'train vspp 1')
+    at_first: list[str] = []
+
+    def write(results, work_dir, console):
+        write_report(results, work_dir, console)
+        if console is None:
+            at_first.extend(results['failed'])
+
+    monkeypatch.setattr(study, 'write_report', write)
     status, output, results = run('--columns', 'probe')
     assert status == 1 and 'ValueError: made to fail' in output
+    assert [title for title in at_first if title.endswith(', vspp')], 'the report says so while other steps run'
     assert {title.partition(',')[0] for title in results['failed']} == {'seed 1'}
     assert cell(row='vspp', column='probe')['number'] == 2 and cell(row='aux_vspp', column='probe')['number'] == 3
     assert '(2 of 3 seeds)' in output
@@ -380,7 +389,12 @@ def test_a_developer_sees_where_an_error_was_raised(stand_in, run, monkeypatch):
         run('--rows', 'nothing')
 
 
-def test_a_second_run_in_the_same_folder_is_refused(stand_in, run, tmp_path):
+@pytest.mark.parametrize('dry', [[], ['--dry-run']], ids=['', 'dry run'])
+def test_a_second_run_in_the_same_folder_is_refused_before_it_writes_its_lists(stand_in, run, tmp_path, dry):
+    run('--seeds', '0', '--split', 'select', '--dry-run')
+    lists = tmp_path / 'work' / 'lists'
+    before = {path.name: path.read_text() for path in lists.iterdir()}
     with folder_lock(tmp_path / 'work', 'study'):
-        status, output, _ = run('--seeds', '0')
+        status, output, _ = run('--seeds', '0', '--split', 'select', *dry, more='held_out = 2 / 3')
     assert status == 1 and 'another run works in' in output and not stand_in()
+    assert {path.name: path.read_text() for path in lists.iterdir()} == before

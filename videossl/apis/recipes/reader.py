@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 
@@ -16,8 +18,12 @@ STAGE_KEYS = {'config', 'ann_file', 'test_ann_file', 'init_from', 'init_epoch', 
 RECIPE_KEYS = {'stages', 'table', 'ann_files', 'options', 'nets'}
 
 
-def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
+def read_recipe(args: argparse.Namespace, options: Mapping[str, Any] | None = None) -> tuple[list[Stage], Config, Path]:
     """Read a recipe.
+
+    Args:
+        args: of the command line.
+        options: further overrides, by ``STAGE.KEY`` or ``all.KEY``. Those of the command line override them.
 
     Returns:
         The stages in the order of the recipe, the recipe, and its work folder.
@@ -43,15 +49,11 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
                 f'{sorted(lists)}, its stages {list(recipe.stages)}'
             )
     lists.update(given)
-    options: dict[str, dict] = {}
+    given_options = {}
     for text in args.cfg_options:
         key, value = _split(text, '--cfg-options', 'STAGE.KEY=VALUE')
-        stage, _, key = key.partition('.')
-        if stage != 'all' and stage not in recipe.stages:
-            raise ConfigError(
-                f'--cfg-options {text}: {path} has no stage "{stage}"; use "all" or one of {list(recipe.stages)}'
-            )
-        options.setdefault(stage, {})[key] = _parse(text, value)
+        given_options[key] = _parse(text, value)
+    overrides = [_by_stage(layer, recipe, path) for layer in (options or {}, given_options)]
     data_root = args.data_root and os.path.normpath(args.data_root)
     if data_root is not None and not Path(data_root).is_dir():
         raise ConfigError(f'--data-root {args.data_root}: there is no such folder')
@@ -91,11 +93,15 @@ def read_recipe(args: argparse.Namespace) -> tuple[list[Stage], Config, Path]:
             options={
                 **_applicable(recipe.get('options', {}), config),
                 **entry.get('options', {}),
-                **_applicable(options.get('all', {}), config),
-                **options.get(name, {}),
+                **{
+                    key: value
+                    for layer in overrides
+                    for part in (_applicable(layer.get('all', {}), config), layer.get(name, {}))
+                    for key, value in part.items()
+                },
             },
         )
-    for key in options.get('all', {}):
+    for key in [key for layer in overrides for key in layer.get('all', {})]:
         if not any(key in stage.options for stage in stages.values()):
             raise ConfigError(
                 f'--cfg-options all.{key}: no stage has a place for it. '
@@ -156,6 +162,19 @@ def _split(text: str, argument: str, form: str) -> tuple[str, str]:
     if not equals:
         raise ConfigError(f'{argument} {text}: expected {form}')
     return name, value
+
+
+def _by_stage(options: Mapping[str, Any], recipe: Config, path: Path) -> dict[str, dict[str, Any]]:
+    """Overrides by stage or ``'all'``, of each by its key."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in options.items():
+        stage, _, key = name.partition('.')
+        if stage != 'all' and stage not in recipe.stages:
+            raise ConfigError(
+                f'--cfg-options {name}: {path} has no stage "{stage}"; use "all" or one of {list(recipe.stages)}'
+            )
+        found.setdefault(stage, {})[key] = value
+    return found
 
 
 def _parse(text: str, value: str):

@@ -13,9 +13,10 @@ from mmengine.config import Config
 
 from videossl.datasets.annotations import read_annotations, scan_videos
 from videossl.datasets.moving_shapes import write_moving_shapes
-from videossl.datasets.preparation.folder_tree import group_keys, split_folder_tree
+from videossl.datasets.preparation.folder_tree import group_key, group_keys, split_folder_tree
 from videossl.datasets.preparation.writing import write_lines, write_list
 from videossl.errors import ConfigError
+from videossl.evaluation.feature_sets import first_few
 
 
 @dataclass
@@ -53,9 +54,14 @@ def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
 
 
 def find_lists(
-    names: dict[str, str], args: argparse.Namespace, data_root: str, work_dir: Path, notes: list[str]
+    names: dict[str, str],
+    args: argparse.Namespace,
+    data_root: str,
+    pattern: str | None,
+    work_dir: Path,
+    notes: list[str],
 ) -> dict[str, Path]:
-    """Paths of the lists; without any, a folder of class folders is divided."""
+    """Paths of the lists; without any, a folder of class folders is divided. ``pattern`` finds a video's group in its path."""
     given = {text.partition('=')[0] for text in args.ann_file}
     # One list serves both unless they are named apart.
     follows = names.get('pretrain', '') == names.get('train') and 'train' in given and 'pretrain' not in given
@@ -74,7 +80,7 @@ def find_lists(
             if not path.is_file():
                 raise ConfigError(f'there is no list {path}; name it with --ann-file {name}=LIST')
         return lists
-    return divide_folder(data_root, names, args.group, work_dir, notes)
+    return divide_folder(data_root, names, pattern, work_dir, notes)
 
 
 def divide_folder(
@@ -102,14 +108,6 @@ def divide_folder(
             'Training and test videos were divided at random. If several videos show the same person, place or recording, '
             'say so with --group PATTERN; else the accuracies are too high.'
         )
-    else:
-        tested = {video for video, _ in parts['test']}
-        in_test = sorted({group for video, group in zip(paths, groups) if video in tested})
-        notes.append(
-            f'The test videos show {len(in_test)} of {len(set(groups))} groups: {", ".join(in_test[:10])}'
-            f'{", ..." if len(in_test) > 10 else "."} Standard errors count videos, not groups: with few groups they are too '
-            'small.'
-        )
     folders: dict[str, set[str]] = {}
     for video, class_name in videos:
         folders.setdefault(class_name, set()).add(str(Path(video).parent))
@@ -129,49 +127,79 @@ def divide_folder(
     return {name: written['test' if name == 'test' else 'train'] for name in names}
 
 
+def place_of(path: str, data_root: str) -> str:
+    """Where a video of a list lies: a list may name it from the folder of the videos, or by its absolute path."""
+    return os.path.normpath(os.path.join(data_root, path))
+
+
 def hold_out(
-    lists: dict[str, Path], config: Config, group: str | None, work_dir: Path, notes: list[str]
+    lists: dict[str, Path], data_root: str, pattern: str | None, share: float, work_dir: Path, notes: list[str]
 ) -> dict[str, Path]:
     """Lists of the ``select`` split: some groups (actors) of the training list take the place of the test videos.
 
-    The test list is not read, and its videos are not used. The held-out groups are left out of every other list.
+    The test videos are not used; their list is read to keep them out of the others. The held-out groups are left out of every
+    other list.
+
+    Args:
+        lists: those of the test split.
+        data_root: folder of the videos.
+        pattern: finds a video's group in its path; None: each video is a group.
+        share: of the training list that is held out.
+        work_dir: of the study.
+        notes: what was held out is added.
     """
-    pattern = group or config.get('group')
     entries = read_annotations(str(lists['train']))
     paths = [path for path, _ in entries]
     groups = group_keys(paths, pattern) if pattern else None
-    share = config.get('held_out', 1 / 3)
     parts = split_folder_tree(
         [(path, str(label)) for path, label in entries], dict(train=1 - share, test=share), groups=groups
     )
-    held_out = {path for path, _ in parts['test']}
-    whose = (
-        'videos'
-        if groups is None
-        else 'groups ' + ', '.join(sorted({group for group, path in zip(groups, paths) if path in held_out}))
-    )
+    held_out = {place_of(path, data_root) for path, _ in parts['test']}
+    held_groups = {group for group, path in zip(groups or [], paths) if place_of(path, data_root) in held_out}
+    whose = 'groups ' + ', '.join(sorted(held_groups)) if held_groups else 'videos'
     notes.append(
         f'Split "select": {len(held_out)} of the {len(entries)} training videos ({whose}) are held out of every training '
         'and take the place of the test videos. No test video was used.'
     )
     test_videos = set()
     if lists['test'].is_file():  # by name alone, to keep them out of a longer list for pretraining
-        test_videos = {path for path, _ in read_annotations(str(lists['test']))}
+        test_videos = {place_of(path, data_root) for path, _ in read_annotations(str(lists['test']))}
     folder = work_dir / 'lists'
     result = {}
     for name, path in lists.items():
-        kept = [
-            entry
-            for entry in read_annotations(str(lists['train'] if name == 'test' else path))
-            if (entry[0] in held_out if name == 'test' else entry[0] not in held_out | test_videos)
-        ]
+        kept = []
+        for video, label in read_annotations(str(lists['train'] if name == 'test' else path)):
+            place = place_of(video, data_root)
+            held = place in held_out or pattern is not None and group_key(video, pattern) in held_groups
+            if held if name == 'test' else not held and place not in test_videos:
+                kept.append((video, label))
         if not kept:
             raise ConfigError(f'split "select": the list {name} would be empty; choose another held_out or group')
         result[name] = write_list(kept, folder, f'select_{name}').resolve()
     return result
 
 
-def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
+def check_groups(lists: dict[str, Path], pattern: str, notes: list[str]) -> None:
+    """Tell in ``notes`` how many groups (actors) the test videos show, and which of them are trained on, too.
+
+    Raises:
+        PreparationError: the pattern does not match the path of a test video.
+    """
+    tested = set(group_keys([path for path, _ in read_annotations(str(lists['test']))], pattern))
+    notes.append(
+        f'The test videos show {len(tested)} group{"s" * (len(tested) > 1)}: {first_few(sorted(tested))}. Standard errors '
+        'count videos, not groups: with few groups they are too small.'
+    )
+    for name, path in lists.items():
+        shared = tested & {group_key(video, pattern) for video, _ in read_annotations(str(path))}
+        if name != 'test' and shared:
+            notes.append(
+                f'Of the groups of the test videos {len(shared)} are in the {name} list, too: {first_few(sorted(shared))}. '
+                'Of groups that no training has seen, the accuracies say nothing.'
+            )
+
+
+def check_lists(lists: dict[str, Path], data_root: str, notes: list[str]) -> VideoCounts:
     """Count videos and classes. ``notes`` tells of classes that are in one of the two lists only.
 
     Raises:
@@ -184,18 +212,18 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
     for name in ('train', 'test'):
         if any(label is None for _, label in entries[name]):
             raise ConfigError(f'{lists[name]} has no labels, and without them nothing can be right or wrong')
-    test = {path for path, _ in entries['test']}
+    test = {place_of(path, data_root) for path, _ in entries['test']}
     for name, listed in entries.items():
-        shared = [path for path, _ in listed if path in test]
+        shared = [path for path, _ in listed if place_of(path, data_root) in test]
         if name != 'test' and shared:
             raise ConfigError(
                 f'{len(shared)} test videos are in {lists[name]} too, the first being {shared[0]}; a study tests on videos '
                 'that nothing was trained on'
             )
-    if len({label for name in ('train', 'test') for _, label in entries[name]}) == 1:
-        raise ConfigError(f'{lists["train"]} and {lists["test"]} have one class, so that every answer is right')
     classes = {name: {label for _, label in entries[name] if label is not None} for name in ('train', 'test')}
     every = classes['train'] | classes['test']
+    if len(every) == 1:
+        raise ConfigError(f'{lists["train"]} and {lists["test"]} have one class, so that every answer is right')
     for name, other, effect in (
         ('train', 'test', 'its videos are always wrong'),
         ('test', 'train', 'nothing is known of its accuracy'),
@@ -203,8 +231,8 @@ def check_lists(lists: dict[str, Path], notes: list[str]) -> VideoCounts:
         lacking = sorted(classes[other] - classes[name])
         if lacking:
             notes.append(
-                f'The {name} list has no video of {len(lacking)} of {len(classes["train"] | classes["test"])} classes, the '
-                f'first being label {lacking[0]}: {effect}.'
+                f'The {name} list has no video of {len(lacking)} of {len(every)} classes, the first being label '
+                f'{lacking[0]}: {effect}.'
             )
     commonest = Counter(label for _, label in entries['train']).most_common(1)[0][0]
     chance = sum(label == commonest for _, label in entries['test']) / len(entries['test'])

@@ -3,13 +3,13 @@
 import argparse
 import fnmatch
 import itertools
-import json
 import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -21,7 +21,7 @@ from videossl.errors import ConfigError
 from ..recipes.command import parse_args
 from ..recipes.reader import read_recipe
 from ..recipes.stage import Stage
-from .data import VideoCounts, check_lists, find_lists, find_videos, hold_out, useful_counts
+from .data import VideoCounts, check_groups, check_lists, find_lists, find_videos, hold_out, useful_counts
 from .few_labels import write_few_labels
 
 STUDY_KEYS = {
@@ -108,6 +108,12 @@ class Study:
         return baseline.get(column, baseline.get('features') if column != 'finetune' else None)
 
 
+def study_folder(args: argparse.Namespace) -> Path:
+    """The work folder of a study: ``--work-dir``, or one named after the study."""
+    name = Path(find_config(args.study)).stem
+    return Path(args.work_dir or Path('work_dirs') / (f'{name}_select' if args.split == 'select' else name))
+
+
 def read_study(args: argparse.Namespace) -> Study:
     """The study with its lists written and its runs planned; nothing is trained.
 
@@ -124,18 +130,21 @@ def read_study(args: argparse.Namespace) -> Study:
         )
     split = args.split or config.get('split', 'test')
     check_choice(f'{path}: split', split, SPLITS)
-    name = f'{path.stem}_select' if args.split == 'select' else path.stem
-    work_dir = Path(args.work_dir or Path('work_dirs') / name)
+    work_dir = study_folder(args)
     recipe_path = find_config(config.recipe, path.parent)
     recipe = load_config(recipe_path)
     notes = list(config.get('notes', []))
     data_root = find_videos(config, args.data_root, work_dir)
-    lists = find_lists({**recipe.get('ann_files', {}), **config.get('ann_files', {})}, args, data_root, work_dir, notes)
+    pattern = args.group or config.get('group')
+    names = {**recipe.get('ann_files', {}), **config.get('ann_files', {})}
+    lists = find_lists(names, args, data_root, pattern, work_dir, notes)
     if split == 'select':
-        lists = hold_out(lists, config, args.group, work_dir, notes)
-    videos = check_lists(lists, notes)
+        lists = hold_out(lists, data_root, pattern, config.get('held_out', 1 / 3), work_dir, notes)
+    videos = check_lists(lists, data_root, notes)
+    if pattern is not None:
+        check_groups(lists, pattern, notes)
     rows = rows_to_run(read_rows(config, args.rows), data_root, notes)
-    columns = chosen('--columns', args.columns, list(config.columns), COLUMNS)
+    columns = chosen('--columns', args.columns, list(config.columns), list(config.columns))
     few = config.get('few_labels') or {}
     seeds = list(dict.fromkeys(args.seeds or config.get('seeds', [0])))
     if any(not 0 <= seed < 2**32 for seed in seeds):
@@ -246,16 +255,28 @@ def rows_to_run(rows: dict[str, Row], data_root: str, notes: list[str]) -> dict[
 
 def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[str]) -> dict[str, Stage]:
     """The recipe's stages at a grid point, by name, for a seed to be set."""
-    options = {'all.model.cls_head.num_classes': study.videos.classes, **study.config.get('options', {}), **point}
+    stages = load_config(recipe).stages
+    settings = {'all.model.cls_head.num_classes': study.videos.classes, **study.config.get('options', {}), **point}
+    options = {
+        name: with_data_root(value, study.data_root)
+        for key, value in settings.items()
+        for name in each_stage(key, stages)
+    }
+    given = [option for text in cfg_options for option in each_stage(text, stages)]
+    in_grid = {name for key in study.config.get('grid', {}) for name in each_stage(key, stages)}
+    for option in given:
+        stage, _, key = option.partition('=')[0].partition('.')
+        if any(key == other.partition('.')[2] and stage in ('all', other.partition('.')[0]) for other in in_grid):
+            raise ConfigError(f'--cfg-options {option}: the study compares values of this setting; change its grid')
     arguments = [recipe, '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]
-    texts = [f'{key}={_as_text(value, study.data_root)}' for key, value in options.items()]
-    texts = [option for text in (*texts, *cfg_options) for option in each_stage(text, load_config(recipe).stages)]
-    return {stage.name: stage for stage in read_recipe(parse_args([*arguments, '--cfg-options', *texts]))[0]}
+    args = parse_args(arguments)
+    args.cfg_options = given
+    return {stage.name: stage for stage in read_recipe(args, options)[0]}
 
 
 def each_stage(option: str, stages: Sequence[str]) -> list[str]:
-    """``finetune*.KEY=VALUE`` as one option for each stage whose name matches."""
+    """``finetune*.KEY`` or ``finetune*.KEY=VALUE`` as one for each stage whose name matches."""
     pattern, dot, rest = option.partition('.')
     if '*' not in pattern:
         return [option]
@@ -285,6 +306,11 @@ def lay_out_run(
         return add(stage)
 
     def add(stage: Stage) -> Stage:
+        if stage.ann_file is None:
+            raise ConfigError(
+                f"the recipe's stage {stage.name} names no list by ann_file: it would train on all videos of the folder, the "
+                'test videos among them'
+            )
         same = known.setdefault((stage.name, stage.fingerprint), stage)
         return run.stages.setdefault(stage.name, same)
 
@@ -345,8 +371,10 @@ def short(key: str) -> str:
     return '.'.join(parts if len(parts) < 3 else (parts[0], parts[-1]))
 
 
-def _as_text(value, data_root: str) -> str:
-    """A value as ``--cfg-options`` of a recipe reads it; ``{data_root}`` in a text stands for the folder of the videos."""
-    if isinstance(value, tuple):  # which JSON does not have
-        return f'({",".join(_as_text(entry, data_root) for entry in value)})'
-    return json.dumps(value.replace('{data_root}', data_root) if isinstance(value, str) else value)
+def with_data_root(value: Any, data_root: str) -> Any:
+    """A value in which ``{data_root}`` of each text stands for the folder of the videos."""
+    if isinstance(value, dict):
+        return {key: with_data_root(entry, data_root) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(with_data_root(entry, data_root) for entry in value)
+    return value.replace('{data_root}', data_root) if isinstance(value, str) else value

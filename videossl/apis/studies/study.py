@@ -12,7 +12,7 @@ from ..commands import remember_command
 from ..recipes.runner import Display
 from ..user_errors import run_command, take_sigterm_as_ctrl_c
 from .joined import join, joined_values, still_needed, write_joined
-from .reader import COLUMNS, SPLITS, Study, read_study, with_earlier
+from .reader import COLUMNS, SPLITS, Study, read_study, study_folder, with_earlier
 from .report import read_results, reason, write_report
 from .results import collect
 from .tasks import FeatureTask, StageTask, Task, run_tasks
@@ -82,10 +82,9 @@ def plan(study: Study) -> list[Task]:
         train=str(study.lists['train']),
         test=str(study.lists['test']),
         protocol=study.config.get('protocol', 'auxskd'),
-        views=dict(study.config.get('views', {})),
+        views=json.loads(json.dumps(dict(study.config.get('views', {})))),  # as its job file has them
         counts=study.counts,
     )
-    settings['views'] = json.loads(json.dumps(settings['views']))
     tasks: list[Task] = []
     by_stage: dict[int, StageTask] = {}
     evaluated: set[int] = set()
@@ -113,28 +112,27 @@ def main(argv: list[str] | None = None) -> None:
     display = Display(console)
     say = display.say
 
-    study = read_study(args)
-    joined = join(study, args.join)
-    known = joined_values(joined)
-    tasks = still_needed(study, plan(study), known)
-    grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
-    rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
-    say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
-    videos = study.videos
-    say(f'{videos.train} training videos, {videos.test} test videos, {videos.classes} classes')
-    for note in study.notes:
-        say(note)
-    if args.dry_run:
+    failed: dict[str, str] = {}
+    with folder_lock(study_folder(args), 'study'):  # before its lists are written
+        study = read_study(args)
+        joined = join(study, args.join)
+        known = joined_values(joined)
+        tasks = still_needed(study, plan(study), known)
+        grid = f', {len(study.points)} grid points' if len(study.points) > 1 else ''
+        rows = f'{len(study.rows)} row{"s" * (len(study.rows) > 1)}{grid}'
+        say(f'{study.name}: {rows}, seeds {study.seeds}, {len(tasks)} steps; {study.work_dir}')
+        videos = study.videos
+        say(f'{videos.train} training videos, {videos.test} test videos, {videos.classes} classes')
+        for note in study.notes:
+            say(note)
         for task in tasks:
             task.check()
-            say(f'{task.title}{": done before" if task.done() else ""}')
-        return
-    with folder_lock(study.work_dir, 'study'):
-        for task in tasks:
-            task.check()
+            if args.dry_run:
+                say(f'{task.title}{": done before" if task.done() else ""}')
+        if args.dry_run:
+            return
         write_joined(joined, study.work_dir)
         commands = remember_command(study.work_dir, 'study', argv)
-        failed: dict[str, str] = {}
         shown = with_earlier(study, [*joined, read_results(study.work_dir)])
         shown_tasks = still_needed(shown, plan(shown), known)
 
@@ -143,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
             write_report(results, study.work_dir, console if final else None)
 
         try:
-            failed.update(run_tasks(tasks, args.jobs, display, lambda task: report(final=False)))
+            run_tasks(tasks, args.jobs, display, failed, lambda: report(final=False))
         finally:
             report(final=True)
     if failed:

@@ -232,7 +232,9 @@ Task = StageTask | FeatureTask
 """A task of a study."""
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Callable[[Task], None]) -> dict[str, str]:
+def run_tasks(
+    tasks: Sequence[Task], jobs: int, display: Display, failed: dict[str, str], ended: Callable[[], None]
+) -> None:
     """Run the tasks that are not done, as many at a time as there are jobs.
 
     A task that fails does not stop the others, except those that need it. Ctrl-C ends the running commands, which save
@@ -242,16 +244,14 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
         tasks: each after those that it needs.
         jobs: how many at a time. Each gets its share of the cores.
         display: prints lines, and on a terminal bars.
-        finished: called with each task that is done, from one thread at a time.
-
-    Returns:
-        The message of each task that failed, by its title.
+        failed: the message of each task that fails is added, by its title.
+        ended: called after each task that is done or fails, from one thread at a time.
     """
     waiting = [task for task in tasks if not task.done()]
     total, before = len(tasks), len(tasks) - len(waiting)
     if before:
         display.say(f'{before} of {total} steps were done before')
-    failed: dict[Task, str] = {}
+    not_done = set(waiting)  # those that failed among them
     running: dict[Future, tuple[Task, TaskDisplay]] = {}
     times = {task: task.seconds() for task in tasks if task not in waiting}
     stopping, last_status = threading.Event(), time.monotonic()
@@ -267,27 +267,26 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
         with display.bars:
             while waiting or running:
                 for task in list(waiting):
-                    if any(need in failed for need in task.needs):
+                    if any(need.title in failed for need in task.needs):
                         waiting.remove(task)
-                        failed[task] = 'a step that it needs failed'
-                    elif len(running) < jobs and not any(
-                        need in waiting or _runs(need, running) for need in task.needs
-                    ):
+                        failed[task.title] = 'a step that it needs failed'
+                    elif len(running) < jobs and not not_done.intersection(task.needs):
                         waiting.remove(task)
                         shown = TaskDisplay(task.title, display, stopping)
                         running[pool.submit(task.run, shown)] = task, shown
                         if not display.console.is_terminal:
                             display.say(f'{task.title}: started')
-                ended, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
-                for future in ended:
+                for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:
                     task, shown = running.pop(future)
                     shown.end()
                     error = future.exception()
                     if isinstance(error, (UserError, OSError)):
-                        failed[task] = str(error)
+                        failed[task.title] = str(error)
                         display.say(f'{task.title}: failed\n{error}')
+                        ended()
                         continue
                     future.result()
+                    not_done.remove(task)
                     times[task] = task.seconds()
                     done = total - len(waiting) - len(running) - len(failed)
                     outcome = ''.join(f'  {name} {value:.3f}' for name, value in task.outcome().items())
@@ -295,7 +294,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
                         f'{task.title}: done in {task.seconds() / 60:.1f} minutes '
                         f'({done} of {total} steps{minutes_left()}){outcome}'
                     )
-                    finished(task)
+                    ended()
                 if running and not display.console.is_terminal and time.monotonic() - last_status >= STATUS_SECONDS:
                     last_status = time.monotonic()
                     display.say('  '.join(f'{task.title} {shown.progress}' for task, shown in running.values()))
@@ -303,11 +302,6 @@ def run_tasks(tasks: Sequence[Task], jobs: int, display: Display, finished: Call
     finally:
         stopping.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    return {task.title: message for task, message in failed.items()}
-
-
-def _runs(task: Task, running: dict) -> bool:
-    return any(task is other for other, _ in running.values())
 
 
 def _seconds_left(

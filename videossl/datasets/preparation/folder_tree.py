@@ -29,18 +29,22 @@ def group_keys(paths: Sequence[str], pattern: str) -> list[str]:
         PreparationError: the pattern is not a regular expression, or does not match a path. A video without a group would
             be assigned alone, and could share its source with a video of another part.
     """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise PreparationError(f'--group "{pattern}" is no regular expression: {error}') from None
-    matches = [compiled.search(path) for path in paths]
-    keys = ['' if match is None else match[1 if compiled.groups else 0] for match in matches]
-    without = [path for path, match, key in zip(paths, matches, keys) if match is None or key is None]
+    keys = [group_key(path, pattern) for path in paths]
+    without = [path for path, key in zip(paths, keys) if key is None]
     if without:
         raise PreparationError(
             f'--group "{pattern}" is not found in {len(without)} of {len(paths)} paths, the first being {without[0]}'
         )
-    return keys
+    return [key for key in keys if key is not None]
+
+
+def group_key(path: str, pattern: str) -> str | None:
+    """As :func:`group_keys`, of one video; None where the pattern does not match."""
+    try:
+        match = re.search(pattern, path)
+    except re.error as error:
+        raise PreparationError(f'--group "{pattern}" is no regular expression: {error}') from None
+    return match and match[1 if match.re.groups else 0]
 
 
 def split_folder_tree(
