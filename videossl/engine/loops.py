@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop
+from torch import nn
 from torch.utils.data import DataLoader
 
 from videossl.errors import ConfigError
@@ -24,8 +25,10 @@ class PretextTestLoop(BaseLoop):
     """Tests a pretraining model on its own pretext task: losses and accuracies of unseen videos, by fresh draws.
 
     The model is in eval mode and does not change. Each sample has the same weight (a mean IoU is taken over the pixels of a
-    batch, then averaged over the batches by their size). Where the number of processes does not divide the data set, the
-    first samples count twice. The candidates of a contrastive accuracy are the rows of the checkpoint's memory bank.
+    batch, then averaged over the batches by their size). Of heads that leave some rows out, such as clips whose label is
+    -100, each row that counts has the same weight (``counts`` of :class:`~videossl.models.PretextHead`). Where the number
+    of processes does not divide the data set, the first samples count twice. The candidates of a contrastive accuracy are
+    the rows of the checkpoint's memory bank, or the clips of the batch.
 
     Args:
         runner: mmengine's runner.
@@ -47,25 +50,31 @@ class PretextTestLoop(BaseLoop):
     @torch.no_grad()
     def run(self) -> dict[str, float]:
         """The mean of each loss, accuracy, mean IoU and divergence, under the names of the training log behind
-        ``pretext/``."""
+        ``pretext/``. One of which no row counts is left out."""
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         model: Any = unwrap(self.runner.model)
         model.eval()
-        sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), dtype=torch.float64))
-        count = torch.zeros((), dtype=torch.float64)
+        totals: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros(2, dtype=torch.float64))  # sum and count
         for index, batch in enumerate(self.dataloader):
             self.runner.call_hook('before_test_iter', batch_idx=index, data_batch=batch)
             samples = len(batch['inputs'])
             results = model(**model.data_preprocessor(batch), mode='loss')
+            counts = counts_of(model)
             for name, value in results.items():
                 if name.startswith(AVERAGED):
-                    sums[name] += samples * value.detach().mean().double().cpu()
-            count += samples
+                    count = float(counts.get(name, samples))
+                    totals[name] += torch.tensor([count * float(value.mean()), count], dtype=torch.float64)
             self.runner.call_hook('after_test_iter', batch_idx=index, data_batch=batch, outputs=None)
-        for total in (count, *sums.values()):
+        for total in totals.values():
             all_reduce(total)
-        metrics = {f'pretext/{name}': float(total / count) for name, total in sums.items()}
+        metrics = {f'pretext/{name}': float(total / count) for name, (total, count) in totals.items() if count}
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
         return metrics
+
+
+def counts_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Over how many rows the heads took the means of their last losses and accuracies, where these are not all rows."""
+    heads = getattr(model, 'heads', None) or {}
+    return {name: count for head in heads.values() for name, count in getattr(head, 'counts', {}).items()}

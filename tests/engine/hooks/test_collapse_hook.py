@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from videossl.engine import CollapseHook
+from videossl.models import MemoryBank, MomentumPretrainer, ProjectionNeck, SimilarityDistillHead
 
 
 def warnings_of(hook: CollapseHook, spreads: list[float | None]) -> list[str]:
@@ -45,6 +46,22 @@ def test_a_student_whose_embeddings_are_all_the_same_is_found_in_training(build_
     monkeypatch.setattr(runner.logger, 'warning', found.append)
     runner.train()
     assert len([line for line in found if 'have collapsed' in line]) == 1
+
+
+def test_batches_of_one_video_are_no_collapse_and_do_not_end_a_count(small_backbone, build_runner, monkeypatch):
+    model = MomentumPretrainer(
+        small_backbone(),
+        heads=dict(distill=SimilarityDistillHead()),
+        necks=dict(projection=ProjectionNeck(4, 5)),
+        memory_bank=MemoryBank(7, 5),
+    )
+    hooks = [dict(type='MomentumTeacherHook'), dict(type='MemoryBankHook'), dict(type='CollapseHook', patience=1)]
+    runner = build_runner(model, hooks=hooks, batch_size=1)
+    found = []
+    monkeypatch.setattr(runner.logger, 'warning', found.append)
+    runner.train()
+    assert runner.iter == 8 and [line for line in found if 'have collapsed' in line] == []
+    assert len(warnings_of(CollapseHook(patience=3), [0.0, 0.0, None, 0.0])) == 1
 
 
 def test_the_log_shows_the_effective_rank_of_a_batch_at_every_interval():

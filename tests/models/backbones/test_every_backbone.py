@@ -1,5 +1,6 @@
 """What every backbone owes the rest of the house, for all of them alike."""
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -209,3 +210,20 @@ def test_gradients_in_bf16_agree_with_fp32_and_hold_no_memory_that_nothing_has_w
     least = 1e-3 * max(expected.norm() for expected in exact)
     for (name, _), expected, found in zip(backbone.named_parameters(), exact, rounded):
         assert (found - expected).norm() < 0.5 * expected.norm() + least, name
+
+
+@every_backbone
+def test_drawn_anew_the_net_has_the_weights_that_another_of_its_kind_would_have(case):
+    """As the averaged teacher is with ``copy_student=False``. The draws differ, so their spreads are compared."""
+    first, second = (case(base_channels=8) for _ in range(2))
+    before = copy.deepcopy(second.state_dict())
+    for module in reversed(list(second.modules())):
+        if callable(draw := getattr(module, 'reset_parameters', None)):
+            draw()
+    after = second.state_dict()
+    for name, value in first.state_dict().items():
+        if value.is_floating_point() and value.numel() > 1000 and value.std() > 0:
+            assert not torch.equal(after[name], before[name]), name
+            assert after[name].std().item() == pytest.approx(value.std().item(), rel=0.1), name
+        elif value.is_floating_point() and torch.equal(value, before[name]):
+            assert torch.equal(after[name], value), name

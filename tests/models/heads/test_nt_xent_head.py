@@ -29,7 +29,7 @@ def contrast_by_hand(embedding, groups, temperature=TEMPERATURE) -> tuple[float,
         similarity = {other: float(clip @ clips[other]) for other in others}
         total = sum(math.exp(similarity[other] / temperature) for other in others)
         losses.append(np.mean([-math.log(math.exp(similarity[other] / temperature) / total) for other in positives]))
-        right.append(max(others, key=similarity.get) in positives)
+        right.append(len(others) > len(positives) and max(others, key=similarity.get) in positives)
     return float(np.mean(losses)), float(np.mean(right))
 
 
@@ -114,6 +114,14 @@ def test_collapsed_embeddings_cost_the_log_of_the_number_of_others_and_count_as_
     results = NTXentHead('same_context', 0.01, loss_weight=1).loss(Embeddings(torch.full((4, 2, 8), 2.5)))
     assert results['loss_contrast'].item() == pytest.approx(math.log(7), rel=1e-5)
     assert results['acc_contrast'].item() == 0
+
+
+@pytest.mark.parametrize('rows', ['the same', 'random'])
+def test_an_anchor_without_a_negative_is_not_right(samples_with, rows):
+    embedding = torch.ones(3, 1, 4) if rows == 'the same' else torch.randn(3, 1, 4)
+    speeds = samples_with(gt_speed=[[1], [1], [-100]])
+    assert NTXentHead('same_pace').loss(Embeddings(embedding), speeds)['acc_contrast'].item() == 0
+    assert NTXentHead('same_context').loss(Embeddings(embedding.expand(3, 2, 4)[:1]))['acc_contrast'].item() == 0
 
 
 def test_a_clip_alone_in_its_batch_has_a_finite_value_before_it_is_left_out():

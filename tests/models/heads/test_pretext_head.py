@@ -43,17 +43,17 @@ def test_of_several_views_or_none_a_head_of_one_view_says_which_option_to_set():
 def test_rows_that_are_ignored_count_neither_in_the_loss_nor_in_the_accuracy():
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.5]])
     labels = torch.tensor([0, 0, -100, 1])
-    loss, accuracy = cross_entropy_and_accuracy(logits, labels)
+    loss, accuracy, count = cross_entropy_and_accuracy(logits, labels)
     assert loss.item() == pytest.approx(F.cross_entropy(logits[[0, 1, 3]], labels[[0, 1, 3]]).item())
-    assert accuracy.item() == pytest.approx(2 / 3)
-    loss, accuracy = cross_entropy_and_accuracy(logits, torch.full((4,), 7), ignore_index=7)
-    assert loss.item() == accuracy.item() == 0
+    assert accuracy.item() == pytest.approx(2 / 3) and count == 3
+    loss, accuracy, count = cross_entropy_and_accuracy(logits, torch.full((4,), 7), ignore_index=7)
+    assert loss.item() == accuracy.item() == count == 0
 
 
 @pytest.mark.parametrize(
     'loss',
     [
-        lambda *rows: cross_entropy_and_accuracy(*rows),
+        lambda *rows: cross_entropy_and_accuracy(*rows)[:2],
         lambda scores, labels: [transformation_ranking(scores.view(-1, 2, 3), labels.view(-1, 2), 0.5)],
     ],
 )

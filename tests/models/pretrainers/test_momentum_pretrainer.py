@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from videossl.errors import ConfigError
 from videossl.models import (
+    ConsistencyHead,
     InfoNCEHead,
     MemoryBank,
     MomentumPretrainer,
@@ -355,6 +356,15 @@ def test_the_embedding_std_is_the_deviation_over_the_batch_times_the_root_of_the
     assert embedding_std(unit_rows(4096, 64)).item() == pytest.approx(1, abs=0.02)
     assert embedding_std(unit_rows(1, 64).expand(10, 64)).item() == pytest.approx(0, abs=1e-6)
     assert embedding_std(unit_rows(1, 64)).item() == 0, 'a batch of one must not give nan'
+
+
+def test_of_one_video_nothing_is_said_of_a_collapse(build):
+    model = build(predictors=None)
+    assert set(model(torch.randn(1, *CLIPS[1:]), mode='loss')) == {'loss_distill', 'acc_nearest_anchor'}
+    agreement = dict(agreement=ConsistencyHead())
+    both = build(student_views=(0, 1), teacher_views=(1, 0), heads=agreement, memory_bank=None, predictors=None)
+    assert set(both(torch.randn(1, *CLIPS[1:]), mode='loss')) == {'loss_consistency'}
+    assert {'std_student', 'std_teacher'} < set(both(torch.randn(2, *CLIPS[1:]), mode='loss'))
 
 
 def test_a_collapsed_student_shows_beside_a_healthy_teacher(build):

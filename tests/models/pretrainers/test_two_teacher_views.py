@@ -177,6 +177,46 @@ def test_a_random_teacher_follows_init_cfg_but_takes_no_checkpoint(build, tmp_pa
     assert convolutions and all((module.weight == 2).all() for module in convolutions)
 
 
+@pytest.mark.parametrize('branched', [False, True])
+@pytest.mark.parametrize('net', ['ResNet3D', 'TorchvisionR2Plus1D'])
+def test_a_random_teacher_of_a_net_that_draws_in_its_constructor_has_that_draw(build, net, branched):
+    backbone = dict(type=net, depth=10, base_channels=8)
+    if branched:
+        backbone = dict(type='BranchedBackbone', backbone=backbone)
+    model = build(
+        backbone=backbone,
+        necks=dict(
+            appearance=ProjectionNeck(128 if branched else 64, 6), motion=ProjectionNeck(128 if branched else 64, 6)
+        ),
+    )
+    with_random_teacher(model)
+    student = dict(model.backbone.named_modules())
+    compared = 0
+    for name, layer in model.teacher['backbone'].named_modules():
+        if isinstance(layer, torch.nn.Conv3d):
+            assert not torch.equal(layer.weight, student[name].weight)
+            if layer.weight.numel() >= 1000:
+                compared += 1
+                # Kaiming's normal distribution with fan_out; PyTorch's own is narrower, with sqrt(1 / (3 fan_in)).
+                expected = (2 / (layer.out_channels * np.prod(layer.kernel_size))) ** 0.5
+                assert layer.weight.std().item() == pytest.approx(expected, rel=0.1), name
+    assert compared > 4
+
+
+def test_a_random_teacher_of_a_transformer_has_xaviers_draw(build):
+    model = build(
+        backbone=dict(type='ViT', depth=4, base_channels=16, patch_size=8),
+        necks=dict(appearance=ProjectionNeck(48, 6), motion=ProjectionNeck(48, 6)),
+    )
+    with_random_teacher(model)
+    layers = [layer for layer in model.teacher['backbone'].modules() if isinstance(layer, torch.nn.Linear)]
+    assert len(layers) == 16
+    for layer in layers:
+        limit = (6 / (layer.in_features + layer.out_features)) ** 0.5  # uniform up to it
+        assert 0.97 * limit < layer.weight.abs().max() <= limit
+        assert layer.bias is None or not layer.bias.any()
+
+
 def test_a_random_teacher_draws_nothing_unless_asked_for(build):
     model = build()
     torch.manual_seed(1)

@@ -17,9 +17,9 @@ class CollapseHook(Hook):
     """Warns where the student's embeddings have been nearly the same for all videos of a batch for many iterations.
 
     It reads ``std_student`` of the log: 1 for embeddings spread evenly over the sphere, 0 where all are the same. Models
-    that do not log it are ignored. The warning comes after each ``patience`` consecutive iterations with a low value. The
-    count is kept when a run is resumed. On an accelerator the values are read every ``rank_interval`` iterations, so that the
-    host does not wait in each.
+    that do not log it are ignored, and so are iterations without it, those on one video. The warning comes after each
+    ``patience`` consecutive iterations with a low value. The count is kept when a run is resumed. On an accelerator the
+    values are read every ``rank_interval`` iterations, so that the host does not wait in each.
 
     Embeddings may also collapse to a few directions, in which their spread is high. So the log shows ``rank_student``: the
     effective rank (:func:`~videossl.evaluation.effective_rank`) of the student's embeddings of one batch, at most the

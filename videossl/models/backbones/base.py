@@ -85,6 +85,14 @@ class VideoBackbone(BaseModule):
             group_batch_norms(self, **temporal_groups)
         self.train()  # ours: freezes what is to be frozen, before any optimizer asks for the parameters
 
+    def reset_parameters(self) -> None:
+        """Draw those weights that the net draws otherwise than its layers do; by default there are none.
+
+        The constructor of a net that has such weights ends with it, and an averaged teacher with weights of its own calls it
+        after the layers' own. It may look at the modules only: :class:`BranchedBackbone` draws its stages by the method of the
+        net that they are from.
+        """
+
     def stages(self) -> list[tuple[str, nn.Module]]:
         """Names and modules in running order, stem first: running them one after the other is ``forward``."""
         # Looked up by name, to find modules that were replaced from outside (SyncBN conversion, compilation).

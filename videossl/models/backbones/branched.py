@@ -89,9 +89,14 @@ class BranchedBackbone(VideoBackbone):
             norm_eval=plain.norm_eval,
             init_cfg=as_list(plain.init_cfg) + as_list(init_cfg),
         )
+        self.plain_class = type(plain)
         self.num_shared_stages = num_shared_stages
         self.branch_channels = plain.out_channels
         self._count_channels()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of all stages as the plain net draws its own."""
+        self.plain_class.reset_parameters(self)
 
     @property
     def branch_names(self) -> list[str]:

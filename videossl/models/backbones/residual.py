@@ -115,3 +115,10 @@ def block_stages(conv: ConvFactory, blocks_per_stage: Sequence[int], base_channe
         stages.append(Stage(f'stage{number}', nn.Sequential(*blocks), stage_channels))
         stage_in_channels = stage_channels
     return stages
+
+
+def draw_convolutions(net: nn.Module) -> None:
+    """Draw the weights of all convolutions from Kaiming's normal distribution with ``fan_out``."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')

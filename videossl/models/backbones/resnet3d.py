@@ -66,6 +66,8 @@ class ResNet3D(VideoBackbone):
             ],
             **kwargs,
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of all convolutions."""
+        residual.draw_convolutions(self)

@@ -8,7 +8,7 @@ from videossl.checks import check_choice
 from videossl.models.backbones.base import VideoBackbone
 from videossl.models.backbones.r2plus1d import FactorizedConv3d, middle_channels
 from videossl.models.backbones.r3d import full_conv3d
-from videossl.models.backbones.residual import ResidualBlock, Size3d, residual_stages
+from videossl.models.backbones.residual import ResidualBlock, Size3d, draw_convolutions, residual_stages
 from videossl.registry import MODELS
 
 
@@ -50,9 +50,11 @@ class TorchvisionR2Plus1D(VideoBackbone):
                 shared = middle_channels(before.out_channels, width, kernel)
                 stage.module[0].conv2 = FactorizedConv3d(width, width, kernel, middle=shared)
         super().__init__(stages, **kwargs)
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of all convolutions."""
+        draw_convolutions(self)
 
 
 def _conv(in_channels: int, out_channels: int, kernel_size: Size3d, stride: Size3d = (1, 1, 1)) -> nn.Module:

@@ -97,6 +97,10 @@ class ViT(VideoBackbone):
         super().__init__(stages, **kwargs)
         self.patch_size = patch_size
         self.tubelet_size = tubelet_size
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights of all linear layers."""
         draw_linear_layers(self)
 
     def forward(self, clips: Tensor, visible_cells: Tensor | None = None) -> Tensor | tuple[Tensor, ...]:

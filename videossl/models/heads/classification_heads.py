@@ -90,8 +90,14 @@ class ClipClassificationHead(PretextHead):
         """
         labels = self.gather_of_views(data_samples, self.label, embeddings)
         logits = self(embeddings.student).flatten(0, 1)
-        loss, accuracy = cross_entropy_and_accuracy(logits, labels.flatten(), self.ignore_index)
-        return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+        return self._results(logits, labels.flatten())
+
+    def _results(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy and accuracy of logits [N, num_classes], over the rows with a label."""
+        loss, accuracy, count = cross_entropy_and_accuracy(logits, labels, self.ignore_index)
+        results = {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+        self.counts = dict.fromkeys(results, count)
+        return results
 
 
 @MODELS.register_module()
@@ -137,8 +143,7 @@ class TupleHead(ClipClassificationHead):
             data_samples: B samples, each with the label field, an int64 scalar.
         """
         labels = self.gather_of_samples(data_samples, self.label, embeddings)
-        loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels, self.ignore_index)
-        return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+        return self._results(self(embeddings.student), labels)
 
 
 @MODELS.register_module()

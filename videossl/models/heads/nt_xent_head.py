@@ -14,7 +14,7 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import IGNORE_INDEX, PretextHead, joint_count
+from .pretext_head import IGNORE_INDEX, PretextHead, divisor, joint_count
 
 POSITIVES = ('same_context', 'same_pace')
 
@@ -78,8 +78,8 @@ class NTXentHead(PretextHead):
     (its mean over them) and the gradients of one with the joint batch. All must have the same number of clips.
 
     The head returns ``loss_contrast``, see :func:`nt_xent`, the mean over the anchors that have a positive (0 if none has),
-    and ``acc_contrast``, the share of these anchors with a positive that is more similar than every negative: 0 where
-    all embeddings are the same.
+    and ``acc_contrast``, the share of these anchors that have a negative and a positive more similar than every negative: 0
+    where all embeddings are the same.
 
     Args:
         positives: ``'same_context'``: the other clips of the same video; a sample must have two clips or more.
@@ -131,12 +131,14 @@ class NTXentHead(PretextHead):
 
             similarity = anchors @ clips.t()
             losses = nt_xent(similarity, left_out, positives, self.temperature)
-            loss = torch.where(has_positive, losses, 0).sum() / count
+            loss = torch.where(has_positive, losses, 0).sum() / divisor(count)
             with torch.no_grad():
                 lowest = torch.finfo(similarity.dtype).min
                 nearest_positive = similarity.masked_fill(~positives, lowest).amax(1)
                 nearest_negative = similarity.masked_fill(no_negative, lowest).amax(1)
-                accuracy = (nearest_positive > nearest_negative).sum() / count
+                is_right = (nearest_positive > nearest_negative) & ~no_negative.all(1)
+                accuracy = is_right.sum() / divisor(count)
+        self.counts = dict(loss_contrast=count, acc_contrast=count)
         return dict(loss_contrast=self.loss_weight * loss, acc_contrast=accuracy)
 
     def _groups(self, embeddings: Embeddings, data_samples: Sequence | None) -> Tensor:

@@ -113,5 +113,7 @@ class OrderHead(PretextHead):
             data_samples: B samples, each with ``gt_order``, an int64 scalar.
         """
         labels = self.gather_of_samples(data_samples, self.label, embeddings)
-        loss, accuracy = cross_entropy_and_accuracy(self(embeddings.student), labels)
-        return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+        loss, accuracy, count = cross_entropy_and_accuracy(self(embeddings.student), labels)
+        results = {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}
+        self.counts = dict.fromkeys(results, count)
+        return results

@@ -38,6 +38,8 @@ class PretextHead(BaseModule):
         bank_embeddings, bank_labels: columns of the bank that the loss reads.
         classifies_clips: ``forward`` gives the class scores [..., num_classes] of one clip's embedding [..., D].
         views_one_by_one: the head's batch norms take their statistics of one view of the batch at a time.
+        counts: after ``loss``, over how many rows (:func:`joint_count`) it took the mean of an entry of its result, under the
+            entry's name. Entries that are not here count each sample alike.
     """
 
     needs_teacher: bool = False
@@ -56,6 +58,7 @@ class PretextHead(BaseModule):
         self, embedding_name: str, loss_weight: float = 1.0, init_cfg: dict | list[dict] | None = None
     ) -> None:
         super().__init__(init_cfg)
+        self.counts: dict[str, Tensor] = {}
         check_finite(f'{type(self).__name__}: loss_weight', loss_weight)
         self.embedding_name = embedding_name
         self.loss_weight = loss_weight
@@ -152,7 +155,7 @@ def gather_labels(data_samples: Sequence | None, label: str, reader: str) -> Ten
 
 
 def joint_count(counted: Tensor) -> Tensor:
-    """Number of true values, as the divisor of a mean over them; at least 1, so that a mean over none is 0 instead of 0/0.
+    """Number of true values, whose :func:`divisor` is that of a mean over them.
 
     With several processes it is their joint number divided by the number of processes. DDP averages the gradients of the
     processes. A mean over the own values would weigh them more where a process has fewer of them; with this divisor two
@@ -166,17 +169,22 @@ def joint_count(counted: Tensor) -> Tensor:
     """
     count, processes = counted.sum(), get_world_size()
     if processes == 1:
-        return count.clamp(min=1)
+        return count
     count = count.float()
     all_reduce(count)
-    return count.clamp(min=1) / processes
+    return count / processes
+
+
+def divisor(count: Tensor) -> Tensor:
+    """The count, or 1 in the place of 0, so that a mean over no rows is 0 instead of 0/0."""
+    return count + (count == 0)
 
 
 def cross_entropy_and_accuracy(
     logits: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX
-) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index`` (:func:`joint_count`); both 0 without
-    such a row.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean cross-entropy and accuracy over the rows whose label is not ``ignore_index``, both 0 without such a row; and the
+    number of these rows (:func:`joint_count`).
 
     Args:
         logits: [N, classes].
@@ -184,7 +192,7 @@ def cross_entropy_and_accuracy(
     """
     counted = labels != ignore_index
     count = joint_count(counted)
-    loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / count
+    loss = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum') / divisor(count)
     with torch.no_grad():
-        accuracy = ((logits.argmax(1) == labels) & counted).sum() / count
-    return loss, accuracy
+        accuracy = ((logits.argmax(1) == labels) & counted).sum() / divisor(count)
+    return loss, accuracy, count

@@ -13,7 +13,7 @@ from videossl.registry import MODELS
 
 from ..embeddings import Embeddings
 from .classification_heads import ClipClassificationHead
-from .pretext_head import IGNORE_INDEX, joint_count
+from .pretext_head import IGNORE_INDEX, divisor, joint_count
 
 
 def score_differences(scores: Tensor, labels: Tensor, ignore_index: int = IGNORE_INDEX) -> tuple[Tensor, Tensor]:
@@ -49,7 +49,13 @@ def transformation_ranking(scores: Tensor, labels: Tensor, margin: float, ignore
         A scalar, the margin where all scores are the same; 0 without a pair.
     """
     differences, compared = score_differences(scores, labels, ignore_index)
-    return torch.where(compared, F.relu(margin - differences), 0).sum() / joint_count(compared)
+    return _mean_violation(differences, compared, margin)[0]
+
+
+def _mean_violation(differences: Tensor, compared: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """:func:`transformation_ranking` of the differences, and the number of pairs."""
+    pairs = joint_count(compared)
+    return torch.where(compared, F.relu(margin - differences), 0).sum() / divisor(pairs), pairs
 
 
 @MODELS.register_module()
@@ -98,11 +104,12 @@ class RankingHead(ClipClassificationHead):
                 'train_dataloader.dataset.pipeline.sample to None, or to 2 or more'
             )
         labels = self.gather_of_views(data_samples, self.label, embeddings)
-        scores = self(embeddings.student)
-        loss = transformation_ranking(scores, labels, self.margin, self.ignore_index)
+        differences, compared = score_differences(self(embeddings.student), labels, self.ignore_index)
+        loss, pairs = _mean_violation(differences, compared, self.margin)
         with torch.no_grad():
-            differences, compared = score_differences(scores, labels, self.ignore_index)
             counted = compared.any(2)
             wins = ((differences > 0) | ~compared).all(2) & counted
-            accuracy = wins.sum() / joint_count(counted)
+            clips = joint_count(counted)
+            accuracy = wins.sum() / divisor(clips)
+        self.counts = {f'loss_{self.name}': pairs, f'acc_{self.name}': clips}
         return {f'loss_{self.name}': self.loss_weight * loss, f'acc_{self.name}': accuracy}

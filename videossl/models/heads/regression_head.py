@@ -11,7 +11,7 @@ from videossl.registry import MODELS
 
 from ..autocast import in_float32
 from ..embeddings import Embeddings
-from .pretext_head import IGNORE_INDEX, PretextHead, joint_count
+from .pretext_head import IGNORE_INDEX, PretextHead, divisor, joint_count
 
 
 @MODELS.register_module()
@@ -94,7 +94,9 @@ class RegressionHead(PretextHead):
         errors = torch.where(counted, (predictions - targets) / self.scales, 0)
         with torch.no_grad():
             hits = (predictions.round() == targets) & counted
-        return {
-            f'loss_{self.name}': self.loss_weight * errors.square().sum() / count,
-            f'acc_{self.name}': hits.sum() / count,
+        results = {
+            f'loss_{self.name}': self.loss_weight * errors.square().sum() / divisor(count),
+            f'acc_{self.name}': hits.sum() / divisor(count),
         }
+        self.counts = dict.fromkeys(results, count)
+        return results

@@ -94,8 +94,8 @@ class SimilarityDistillHead(PretextHead):
 
     "Auxiliary Learning for Self-Supervised Video Representation via Similarity-based Knowledge Distillation",
     Dadashzadeh, Whone, Mirmehdi, 2021, section 3.1, Equations 1 to 3. It has no parameters: projection and predictor
-    are necks. Without them and with other temperatures it is ISD ("ISD: Self-Supervised Learning by Iterative
-    Similarity Distillation", Tejankar et al., 2021).
+    are necks. Without the projection, so that the predictor follows the pooled features, and with 0.02 for both
+    temperatures it is ISD ("ISD: Self-Supervised Learning by Iterative Similarity Distillation", Tejankar et al., 2021).
 
     Args:
         student_temperature: gamma^S. Paper: 0.02, the best of its Table 3; released code: 0.1.

@@ -217,8 +217,8 @@ class MomentumPretrainer(Pretrainer):
             tensor.copy_(student[name])
 
     def _initialise_teacher(self) -> None:
-        """Draw the teacher's weights with torch's generator: each layer's, then those of ``init_cfg`` without pretrained
-        weights."""
+        """Draw the teacher's weights with torch's generator: each module's by ``reset_parameters``, then those of ``init_cfg``
+        without pretrained weights."""
         for module in reversed(list(self.teacher.modules())):  # a module after its parts: it may draw them otherwise
             if callable(draw := getattr(module, 'reset_parameters', None)):
                 draw()
@@ -285,7 +285,7 @@ class MomentumPretrainer(Pretrainer):
         return student
 
     def loss(self, inputs: Tensor, data_samples: Sequence | None = None) -> dict[str, Tensor]:
-        """All heads' losses and accuracies, and the embeddings' standard deviations as signs of collapse.
+        """All heads' losses and accuracies, and the embeddings' standard deviations as signs of collapse, of two videos or more.
 
         Args:
             inputs: [B, V, 3, T, H, W], normalised, with the V views that ``student_views`` and ``teacher_views`` name.
@@ -325,8 +325,9 @@ class MomentumPretrainer(Pretrainer):
         if self.training:
             self.pending_keys.extend(self._keys_of(teacher, data_samples))
         self.student_embeddings = normalised[self.enqueue_embedding].flatten(0, 1).detach()
-        results['std_student'] = embedding_std(self.student_embeddings)
-        results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
+        if len(inputs) > 1:  # the embeddings of one video are to be the same
+            results['std_student'] = embedding_std(self.student_embeddings)
+            results['std_teacher'] = embedding_std(teacher[self.enqueue_embedding].flatten(0, 1))
         return results
 
     def _check_widths(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> None:
