@@ -75,8 +75,9 @@ bench: $(STAMP) ## run the benchmarks one after another, those that train in bot
 	  $(VENV)/bin/python $$script $(BENCH_ARGS) || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo; echo "failed:$$failed"; exit 1; }
 
+# What setuptools left would be packed again, files that are gone since among them. The site, build/site, stays.
 wheel: $(STAMP) ## build dist/videossl-*.whl
-	@rm -rf build dist/videossl-*.whl
+	@rm -rf build/lib build/bdist* dist/videossl-*.whl
 	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/videossl-*.whl
 
@@ -95,8 +96,9 @@ clean: ## remove .venv and what was built; data/ and work_dirs/ stay
 $(DOCS_VENV)/installed: requirements/docs.txt requirements/constraints.txt
 	@rm -rf $(DOCS_VENV)
 	@$(PYTHON) -m venv $(DOCS_VENV)
-	@$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --no-input -c requirements/constraints.txt \
-	    -r requirements/docs.txt >$(DOCS_VENV)/install.log 2>&1 || { tail -n 15 $(DOCS_VENV)/install.log; exit 1; }
+	@$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --no-input $(PIP_OPTIONS) \
+	    -c requirements/constraints.txt -r requirements/docs.txt >$(DOCS_VENV)/install.log 2>&1 \
+	  || { tail -n 15 $(DOCS_VENV)/install.log; exit 1; }
 	@touch $@
 
 # The lower end of every range: PACKAGE>=X becomes PACKAGE==X. What those need themselves is the newest that fits.
@@ -125,7 +127,7 @@ $(STAMP): $(wildcard requirements/*.txt) setup.py pyproject.toml
 	@if [ ! -e $(VENV) ]; then \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
 	    echo "videossl needs Python 3.10 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)."; \
-	    for name in python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	    for name in python3.13 python3.12 python3.11 python3.10; do \
 	      if $$name --version >/dev/null 2>&1; then echo "There is $$name here: make $(MAKECMDGOALS) PYTHON=$$name"; found=yes; break; fi; \
 	    done; \
 	    [ -n "$$found" ] || echo 'Install one, then: make $(MAKECMDGOALS) PYTHON=/path/to/python3'; \

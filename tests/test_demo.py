@@ -67,6 +67,21 @@ def test_a_folder_of_another_versions_videos_is_refused(demo, monkeypatch):
         load().main()
 
 
+@pytest.mark.parametrize('option', ['--dry-run', '--dry'])
+def test_a_dry_run_says_what_would_be_rendered_and_renders_nothing(tmp_path, monkeypatch, capsys, option):
+    tool, calls, folder = load(), [], tmp_path / 'demo'
+    monkeypatch.setattr(tool, 'run_study', calls.append)
+    monkeypatch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder), '--rows', 'vspp', option])
+    tool.main()
+    number = tool.NUM_TRAIN + tool.NUM_TEST
+    printed = f'MovingShapes: {number} of {number} videos are to be rendered into {folder}/moving_shapes\n'
+    assert capsys.readouterr().out == printed
+    assert all(path.suffix in ('.txt', '.json') for path in folder.rglob('*') if path.is_file())
+    (arguments,) = calls
+    study = read_study(parse_args(arguments))  # the study has its lists, and so its steps
+    assert study.videos.test == tool.NUM_TEST and list(study.runs[0].stages)
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """A function that runs the demo with a study that writes such results; returns what was printed."""

@@ -159,24 +159,46 @@ RESULTS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('script', sorted((EXAMPLES / 'tutorials').glob('*.py')), ids=lambda script: script.stem)
-def test_a_tutorial_runs_to_its_end(script, tmp_path):
+def run_tutorial(script: Path, folder: Path, settings: dict[str, str]) -> str:
+    """Run a tutorial in a folder with other settings; returns what it printed."""
     text = script.read_text()
-    for name, value in {**SMALL_TUTORIAL, **SMALLEST.get(script.stem, {})}.items():
+    for name, value in settings.items():
         text = re.sub(rf'^{name} = .*$', f'{name} = {value}', text, flags=re.MULTILINE)
-    assert text.count('= 2, 4') == text.count('\nWIDTH = 2\n') == 1, 'its settings have these names'
-    (tmp_path / script.name).write_text(text)
+    (folder / script.name).write_text(text)
     done = subprocess.run(
         [sys.executable, script.name],
-        cwd=tmp_path,
+        cwd=folder,
         env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(EXAMPLES.parent)),
         capture_output=True,
         text=True,
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert re.search(f'^{RESULTS[script.stem]}', done.stdout, re.MULTILINE), done.stdout[-2000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('script', sorted((EXAMPLES / 'tutorials').glob('*.py')), ids=lambda script: script.stem)
+def test_a_tutorial_runs_to_its_end(script, tmp_path):
+    printed = run_tutorial(script, tmp_path, {**SMALL_TUTORIAL, **SMALLEST.get(script.stem, {})})
+    text = (tmp_path / script.name).read_text()
+    assert text.count('= 2, 4') == text.count('\nWIDTH = 2\n') == 1, 'its settings have these names'
+    assert re.search(f'^{RESULTS[script.stem]}', printed, re.MULTILINE), printed[-2000:]
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob('work_dirs/tutorials/*')} == {
         f'work_dirs/tutorials/{script.stem}'
     }
+
+
+@pytest.mark.slow
+def test_the_tutorial_on_a_folder_takes_one_without_labels(tmp_path):
+    rendered = write_moving_shapes(tmp_path / 'set', num_train=12, num_test=0, size=64, num_frames=48)
+    (tmp_path / 'my videos' / 'last year').mkdir(parents=True)
+    for number, video in enumerate(sorted(rendered.rglob('*.mp4'))):
+        video.rename(tmp_path / 'my videos' / ('last year' if number % 2 else '') / f'a video {number}.mp4')
+    script = EXAMPLES / 'tutorials' / 'features_of_a_folder.py'
+    printed = run_tutorial(script, tmp_path, {**SMALL_TUTORIAL, 'VIDEOS': "'my videos'"})
+    work = tmp_path / 'work_dirs' / 'tutorials' / script.stem
+    assert f'the picture: {(work / "retrieval.png").relative_to(tmp_path)}' in printed and 'R@1' not in printed
+    assert (work / 'retrieval.png').stat().st_size > 1000
+    lists = [(work / f'{name}.txt').read_text().splitlines() for name in ('train', 'test')]
+    assert [len(names) for names in lists] == [9, 3] and not set(lists[0]) & set(lists[1])

@@ -36,6 +36,27 @@ def test_the_workflow_runs_the_commands_of_ci_on_every_python_that_setup_names()
     assert [f'3.{minor}' for minor in re.findall(r'\d+', minors)] == jobs['test']['strategy']['matrix']['python']
 
 
+def test_every_installation_of_the_makefile_takes_the_options_of_pip():
+    lines = (ROOT / 'Makefile').read_text().replace('\\\n', ' ').splitlines()
+    commands = [
+        command for line in lines for command in re.findall(r'(?:-m pip|\$\(PIP\)) install.*?(?=&&|\|\||$)', line)
+    ]
+    # An installation of the checkout itself needs nothing but what is installed.
+    installs = [command for command in commands if ' -e .' not in command]
+    assert len(installs) == 6 and all('$(PIP_OPTIONS)' in command for command in installs), installs
+
+
+def test_the_makefile_suggests_the_pythons_that_setup_names():
+    named = re.findall(r'python(3\.\d+)', re.search(r'for name in (.+?);', (ROOT / 'Makefile').read_text()).group(1))
+    minors = re.search(r'for minor in (\(.+?\))', (ROOT / 'setup.py').read_text()).group(1)
+    assert named == [f'3.{minor}' for minor in reversed(re.findall(r'\d+', minors))]
+
+
+def test_building_a_wheel_keeps_the_site():
+    recipe = (ROOT / 'Makefile').read_text().split('\nwheel: ')[1].split('\n\n')[0]
+    assert re.search(r'rm -rf (.+)', recipe).group(1).split() == ['build/lib', 'build/bdist*', 'dist/videossl-*.whl']
+
+
 def test_the_citation_and_the_changes_have_this_version_and_its_date():
     citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
     assert citation['version'] == __version__

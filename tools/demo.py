@@ -13,7 +13,7 @@ from videossl.datasets.moving_shapes import write_moving_shapes
 NUM_TRAIN, NUM_TEST = 240, 400
 # Labels of the linear probe and retrieval, and of fine-tuning.
 NUM_LABELLED, NUM_FEW = 120, 40
-SECONDS = 30  # at most, for the pictures of the report
+SECONDS = 30  # after these no further picture of the report is begun
 
 
 def main() -> None:
@@ -22,7 +22,8 @@ def main() -> None:
         '--work-dir',
         type=Path,
         default=Path('work_dirs/demo'),
-        help='folder for videos and results; other arguments go to videossl study',
+        help='folder for videos and results; other arguments go to videossl study, such as --dry-run, which renders and runs '
+        'nothing',
     )
     args, study_args = parser.parse_known_args()
     videos = args.work_dir / 'moving_shapes'
@@ -30,8 +31,9 @@ def main() -> None:
     # Nets as small as these train faster side by side than on two threads each.
     jobs = min(2, available_cores())
     where = ['--data-root', str(videos), '--work-dir', str(args.work_dir), '--jobs', str(jobs)]
-    parse_study_args([str(study), *where, *study_args])  # a misspelt option ends the demo before it renders
-    write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST)
+    # A misspelt option ends the demo before it renders.
+    dry_run = parse_study_args([str(study), *where, *study_args]).dry_run
+    write_moving_shapes(videos, num_train=NUM_TRAIN, num_test=NUM_TEST, render=not dry_run)
     # Labels go round the classes, so the first part of the list has each class equally often.
     lines = (videos / 'train.txt').read_text().splitlines(keepends=True)
     for name, number in (('labelled', NUM_LABELLED), ('few', NUM_FEW)):
@@ -39,7 +41,7 @@ def main() -> None:
     results, page = args.work_dir / 'results.json', args.work_dir / 'report.html'
     before = results.read_bytes() if results.exists() else None
     run_study([str(study), *where, *study_args])
-    if '--dry-run' in study_args:
+    if dry_run:
         return
     try:
         if not page.exists() or results.read_bytes() != before:

@@ -34,8 +34,11 @@ from videossl.apis.studies.report import (
     main_table,
     markdown_table,
     number,
+    version_line,
 )
 from videossl.apis.studies.study import parse_args
+from videossl.config_files import load_config
+from videossl.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ('README.md', 'docs/results.md')
@@ -70,7 +73,7 @@ def without_paths(value, data_root: str):
         path = match[0].rstrip('/')
         return path[path.index('configs/') :] if '/configs/' in path else path.rpartition('/')[2]
 
-    return PATH.sub(shorter, value.replace(data_root, 'FOLDER') if data_root else value)
+    return PATH.sub(shorter, re.sub(rf'{re.escape(data_root)}(?=/|$|\W)', 'FOLDER', value) if data_root else value)
 
 
 def copy_results(folder: Path, root: Path) -> Path:
@@ -132,8 +135,7 @@ def _titles(results: dict, complete: dict[str, bool], value: bool) -> list[str]:
 
 def how_lines(results: dict) -> list[str]:
     """Commands and versions."""
-    versions = ', '.join(f'{name} {text}' for name, text in results['versions'].items())
-    return ['```bash', *shown_commands(results), '```', '', f'{versions}.']
+    return ['```bash', *shown_commands(results), '```', '', version_line(results)]
 
 
 def shown_commands(results: dict) -> list[str]:
@@ -142,17 +144,24 @@ def shown_commands(results: dict) -> list[str]:
     shown: list[str] = []
     for command in reversed(results['commands']):
         args = parse_args(shlex.split(command)[2:])  # after python tools/run_study.py
+        seeds = args.seeds or seeds_of(args.study)
         asked = {
             value
             for value in missing
-            if all(
-                wanted is None or part in wanted for part, wanted in zip(value, (args.rows, args.columns, args.seeds))
-            )
+            if all(wanted is None or part in wanted for part, wanted in zip(value, (args.rows, args.columns, seeds)))
         }
         if asked:
             shown.insert(0, without_joining(command))
         missing -= asked
     return shown
+
+
+def seeds_of(study: str) -> list[int] | None:
+    """The seeds of a study that a command without ``--seeds`` runs; None: the study is not there any more."""
+    try:
+        return list(load_config(study).get('seeds', [0]))
+    except ConfigError:
+        return None
 
 
 def without_joining(command: str) -> str:

@@ -1,11 +1,14 @@
 # Ten actions ("Actions as Space-Time Shapes", Blank et al., 2005): 60 clips of six actors for training, 30 clips of three
-# others for the test. Rates, batch and lengths of VSPP and RTT were chosen on two of the six training actors, with one seed and
-# a few trials (weizmann_select.py); VideoPace, VCOP and RSPNet have VSPP's rate, fine-tuning and the others the laptop's.
+# others for the test.
 _base_ = '../_base_/studies/every_method.py'
 recipe = '../recipes/every_method_narrow.py'
 ann_files = dict(pretrain='weizmann_train.txt', train='weizmann_train.txt', test='weizmann_test.txt')
 group = r'/([a-z]+)_'  # the actor
 held_out = 1 / 3
+chosen = (
+    'Rates, batch and lengths of VSPP and RTT were chosen on two of the six training actors, with one seed and a few trials '
+    "(weizmann_select.py); VideoPace, VCOP and RSPNet have VSPP's rate, fine-tuning and the others the laptop's."
+)
 few_labels = dict(counts=[1, 2, 5], finetune=[])
 options = {
     'aux*.train_cfg.max_epochs': 10,

@@ -1,6 +1,7 @@
 # Method and pixels, chosen on two of the six training actors.
 _base_ = './weizmann_motion.py'
 split = 'select'
+chosen = None
 seeds = [0]
 columns = ['probe', 'R@1', 'finetune']
 few_labels = dict(counts=[])

@@ -1,6 +1,7 @@
 # The learning rates of VSPP, of RTT and of fine-tuning on Weizmann, chosen on two of the six training actors.
 _base_ = './weizmann.py'
 split = 'select'
+chosen = None
 seeds = [0, 1, 2]
 columns = ['probe', 'finetune']
 few_labels = dict(counts=[])

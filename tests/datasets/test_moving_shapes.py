@@ -330,6 +330,14 @@ def test_set_that_was_cut_off_is_completed_and_equals_one_made_at_once(written_s
     assert files == complete
 
 
+def test_the_lists_alone_are_those_of_the_whole_set(written_set, tmp_path, capsys):
+    root = write_moving_shapes(tmp_path / 'set', 3, 2, num_frames=20, render=False)
+    assert capsys.readouterr().out == f'MovingShapes: 5 of 5 videos are to be rendered into {root}\n'
+    names = ['classes.txt', 'moving_shapes.json', 'test.txt', 'train.txt']
+    assert sorted(path.name for path in root.iterdir()) == names
+    assert all((root / name).read_bytes() == (written_set / name).read_bytes() for name in names)
+
+
 @pytest.mark.parametrize('other', [dict(seed=1), dict(num_train=4), dict(size=96)])
 def test_set_with_other_parameters_is_not_touched(written_set, other):
     with pytest.raises(FileExistsError, match=f'{next(iter(other))}: .* wanted.*delete the folder'):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from videossl.evaluation.statistics import (
+    Interval,
     binomial_standard_error,
     difference_standard_error,
     nested_subsets,
+    over_seeds,
     paired_difference,
     t_interval,
 )
@@ -54,16 +56,24 @@ def test_what_has_no_interval_is_refused(values, confidence):
 def test_a_paired_difference_leaves_out_what_both_share():
     seeds = {seed: 10.0 * seed for seed in range(4)}
     better = {seed: value + shift for (seed, value), shift in zip(seeds.items(), (1.0, 2.0, 3.0, 2.0))}
-    difference = paired_difference(better, seeds)
+    difference = paired_difference(better, seeds, 400)
     assert difference.mean == 2 and difference.excludes_zero
     assert difference.half_width == pytest.approx(t_interval([1.0, 2.0, 3.0, 2.0]).half_width)
-    assert paired_difference(seeds, better).mean == -2
+    assert paired_difference(seeds, better, 400).mean == -2
     assert t_interval(list(better.values())).half_width > 10 * difference.half_width
 
 
 def test_a_paired_difference_takes_only_the_seeds_of_both():
-    assert paired_difference({0: 1.0, 1: 5.0, 2: 9.0}, {1: 3.0, 2: 6.0, 7: 0.0}).number == 2
-    assert paired_difference({0: 1.0}, {1: 1.0}) is None
+    assert paired_difference({0: 1.0, 1: 5.0, 2: 9.0}, {1: 3.0, 2: 6.0, 7: 0.0}, 400).number == 2
+    assert paired_difference({0: 1.0}, {1: 1.0}, 400) is None
+
+
+def test_seeds_that_agree_leave_the_width_of_one_test_video():
+    assert over_seeds([0.9, 0.9, 0.9], 30) == Interval(pytest.approx(0.9), 1 / 30, 0.95, 3)
+    assert over_seeds([0.3 + 0.6, 0.9], 30).half_width == 1 / 30, 'rounding is no difference'
+    assert over_seeds([0.9, 0.9, 0.8], 30) == t_interval([0.9, 0.9, 0.8]) and over_seeds([0.9], 30).half_width is None
+    assert not paired_difference({0: 0.5, 1: 0.6}, {0: 0.47, 1: 0.57}, 30).excludes_zero
+    assert paired_difference({0: 0.5, 1: 0.6}, {0: 0.4, 1: 0.5}, 30).excludes_zero
 
 
 def test_an_interval_that_reaches_zero_does_not_exclude_it():

@@ -41,3 +41,20 @@ def test_charts_hold_their_values_levels_and_intervals():
         draw_few_labels('few', ['1', 'all'], [[Estimate('x', 30.0, 20.0, 40.0), Estimate('x', 50.0, place=1)]], 12.5)
     )
     assert few[0]['y'] == [30.0, 50.0] and few[2] == dict(x=[0.0], low=[20.0], high=[40.0])
+
+
+@pytest.mark.parametrize(('number', 'most'), [(1, 400), (10, 400), (30, 133), (200, 50)])
+def test_many_curves_have_fewer_points_each_and_each_name_is_kept_once(number, most):
+    pytest.importorskip('bokeh', reason='charts need bokeh: pip install "bokeh>=3.9"')
+    from videossl.visualization.charts import draw_curves
+
+    steps = list(range(1000))
+    figure = draw_curves(
+        'loss', [Curve(f'run {place}', steps, steps) for place in range(number)], [('least', 0.5, CEILING)]
+    )
+    assert [line.name for line in figure.renderers] == [f'run {place}' for place in range(number)] + ['least']
+    for line in figure.renderers[:-1]:
+        data = line.data_source.data
+        assert set(data) == {'x', 'y'} and len(data['x']) == most and data['x'][-1] == 999
+    (tool,) = (tool for tool in figure.tools if type(tool).__name__ == 'HoverTool')
+    assert tool.tooltips[0] == ('', '$name')  # the line's

@@ -5,7 +5,7 @@ import pytest
 
 from videossl.features.clip_features import ClipFeatures
 from videossl.visualization import RetrievalRow, draw_retrieval_sheet, nearest, retrieval_rows
-from videossl.visualization.retrieval_sheet import RIGHT, WRONG, thumbnail
+from videossl.visualization.retrieval_sheet import LONGEST_NAME, RIGHT, UNLABELLED, WRONG, thumbnail
 
 
 def rgb(colour):
@@ -72,3 +72,43 @@ def test_the_retrieval_tool_leaves_unreadable_videos_out_of_the_rows(
     assert rows[0].neighbour_classes == ['sit', 'sit', 'run']
     tool.main(arguments)
     assert read_picture(tmp_path / 'out.png').std() > 0
+
+
+def test_without_labels_the_frames_are_neutral_and_the_videos_go_by_their_names(
+    features_file, analysis_tool, videos, tmp_path, monkeypatch
+):
+    paths = {name: features_file(tmp_path / f'{name}.npz', [0, 1, 0], ['a.mp4', 'b.mp4']) for name in ('train', 'test')}
+    for path in paths.values():
+        features = ClipFeatures.load(path)
+        features.labels = None
+        features.save(path)
+    train, test = map(ClipFeatures.load, paths.values())
+    rows = retrieval_rows(train, test, str(videos), ['run', 'sit'], k=2)
+    assert [row.query_class for row in rows] == ['a', 'b', 'a']
+    assert [row.right for row in rows] == [[None, None]] * 3
+    assert rows[0].neighbours == [str(videos / 'a.mp4')] * 2 and rows[0].neighbour_classes == ['a', 'a']
+
+    tool, drawn = analysis_tool('retrieval_sheet'), []
+    monkeypatch.setattr(
+        tool, 'draw_retrieval_sheet', lambda *args: drawn.append((args[1], draw_retrieval_sheet(*args))) or drawn[0][1]
+    )
+    tool.main([*paths.values(), '--data-root', str(videos), '--k', '2', '--out', str(tmp_path / 'out.png')])
+    ((title, figure),) = drawn
+    assert title.splitlines()[0] == 'nearest of 3 videos by cosine'
+    colours = [axes.images[0].get_array()[0, 0].tolist() for axes in figure.axes]
+    assert [colour for number, colour in enumerate(colours) if number % 3] == [rgb(UNLABELLED)] * 6
+    assert [axes.get_title() for axes in figure.axes[:2]] == ['query: a', 'a\n1.0000']
+
+
+def test_with_labels_on_one_side_alone_nothing_is_right_or_wrong():
+    features = np.eye(2)[:, None]
+    test = ClipFeatures(features, None, ['a video of a very long name 17.mp4', 'b.mp4'], [True, True], {})
+    train = ClipFeatures(features, [0, 1], ['c.mp4', 'd.mp4'], [True, True], {})
+    rows = retrieval_rows(train, test, class_names=['run', 'sit'], k=1)
+    assert [(row.query_class, row.neighbour_classes, row.right) for row in rows] == [
+        ('a video ...name 17', ['run'], [None]),
+        ('b', ['sit'], [None]),
+    ]
+    assert len(rows[0].query_class) == LONGEST_NAME
+    with pytest.raises(ValueError, match='3 channels'):
+        retrieval_rows(ClipFeatures(np.ones((1, 1, 3)), None, ['c.mp4'], [True], {}), test)

@@ -1,4 +1,5 @@
-"""Retrieval sheet: query videos and their nearest neighbours as thumbnails, framed green where right and red where wrong.
+"""Retrieval sheet: query videos and their nearest neighbours as thumbnails, with labels framed green where right and red
+where wrong.
 
 python tools/analysis/retrieval_sheet.py train.npz test.npz --data-root FOLDER --out retrieval.png
 """
@@ -42,8 +43,10 @@ def main(argv: list[str] | None = None) -> None:
         center=args.center,
         seed=args.seed,
     )
-    right = sum(row.right[0] for row in rows)
-    title = f'nearest of {len(gallery.paths)} videos by cosine; the nearest one is right for {right} of {len(rows)} queries shown'
+    title = f'nearest of {len(gallery.paths)} videos by cosine'
+    answers = [row.right[0] for row in rows if row.right[0] is not None]
+    if answers:
+        title += f'; the nearest one is right for {sum(answers)} of {len(rows)} queries shown'
     title += f'\n{checkpoint_text(queries)}'
     draw_retrieval_sheet(rows, title).savefig(args.out, dpi=110)
     print(f'{len(rows)} queries: {args.out}')

@@ -330,6 +330,7 @@ def write_moving_shapes(
     fps: int = 25,
     still_shapes: int = 0,
     workers: int | None = None,
+    render: bool = True,
 ) -> Path:
     """Write a set of H.264 videos with annotation files and masks.
 
@@ -346,6 +347,8 @@ def write_moving_shapes(
         num_test: Videos for testing.
         size, num_frames, seed, num_classes, fps, still_shapes: See :class:`MovingShapes`.
         workers: Threads; by default one per processor, eight at most.
+        render: False: only the lists and the parameters are written, and the number of missing videos is printed. A later
+            call renders these.
 
     Returns:
         ``root`` as a path.
@@ -367,7 +370,9 @@ def write_moving_shapes(
         for index in range(counts[split])
         if not all(path.exists() for path in _paths(root, shapes, split, index))
     ]
-    if missing:
+    if missing and not render:
+        print(f'MovingShapes: {len(missing)} of {num_train + num_test} videos are to be rendered into {root}')
+    elif missing:
         print(f'MovingShapes: rendering {len(missing)} of {num_train + num_test} videos into {root}')
         # Threads suffice: NumPy and the encoder do much of their work outside of Python's lock, and threads do not import
         # everything again.

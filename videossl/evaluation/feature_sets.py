@@ -44,14 +44,8 @@ def pair_sets(
         ValueError: a set is empty, has no labels, no readable video, or NaN or infinite values, or the two sets have
             features of different lengths.
     """
-    labels = _checked_labels(gallery, names[0]), _checked_labels(queries, names[1])
-    lengths = gallery.features.shape[2], queries.features.shape[2]
-    if lengths[0] != lengths[1]:
-        raise ValueError(
-            f'the features of the {names[0]} have {lengths[0]} channels and those of the {names[1]} '
-            f'{lengths[1]}: they are of different nets or poolings; extract both with one'
-        )
-
+    check_pair(gallery, queries, names)
+    labels = _labels_of(gallery, names[0]), _labels_of(queries, names[1])
     notes = []
     for name, features, consequence in zip(names, (gallery, queries), ('left out', 'counted as wrong')):
         unreadable = features.unreadable
@@ -77,6 +71,36 @@ def pair_sets(
     )
 
 
+def check_pair(gallery: ClipFeatures, queries: ClipFeatures, names: tuple[str, str] = ('gallery', 'queries')) -> None:
+    """Check that neighbours of the queries can be found in the gallery, with labels or without.
+
+    Raises:
+        ValueError: a set is empty, has no readable video, or NaN or infinite values, or the two sets have features of
+            different lengths.
+    """
+    for features, name in zip((gallery, queries), names):
+        if features.features.ndim != 3:
+            raise ValueError(f'{name}: features must be [videos, views, channels], got shape {features.features.shape}')
+        if len(features.features) == 0 or features.features.shape[1] == 0:
+            raise ValueError(f'{name}: the split is empty ({list_name(features)}); name a list with videos in it')
+        if not features.readable.any():
+            raise ValueError(
+                f'{name}: none of the {len(features.readable)} videos of {list_name(features)} could be read; '
+                'check the data root'
+            )
+        if not np.isfinite(features.features).all():
+            raise ValueError(
+                f'{name}: some features of {list_name(features)} are infinite or not a number; did the '
+                'training that made the checkpoint diverge?'
+            )
+    lengths = gallery.features.shape[2], queries.features.shape[2]
+    if lengths[0] != lengths[1]:
+        raise ValueError(
+            f'the features of the {names[0]} have {lengths[0]} channels and those of the {names[1]} '
+            f'{lengths[1]}: they are of different nets or poolings; extract both with one'
+        )
+
+
 def differing_settings(first: dict, second: dict) -> list[str]:
     """The settings for which two extractions give one video other features. The number of views is none of them."""
     keys = [key for key in VIEW_SETTINGS if key not in ('num_clips', 'crops')] + ['precision', 'pixels']
@@ -85,26 +109,12 @@ def differing_settings(first: dict, second: dict) -> list[str]:
     return [key.removesuffix('_sha256') for key in keys if first.get(key) != second.get(key)]
 
 
-def _checked_labels(features: ClipFeatures, name: str) -> np.ndarray:
+def _labels_of(features: ClipFeatures, name: str) -> np.ndarray:
     """The labels of a set that can be evaluated."""
-    if features.features.ndim != 3:
-        raise ValueError(f'{name}: features must be [videos, views, channels], got shape {features.features.shape}')
-    if len(features.features) == 0 or features.features.shape[1] == 0:
-        raise ValueError(f'{name}: the split is empty ({list_name(features)}); name a list with videos in it')
     if features.labels is None:
         raise ValueError(
             f'{name}: {list_name(features)} has no labels, and without them nothing can be right or wrong; '
             'give each video a label in the list'
-        )
-    if not features.readable.any():
-        raise ValueError(
-            f'{name}: none of the {len(features.readable)} videos of {list_name(features)} could be read; '
-            'check the data root'
-        )
-    if not np.isfinite(features.features).all():
-        raise ValueError(
-            f'{name}: some features of {list_name(features)} are infinite or not a number; did the '
-            'training that made the checkpoint diverge?'
         )
     return features.labels
 

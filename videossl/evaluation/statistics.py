@@ -1,7 +1,7 @@
 """Statistics of a study: intervals over seeds, paired differences, the error of a finite test set, nested label subsets."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -66,8 +66,17 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     return Interval(float(numbers.mean()), half_width, confidence, count)
 
 
+def over_seeds(values: Sequence[float], number: int, confidence: float = 0.95) -> Interval:
+    """The t-interval of accuracies on ``number`` test videos, or of their differences. Seeds that happen to give the same number
+    would leave no width, and do not show that others will give it, too: then it is one test video to each side.
+    """
+    interval = t_interval(values, confidence)
+    agree = interval.half_width is not None and np.ptp(values) < 1e-9
+    return replace(interval, half_width=1 / number) if agree else interval
+
+
 def paired_difference(
-    values: dict[Hashable, float], baseline: dict[Hashable, float], confidence: float = 0.95
+    values: dict[Hashable, float], baseline: dict[Hashable, float], number: int, confidence: float = 0.95
 ) -> Interval | None:
     """Interval of the mean difference between two rows, seed by seed.
 
@@ -75,14 +84,15 @@ def paired_difference(
     of the two rows where they are correlated.
 
     Args:
-        values, baseline: value by seed. A seed that only one of them has is left out.
+        values, baseline: accuracy by seed. A seed that only one of them has is left out.
+        number: of test videos, see :func:`over_seeds`.
         confidence: see :func:`t_interval`.
 
     Returns:
         The interval of ``values - baseline``; None where they share no seed.
     """
     shared = [seed for seed in values if seed in baseline]
-    return t_interval([values[seed] - baseline[seed] for seed in shared], confidence) if shared else None
+    return over_seeds([values[seed] - baseline[seed] for seed in shared], number, confidence) if shared else None
 
 
 def binomial_standard_error(accuracy: float, number: int) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 MOST_POINTS = 400  # of a curve; more cannot be told apart on a screen
+MOST_ON_CHART = 4000  # points of all curves, so that many curves do not make a page of many MB
+FEWEST_POINTS = 50  # of a curve, however many there are
 MOST_IN_LEGEND = 14
 # Told apart on white and on black, and by most colour-blind people.
 COLOURS = ('#3b82d6', '#e07b1f', '#1f9e77', '#c25ba5', '#8c7ae6', '#b8860b', '#d1495b', '#5c8a8a', '#7a9a3a', '#888888')
@@ -51,17 +53,20 @@ def draw_curves(title: str, curves: Sequence[Curve], levels: Sequence[tuple[str,
 
     Args:
         title: of the chart.
-        curves: values that are not finite are left out.
+        curves: values that are not finite are left out, and points of long curves, the more curves there are the more.
         levels: horizontal lines: name, value, and dash (``GUESSING`` or ``CEILING``).
     """
     figure = _figure(title, 300, x_axis_label='iteration')
     names = list(dict.fromkeys(curve.name for curve in curves))
+    most = min(MOST_POINTS, max(MOST_ON_CHART // len(curves), FEWEST_POINTS))
     for curve in curves:
-        x, y = thinned(curve.x, curve.y)
+        x, y = thinned(curve.x, curve.y, most)
         number = names.index(curve.name)
         legend = {} if len(names) > MOST_IN_LEGEND else dict(legend_label=curve.name)
         style = dict(color=COLOURS[number % len(COLOURS)], line_width=2, line_dash=dash_of(number), **legend)
-        data = dict(x=x, y=y, name=[curve.name] * len(x))
+        # The name is the line's: a column of the data would have it at every point.
+        style['name'] = curve.name
+        data = dict(x=x, y=y)
         if len(x) == 1:
             figure.scatter(source=_source(data), x='x', y='y', size=8, **style)  # a line of one point is invisible
         else:
@@ -72,7 +77,7 @@ def draw_curves(title: str, curves: Sequence[Curve], levels: Sequence[tuple[str,
         first, last = first - 0.5, last + 0.5
     for name, value, dash in levels:
         _level(figure, name, value, dash, first, last)
-    _hover(figure, [('', '@name'), ('iteration', '@x{0}'), ('value', '@y{0.0000}')])
+    _hover(figure, [('', '$name'), ('iteration', '@x{0}'), ('value', '@y{0.0000}')])
     return figure
 
 
@@ -263,7 +268,8 @@ def _hover(figure: Any, tooltips: Any, renderers: Sequence[Any] | None = None) -
 def _level(figure: Any, name: str, value: float, dash: str, first: float, last: float) -> None:
     """A horizontal line, which the title explains."""
     line = dict(x=[first, last], y=[value, value], name=[name, name])
-    figure.line(source=_source(line), x='x', y='y', line_dash=dash, line_color='#888888', line_width=1.5)
+    style = dict(line_dash=dash, line_color='#888888', line_width=1.5, name=name)
+    figure.line(source=_source(line), x='x', y='y', **style)
     figure.title.text += f'; {dash}: {name} {value:g}'
 
 

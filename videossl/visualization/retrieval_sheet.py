@@ -1,4 +1,4 @@
-"""Retrieval sheets: a query video a row, and its nearest neighbours beside it, framed by right and wrong."""
+"""Retrieval sheets: a query video a row, and its nearest neighbours beside it, with labels framed by right and wrong."""
 
 import os
 from collections.abc import Sequence
@@ -10,14 +10,16 @@ import numpy as np
 from videossl.checks import check_integer
 from videossl.datasets.readers.opening import open_as_training_does
 from videossl.datasets.transforms import DecodeClips, VideoReadError
-from videossl.evaluation.feature_sets import pair_sets, unit_videos
+from videossl.evaluation.feature_sets import check_pair, unit_videos
 from videossl.features.clip_features import ClipFeatures
 
 from .clip_sheet import thumbnail_row
 from .figures import new_figure
 
 RIGHT, WRONG, QUERY = '#1f9d3a', '#d62020', '#555555'
+UNLABELLED = '#888888'
 FRAME_WIDTH = 4  # pixels
+LONGEST_NAME = 18  # characters of a file's name
 
 
 @dataclass
@@ -26,10 +28,10 @@ class RetrievalRow:
 
     Args:
         query: the video.
-        query_class: its class in words.
+        query_class: its class in words; without labels the name of its file.
         neighbours: videos.
-        neighbour_classes: their classes in words.
-        right: whether each is of the query's class.
+        neighbour_classes: the same of each.
+        right: whether each is of the query's class; None without labels.
         similarities: of each, cosine.
     """
 
@@ -37,7 +39,7 @@ class RetrievalRow:
     query_class: str
     neighbours: list[str]
     neighbour_classes: list[str]
-    right: list[bool]
+    right: list[bool | None]
     similarities: list[float]
 
 
@@ -72,8 +74,10 @@ def retrieval_rows(
 ) -> list[RetrievalRow]:
     """The rows of a sheet. Queries that could not be read have no row.
 
+    Where one of the two sets has no labels, no neighbour is right or wrong, and videos without a label go by their names.
+
     Args:
-        gallery, queries: features with labels.
+        gallery, queries: features, with labels or without.
         data_root: folder that their paths are relative to.
         class_names: words by label.
         shown: number of queries, drawn at random.
@@ -86,24 +90,39 @@ def retrieval_rows(
     """
     if shown < 1:
         raise ValueError(f'the number of queries to show must be at least 1, got {shown}')
-    sets = pair_sets(gallery, queries)
-    paths = [path for path, readable in zip(gallery.paths, gallery.readable) if readable]
+    check_pair(gallery, queries)
+    indices = np.flatnonzero(gallery.readable)
     places, similarities = nearest(
-        unit_videos(sets.gallery, average, center), unit_videos(sets.queries, average, center, sets.readable), k
+        unit_videos(gallery.features[indices], average, center),
+        unit_videos(queries.features, average, center, queries.readable),
+        k,
     )
-    candidates = np.flatnonzero(sets.readable)
-    chosen = np.sort(np.random.default_rng(seed).permutation(candidates)[:shown])
-    return [
-        RetrievalRow(
-            query=os.path.join(data_root, queries.paths[query]),
-            query_class=class_name(sets.query_labels[query], class_names),
-            neighbours=[os.path.join(data_root, paths[place]) for place in places[query]],
-            neighbour_classes=[class_name(sets.gallery_labels[place], class_names) for place in places[query]],
-            right=[bool(sets.gallery_labels[place] == sets.query_labels[query]) for place in places[query]],
-            similarities=similarities[query].tolist(),
+    candidates = np.flatnonzero(queries.readable)
+    rows = []
+    for query in np.sort(np.random.default_rng(seed).permutation(candidates)[:shown]):
+        found = indices[places[query]]
+        right: list[bool | None] = [None] * len(found)
+        if gallery.labels is not None and queries.labels is not None:
+            right = (gallery.labels[found] == queries.labels[query]).tolist()
+        rows.append(
+            RetrievalRow(
+                query=os.path.join(data_root, queries.paths[query]),
+                query_class=video_name(queries, query, class_names),
+                neighbours=[os.path.join(data_root, gallery.paths[place]) for place in found],
+                neighbour_classes=[video_name(gallery, place, class_names) for place in found],
+                right=right,
+                similarities=similarities[query].tolist(),
+            )
         )
-        for query in chosen
-    ]
+    return rows
+
+
+def video_name(features: ClipFeatures, place: int, class_names: Sequence[str] | None = None) -> str:
+    """The class of a video in words; without labels the name of its file, without ending, and of a long one the two ends."""
+    if features.labels is not None:
+        return class_name(int(features.labels[place]), class_names)
+    name = os.path.splitext(os.path.basename(features.paths[place]))[0]
+    return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 10]}...{name[-7:]}'
 
 
 def class_name(label: int, class_names: Sequence[str] | None = None) -> str:
@@ -135,6 +154,8 @@ def thumbnail(filename: str, size: int = 96) -> np.ndarray:
 def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
     """A retrieval sheet as a matplotlib figure: the query, grey-framed, then its neighbours, green right and red wrong.
 
+    Neighbours of which it is not known have frames of a lighter grey.
+
     Raises:
         ValueError: there are no rows.
     """
@@ -147,7 +168,7 @@ def draw_retrieval_sheet(rows: Sequence[RetrievalRow], title: str = ''):
         texts = [f'query: {row.query_class}'] + [
             f'{name}\n{similarity:.4f}' for name, similarity in zip(row.neighbour_classes, row.similarities)
         ]
-        colours = [QUERY] + [RIGHT if right else WRONG for right in row.right]
+        colours = [QUERY] + [UNLABELLED if right is None else RIGHT if right else WRONG for right in row.right]
         for column, (video, text, colour) in enumerate(zip([row.query, *row.neighbours], texts, colours)):
             axes = figure.add_subplot(len(rows), columns, number * columns + column + 1)
             axes.imshow(thumbnail_row(thumbnail(video)[None], [True], colour, FRAME_WIDTH))

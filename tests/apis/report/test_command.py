@@ -13,6 +13,7 @@ from videossl.apis.report import write_html_report  # noqa: E402
 from videossl.apis.report.command import main  # noqa: E402
 from videossl.datasets.moving_shapes import write_moving_shapes  # noqa: E402
 from videossl.errors import ConfigError  # noqa: E402
+from videossl.features.clip_features import ClipFeatures  # noqa: E402
 
 NASTY = '<script>alert("x")</script> & <b>VSPP</b>'
 
@@ -127,11 +128,56 @@ def test_pictures_that_take_too_long_are_left_out_with_a_sentence(study):
     assert 'Embedding map: 0 seconds were not enough; allow more with --seconds' in texts['What is not here']
 
 
+@pytest.mark.parametrize('seconds', [0, 90])
+def test_only_computed_pictures_run_the_program_that_a_config_is(tmp_path, make_run, seconds):
+    run = make_run(tmp_path / 'run')
+    (run / 'epoch_11.pth').write_bytes(b'')
+    with open(run / '20261126_200211' / 'vis_data' / 'config.py', 'a') as file:
+        file.write(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    write_html_report(run, seconds=seconds)
+    assert (tmp_path / 'ran').exists() == (seconds > 0)
+
+
 def test_without_features_the_page_says_how_to_make_them(tmp_path, make_run):
     run = make_run(tmp_path / 'run')
     (run / 'epoch_11.pth').write_bytes(b'')
     left_out = sections_of(write_html_report(run).read_text())['What is not here']
-    assert f'videossl features {run}/20261126_200211/vis_data/config.py {run}/epoch_11.pth' in left_out
+    command = f'videossl features {run}/20261126_200211/vis_data/config.py {run}/epoch_11.pth'
+    train = f'"{command} --data-root /no/such/folder --ann-file train.txt --out {run}/features_train.npz"'
+    assert f'Embedding map: features of videos are needed. Make them with {train}.' in left_out
+    assert (
+        f'Nearest neighbours: features of training and test videos are needed. Make them with {train}; the same with a list '
+        f'of test videos and --out {run}/features_test.npz.'
+    ) in left_out
+
+
+def test_of_a_folder_without_lists_the_page_names_no_list(tmp_path, make_run):
+    run = make_run(tmp_path / 'run')
+    (run / 'epoch_11.pth').write_bytes(b'')
+    config = run / '20261126_200211' / 'vis_data' / 'config.py'
+    config.write_text(config.read_text().replace("ann_file='train.txt'", 'ann_file=None'))
+    left_out = sections_of(write_html_report(run).read_text())['What is not here']
+    command = f'videossl features {config} {run}/epoch_11.pth --data-root /no/such/folder --out {run}/features_test.npz'
+    assert f'Embedding map: features of videos are needed. Make them with "{command}".' in left_out
+    for title, videos in (('Nearest neighbours', 'videos'), ('Confusion matrix', 'videos with labels')):
+        words = f'{title}: features of training and test {videos} are needed. The run had a folder and no lists'
+        assert words in left_out
+    assert '--ann-file' not in left_out
+
+
+def test_lists_of_a_study_are_named_where_its_features_are_missing(study):
+    run = study / 'seed_0' / 'vspp'
+    (run / 'epoch_11.pth').write_bytes(b'')
+    for path in run.glob('*.npz'):
+        path.unlink()
+    job = dict(data_root='/my videos', train='/lists/train.txt', test='/lists/test.txt')
+    (run / 'features_job.json').write_text(json.dumps(job))
+    left_out = sections_of(write_html_report(study).read_text())['What is not here']
+    for split, end in (('test', '" and "'), ('train', '".')):
+        assert (
+            f"--data-root '/my videos' --ann-file /lists/{split}.txt --out '{run}/features_{split}.npz'{end}"
+            in left_out
+        )
 
 
 PARTS = [
@@ -200,18 +246,48 @@ def test_a_recipe_shows_its_table_and_its_tests_with_standard_errors(tmp_path, m
 
 
 def test_videos_give_neighbours_clip_sheets_and_thumbnails(tmp_path, make_run, make_features):
-    videos = write_moving_shapes(tmp_path / 'ms', num_train=4, num_test=4, num_classes=2, num_frames=20, workers=1)
+    videos = write_moving_shapes(tmp_path / 'ms', num_train=5, num_test=5, num_classes=2, num_frames=20, workers=1)
     run = make_run(tmp_path / 'run', videos)
-    make_features(run, 4)
+    make_features(run, 5)
     for split in ('train', 'test'):
         for number, source in enumerate(sorted((videos / 'videos' / split).glob('*.mp4'))):
             (videos / split).mkdir(exist_ok=True)
             shutil.copy(source, videos / split / f'{number % 2}_{number}.mp4')
     texts = sections_of(write_html_report(run).read_text())
-    assert 'The nearest is right for 3 of these 3.' in texts['Nearest neighbours']
+    assert 'The nearest is right for 4 of these 4.' in texts['Nearest neighbours']
     assert 'thumbnails are missing' not in texts['Embedding map'] and 'horizontal' in texts['Nearest neighbours']
     page = Page(run / 'report.html')
-    assert len(page.pictures) > 3 * 3 and all(picture['src'].startswith('data:image/webp') for picture in page.pictures)
+    assert len(page.pictures) > 4 * 4 and all(picture['src'].startswith('data:image/webp') for picture in page.pictures)
+
+
+def test_features_without_labels_give_neighbours_without_right_and_wrong_and_no_confusion_matrix(
+    tmp_path, make_run, make_features
+):
+    videos = write_moving_shapes(tmp_path / 'ms', num_train=5, num_test=5, num_classes=2, num_frames=20, workers=1)
+    run = make_run(tmp_path / 'run', videos / 'videos')
+    make_features(run, 5)
+    for split in ('train', 'test'):
+        path = run / f'features_{split}.npz'
+        features = ClipFeatures.load(path)
+        names = sorted(file.name for file in (videos / 'videos' / split).glob('*.mp4'))
+        features.labels, features.paths = None, [f'{split}/{name}' for name in names]
+        features.save(path)
+    page = write_html_report(run)
+    texts = sections_of(page.read_text())
+    neighbours = texts['Nearest neighbours']
+    assert names[0].removesuffix('.mp4') in neighbours
+    assert not {'right', 'wrong', 'right,', 'wrong,'} & set(neighbours.split())
+    assert 'class="wrong"' not in page.read_text() and 'class="right"' not in page.read_text()
+    assert 'Confusion matrix: the videos of these features have no labels.' in texts['What is not here']
+    assert 'This section could not be made' not in page.read_text()
+    assert '"Map of 4 videos"' in page.read_text()
+
+
+def test_features_of_very_few_videos_give_no_map(tmp_path, make_run, make_features):
+    run = make_run(tmp_path / 'run')
+    make_features(run, 4)  # of three, since one could not be read
+    left_out = sections_of(write_html_report(run).read_text())['What is not here']
+    assert 'Embedding map: a map needs features of at least 4 videos that can be read.' in left_out
 
 
 def test_a_folder_without_a_run_and_a_missing_one_are_refused(tmp_path):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
+from videossl.apis.studies import results as study_results
 from videossl.apis.studies import study
 from videossl.apis.studies.report import answer_lines, drawn_bar, number, write_report
 from videossl.apis.studies.results import minutes, verdict_of
@@ -113,7 +114,7 @@ def test_the_report_keeps_the_rows_columns_and_seeds_of_earlier_calls(stand_in, 
     )
     assert results['steps']['done'] < results['steps']['all']
     text = (tmp_path / 'work' / 'results.md').read_text()
-    assert '| VSPP minus random net | +10.0 ± 0.0 * | - |' in text
+    assert '| VSPP minus random net | +10.0 ± 16.7 | - |' in text
     assert '| auxSKD + VSPP | - | 70.5 (2 of 3 seeds) |' in text and 'auxSKD + VSPP minus' not in text, 'two of three'
     assert not any(line.startswith('Two seeds give') for line in results['warnings']), 'no interval of two is shown'
 
@@ -158,7 +159,7 @@ def test_differences_are_paired_with_the_columns_baseline_and_with_the_rows_that
     assert ('vspp', 'random', 'finetune') not in found and ('random', 'random', 'probe') not in found
     step = found['aux_vspp', 'vspp', 'knn']
     assert step['mean'] == pytest.approx(0.2) and step['excludes_zero'], 'the seeds differ alike in both rows'
-    assert step['high'] - step['low'] == pytest.approx(0, abs=1e-9)
+    assert step['high'] - step['low'] == pytest.approx(2 / 6), 'one test video to each side'
 
 
 def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_path):
@@ -168,12 +169,12 @@ def test_the_report_shows_every_number_and_what_it_stands_on(stand_in, run, tmp_
     assert f'| VSPP | 41.7 ± {half:.1f} |' in text
     assert '| guessing | 50.0 | 50.0 | 50.0 |  | 50.0 |  |' in text
     assert '## Accuracy in per cent on 6 test videos (mean ± half of the 95 % t-interval over 3 seeds)' in text
-    assert '| auxSKD + VSPP minus VSPP | +20.0 ± 0.0 * |' in text
+    assert '| auxSKD + VSPP minus VSPP | +20.0 ± 16.7 * |' in text
     assert '|  | 1 | 2 | all |' in text and '|  | 1 | all |' in text
     few = text.partition('## Linear probe with few labels per class, differences')[2].partition('## ')[0]
-    assert '| VSPP minus random net | +10.0 ± 0.0 * | +10.0 ± 0.0 * | +10.0 ± 0.0 * |' in few
+    assert '| VSPP minus random net | +10.0 ± 16.7 | +10.0 ± 16.7 | +10.0 ± 16.7 |' in few
     for words in (
-        'largest binomial standard error | 20.1', 'nothing was selected on them', 'Epoch: the last of every stage',
+        'largest binomial standard error | 20.1', 'this study selects nothing on the', 'Epoch: the last of every stage',
         'paired by seed', 'nested subsets', 'These videos are small.', 'linear probe: probe as ever', 'seeds: 0, 1, 2',
         'tools/run_study.py', 'torch ', 'scipy ', 'decord '
     ):  # fmt: skip
@@ -190,8 +191,8 @@ def test_a_question_is_answered_in_words_with_how_sure_it_is(stand_in, run):
         ('vspp', 'all'), ('aux_vspp', 'all'), ('vspp', '1'), ('aux_vspp', '1')
     ]  # fmt: skip
     assert all(answer['confidence'] == pytest.approx(1 - 0.05 / 4) for answer in results['answers'])
-    line = next(line for line in output.splitlines() if 'VSPP against from scratch' in line)
-    assert line.startswith('Probably, it pays: ') and '+10.0 ± 0.0 points' in line
+    line = next(line for line in output.splitlines() if 'auxSKD + VSPP against from scratch' in line)
+    assert line.startswith('Probably, it pays: ') and '+30.0 ± 16.7 points' in line
     assert '3 seeds; the interval allows for 4 comparisons' in line and '6 test videos' in line
     results['answers'] = results['answers'][:1]  # as after the first steps, when the others have no values yet
     assert 'the interval allows for 4 comparisons' in answer_lines(results)[0]
@@ -225,13 +226,56 @@ def test_a_verdict_looks_at_the_seeds_and_at_the_number_of_test_videos(mean, hal
     assert verdict_of(Interval(mean, half_width, 0.95, 3), error) == verdict
 
 
-def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path):
+def test_a_question_counts_all_its_comparisons_whatever_rows_are_run(stand_in, run):
+    _, _, results = run('--rows', 'scratch', 'vspp', '--columns', 'finetune', more=QUESTION)
+    assert [answer['confidence'] for answer in results['answers']] == [pytest.approx(1 - 0.05 / 4)] * 2
+
+
+def test_a_question_waits_for_the_third_seed(stand_in, run, monkeypatch):
+    monkeypatch.setenv('FAIL', 'train finetune_vspp 2')
+    arguments = ['--rows', 'scratch', 'vspp', '--columns', 'finetune']
+    _, _, results = run(*arguments, more=QUESTION)
+    assert [answer['labels'] for answer in results['answers']] == ['1'], 'two of three seeds have all labels'
+
+
+def test_a_comparison_of_one_seed_shows_that_seed_of_both_rows(stand_in, run, monkeypatch):
+    monkeypatch.setenv('FAIL', 'train finetune_vspp 2')
+    run('--seeds', '2', '--rows', 'vspp', '--columns', 'finetune', more=QUESTION)
+    monkeypatch.delenv('FAIL')
+    run('--seeds', '0', '2', '--rows', 'scratch', '--columns', 'finetune', more=QUESTION)
+    _, output, _ = run('--seeds', '0', '--rows', 'vspp', '--columns', 'finetune', more=QUESTION)
+    assert 'VSPP 50.0 %, from scratch 40.0 %. The difference, +10.0 points' in output, (
+        'scratch has 42.0 with both seeds'
+    )
+
+
+def test_values_of_other_settings_are_counted_when_they_are_left_out(stand_in, run):
+    run(
+        '--seeds', '0', '--rows', 'random', 'vspp', '--columns', 'probe', '--cfg-options', 'vspp.train_cfg.max_epochs=3'
+    )
+    _, _, results = run('--seeds', '0', '--rows', 'random', 'aux_vspp', '--columns', 'probe')
+    assert not any(cell['row'] == 'vspp' for cell in results['cells'])
+    assert '3 values of earlier calls are not shown' in results['notes'][-1] and 'Rows: VSPP.' in results['notes'][-1]
+
+
+def test_versions_of_earlier_calls_are_kept(stand_in, run, tmp_path, monkeypatch):
+    today = study_results.versions()
+    for version in ('0.0.1', '0.0.2', '0.0.2'):
+        monkeypatch.setattr(study_results, 'versions', lambda: {**today, 'videossl': version})
+        _, _, results = run('--seeds', '0', '--rows', 'random', '--columns', 'probe')
+    assert [entry['videossl'] for entry in results['earlier_versions']] == ['0.0.1']
+    assert '. In earlier calls: videossl 0.0.1.' in (tmp_path / 'work' / 'results.md').read_text()
+
+
+def test_what_makes_the_numbers_worth_less_is_said(stand_in, run, tmp_path, videos):
+    (videos / 'test.txt').write_text(''.join(f'actor4/{video}.mp4 {video % 2}\n' for video in range(600)))
     scalars = tmp_path / 'work' / 'seed_1' / 'vspp' / '20250101_000000' / 'vis_data' / 'scalars.json'
     arguments = ['--seeds', '1', '3', '--rows', 'scratch', 'vspp', '--columns', 'probe', 'finetune']
     _, _, results = run(*arguments)
     assert results['warnings'][0].startswith('Two seeds give') and len(results['warnings']) == 2
     assert results['warnings'][1] == (
-        'Fine-tuning does not beat guessing (50.0): from scratch (45.0). More labels or longer fine-tuning may change that.'
+        'Fine-tuning does not beat guessing (50.0) by two standard errors: from scratch (45.0). More labels or longer '
+        'fine-tuning may change that.'
     )
     scalars.parent.mkdir(parents=True)
     scalars.write_text('{"loss": 1.0, "acc_speed": 0.26, "acc_segment": 0.6, "epoch": 1, "step": 1}\n')
@@ -346,8 +390,9 @@ def test_on_held_out_actors_a_point_may_be_selected(stand_in, run, tmp_path):
         ('scratch', 'finetune'), ('vspp', 'probe'), ('vspp', 'finetune')
     ]  # fmt: skip
     best = {(entry['row'], entry['column']): list(entry['options'].values()) for entry in results['selected']}
-    assert best['scratch', 'finetune'][1] == 0.4 and best['vspp', 'probe'][0] == 0.2
-    assert best['vspp', 'finetune'] == [0.2, 0.4]
+    assert best == {('scratch', 'finetune'): [0.4], ('vspp', 'probe'): [0.2], ('vspp', 'finetune'): [0.2, 0.4]}, (
+        'options that change nothing of a row are not chosen for it'
+    )
     assert 'Best on the held-out training videos, fine-tuning, VSPP: vspp.lr 0.2, finetune*.lr 0.4' in output
     text = (tmp_path / 'work' / 'results.md').read_text()
     assert 'training videos that were held out' in text and 'no test video was used' in text

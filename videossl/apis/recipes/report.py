@@ -14,7 +14,7 @@ from ..doctor.machine import list_versions
 from .runner import Display
 from .stage import Stage, write_whole
 
-NEAR_CHANCE = 0.05
+NEAR_CHANCE = 0.05  # or the chance itself, where that is less
 
 
 def pretext_accuracies(stage: Stage) -> dict[str, float]:
@@ -43,7 +43,11 @@ def warnings_at_chance(stage: str, accuracies: dict[str, float], chance: dict[st
         accuracies: of training, by name, in 0..1.
         chance: what guessing gives, of those that have a meaning on their own.
     """
-    low = [name for name, accuracy in accuracies.items() if name in chance and accuracy < chance[name] + NEAR_CHANCE]
+    low = [
+        name
+        for name, accuracy in accuracies.items()
+        if name in chance and accuracy < chance[name] + min(NEAR_CHANCE, chance[name])
+    ]
     values = ' and '.join(f'{name} is {accuracies[name]:.2f}, and guessing gives {chance[name]:.2f}' for name in low)
     if not low:
         return []
@@ -127,7 +131,7 @@ def report(recipe: Config, stages: list[Stage], work_dir: Path, display: Display
     """Print the table, and write the table and a picture of the curves."""
     header, rows = result_rows(recipe, stages) if 'table' in recipe else ([], [])
     if rows:
-        table = Table(title='accuracies in per cent; test: 10 clips, centre crop')
+        table = Table(title='accuracies in per cent')
         for number, title in enumerate(header):
             table.add_column(title, justify='right' if number else 'left')
         for row in rows:

@@ -15,7 +15,7 @@ from .pictures import Deadline, NotHere, Pictures
 from .work_folder import WorkFolder
 
 FILE_NAME = 'report.html'
-SECONDS = 90.0  # for pictures that are computed: t-SNE, thumbnails, class activation
+SECONDS = 90.0  # after these no picture is begun that has to be computed: t-SNE, thumbnails, class activation
 
 
 def write_html_report(
@@ -28,8 +28,8 @@ def write_html_report(
     Args:
         work_dir: of ``tools/train.py``, ``tools/run_recipe.py`` or ``tools/run_study.py``, finished or not.
         out: file to write. None: ``report.html`` in the work folder.
-        seconds: time for the pictures that have to be computed. Those that it does not suffice for are left out, which the
-            page says. 0: none is computed.
+        seconds: after these no further picture is begun that has to be computed. Those that are left out are named on the
+            page. Class activation and clip sheets build the run's config, which is a Python program. 0: none is computed.
 
     Returns:
         Path of the page.
@@ -97,7 +97,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--seconds',
         type=float,
         default=SECONDS,
-        help=f'time for pictures that are computed (map, neighbours, class activation); 0: none; default: {SECONDS:g}',
+        help='after these no further picture is computed (map, neighbours, class activation, clip sheets); 0: none; '
+        f'default: {SECONDS:g}',
     )
     return parser.parse_args(argv)
 

@@ -1,4 +1,7 @@
-"""The sections of a report that are computed from a work folder's features, videos and checkpoints, within a time limit."""
+"""The sections of a report that are computed from a work folder's features, videos and checkpoints.
+
+After a number of seconds no further picture is begun.
+"""
 
 import json
 import shlex
@@ -41,6 +44,7 @@ from ..studies.reader import ALL
 from .work_folder import RunFolder, WorkFolder
 
 MOST_ON_MAP = 300  # videos; each has a thumbnail of 2 kB
+FEWEST_ON_MAP = 4
 QUERIES, NEIGHBOURS = 6, 5
 MOST_SHEETS = 4
 CAM_VIDEOS = 2
@@ -52,7 +56,7 @@ class NotHere(Exception):
 
 
 class Deadline:
-    """The time for computed pictures.
+    """The time after which no further picture is begun. One that was begun is finished.
 
     Args:
         seconds: from now.
@@ -156,11 +160,15 @@ class Pictures:
                 sets.append(FeatureSet(run, test, read.get('train'), why))
         return sets
 
-    def need_features(self, both: bool = False) -> list[FeatureSet]:
+    def need_features(self, both: bool = False, labels: bool = False) -> list[FeatureSet]:
         """The features.
 
+        Args:
+            both: those of training and test are needed.
+            labels: both with labels.
+
         Raises:
-            NotHere: no features are stored, or with ``both`` not those of training and test.
+            NotHere: what is needed is not stored.
         """
         self.deadline.check()
         sets = [
@@ -170,20 +178,41 @@ class Pictures:
         ]
         if not sets:
             raise NotHere(
-                f'features of {"training and test " if both else ""}videos are needed. {self.how_to_extract()}'
+                f'features of {"training and test " if both else ""}videos {"with labels " if labels else ""}are needed. '
+                f'{self.how_to_extract(both)}'
+            )
+        if labels and (sets[0].test.labels is None or sets[0].train is None or sets[0].train.labels is None):
+            raise NotHere(
+                'the videos of these features have no labels. Write lists of training and test videos with a path and a '
+                'label a line, and store the features of each.'
             )
         return sets
 
-    def how_to_extract(self) -> str:
-        """The command that stores features where this report finds them."""
+    def how_to_extract(self, both: bool = False) -> str:
+        """The commands that store features where this report finds them: with ``both`` of training and test."""
         run = next((run for run in reversed(self.work.first_runs) if run.checkpoint is not None), None)
         if run is None or run.config_file is None:
             return 'videossl features makes them from a checkpoint, and there is none.'
-        roots = run.data_roots()
-        root = shlex.quote(str(roots[0])) if roots else 'FOLDER'
         command = f'videossl features {shlex.quote(str(run.config_file))} {shlex.quote(str(run.checkpoint))}'
-        out = shlex.quote(str(run.folder / 'features_test.npz'))
-        return f'Make them with "{command} --data-root {root} --ann-file test.txt --out {out}", and the same for train.'
+        outs = {split: shlex.quote(str(run.folder / f'features_{split}.npz')) for split in ('test', 'train')}
+        if not any(map(run.video_list, outs)):
+            if both:
+                return (
+                    'The run had a folder and no lists: write two lists of its videos, those to search for and those to '
+                    'search in, and store the features of each.'
+                )
+            root = next(iter(run.data_roots()), 'FOLDER')
+            return f'Make them with "{command} --data-root {shlex.quote(str(root))} --out {outs["test"]}".'
+        lines, missing = [], []
+        for split, out in outs.items():
+            listed = run.video_list(split)
+            if listed is None:
+                videos = 'test videos' if split == 'test' else 'training videos'
+                missing.append(f'the same with a list of {videos} and --out {out}')
+            else:
+                root, path = (shlex.quote(str(part)) for part in listed)
+                lines.append(f'"{command} --data-root {root} --ann-file {path} --out {out}"')
+        return f'Make them with {"; ".join([" and ".join(lines), *(missing if both else [])])}.'
 
     def find_video(self, run: RunFolder, path: str) -> Path | None:
         """A video of a list, in one of the folders that may hold it."""
@@ -209,6 +238,8 @@ class Pictures:
         for entry in self.need_features():
             readable = np.flatnonzero(entry.test.readable)
             chosen = np.sort(np.random.default_rng(0).permutation(readable)[:MOST_ON_MAP])
+            if len(chosen) < FEWEST_ON_MAP:
+                continue
             self.deadline.check()
             points = embed_in_plane(unit_videos(entry.test.features[chosen]))
             paths = [entry.test.paths[place] for place in chosen]
@@ -226,8 +257,10 @@ class Pictures:
                 caption += f' {len(chosen)} of {len(readable)} videos were drawn at random.'
             if not all(pictures):
                 caption += f' {pictures.count("")} thumbnails are missing: the videos were not found, or time ran out.'
-            alt = f'Map of {len(chosen)} videos of {len(set(classes))} classes'
+            alt = f'Map of {len(chosen)} videos' + ('' if labels is None else f' of {len(set(classes))} classes')
             parts.append(Chart(draw_map(entry.run.name, points, classes, paths, pictures), alt, caption))
+        if not parts:
+            raise NotHere(f'a map needs features of at least {FEWEST_ON_MAP} videos that can be read.')
         return Section('Embedding map', parts)
 
     def neighbours(self) -> Section:
@@ -241,22 +274,25 @@ class Pictures:
             for path, name, is_right, similarity in zip(
                 row.neighbours, row.neighbour_classes, row.right, row.similarities
             ):
-                lines = [name, f'{"right" if is_right else "wrong"}, {similarity:.3f}']
-                cells.append(Thumbnail(self.thumbnail(entry.run, path), path, lines, 'right' if is_right else 'wrong'))
+                answer = '' if is_right is None else 'right' if is_right else 'wrong'
+                lines = [name, f'{answer}, {similarity:.3f}' if answer else f'{similarity:.3f}']
+                cells.append(Thumbnail(self.thumbnail(entry.run, path), path, lines, answer))
             gallery.append([cell for cell in cells if cell.source])
         gallery = [row for row in gallery if row]
         if not gallery:
             raise NotHere('the videos of the features were not found, or time ran out (--seconds).')
-        right = sum(row.right[0] for row in rows)
         text = (
             f'{entry.run.name}: queries of the test, drawn at random, and the nearest of {len(entry.train)} training videos by '
-            f'cosine similarity. The nearest is right for {right} of these {len(rows)}.'
+            'cosine similarity.'
         )
+        answers = [row.right[0] for row in rows if row.right[0] is not None]
+        if answers:
+            text += f' The nearest is right for {sum(answers)} of these {len(rows)}.'
         return Section('Nearest neighbours', [Text(text), Gallery(gallery)])
 
     def confusion(self) -> Section:
         """Which classes the nearest training video takes for which."""
-        entry = self.need_features(both=True)[0]
+        entry = self.need_features(both=True, labels=True)[0]
         assert entry.train is not None
         sets = pair_sets(entry.train, entry.test)
         places, _ = nearest(unit_videos(sets.gallery), unit_videos(sets.queries), 1)

@@ -262,6 +262,13 @@ class RunFolder:
         named = [self.job.get('data_root'), *(self.dataset(loader).get('data_root') for loader in ('test', 'train'))]
         return [Path(root) for root in dict.fromkeys(filter(None, named))]
 
+    def video_list(self, split: str) -> tuple[Path, str] | None:
+        """The list of its ``'train'`` or ``'test'`` videos and the folder of its paths; None: it had no list."""
+        if self.job.get(split):
+            return Path(self.job.get('data_root') or ''), str(self.job[split])
+        dataset = self.dataset(split)
+        return (Path(dataset.get('data_root') or ''), str(dataset['ann_file'])) if dataset.get('ann_file') else None
+
     def test_videos(self) -> int | None:
         """Number of videos of its test; None: the list is not there."""
         dataset = self.dataset('test')

@@ -38,14 +38,15 @@ class VideoCounts:
     digest: str
 
 
-def find_videos(config: Config, data_root: str | None, work_dir: Path) -> str:
-    """The folder of the videos; made-up ones are rendered where the study has them and no folder is given."""
+def find_videos(config: Config, data_root: str | None, work_dir: Path, render: bool = True) -> str:
+    """The folder of the videos; made-up ones are rendered where the study has them and no folder is given, or with
+    ``render=False`` only their lists written."""
     if data_root is None and config.get('render') is None:
         raise ConfigError('name the folder of the videos with --data-root')
     if data_root is None:
         data_root = str(work_dir / 'videos')
         try:
-            write_moving_shapes(data_root, **config.render)
+            write_moving_shapes(data_root, **{'render': render, **config.render})
         except FileExistsError as error:
             raise ConfigError(str(error)) from None
     if not Path(data_root).is_dir():
@@ -179,13 +180,22 @@ def hold_out(
     return result
 
 
-def check_groups(lists: dict[str, Path], pattern: str, notes: list[str]) -> None:
+def check_groups(lists: dict[str, Path], pattern: str, required: bool, notes: list[str]) -> None:
     """Tell in ``notes`` how many groups (actors) the test videos show, and which of them are trained on, too.
 
+    Args:
+        lists: of the study.
+        pattern: finds a video's group in its path.
+        required: every test video must have a group; otherwise nothing is told where one has none.
+        notes: what is found is added.
+
     Raises:
-        PreparationError: the pattern does not match the path of a test video.
+        PreparationError: a group is required, and the pattern does not match the path of a test video.
     """
-    tested = set(group_keys([path for path, _ in read_annotations(str(lists['test']))], pattern))
+    paths = [path for path, _ in read_annotations(str(lists['test']))]
+    tested = set(group_keys(paths, pattern)) if required else {group_key(path, pattern) for path in paths}
+    if None in tested:
+        return
     notes.append(
         f'The test videos show {len(tested)} group{"s" * (len(tested) > 1)}: {first_few(sorted(tested))}. Standard errors '
         'count videos, not groups: with few groups they are too small.'

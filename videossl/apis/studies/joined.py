@@ -12,7 +12,7 @@ from .tasks import FeatureTask, Task
 
 FILE_NAME = 'joined.json'
 KEPT = ('cells', 'minutes', 'protocols', 'commands', 'versions')
-KEPT_IF_THERE = ('list_digest', 'learnt', 'unread')  # which older results have not
+KEPT_IF_THERE = ('list_digest', 'learnt', 'unread', 'earlier_versions')  # which older results have not
 
 Values = dict[tuple, dict[int, float]]
 """The value of each seed, by row, number of the grid point, column and number of labels."""
@@ -85,7 +85,7 @@ def joined_values(parts: Sequence[dict]) -> Values:
     for part in parts:
         for cell in part['cells']:
             key = (cell['row'], cell['point'], cell['column'], cell['labels'])
-            values.setdefault(key, {}).update({int(seed): value for seed, value in cell['values'].items()})
+            values.setdefault(key, {}).update({int(seed): float(value) for seed, value in cell['values'].items()})
     return values
 
 
@@ -129,7 +129,8 @@ def notes_on_joined(
     different = {
         f'{name} {text}': None
         for part in parts
-        for name, text in part['versions'].items()
+        for versions_there in (*part.get('earlier_versions', []), part['versions'])
+        for name, text in versions_there.items()
         if versions.get(name, text) != text
     }
     where = f' There: {", ".join(different)}.' if different else ''

@@ -134,7 +134,7 @@ def read_study(args: argparse.Namespace) -> Study:
     recipe_path = find_config(config.recipe, path.parent)
     recipe = load_config(recipe_path)
     notes = list(config.get('notes', []))
-    data_root = find_videos(config, args.data_root, work_dir)
+    data_root = find_videos(config, args.data_root, work_dir, render=not args.dry_run)
     pattern = args.group or config.get('group')
     names = {**recipe.get('ann_files', {}), **config.get('ann_files', {})}
     lists = find_lists(names, args, data_root, pattern, work_dir, notes)
@@ -142,7 +142,7 @@ def read_study(args: argparse.Namespace) -> Study:
         lists = hold_out(lists, data_root, pattern, config.get('held_out', 1 / 3), work_dir, notes)
     videos = check_lists(lists, data_root, notes)
     if pattern is not None:
-        check_groups(lists, pattern, notes)
+        check_groups(lists, pattern, args.group is not None, notes)
     rows = rows_to_run(read_rows(config, args.rows), data_root, notes)
     columns = chosen('--columns', args.columns, list(config.columns), list(config.columns))
     few = config.get('few_labels') or {}

@@ -233,9 +233,9 @@ def one_seed_line(answer: dict, results: dict) -> str:
         cell_of(results, row, answer['point'], answer['column'], answer['labels'])
         for row in (answer['row'], answer['against'])
     ]
-    both = ', '.join(
-        f'{results["titles"][cell["row"]]} {100 * cell["mean"]:.1f} %' for cell in cells if cell is not None
-    )
+    first, second = ({} if cell is None else cell['values'] for cell in cells)
+    (seed,) = first.keys() & second.keys()
+    both = ', '.join(f'{results["titles"][cell["row"]]} {100 * cell["values"][seed]:.1f} %' for cell in cells if cell)
     column = results['columns'][answer['column']]
     labels = '' if answer['labels'] == ALL else f' with {answer["labels"]} labels per class'
     mean, error = answer['mean'], answer['standard_error']
@@ -291,7 +291,7 @@ def choices(results: dict) -> list[str]:
     elif several:
         grid = f'Settings: all {len(results["points"])} grid points are shown; none was selected on the test videos.'
     else:
-        grid = 'Settings: one per row, fixed before the test videos were read; nothing was selected on them.'
+        grid = 'Settings: one per row; this study selects nothing on the test videos.'
     if results['chosen']:
         grid += f' {results["chosen"]}'
     best = ', '.join(results['best_epochs'])
@@ -302,7 +302,7 @@ def choices(results: dict) -> list[str]:
         grid,
         'Probe, kNN, retrieval: fixed settings, see below; the epoch and the penalty are not tuned.',
         'Interval over seeds: t-interval of the mean. It covers initialisation, order, crops and the choice of few labels; '
-        'not other test videos.',
+        'not other test videos. Where all seeds agree it is one test video to each side.',
         'Binomial standard error: sqrt(p (1 - p) / number of test videos). It covers other test videos of this kind.',
         'Differences: paired by seed. Their intervals are not adjusted for the number of comparisons, except in the answer.',
         'Few labels: nested subsets, drawn anew for each seed and shared by all rows; fine-tuning takes as many iterations '
@@ -336,8 +336,20 @@ def markdown(results: dict, tables: list) -> str:
     lines += [f'- {name} list: `{path}`' for name, path in results['lists'].items()]
     lines += ['- Every stage keeps the config that it ran with: `seed_S/STAGE/STAGE.py`.', '']
     lines += ['```', *results['commands'], '```', '']
-    lines += [', '.join(f'{name} {text}' for name, text in results['versions'].items()) + '.']
+    lines += [version_line(results)]
     return '\n'.join(lines) + '\n'
+
+
+def version_line(results: dict) -> str:
+    """The versions of the last call, and what was different in earlier ones."""
+    different = {
+        f'{name} {text}': None
+        for earlier in results.get('earlier_versions', [])
+        for name, text in earlier.items()
+        if results['versions'].get(name) != text
+    }
+    line = ', '.join(f'{name} {text}' for name, text in results['versions'].items())
+    return f'{line}.' + (f' In earlier calls: {", ".join(different)}.' if different else '')
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:

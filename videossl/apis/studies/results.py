@@ -16,12 +16,12 @@ from videossl.evaluation.statistics import (
     Interval,
     binomial_standard_error,
     difference_standard_error,
+    over_seeds,
     paired_difference,
-    t_interval,
 )
 from videossl.version import all_versions
 
-from ..recipes.report import NEAR_CHANCE, warnings_at_chance
+from ..recipes.report import warnings_at_chance
 from ..recipes.stage import Stage
 from .joined import Values, identity, joined_values, notes_on_joined
 from .reader import ALL, COLUMNS, Run, Study, short
@@ -29,7 +29,12 @@ from .tasks import METRICS, FeatureTask, StageTask, Task
 
 
 def collect(
-    study: Study, tasks: Sequence[Task], commands: Sequence[str], failed: dict[str, str], joined: Sequence[dict] = ()
+    study: Study,
+    tasks: Sequence[Task],
+    commands: Sequence[str],
+    failed: dict[str, str],
+    joined: Sequence[dict] = (),
+    before: dict | None = None,
 ) -> dict:
     """All results so far, in JSON's types.
 
@@ -39,13 +44,17 @@ def collect(
         commands: that worked on it.
         failed: the message of each step that failed, by its title.
         joined: results of the same study from elsewhere. A value that this folder has, too, is this folder's.
+        before: results of the last call in this folder, if there was one.
 
     Returns:
         The cells as ``cells``, a list of ``row``, ``point``, ``column``, ``labels`` (per class, or ``'all'``), ``values`` (by
         seed, in 0..1), ``mean``, ``low``, ``high`` and ``standard_error`` (of the finite test set). ``differences``: the same of
         ``row`` minus ``against``, ``standard_error`` being an upper bound. ``answers``, ``selected``, and what the report
-        says of data, protocols and versions.
+        says of data, protocols and versions. ``versions`` are those of this call, ``earlier_versions`` the others that values
+        may have been measured with.
     """
+    before = before or {}
+    today = versions()
     evaluated = {id(task.stage): task.results() for task in tasks if isinstance(task, FeatureTask)}
     own = measured(study, tasks, evaluated)
     values = completed(study, own, joined_values(joined))
@@ -57,7 +66,7 @@ def collect(
         dict(
             _names(key),
             values={str(seed): value for seed, value in sorted(by_seed.items())},
-            **_interval(t_interval(list(by_seed.values()))),
+            **_interval(over_seeds(list(by_seed.values()), study.videos.test)),
             standard_error=binomial_standard_error(sum(by_seed.values()) / len(by_seed), study.videos.test),
         )
         for key, by_seed in values.items()
@@ -88,11 +97,16 @@ def collect(
         best_epochs=sorted(
             {stage.name for run in study.runs for stage in run.stages.values() if stage.chosen_by is not None}
         ),
-        notes=[*study.notes, *notes_on_joined(joined, from_elsewhere, described, versions())],
+        notes=[
+            *study.notes,
+            *notes_on_joined(joined, from_elsewhere, described, today),
+            *notes_on_lost_values(study, before, values),
+        ],
         failed=failed,
         steps=dict(done=sum(task.done() for task in tasks), all=len(tasks)),
         commands=list(dict.fromkeys([*(command for part in joined for command in part['commands']), *commands])),
-        versions=versions(),
+        versions=today,
+        earlier_versions=other_versions(before, today),
     )
 
 
@@ -151,13 +165,12 @@ def difference(
     first, second = values.get(key), values.get((against, *rest))
     if against in (None, row) or first is None or second is None:
         return None
-    interval = paired_difference(first, second, confidence)
+    shared = first.keys() & second.keys()
+    interval = paired_difference(first, second, study.videos.test, confidence)
     if interval is None:
         return None
-    error = difference_standard_error(
-        sum(first.values()) / len(first), sum(second.values()) / len(second), study.videos.test
-    )
-    return interval, error
+    first_mean, second_mean = (sum(of_row[seed] for seed in shared) / len(shared) for of_row in (first, second))
+    return interval, difference_standard_error(first_mean, second_mean, study.videos.test)
 
 
 def differences(study: Study, values: dict) -> list[dict]:
@@ -181,10 +194,10 @@ def differences(study: Study, values: dict) -> list[dict]:
 
 
 def answers(study: Study, values: dict) -> list[dict]:
-    """The study's question, answered in words for each row and column that it names.
+    """The study's question, answered in words for each row and column that it names, when three seeds are done or all of fewer.
 
-    Several comparisons are made, so each interval has a confidence of 1 - 0.05 / number of them (Bonferroni): the chance
-    that any of them excludes 0 by luck is at most 5 %.
+    The study names several comparisons, so each interval has a confidence of 1 - 0.05 / number of them (Bonferroni), however
+    many of its rows and columns were run: the chance that any of them excludes 0 by luck is at most 5 %.
     """
     question = study.config.get('answer')
     if not question:
@@ -192,17 +205,16 @@ def answers(study: Study, values: dict) -> list[dict]:
     asked = [
         (row, column, str(labels))
         for column in question.columns
-        if column in study.columns
         for labels in question.get('labels', [ALL])
         if labels == ALL or labels in study.counts
         for row in question.rows
-        if row in study.rows
+        if study.config.rows.get(row) is not None
     ]
     found = []
     for row, column, labels in asked:
         key = (row, 0, column, labels)
         compared = difference(study, values, key, study.baseline(column), 1 - 0.05 / len(asked))
-        if compared is not None:
+        if compared is not None and compared[0].number not in range(2, min(3, len(study.seeds))):
             interval, error = compared
             verdict = verdict_of(interval, error)
             found.append(
@@ -238,16 +250,27 @@ def selected(study: Study, values: dict) -> list[dict]:
         return []
     found = []
     for row, column in itertools.product(study.rows, [name for name in ('probe', 'finetune') if name in study.columns]):
-        means = {
-            number: t_interval(list(values[row, number, column, ALL].values()))
-            for number in range(len(study.points))
-            if (row, number, column, ALL) in values
-        }
+        by_point = [values.get((row, number, column, ALL), {}) for number in range(len(study.points))]
+        # A seed that only some points have would favour or harm them.
+        shared = [seed for seed in study.seeds if all(seed in by_seed for by_seed in by_point)]
+        compared = [tuple(by_seed[seed] for seed in shared) for by_seed in by_point]
         # Points that share the stages of a row share its values: nothing was compared.
-        if len({tuple(values[row, number, column, ALL].items()) for number in means}) > 1:
-            best = max(means, key=lambda number: means[number].mean)
-            found.append(dict(row=row, column=column, point=best, options=study.points[best], **_interval(means[best])))
+        if shared and len(set(compared)) > 1:
+            means = [over_seeds(accuracies, study.videos.test) for accuracies in compared]
+            best = max(range(len(means)), key=lambda number: means[number].mean)
+            options = {key: value for key, value in study.points[best].items() if matters(key, study.points, compared)}
+            found.append(dict(row=row, column=column, point=best, options=options, **_interval(means[best])))
     return found
+
+
+def matters(key: str, points: Sequence[dict], results: Sequence) -> bool:
+    """Whether two points of a grid that differ in one option alone have different results."""
+    return any(
+        first[key] != second[key]
+        and all(first[other] == second[other] for other in first if other != key)
+        and results[one] != results[two]
+        for (one, first), (two, second) in itertools.combinations(enumerate(points), 2)
+    )
 
 
 def pretext(study: Study, tasks: Sequence[Task], joined: Sequence[dict]) -> dict[str, dict[str, dict[str, float]]]:
@@ -273,18 +296,26 @@ def warnings(study: Study, values: Values, learnt: dict, unread: Sequence[str]) 
         found.append('Two seeds give intervals of ± 9 standard deviations, three ± 2.5, five ± 1.2. Run more seeds.')
     found += list(dict.fromkeys(unread))
     for stage, accuracies in learnt.items():
-        means = {name: sum(by_run.values()) / len(by_run) for name, by_run in accuracies.items()}
-        found += warnings_at_chance(stage, means, study.pretext_chance)
+        points = {run.rpartition('/')[0]: None for by_run in accuracies.values() for run in by_run}
+        for point in points:
+            means = {
+                name: sum(of_point) / len(of_point)
+                for name, by_run in accuracies.items()
+                if (of_point := [value for run, value in by_run.items() if run.rpartition('/')[0] == point])
+            }
+            found += warnings_at_chance(f'{stage}; {point}' if point else stage, means, study.pretext_chance)
     guessing, tested = [], 0
+    chance = study.videos.chance
+    margin = 2 * binomial_standard_error(chance, study.videos.test)
     for (row, number, column, labels), by_seed in values.items():
         mean = sum(by_seed.values()) / len(by_seed)
         tested += column == 'finetune' and labels == ALL
-        if column == 'finetune' and labels == ALL and mean < study.videos.chance + NEAR_CHANCE:
+        if column == 'finetune' and labels == ALL and mean < chance + margin:
             point = f'; {point_title(study.points[number])}' if study.points[number] else ''
             guessing.append(f'{study.rows[row].title}{point} ({100 * mean:.1f})')
     if guessing:
         found.append(
-            f'Fine-tuning does not beat guessing ({100 * study.videos.chance:.1f}): {", ".join(guessing)}. '
+            f'Fine-tuning does not beat guessing ({100 * chance:.1f}) by two standard errors: {", ".join(guessing)}. '
             + (
                 'The labels were not learnt, so the comparison says nothing. Fine-tune for longer.'
                 if len(guessing) == tested
@@ -318,6 +349,28 @@ def notes_on_videos(study: Study, tasks: Sequence[Task], evaluated: dict[int, di
             f'{BROKEN_VIDEOS} in the folders of the stages has the reasons.'
         )
     return list(dict.fromkeys(found))
+
+
+def notes_on_lost_values(study: Study, before: dict, values: Values) -> list[str]:
+    """How many values of the last call are not shown, as settings or lists of their steps have changed."""
+    if (before.get('name'), before.get('split')) != (study.name, study.split):
+        return []
+    known = {
+        (*key[:1], str(study.points[key[1]]), *key[2:], seed) for key, by_seed in values.items() for seed in by_seed
+    }
+    lost = [
+        cell
+        for cell in before.get('cells', [])
+        for seed in cell['values']
+        if (cell['row'], str(before['points'][cell['point']]), cell['column'], cell['labels'], int(seed)) not in known
+    ]
+    if not lost:
+        return []
+    rows = dict.fromkeys(before['titles'].get(cell['row'], cell['row']) for cell in lost)
+    return [
+        f'{len(lost)} values of earlier calls are not shown: they belong to other settings, lists or options than those of this '
+        f'call, or are measured anew. Rows: {", ".join(rows)}.'
+    ]
 
 
 def minutes(study: Study) -> list[dict]:
@@ -370,3 +423,9 @@ def versions() -> dict[str, str]:
     installed = {name: version for name, version in all_versions().items() if version is not None}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{platform.machine()} CPU'
     return dict(installed, device=f'{device}, {os.cpu_count()} cores')
+
+
+def other_versions(before: dict, today: dict[str, str]) -> list[dict[str, str]]:
+    """The versions of earlier calls in a folder that are not today's, each once."""
+    found = [*before.get('earlier_versions', []), before.get('versions', today)]
+    return [entry for number, entry in enumerate(found) if entry != today and entry not in found[:number]]

@@ -133,11 +133,12 @@ def main(argv: list[str] | None = None) -> None:
             return
         write_joined(joined, study.work_dir)
         commands = remember_command(study.work_dir, 'study', argv)
-        shown = with_earlier(study, [*joined, read_results(study.work_dir)])
+        before = read_results(study.work_dir)
+        shown = with_earlier(study, [*joined, before])
         shown_tasks = still_needed(shown, plan(shown), known)
 
         def report(final: bool) -> None:
-            results = collect(shown, shown_tasks, commands, failed, joined)
+            results = collect(shown, shown_tasks, commands, failed, joined, before)
             write_report(results, study.work_dir, console if final else None)
 
         try:
