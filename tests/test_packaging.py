@@ -190,7 +190,7 @@ def test_wheel_asks_for_ranges_and_offers_commands(installed):
         'videossl': 'videossl.apis.front_door:main',
         'videossl-train': 'videossl.apis.running.train:command',
         'videossl-test': 'videossl.apis.running.test:command',
-        'videossl-recipe': 'videossl.apis.recipes.command:main',
+        'videossl-recipe': 'videossl.apis.recipes.command:command',
         'videossl-features': 'videossl.apis.features:command',
         'videossl-compact': 'videossl.apis.preparation.compact:command',
         'videossl-report': 'videossl.apis.report.command:command',

@@ -76,6 +76,14 @@ def test_seeds_that_agree_leave_the_width_of_one_test_video():
     assert paired_difference({0: 0.5, 1: 0.6}, {0: 0.4, 1: 0.5}, 30).excludes_zero
 
 
+@pytest.mark.parametrize('number', [30, 105, 400])
+def test_seeds_that_agree_on_one_test_video_show_no_difference_and_on_two_they_do(number):
+    for right in range(number - 1):
+        for more, expected in ((1, False), (2, True)):
+            first, second = ({seed: count / number for seed in range(3)} for count in (right + more, right))
+            assert paired_difference(first, second, number).excludes_zero == expected
+
+
 def test_an_interval_that_reaches_zero_does_not_exclude_it():
     assert not t_interval([-1.0, 1.0, 0.5]).excludes_zero
     assert not t_interval([0.0, 0.0]).excludes_zero

@@ -35,8 +35,8 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside of the interval. False for a single value."""
-        return self.half_width is not None and abs(self.mean) > self.half_width
+        """Whether 0 lies outside of the interval. False for a single value, and where 0 is its end but for rounding."""
+        return self.half_width is not None and abs(self.mean) > self.half_width + 1e-9
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -101,7 +101,7 @@ def sampler_of(pipeline: Pipeline) -> ClipSampler | None:
         if isinstance(step, dict):
             kind = _class_of(TRANSFORMS, step)
             if kind is not None and issubclass(kind, ClipSampler):
-                (step,) = build_pipeline([step])
+                (step,) = build_pipeline([{**step, '_scope_': 'videossl'}])
         if isinstance(step, ClipSampler):
             return step
     return None

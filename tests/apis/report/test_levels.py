@@ -33,6 +33,7 @@ def test_guessing_is_that_of_the_head_and_of_the_samplers_classes(name, expected
         "heads=dict(a=dict(type='SpeedHead', in_channels=16, num_speeds=dict(type='os.system', command='touch {file}')))",
         "heads=dict(a=dict(type='ParsingDistillHead', teacher=[dict(type='os.system', command='touch {file}')]))",
         "heads=dict(a=dict(type='stranger.Head'))",
+        "heads=dict(a=dict(type='SpeedHead', _scope_='stranger', in_channels=16, num_speeds=5))",
     ],
 )
 def test_of_a_strangers_config_nothing_is_built_but_registered_heads_and_samplers(
@@ -43,8 +44,14 @@ def test_of_a_strangers_config_nothing_is_built_but_registered_heads_and_sampler
     folder = make_run(tmp_path / 'run')
     config = next(folder.glob('*/vis_data/config.py'))
     model = f"dict(type='Pretrainer', {stranger.format(file=tmp_path / 'touched')})"
-    loader = "dict(dataset=dict(pipeline=dict(sample=dict(type='stranger.Head'))))"
-    config.write_text(f'model = {model}\ntrain_dataloader = {loader}\n')
-    run = RunFolder('x', folder, Notes())
-    assert run.config['model']['heads'] and chance_levels(run, run.notes) == ceiling_levels(run, run.notes) == {}
-    assert not (tmp_path / 'touched').exists()
+    for sampler in (
+        "type='stranger.Head'",
+        "type='SampleSegmentPace', clip_len=16, _scope_='stranger'",
+        "type='SampleSegmentPace', clip_len=dict(type='stranger.Head')",
+    ):
+        loader = f'dict(dataset=dict(pipeline=dict(sample=dict({sampler}))))'
+        config.write_text(f'model = {model}\ntrain_dataloader = {loader}\n')
+        run = RunFolder('x', folder, Notes())
+        assert run.config['model']['heads'] and ceiling_levels(run, run.notes) == {}
+        assert set(chance_levels(run, run.notes)) <= {'acc_speed'}
+        assert not (tmp_path / 'touched').exists()

@@ -31,13 +31,14 @@ seed = int(os.path.basename(os.path.dirname(folder)).removeprefix('seed_'))
 with open(os.environ['CALLS'], 'a') as calls:
     call = dict(tool=module, stage=stage, seed=seed, pid=os.getpid(), cores=sorted(os.sched_getaffinity(0)))
     calls.write(json.dumps(call) + chr(10))
-if os.environ.get('FAIL') == f'{module} {stage} {seed}':
+if os.environ.get('FAIL') == f'{module} {stage} {seed}' and os.environ.get('FAIL_AT', '') in folder:
     sys.exit('ValueError: made to fail')
 if os.environ.get('SLOW') == f'{module} {stage} {seed}':
     time.sleep(60)
 gain = 0.1 * ('vspp' in stage and 'untrained' not in stage) + 0.2 * ('aux' in stage) + 0.01 * seed * seed
 # A higher learning rate of this or of pretraining shows in the result.
 place = os.path.dirname(os.path.dirname(folder))
+gain += 0.01 * ('vspp.lr=0.3' in place and 'vspp' in stage)
 gain += 0.02 * ('vspp.lr=0.2' in place and 'vspp' in stage and 'untrained' not in stage)
 gain += 0.01 * ('lr=0.4' in place and 'finetune' in stage)
 if module == 'train':
@@ -54,7 +55,8 @@ else:
     # Whole or not at all, as the command does it: the report is written while steps run.
     with open(job['out'] + '.part', 'w') as out:
         json.dump(dict(job=job, results=results, seconds=6.0), out)
-    os.replace(job['out'] + '.part', job['out'])
+    if os.environ.get('FORGET') != stage:
+        os.replace(job['out'] + '.part', job['out'])
 """
 
 

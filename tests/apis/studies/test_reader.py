@@ -177,7 +177,7 @@ def test_a_folder_of_class_folders_is_divided(write_study, tmp_path, of_study):
         for take in range(10):
             (folder / name / f'p{take % 5}_{take}.mp4').touch()
     where = ['--data-root', str(folder), '--work-dir', str(tmp_path / 'work'), '--rows', 'vspp']
-    study = read_study(parse_args([str(write_study('group = None')), *where]))
+    study = read_study(parse_args([str(write_study()), *where, '--group', '']))
     assert [len(read_annotations(str(study.lists[name]))) for name in ('train', 'test')] == [14, 6]
     assert any('--group PATTERN' in note for note in study.notes)
     arguments = (
@@ -239,7 +239,7 @@ def test_groups_of_the_test_videos_are_counted_and_those_that_are_trained_on_nam
         file.write('actor4/another.mp4 1\n')
     notes = read().notes
     assert sum(f'1 are in the {name} list, too: 4.' in note for note in notes for name in ('train', 'pretrain')) == 2
-    with pytest.raises(PreparationError, match='--group "person" is not found in 6 of 6 paths'):
+    with pytest.raises(PreparationError, match='the pattern of groups "person" is not found in 6 of 6 paths'):
         read('--group', 'person')
 
 
@@ -266,12 +266,15 @@ def test_an_option_of_the_command_overrides_those_of_the_study(read):
         assert {config.train_dataloader.batch_size for config in found} == {5}
 
 
-@pytest.mark.parametrize('given', ['vspp', 'all', 'vsp*'])
-def test_an_option_that_the_grid_compares_is_refused(read, given):
-    more = "grid = {'vspp.optim_wrapper.optimizer.lr': [0.1, 0.2]}"
+@pytest.mark.parametrize(
+    ('grid', 'given'),
+    [('vspp', 'vspp'), ('vspp', 'all'), ('vspp', 'vsp*'), ('all', 'vspp'), ('finetune*', 'finetune_vspp')],
+)
+def test_an_option_that_the_grid_compares_is_refused(read, grid, given):
+    more = f"grid = {{'{grid}.optim_wrapper.optimizer.lr': [0.1, 0.2]}}"
     with pytest.raises(ConfigError, match='compares values of this setting'):
         read('--cfg-options', f'{given}.optim_wrapper.optimizer.lr=0.5', more=more)
-    assert read('--cfg-options', 'aux.optim_wrapper.optimizer.lr=0.5', more=more)
+    assert grid == 'all' or read('--cfg-options', 'aux.optim_wrapper.optimizer.lr=0.5', more=more)
 
 
 def test_videos_of_one_class_are_refused(read, videos):
@@ -304,6 +307,7 @@ def test_guessing_is_the_share_of_the_commonest_class(read, videos):
         (['--rows', 'nothing'], '', 'there is no nothing'),
         (['--rows', 'scratch', '--columns', 'probe'], '', 'nothing to run'),
         (['--columns', 'probe', 'finetune'], "columns = ['probe']", 'there is no finetune'),
+        ([], "columns = ['prob', 'knn']", 'columns: there is no prob'),
         (['--seeds', '-1'], '', 'a seed is a number from 0'),
         ([], 'colums = 1', 'unknown'),
         ([], "rows = dict(vspp=dict(feature='vspp'))", 'unknown'),

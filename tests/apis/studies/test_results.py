@@ -255,6 +255,9 @@ def test_values_of_other_settings_are_counted_when_they_are_left_out(stand_in, r
     )
     _, _, results = run('--seeds', '0', '--rows', 'random', 'aux_vspp', '--columns', 'probe')
     assert not any(cell['row'] == 'vspp' for cell in results['cells'])
+    assert not any(
+        'not shown' in note for note in run('--seeds', '0', '--rows', 'random', '--columns', 'probe')[2]['notes']
+    )
     assert '3 values of earlier calls are not shown' in results['notes'][-1] and 'Rows: VSPP.' in results['notes'][-1]
 
 
@@ -330,6 +333,26 @@ def test_a_step_that_fails_stops_only_what_needs_it(stand_in, run, monkeypatch, 
     monkeypatch.delenv('FAIL')
     status, _, results = run('--columns', 'probe')
     assert status == 0 and not results['failed'] and cell(row='vspp', column='probe')['number'] == 3
+
+
+def test_a_step_that_fails_at_one_point_of_a_grid_stops_nothing_at_others(stand_in, run, monkeypatch):
+    monkeypatch.setenv('FAIL', 'train vspp 0')
+    monkeypatch.setenv('FAIL_AT', 'lr=0.2')
+    arguments = ['--columns', 'probe', '--rows', 'random', 'vspp', '--seeds', '0', '--split', 'select']
+    status, output, results = run(*arguments, more=GRID)
+    points = {cell['point'] for cell in results['cells'] if cell['row'] == 'vspp'}
+    assert status == 1 and points == {0}
+    assert set(results['failed']) == {'seed 0, vspp (vspp.lr=0.2)', 'seed 0, vspp (vspp.lr=0.2): features'}
+    _, output, results = run(*arguments, more=GRID.replace('0.2]', '0.2, 0.3]'))
+    (best,) = results['selected']
+    assert best['without'] == [{'vspp.optim_wrapper.optimizer.lr': 0.2}]
+    assert 'nothing is known of lr 0.2' in output
+
+
+def test_a_result_that_does_not_fit_is_a_failure(stand_in, run, monkeypatch, tmp_path):
+    monkeypatch.setenv('FORGET', 'untrained_vspp')
+    status, output, results = run('--seeds', '0', '--rows', 'random', '--columns', 'probe')
+    assert status == 1 and 'features.json is missing or does not fit' in output and list(results['failed'])
 
 
 def test_an_evaluation_that_fails_is_shown_with_the_end_of_its_log(stand_in, run, monkeypatch):

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def command() -> None:
     """Entry point of ``tools/run_recipe.py`` and ``videossl-recipe``."""
-    run_command(main, own_errors=True, goes_on=True)
+    run_command(main, goes_on=True)
 
 
 if __name__ == '__main__':

@@ -3,6 +3,8 @@
 from typing import Any
 
 from videossl.checkpoints.embedded_config import without_initialisation
+from videossl.datasets.pipelines import pipeline_steps
+from videossl.datasets.transforms import ClipSampler
 from videossl.registry import MODELS, SCOPES, registered
 from videossl.visualization import sampler_of
 
@@ -31,8 +33,12 @@ def ceiling_levels(run: RunFolder, notes: Notes) -> dict[str, float]:
 
 def of_sampler(run: RunFolder, notes: Notes, what: str) -> dict[str, float]:
     """What a sampler says of its labels, by the accuracy of the head that predicts each."""
-    pipeline = run.dataset('train').get('pipeline') or []
-    sampler = notes.attempt(f'{run.name}: the sampler in its config', None, sampler_of, pipeline)
+
+    def build() -> ClipSampler | None:
+        steps = pipeline_steps(run.dataset('train').get('pipeline') or [])
+        return sampler_of([step for step in steps if not any(map(is_part, step.values()))])
+
+    sampler = notes.attempt(f'{run.name}: the sampler in its config', None, build)
     values = {} if sampler is None else getattr(sampler, what)()
     return {
         f'acc_{head.name}': values[head.label]

@@ -135,7 +135,7 @@ def read_study(args: argparse.Namespace) -> Study:
     recipe = load_config(recipe_path)
     notes = list(config.get('notes', []))
     data_root = find_videos(config, args.data_root, work_dir, render=not args.dry_run)
-    pattern = args.group or config.get('group')
+    pattern = config.get('group') if args.group is None else args.group or None
     names = {**recipe.get('ann_files', {}), **config.get('ann_files', {})}
     lists = find_lists(names, args, data_root, pattern, work_dir, notes)
     if split == 'select':
@@ -144,7 +144,8 @@ def read_study(args: argparse.Namespace) -> Study:
     if pattern is not None:
         check_groups(lists, pattern, args.group is not None, notes)
     rows = rows_to_run(read_rows(config, args.rows), data_root, notes)
-    columns = chosen('--columns', args.columns, list(config.columns), list(config.columns))
+    columns = chosen('columns', None, list(config.columns), COLUMNS)
+    columns = chosen('--columns', args.columns, columns, columns)
     few = config.get('few_labels') or {}
     seeds = list(dict.fromkeys(args.seeds or config.get('seeds', [0])))
     if any(not 0 <= seed < 2**32 for seed in seeds):
@@ -266,7 +267,8 @@ def read_stages(study: Study, recipe: str, point: dict, cfg_options: Sequence[st
     in_grid = {name for key in study.config.get('grid', {}) for name in each_stage(key, stages)}
     for option in given:
         stage, _, key = option.partition('=')[0].partition('.')
-        if any(key == other.partition('.')[2] and stage in ('all', other.partition('.')[0]) for other in in_grid):
+        compared = {other.partition('.')[0] for other in in_grid if other.partition('.')[2] == key}
+        if compared & {stage, 'all'} or compared and stage == 'all':
             raise ConfigError(f'--cfg-options {option}: the study compares values of this setting; change its grid')
     arguments = [recipe, '--work-dir', str(study.work_dir), '--data-root', study.data_root, '--ann-file']
     arguments += [f'{name}={path.resolve()}' for name, path in study.lists.items()]

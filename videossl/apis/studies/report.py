@@ -273,6 +273,7 @@ def selection_lines(results: dict) -> list[str]:
     return [
         f'Best on the held-out training videos, {results["columns"][entry["column"]]}, {results["titles"][entry["row"]]}: '
         f'{point_title(entry["options"])} ({number(entry, len(results["seeds"]))})'
+        + ''.join(f'; nothing is known of {point_title(point)}' for point in entry.get('without', []))
         for entry in results['selected']
     ]
 

@@ -1,6 +1,7 @@
 """The numbers of a study: cells with intervals, differences with intervals, and the answer."""
 
 import itertools
+import json
 import os
 import platform
 import re
@@ -194,7 +195,8 @@ def differences(study: Study, values: dict) -> list[dict]:
 
 
 def answers(study: Study, values: dict) -> list[dict]:
-    """The study's question, answered in words for each row and column that it names, when three seeds are done or all of fewer.
+    """The study's question, answered in words for each row and column that it names: of one seed, in words of its own; then when
+    three are done, or all of fewer.
 
     The study names several comparisons, so each interval has a confidence of 1 - 0.05 / number of them (Bonferroni), however
     many of its rows and columns were run: the chance that any of them excludes 0 by luck is at most 5 %.
@@ -250,26 +252,34 @@ def selected(study: Study, values: dict) -> list[dict]:
         return []
     found = []
     for row, column in itertools.product(study.rows, [name for name in ('probe', 'finetune') if name in study.columns]):
-        by_point = [values.get((row, number, column, ALL), {}) for number in range(len(study.points))]
+        by_point = {
+            number: values[row, number, column, ALL]
+            for number in range(len(study.points))
+            if (row, number, column, ALL) in values
+        }
         # A seed that only some points have would favour or harm them.
-        shared = [seed for seed in study.seeds if all(seed in by_seed for by_seed in by_point)]
-        compared = [tuple(by_seed[seed] for seed in shared) for by_seed in by_point]
+        shared = [seed for seed in study.seeds if all(seed in by_seed for by_seed in by_point.values())]
+        compared = {number: tuple(by_seed[seed] for seed in shared) for number, by_seed in by_point.items()}
         # Points that share the stages of a row share its values: nothing was compared.
-        if shared and len(set(compared)) > 1:
-            means = [over_seeds(accuracies, study.videos.test) for accuracies in compared]
-            best = max(range(len(means)), key=lambda number: means[number].mean)
+        if shared and len(set(compared.values())) > 1:
+            means = {number: over_seeds(accuracies, study.videos.test) for number, accuracies in compared.items()}
+            best = max(means, key=lambda number: means[number].mean)
             options = {key: value for key, value in study.points[best].items() if matters(key, study.points, compared)}
-            found.append(dict(row=row, column=column, point=best, options=options, **_interval(means[best])))
+            without = [point for number, point in enumerate(study.points) if number not in by_point]
+            found.append(
+                dict(row=row, column=column, point=best, options=options, without=without, **_interval(means[best]))
+            )
     return found
 
 
-def matters(key: str, points: Sequence[dict], results: Sequence) -> bool:
-    """Whether two points of a grid that differ in one option alone have different results."""
+def matters(key: str, points: Sequence[dict], results: dict[int, tuple]) -> bool:
+    """Whether two points of a grid that differ in one option alone have different results. ``results`` has those of some
+    points, by number."""
     return any(
-        first[key] != second[key]
-        and all(first[other] == second[other] for other in first if other != key)
+        points[one][key] != points[two][key]
+        and all(points[one][other] == points[two][other] for other in points[one] if other != key)
         and results[one] != results[two]
-        for (one, first), (two, second) in itertools.combinations(enumerate(points), 2)
+        for one, two in itertools.combinations(results, 2)
     )
 
 
@@ -355,14 +365,14 @@ def notes_on_lost_values(study: Study, before: dict, values: Values) -> list[str
     """How many values of the last call are not shown, as settings or lists of their steps have changed."""
     if (before.get('name'), before.get('split')) != (study.name, study.split):
         return []
-    known = {
-        (*key[:1], str(study.points[key[1]]), *key[2:], seed) for key, by_seed in values.items() for seed in by_seed
-    }
+    points = [json.dumps(point) for point in study.points]
+    known = {(key[0], points[key[1]], *key[2:], seed) for key, by_seed in values.items() for seed in by_seed}
     lost = [
         cell
         for cell in before.get('cells', [])
         for seed in cell['values']
-        if (cell['row'], str(before['points'][cell['point']]), cell['column'], cell['labels'], int(seed)) not in known
+        if (cell['row'], json.dumps(before['points'][cell['point']]), cell['column'], cell['labels'], int(seed))
+        not in known
     ]
     if not lost:
         return []

@@ -12,7 +12,7 @@ from ..commands import remember_command
 from ..recipes.runner import Display
 from ..user_errors import run_command, take_sigterm_as_ctrl_c
 from .joined import join, joined_values, still_needed, write_joined
-from .reader import COLUMNS, SPLITS, Study, read_study, study_folder, with_earlier
+from .reader import COLUMNS, SPLITS, Study, point_name, read_study, study_folder, with_earlier
 from .report import read_results, reason, write_report
 from .results import collect
 from .tasks import FeatureTask, StageTask, Task, run_tasks
@@ -51,7 +51,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "videos; default: the study's, or test",
     )
     parser.add_argument(
-        '--group', metavar='PATTERN', help='regular expression for the part of a path that names its actor or recording'
+        '--group',
+        metavar='PATTERN',
+        help='regular expression for the part of a path that names its actor or recording; "": '
+        'none, whatever the study says',
     )
     parser.add_argument(
         '--cfg-options',
@@ -95,7 +98,7 @@ def plan(study: Study) -> list[Task]:
             if id(stage) not in by_stage:
                 needs = [by_stage[id(stage.init_from)]] if stage.init_from is not None else []
                 disposable = stage.has_test and id(stage) not in sources and not study.config.get('keep_finetuned')
-                by_stage[id(stage)] = StageTask(run.seed, stage, needs, disposable)
+                by_stage[id(stage)] = StageTask(run.seed, stage, needs, disposable, point_name(run.point))
                 tasks.append(by_stage[id(stage)])
             if id(stage) not in evaluated and any(stage is source for source in run.features.values()):
                 evaluated.add(id(stage))
@@ -154,7 +157,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def command() -> None:
     """Entry point of ``tools/run_study.py``."""
-    run_command(main, own_errors=True, goes_on=True)
+    run_command(main, goes_on=True)
 
 
 if __name__ == '__main__':

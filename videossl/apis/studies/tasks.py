@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.progress import TaskID
 
 from videossl.datasets.annotations import read_annotations
-from videossl.errors import UserError
+from videossl.errors import CommandFailed, UserError
 
 from ..recipes.report import pretext_accuracies
 from ..recipes.runner import Display, run_logged, run_stage
@@ -88,12 +88,14 @@ class StageTask:
         stage: what is run.
         needs: tasks that come before.
         disposable: the checkpoints are not needed once it is tested.
+        point: name of its grid point, for the title.
     """
 
     seed: int
     stage: Stage
     needs: list['StageTask'] = field(default_factory=list)
     disposable: bool = False
+    point: str = ''
 
     @property
     def kind(self) -> str:
@@ -101,7 +103,7 @@ class StageTask:
 
     @property
     def title(self) -> str:
-        return f'seed {self.seed}, {self.stage.name}'
+        return f'seed {self.seed}, {self.stage.name}' + (f' ({self.point})' if self.point else '')
 
     def done(self) -> bool:
         """Whether nothing is left to do."""
@@ -167,7 +169,7 @@ class FeatureTask:
 
     @property
     def title(self) -> str:
-        return f'seed {self.seed}, {self.stage.name}: features'
+        return f'{self.needs[0].title}: features'
 
     @property
     def path(self) -> Path:
@@ -226,6 +228,11 @@ class FeatureTask:
             self.title,
             lambda: display.update(folder / 'no progress is reported'),
         )
+        if not self.done():
+            raise CommandFailed(
+                f'{self.title}: {self.path} is missing or does not fit; were lists changed while it was made? Run the same '
+                'command again'
+            )
 
 
 Task = StageTask | FeatureTask
@@ -252,6 +259,7 @@ def run_tasks(
     if before:
         display.say(f'{before} of {total} steps were done before')
     not_done = set(waiting)  # those that failed among them
+    failed_tasks: set[Task] = set()
     running: dict[Future, tuple[Task, TaskDisplay]] = {}
     times = {task: task.seconds() for task in tasks if task not in waiting}
     stopping, last_status = threading.Event(), time.monotonic()
@@ -267,8 +275,9 @@ def run_tasks(
         with display.bars:
             while waiting or running:
                 for task in list(waiting):
-                    if any(need.title in failed for need in task.needs):
+                    if failed_tasks.intersection(task.needs):
                         waiting.remove(task)
+                        failed_tasks.add(task)
                         failed[task.title] = 'a step that it needs failed'
                     elif len(running) < jobs and not not_done.intersection(task.needs):
                         waiting.remove(task)
@@ -281,6 +290,7 @@ def run_tasks(
                     shown.end()
                     error = future.exception()
                     if isinstance(error, (UserError, OSError)):
+                        failed_tasks.add(task)
                         failed[task.title] = str(error)
                         display.say(f'{task.title}: failed\n{error}')
                         ended()
@@ -288,7 +298,7 @@ def run_tasks(
                     future.result()
                     not_done.remove(task)
                     times[task] = task.seconds()
-                    done = total - len(waiting) - len(running) - len(failed)
+                    done = total - len(waiting) - len(running) - len(failed_tasks)
                     outcome = ''.join(f'  {name} {value:.3f}' for name, value in task.outcome().items())
                     display.say(
                         f'{task.title}: done in {task.seconds() / 60:.1f} minutes '

@@ -33,7 +33,8 @@ def group_keys(paths: Sequence[str], pattern: str) -> list[str]:
     without = [path for path, key in zip(paths, keys) if key is None]
     if without:
         raise PreparationError(
-            f'--group "{pattern}" is not found in {len(without)} of {len(paths)} paths, the first being {without[0]}'
+            f'the pattern of groups "{pattern}" is not found in {len(without)} of {len(paths)} paths, the first being '
+            f'{without[0]}; name another with --group'
         )
     return [key for key in keys if key is not None]
 
@@ -43,7 +44,7 @@ def group_key(path: str, pattern: str) -> str | None:
     try:
         match = re.search(pattern, path)
     except re.error as error:
-        raise PreparationError(f'--group "{pattern}" is no regular expression: {error}') from None
+        raise PreparationError(f'the pattern of groups "{pattern}" is no regular expression: {error}') from None
     return match and match[1 if match.re.groups else 0]
 
 
