@@ -47,6 +47,7 @@ PATH = re.compile(r'(?<![\w.~-])/(?:[\w.+~=-]+/)+[\w.+~=-]*')
 LEFT_OUT = ('data_root', 'lists', 'failed')
 TITLES = dict(
     demo='the demo',
+    demo_seeds='the demo, five seeds',
     moving_shapes='MovingShapes',
     moving_shapes_aux='MovingShapes, auxSKD',
     weizmann='Weizmann',
