@@ -86,7 +86,7 @@ class VideoBackbone(BaseModule):
         self.train()  # ours: freezes what is to be frozen, before any optimizer asks for the parameters
 
     def reset_parameters(self) -> None:
-        """Draw those weights that the net draws otherwise than its layers do; by default there are none.
+        """Draw those weights that the net draws otherwise than its layers do; by default nothing is drawn.
 
         The constructor of a net that has such weights ends with it, and an averaged teacher with weights of its own calls it
         after the layers' own. It may look at the modules only: :class:`BranchedBackbone` draws its stages by the method of the
