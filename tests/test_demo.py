@@ -24,12 +24,12 @@ def load():
 def demo(tmp_path_factory):
     """The arguments of the study, of a demo with fewer videos to render and one argument of the user's."""
     tool = load()
-    assert tool.NUM_FEW < tool.NUM_LABELLED < tool.NUM_TRAIN and tool.NUM_FEW % 8 == tool.NUM_LABELLED % 8 == 0
+    assert tool.NUM_FEW < tool.NUM_TRAIN and tool.NUM_FEW % 8 == 0
     folder, calls = tmp_path_factory.mktemp('demo'), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, 'run_study', calls.append)
         patch.setattr(tool, 'write_html_report', lambda folder, page, seconds: page)
-        for name, number in dict(NUM_TRAIN=24, NUM_LABELLED=16, NUM_FEW=8, NUM_TEST=8).items():
+        for name, number in dict(NUM_TRAIN=24, NUM_FEW=8, NUM_TEST=8).items():
             patch.setattr(tool, name, number)
         patch.setattr('sys.argv', ['demo.py', '--work-dir', str(folder), '--rows', 'random', 'scratch', 'vspp'])
         tool.main()
@@ -37,15 +37,12 @@ def demo(tmp_path_factory):
     return folder, arguments
 
 
-def test_the_labelled_videos_are_few_and_as_many_of_each_class(demo):
+def test_fine_tuning_has_few_videos_and_as_many_of_each_class(demo):
     folder, _ = demo
-    few, labelled, train = (
-        read_annotations(str(folder / 'moving_shapes' / f'{name}.txt')) for name in ('few', 'labelled', 'train')
-    )
-    assert set(few) < set(labelled) < set(train)
-    for entries in (few, labelled):
-        counts = Counter(label for _, label in entries)
-        assert len(counts) == 8 and len(set(counts.values())) == 1
+    few, train = (read_annotations(str(folder / 'moving_shapes' / f'{name}.txt')) for name in ('few', 'train'))
+    assert set(few) < set(train)
+    counts = Counter(label for _, label in few)
+    assert len(counts) == 8 and len(set(counts.values())) == 1
 
 
 def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels(demo):
@@ -57,7 +54,7 @@ def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels
     assert lists == dict(
         untrained_vspp='train.txt', finetune_scratch='few.txt', vspp='train.txt', finetune_vspp='few.txt'
     )
-    assert study.lists['train'].name == 'labelled.txt', 'of the linear probe'
+    assert study.lists['train'].name == 'train.txt', 'of the linear probe'
     assert run.folder == folder / 'seed_0'
 
 
