@@ -1,5 +1,6 @@
-# The stages of `make demo` (configs/studies/demo.py): the auxSKD paper in miniature and VCP, on the MovingShapes videos, in minutes
-# on two cores: a net of a quarter of the width, short schedules with a higher learning rate, a bank no larger than the data.
+# The stages of `make demo` (configs/studies/demo.py): the auxSKD paper in miniature and VCP, on the MovingShapes videos, in
+# minutes on two cores: a net of a quarter of the width, short schedules with a higher learning rate, a bank no larger than
+# the data.
 _base_ = './laptop.py'
 __pretext = {
     'model.backbone.base_channels': 16,
@@ -9,7 +10,8 @@ __pretext = {
     'param_scheduler.0.milestones': [2],
 }
 __vspp = {**__pretext, 'model.heads.speed.in_channels': 128, 'model.heads.segment.in_channels': 128}
-# Three clips a sample: two epochs take longer than VSPP's three. In 96 frames the default tuple leaves no place for a remote clip.
+# Three clips a sample: two epochs take longer than VSPP's three. In 96 frames the default tuple leaves no place for a
+# remote clip.
 __vcp = {
     **__pretext,
     'model.heads.operation.in_channels': 128,

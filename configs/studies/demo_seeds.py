@@ -2,7 +2,3 @@
 # does its one seed matter?
 _base_ = './demo.py'
 seeds = [0, 1, 2, 3, 4]
-chosen = (
-    "The settings are the demo's, chosen on other rendered videos (write_moving_shapes(seed=7)) with seeds 1 to 4. The seeds are the "
-    'first five; nothing was changed after the first result.'
-)
