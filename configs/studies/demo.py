@@ -21,6 +21,7 @@ views = dict(num_clips=4)
 options = {'finetune*.test_dataloader.dataset.pipeline.sample.num_clips': 4}
 answer = dict(rows=['vspp', 'vcp'], columns=['probe', 'finetune'])
 chosen = (
-    'Sizes and lengths were chosen on other rendered videos (write_moving_shapes(seed=7)), with seeds 1 to 4, and so was VCP of '
-    'five methods that do well in the study of all methods (moving_shapes), whose test videos are these. Seeds are the first ones.'
+    'Sizes and lengths were chosen on other rendered videos (write_moving_shapes(seed=7)), with seeds 1 to 4, and so was VCP '
+    'of five methods that do well in the study of all methods (moving_shapes), whose test videos are these. Seeds are the '
+    'first ones.'
 )
