@@ -45,7 +45,7 @@ def test_fine_tuning_has_few_videos_and_as_many_of_each_class(demo):
     assert len(counts) == 8 and len(set(counts.values())) == 1
 
 
-def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_the_fewest_labels(demo):
+def test_the_study_pretrains_on_all_videos_and_fine_tunes_with_few_labels(demo):
     folder, arguments = demo
     study = read_study(parse_args(arguments))
     assert study.seeds == [0] and list(study.rows) == ['random', 'scratch', 'vspp'] and study.videos.test == 8
